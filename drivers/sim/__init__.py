@@ -1,0 +1,1 @@
+"""Simulated network elements that speak the real protocols over real sockets."""

@@ -1,0 +1,166 @@
+"""One state per simulated element: what NETCONF, the command line or SNMP SET configures is what every other shows.
+
+All of it lives in one asyncio loop (see `drivers.sim.network`); nothing here is touched from another thread.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+Ticks = int
+"""Hundredths of a second (TimeTicks, RFC 2578)."""
+
+COUNTER64 = 2**64
+COUNTER32 = 2**32
+
+
+@dataclass(slots=True)
+class Address:
+    """An IP address on an interface."""
+
+    ip: str
+    prefix_length: int
+
+
+@dataclass(slots=True)
+class Interface:
+    """Configuration of one interface, physical (same name as a `SimPort`) or logical (`ge-0/0/1.100`)."""
+
+    name: str
+    description: str = ""
+    enabled: bool = True
+    type: str = "ethernetCsmacd"
+    mtu: int | None = None
+    vlan: int | None = None
+    vrf: str | None = None
+    rate_bps: int | None = None
+    ipv4: list[Address] = field(default_factory=list)
+    ipv6: list[Address] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Counters:
+    """Octets and packets since boot, exact integers; 64 bits wide on the wire."""
+
+    in_octets: int = 0
+    out_octets: int = 0
+    in_packets: int = 0
+    out_packets: int = 0
+    in_errors: int = 0
+    in_discards: int = 0
+    discontinuity: Ticks = 0
+
+
+@dataclass(slots=True)
+class SimPort:
+    """A physical port: what the wire and the traffic model do to it."""
+
+    name: str
+    index: int
+    speed_bps: int = 1_000_000_000
+    alias: str = ""
+    mac: str = "02:00:00:00:00:00"
+    admin_up: bool = True
+    carrier: bool = True
+    """False while the link is cut or the far end is shut down."""
+    last_change: Ticks = 0
+    in_bps: float = 0.0
+    out_bps: float = 0.0
+    loss: float = 0.0
+    counters: Counters = field(default_factory=Counters)
+    counted_at: float = 0.0
+    """`time.monotonic()` up to which `counters` hold the traffic."""
+
+    @property
+    def oper_up(self) -> bool:
+        return self.admin_up and self.carrier
+
+
+@dataclass(slots=True)
+class Vlan:
+    """One row of dot1qVlanStaticTable (Q-BRIDGE-MIB, RFC 4363): port indices."""
+
+    vid: int
+    name: str = ""
+    egress: set[int] = field(default_factory=set)
+    untagged: set[int] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class Vrf:
+    name: str
+    rd: str | None = None
+    import_rt: list[str] = field(default_factory=list)
+    export_rt: list[str] = field(default_factory=list)
+
+
+EventKind = Literal["linkDown", "linkUp", "coldStart", "config"]
+Listener = Callable[["ElementState", EventKind, "SimPort | None"], None]
+
+
+@dataclass(slots=True)
+class ElementState:
+    """Everything one element is, whatever protocol asks."""
+
+    name: str
+    platform: str
+    address: str
+    ports: dict[str, SimPort]
+    interfaces: dict[str, Interface] = field(default_factory=dict)
+    vlans: dict[int, Vlan] = field(default_factory=dict)
+    vrfs: dict[str, Vrf] = field(default_factory=dict)
+    prefixes: dict[str, str] = field(default_factory=dict)
+    """Announced prefix → VRF ('' for the global table)."""
+    booted_at: float = field(default_factory=time.monotonic)
+    reachable: bool = True
+    """False while in-band management cannot reach it (see `drivers.sim.network`)."""
+    listeners: list[Listener] = field(default_factory=list)
+
+    def uptime(self) -> Ticks:
+        return int((time.monotonic() - self.booted_at) * 100) % COUNTER32
+
+    def port_by_index(self, index: int) -> SimPort | None:
+        return next((port for port in self.ports.values() if port.index == index), None)
+
+    def interface(self, name: str) -> Interface:
+        """The interface of that name, made when configuration first names it."""
+        return self.interfaces.setdefault(name, Interface(name))
+
+    def count(self, now: float | None = None) -> None:
+        """Bring every counter up to `now` at the present rates (called before rates change and before counters are read)."""
+        now = time.monotonic() if now is None else now
+        for port in self.ports.values():
+            elapsed = now - port.counted_at if port.counted_at else 0.0
+            port.counted_at = now
+            if elapsed <= 0 or not port.oper_up:
+                continue
+            kept = 1.0 - port.loss
+            octets_in, octets_out = int(port.in_bps * elapsed * kept / 8), int(port.out_bps * elapsed * kept / 8)
+            counters = port.counters
+            counters.in_octets = (counters.in_octets + octets_in) % COUNTER64
+            counters.out_octets = (counters.out_octets + octets_out) % COUNTER64
+            counters.in_packets = (counters.in_packets + octets_in // 800) % COUNTER64
+            counters.out_packets = (counters.out_packets + octets_out // 800) % COUNTER64
+
+    def set_admin(self, port: SimPort, up: bool) -> None:
+        self._change(port, admin_up=up)
+
+    def set_carrier(self, port: SimPort, up: bool) -> None:
+        self._change(port, carrier=up)
+
+    def changed(self) -> None:
+        """Tell listeners that the configuration changed (traffic is routed anew, notifications are sent)."""
+        for listener in list(self.listeners):
+            listener(self, "config", None)
+
+    def _change(self, port: SimPort, *, admin_up: bool | None = None, carrier: bool | None = None) -> None:
+        self.count()
+        before = port.oper_up
+        port.admin_up = port.admin_up if admin_up is None else admin_up
+        port.carrier = port.carrier if carrier is None else carrier
+        if port.oper_up == before:
+            return
+        port.last_change = self.uptime()
+        for listener in list(self.listeners):
+            listener(self, "linkUp" if port.oper_up else "linkDown", port)
