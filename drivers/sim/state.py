@@ -6,7 +6,7 @@ All of it lives in one asyncio loop (see `drivers.sim.network`); nothing here is
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Ticks = int
 """Hundredths of a second (TimeTicks, RFC 2578)."""
@@ -35,6 +35,8 @@ class Interface:
     vlan: int | None = None
     vrf: str | None = None
     rate_bps: int | None = None
+    """Rate of what comes in from the wire, bit/s."""
+    rate_out_bps: int | None = None
     ipv4: list[Address] = field(default_factory=list)
     ipv6: list[Address] = field(default_factory=list)
 
@@ -62,6 +64,9 @@ class SimPort:
     alias: str = ""
     mac: str = "02:00:00:00:00:00"
     admin_up: bool = True
+    pvid: int = 1
+    """VLAN of untagged frames (dot1qPvid)."""
+    switchport: Literal["", "access", "trunk"] = ""
     carrier: bool = True
     """False while the link is cut or the far end is shut down."""
     last_change: Ticks = 0
@@ -88,11 +93,27 @@ class Vlan:
 
 
 @dataclass(slots=True)
+class RouteTargets:
+    import_rt: list[str] = field(default_factory=list)
+    export_rt: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
 class Vrf:
     name: str
     rd: str | None = None
     import_rt: list[str] = field(default_factory=list)
     export_rt: list[str] = field(default_factory=list)
+    families: dict[str, RouteTargets] = field(default_factory=dict)
+    """`ipv4` and `ipv6` where the VRF has them, with route targets of their own."""
+
+
+class Announcement(NamedTuple):
+    """A prefix that BGP announces. Two VRFs may announce the same one."""
+
+    vrf: str
+    """'' for the global table."""
+    prefix: str
 
 
 EventKind = Literal["linkDown", "linkUp", "coldStart", "config"]
@@ -110,8 +131,13 @@ class ElementState:
     interfaces: dict[str, Interface] = field(default_factory=dict)
     vlans: dict[int, Vlan] = field(default_factory=dict)
     vrfs: dict[str, Vrf] = field(default_factory=dict)
-    prefixes: dict[str, str] = field(default_factory=dict)
-    """Announced prefix → VRF ('' for the global table)."""
+    asn: int | None = None
+    """Autonomous system, while BGP is configured."""
+    bgp_families: set[tuple[str, str]] = field(default_factory=set)
+    """(`ipv4` | `ipv6`, VRF or '')"""
+    prefixes: set[Announcement] = field(default_factory=set)
+    location: str = ""
+    contact: str = ""
     booted_at: float = field(default_factory=time.monotonic)
     reachable: bool = True
     """False while in-band management cannot reach it (see `drivers.sim.network`)."""
