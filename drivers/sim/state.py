@@ -5,6 +5,7 @@ All of it lives in one asyncio loop (see `drivers.sim.network`); nothing here is
 
 import time
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
@@ -116,6 +117,19 @@ class Announcement(NamedTuple):
     prefix: str
 
 
+CONFIGURED = ("interfaces", "vlans", "vrfs", "asn", "bgp_families", "prefixes", "location", "contact")
+"""Attributes of an element that are configuration: `save` keeps them, `reboot` brings them back."""
+CONFIGURED_PORT = ("admin_up", "alias", "pvid", "switchport")
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """The startup configuration: the values of `CONFIGURED`, and of `CONFIGURED_PORT` per port."""
+
+    element: dict[str, object] = field(default_factory=dict)
+    ports: dict[str, dict[str, object]] = field(default_factory=dict)
+
+
 EventKind = Literal["linkDown", "linkUp", "coldStart", "config"]
 Listener = Callable[["ElementState", EventKind, "SimPort | None"], None]
 
@@ -142,6 +156,10 @@ class ElementState:
     reachable: bool = True
     """False while in-band management cannot reach it (see `drivers.sim.network`)."""
     listeners: list[Listener] = field(default_factory=list)
+    saved: Saved = field(default_factory=Saved)
+
+    def __post_init__(self) -> None:
+        self.save()
 
     def uptime(self) -> Ticks:
         return int((time.monotonic() - self.booted_at) * 100) % COUNTER32
@@ -152,6 +170,56 @@ class ElementState:
     def interface(self, name: str) -> Interface:
         """The interface of that name, made when configuration first names it."""
         return self.interfaces.setdefault(name, Interface(name))
+
+    def describe(self, name: str, text: str) -> None:
+        """Set an interface's description; of a physical port, its ifAlias as well (they are one thing)."""
+        self.interface(name).description = text
+        if port := self.ports.get(name):
+            port.alias = text
+
+    def enable(self, name: str, enabled: bool) -> None:
+        """Set `enabled`; of a physical port, its ifAdminStatus as well."""
+        self.interface(name).enabled = enabled
+        if port := self.ports.get(name):
+            self.set_admin(port, up=enabled)
+
+    def oper_up(self, name: str) -> bool | None:
+        """Whether interface `name` works; None when there is no such thing in hardware (configured only).
+
+        A subinterface (`ge-0/0/1.100`) follows its port, a loopback (`lo0`, `Loopback0`) its own switch.
+        """
+        interface = self.interfaces.get(name)
+        enabled = interface.enabled if interface else True
+        if port := self.ports.get(name):
+            return port.oper_up
+        if port := self.ports.get(name.rpartition(".")[0]):
+            return enabled and port.oper_up
+        return enabled if name.lower().startswith("lo") else None
+
+    def save(self) -> None:
+        """Running configuration to startup."""
+        element = {name: getattr(self, name) for name in CONFIGURED}
+        ports = {port.name: {name: getattr(port, name) for name in CONFIGURED_PORT} for port in self.ports.values()}
+        self.saved = deepcopy(Saved(element, ports))
+
+    def reboot(self) -> None:
+        """Back to the startup configuration, uptime and counters at zero; listeners hear coldStart."""
+        saved = deepcopy(self.saved)
+        for name, value in saved.element.items():
+            setattr(self, name, value)
+        self.booted_at = now = time.monotonic()
+        for port in self.ports.values():
+            for name, value in saved.ports.get(port.name, {}).items():
+                setattr(port, name, value)
+            port.counters, port.counted_at, port.last_change = Counters(), now, 0
+        for listener in list(self.listeners):
+            listener(self, "coldStart", None)
+
+    def reset_counters(self) -> None:
+        """Counters to zero without a reboot; the discontinuity time tells (RFC 2863)."""
+        self.count()
+        for port in self.ports.values():
+            port.counters = Counters(discontinuity=self.uptime())
 
     def count(self, now: float | None = None) -> None:
         """Bring every counter up to `now` at the present rates (called before rates change and before counters are read)."""
