@@ -1,0 +1,1 @@
+"""The daemon: everything that runs or talks to people and systems."""

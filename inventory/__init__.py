@@ -1,0 +1,1 @@
+"""The system of record: database, elements, topology, pools and allocations, services, importers."""

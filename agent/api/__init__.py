@@ -1,0 +1,1 @@
+"""The HTTP interface: TM Forum APIs, native endpoints, authentication, paging, errors."""

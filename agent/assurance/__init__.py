@@ -1,0 +1,1 @@
+"""Poll → sample → alarm → problem → service impact → SLA; traps."""

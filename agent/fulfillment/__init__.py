@@ -1,0 +1,1 @@
+"""Order → plan → network transaction; the journal and its worker."""

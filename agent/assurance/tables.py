@@ -1,0 +1,181 @@
+"""Tables of assurance. Samples of every cycle stay in memory and metrics; what is stored is evidence: readings that bills stand on,
+observations that changed a state, and the states themselves as intervals.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from inventory.db import Base, Unsigned64
+
+
+class MonitorRow(Base):
+    """What a service wants watched on a port; starts and ends with the service."""
+
+    __tablename__ = "monitor"
+    __table_args__ = (UniqueConstraint("service_id", "port_id", "kind"), Index("ix_monitor_active", "ended_at"))
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    service_id: Mapped[str] = mapped_column(index=True)
+    element_id: Mapped[str] = mapped_column(index=True)
+    port_id: Mapped[str] = mapped_column(index=True)
+    kind: Mapped[str]
+    """usage (status and counters, billed) or status."""
+    started_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+
+
+class ReadingRow(Base):
+    """A counter reading that usage stands on: the last good one of each bin, and those at activation and before a delete."""
+
+    __tablename__ = "reading"
+    __table_args__ = (UniqueConstraint("service_id", "port_id", "at"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    service_id: Mapped[str] = mapped_column(index=True)
+    port_id: Mapped[str] = mapped_column(index=True)
+    at: Mapped[datetime]
+    uptime_ticks: Mapped[int]
+    discontinuity_ticks: Mapped[int]
+    octets_in: Mapped[int] = mapped_column(Unsigned64)
+    octets_out: Mapped[int] = mapped_column(Unsigned64)
+    occasion: Mapped[str]
+    """activation, poll or final."""
+    poll_id: Mapped[str]
+    """The poll cycle that read it."""
+
+
+class PollRow(Base):
+    """One cycle, as evidence: when, how many answered, who did not and why."""
+
+    __tablename__ = "poll"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    started_at: Mapped[datetime] = mapped_column(index=True)
+    ended_at: Mapped[datetime]
+    elements: Mapped[int]
+    failures: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    """element → reason."""
+
+
+class UsageBinRow(Base):
+    """Octets of one service on one port in one fixed bin `[start, end)`."""
+
+    __tablename__ = "usage_bin"
+    __table_args__ = (UniqueConstraint("service_id", "port_id", "start"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    service_id: Mapped[str] = mapped_column(index=True)
+    port_id: Mapped[str]
+    start: Mapped[datetime]
+    end: Mapped[datetime]
+    octets_in: Mapped[int] = mapped_column(Unsigned64)
+    octets_out: Mapped[int] = mapped_column(Unsigned64)
+    quality: Mapped[str]
+    """measured, interpolated or missing."""
+    gap_reason: Mapped[str] = mapped_column(default="")
+    readings: Mapped[list[Any]] = mapped_column(default=list)
+    """Ids of the readings the octets are the difference of."""
+    usage_id: Mapped[str | None]
+
+
+class ObservationRow(Base):
+    """Evidence that changed a state: a poll's finding, a trap, a targeted read."""
+
+    __tablename__ = "observation"
+    __table_args__ = (Index("ix_observation_object", "element", "object", "at"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    element: Mapped[str]
+    object: Mapped[str]
+    """Port name, or "" for the element itself."""
+    source: Mapped[str]
+    """poll, trap or verify."""
+    finding: Mapped[str]
+    """E.g. linkDown, linkUp, unreachable, reachable."""
+    detail: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    poll_id: Mapped[str | None]
+
+
+class AlarmRow(Base):
+    """The state of (element, object, cause, qualifier); `cleared_at` is a flag beside the last severity (X.733, RFC 8632)."""
+
+    __tablename__ = "alarm"
+    __table_args__ = (UniqueConstraint("element", "object", "cause", "qualifier"), Index("ix_alarm_open", "cleared_at"))
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    element: Mapped[str]
+    object: Mapped[str]
+    cause: Mapped[str]
+    """X.733 probable cause in our spelling: linkDown, elementUnreachable, …"""
+    qualifier: Mapped[str] = mapped_column(default="")
+    severity: Mapped[str]
+    text: Mapped[str]
+    count: Mapped[int] = mapped_column(default=1)
+    raised_at: Mapped[datetime]
+    """Of the present (or last) occurrence."""
+    last_at: Mapped[datetime]
+    cleared_at: Mapped[datetime | None]
+    acknowledged_by: Mapped[str | None]
+    acknowledged_at: Mapped[datetime | None]
+    standing: Mapped[str] = mapped_column(default="pending")
+    """pending (cause not yet decided), root or symptom."""
+    problem_id: Mapped[str | None] = mapped_column(ForeignKey("problem.id"), index=True)
+    why: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    """Rule, path and verification behind the standing: "why was there no ticket?" has an answer."""
+
+
+class AlarmChangeRow(Base):
+    """The alarm's history, append-only."""
+
+    __tablename__ = "alarm_change"
+    __table_args__ = (Index("ix_alarm_change_alarm", "alarm_id", "at"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    alarm_id: Mapped[str] = mapped_column(ForeignKey("alarm.id", ondelete="CASCADE"))
+    at: Mapped[datetime]
+    change: Mapped[str]
+    """raised, updated, cleared, standing, acknowledged."""
+    detail: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    observation_id: Mapped[str | None]
+
+
+class ProblemRow(Base):
+    """One root cause, from its first alarm to its repair."""
+
+    __tablename__ = "problem"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(index=True)
+    """Root object and problem class."""
+    problem_class: Mapped[str]
+    root_object: Mapped[str]
+    """link:<name>, port:<element>/<port> or element:<name>."""
+    state: Mapped[str]
+    """open or resolved."""
+    opened_at: Mapped[datetime]
+    resolved_at: Mapped[datetime | None]
+    evidence: Mapped[dict[str, Any]] = mapped_column(default=dict)
+
+
+class ServiceStateRow(Base):
+    """Health of a service as half-open intervals; the open one has no end. Both bounds of a transition are kept."""
+
+    __tablename__ = "service_state"
+    __table_args__ = (UniqueConstraint("service_id", "start"), Index("ix_service_state_open", "service_id", "end"))
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    service_id: Mapped[str]
+    state: Mapped[str]
+    """up, down or unknown."""
+    start: Mapped[datetime]
+    start_earliest: Mapped[datetime]
+    """Last instant known good (or bad, for a recovery); `start` lies in [start_earliest, start_latest]."""
+    start_latest: Mapped[datetime]
+    end: Mapped[datetime | None]
+    reason: Mapped[str] = mapped_column(default="")
+    evidence: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    """Alarm, problem and observation ids."""

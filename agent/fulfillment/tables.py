@@ -1,0 +1,142 @@
+"""Tables of fulfilment: orders, plans, change sets, the journal, and who holds which element."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from inventory.db import Base
+
+
+class OrderRow(Base):
+    """A service order (TMF641). Its state is derived from its items and kept here for filtering."""
+
+    __tablename__ = "service_order"
+    __table_args__ = (UniqueConstraint("client", "external_id"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    client: Mapped[str]
+    """Name of the token that placed it."""
+    external_id: Mapped[str | None]
+    body_digest: Mapped[str]
+    customer: Mapped[str] = mapped_column(index=True)
+    """Account number."""
+    state: Mapped[str] = mapped_column(index=True)
+    document: Mapped[dict[str, Any]]
+    """What the client sent, unknown attributes included, without the server's fields."""
+    correlation_id: Mapped[str]
+    order_date: Mapped[datetime] = mapped_column(index=True)
+    requested_start: Mapped[datetime | None]
+    requested_completion: Mapped[datetime | None]
+    started_at: Mapped[datetime | None]
+    completed_at: Mapped[datetime | None]
+    items: Mapped[list["OrderItemRow"]] = relationship(
+        cascade="all, delete-orphan", lazy="selectin", order_by="OrderItemRow.position"
+    )
+
+
+class OrderItemRow(Base):
+    __tablename__ = "order_item"
+    __table_args__ = (UniqueConstraint("order_id", "reference"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    order_id: Mapped[str] = mapped_column(ForeignKey("service_order.id", ondelete="CASCADE"))
+    reference: Mapped[str]
+    """The client's own item id."""
+    position: Mapped[int]
+    action: Mapped[str]
+    """add, modify, delete or noChange."""
+    state: Mapped[str]
+    specification: Mapped[str]
+    service_id: Mapped[str] = mapped_column(index=True)
+    depends_on: Mapped[list[Any]] = mapped_column(default=list)
+    """References of items that must complete first."""
+    characteristics: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    document: Mapped[dict[str, Any]]
+    errors: Mapped[list[Any]] = mapped_column(default=list)
+    """TMF641 error messages, in the element's own words."""
+    plan_id: Mapped[str | None] = mapped_column(ForeignKey("plan.id"), index=True)
+
+
+class PlanRow(Base):
+    """One network transaction: the change sets of one item, or of several related by `bundle`."""
+
+    __tablename__ = "plan"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    """Also the `persist` id of its confirmed commits."""
+    order_id: Mapped[str] = mapped_column(index=True)
+    version: Mapped[int] = mapped_column(default=1)
+    """Of the list of steps: a journal written by an older program is finished by that program's steps."""
+    state: Mapped[str] = mapped_column(index=True)
+    """waiting, running, done, failed or inDoubt."""
+    step: Mapped[str]
+    """Name of the step that runs or is next."""
+    decision: Mapped[str | None]
+    """commit or revert; NULL before it is made. This is the decision of the transaction."""
+    fence: Mapped[int] = mapped_column(default=0)
+    """Of the worker that last claimed it; checked before each push."""
+    error: Mapped[dict[str, Any] | None]
+    """Why it reverts: {element, code, message}."""
+    created_at: Mapped[datetime]
+    deadline: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+    change_sets: Mapped[list["ChangeSetRow"]] = relationship(
+        cascade="all, delete-orphan", lazy="selectin", order_by="ChangeSetRow.element"
+    )
+
+
+class ChangeSetRow(Base):
+    """What one plan changes on one element, with the way back; written before anything is pushed."""
+
+    __tablename__ = "change_set"
+    __table_args__ = (UniqueConstraint("plan_id", "element"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    plan_id: Mapped[str] = mapped_column(ForeignKey("plan.id", ondelete="CASCADE"))
+    element: Mapped[str] = mapped_column(index=True)
+    platform: Mapped[str]
+    commitment: Mapped[str]
+    before: Mapped[str]
+    after: Mapped[str]
+    forward: Mapped[str]
+    reverse: Mapped[str]
+    ports: Mapped[list[Any]] = mapped_column(default=list)
+    state: Mapped[str] = mapped_column(default="planned")
+    """planned, staged, committed, confirmed, reverted, aborted or inDoubt."""
+    session_id: Mapped[str] = mapped_column(default="")
+    """Journaled before staging, so that a takeover can end it."""
+    answer: Mapped[str] = mapped_column(default="")
+
+
+class JournalRow(Base):
+    """What happened, append-only: one row as a step starts and one as it ends."""
+
+    __tablename__ = "journal"
+    __table_args__ = (Index("ix_journal_plan", "plan_id", "id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    plan_id: Mapped[str] = mapped_column(ForeignKey("plan.id", ondelete="CASCADE"))
+    at: Mapped[datetime]
+    step: Mapped[str]
+    element: Mapped[str | None]
+    outcome: Mapped[str]
+    """started, done, refused, failed or retrying."""
+    milliseconds: Mapped[int | None]
+    detail: Mapped[str] = mapped_column(default="")
+    worker: Mapped[str]
+    fence: Mapped[int]
+
+
+class ElementHoldRow(Base):
+    """Which plan holds an element: one at a time. `in_doubt` keeps every other plan away until it is resolved."""
+
+    __tablename__ = "element_hold"
+
+    element: Mapped[str] = mapped_column(primary_key=True)
+    plan_id: Mapped[str] = mapped_column(ForeignKey("plan.id"), index=True)
+    fence: Mapped[int]
+    since: Mapped[datetime]
+    in_doubt: Mapped[bool] = mapped_column(default=False)
+    reason: Mapped[str] = mapped_column(default="")

@@ -1,0 +1,152 @@
+"""The database: one engine, the metadata every package adds its tables to, and the unit of work.
+
+SQLite by default (WAL, `synchronous=FULL`, foreign keys, one writer), PostgreSQL by URL; the same code on both. A unit of
+work is one transaction: `with database.write() as session: …` commits at the end or leaves nothing behind.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import JSON, DateTime, Engine, MetaData, String, create_engine, event
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.engine import URL, Dialect, make_url
+from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.types import TypeDecorator
+
+NAMING = {
+    "ix": "ix_%(column_0_label)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+BUSY_TIMEOUT_MS = 20_000
+"""How long SQLite waits for a writer of another process before it says "database is locked"."""
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware instant in UTC. SQLite keeps it as naive text, so what comes back is given its zone again."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"a naive date-time reached the database: {value!r}; attach a time zone")
+        value = value.astimezone(UTC)
+        return value if dialect.name == "postgresql" else value.replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.astimezone(UTC) if dialect.name == "postgresql" else value.replace(tzinfo=UTC)
+
+
+class Exact(TypeDecorator[Decimal]):
+    """A Decimal kept as text: SQLite has no exact numeric type, and both databases must hold the same digits."""
+
+    impl = String(48)
+    cache_ok = True
+
+    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> str | None:
+        del dialect
+        return None if value is None else format(value, "f")
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Decimal | None:
+        del dialect
+        return None if value is None else Decimal(value)
+
+
+class Unsigned64(TypeDecorator[int]):
+    """A 64-bit counter: 2^64-1 fits no signed BIGINT, so it is kept as twenty digits that sort like the number."""
+
+    impl = String(20)
+    cache_ok = True
+
+    def process_bind_param(self, value: int | None, dialect: Dialect) -> str | None:
+        del dialect
+        return None if value is None else f"{value:020d}"
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> int | None:
+        del dialect
+        return None if value is None else int(value)
+
+
+Document = JSON().with_variant(JSONB(), "postgresql")
+"""A JSON column."""
+
+
+class Base(DeclarativeBase):
+    """Every table of every package."""
+
+    metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map = {datetime: UtcDateTime(), Decimal: Exact(), dict[str, Any]: Document, list[Any]: Document}  # noqa: RUF012  SQLAlchemy reads it from the class
+
+
+class Database:
+    """The engine and the unit of work of one fabd database."""
+
+    def __init__(self, url: str | URL, *, pool_size: int = 10) -> None:
+        self.url = make_url(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self._writer = threading.Lock()
+        self._writing = 0
+        if self.is_sqlite:
+            self.engine = _sqlite_engine(self.url)
+        else:
+            self.engine = create_engine(self.url, pool_size=pool_size, max_overflow=10, pool_pre_ping=True)
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A session for reading; whatever it changed is rolled back."""
+        with Session(self.engine, expire_on_commit=False) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """One transaction: commits at the end, or leaves nothing behind.
+
+        On SQLite it holds the single writer's place from its first statement, so that no two can deadlock; asking for a second
+        one inside the first is a mistake in the program and raises `RuntimeError` instead of waiting for itself.
+        """
+        if not self.is_sqlite:
+            with Session(self.engine, expire_on_commit=False) as session, session.begin():
+                yield session
+            return
+        if self._writing == threading.get_ident():
+            raise RuntimeError("a unit of work was opened inside another one; pass the session down instead")
+        with self._writer, Session(self.engine, expire_on_commit=False) as session:
+            self._writing = threading.get_ident()
+            try:
+                session.connection(execution_options={"fabd_immediate": True})
+                yield session
+                session.commit()
+            finally:
+                self._writing = 0
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def _sqlite_engine(url: URL) -> Engine:
+    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False})
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: Any, _record: object) -> None:  # noqa: ANN401  the DBAPI connection is untyped
+        connection.isolation_level = None  # the driver's implicit BEGIN would come too late for the writer's lock
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_TIMEOUT_MS}"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Any) -> None:  # noqa: ANN401  see above
+        immediate = connection.get_execution_options().get("fabd_immediate", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+    return engine
