@@ -1,0 +1,183 @@
+"""A bridge as SNMP shows it, and which objects must be SET for a list of operations. Pure: reading and writing are elsewhere."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from drivers.diff import objects
+from drivers.diff.objects import (
+    AddMember,
+    EnsureVlan,
+    Fact,
+    Leaf,
+    Operation,
+    ReleaseLeaf,
+    ReleaseVlan,
+    RemoveMember,
+    SetLeaf,
+    Value,
+)
+from drivers.snmp import oids, portlist
+
+DEFAULT_PVID = 1
+"""dot1qPvid's DEFVAL (RFC 4363)."""
+LEAF_COLUMN: Mapping[Leaf, str] = {"pvid": oids.PVID, "admin": oids.IF_ADMIN_STATUS, "alias": oids.IF_ALIAS}
+ADMIN_NUMBER = {"up": 1, "down": 2}
+_CREATE_AND_GO, _DESTROY = 4, 6
+
+
+class Syntax(StrEnum):
+    INTEGER = "integer"
+    GAUGE = "gauge"
+    OCTETS = "octets"
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """One object to SET."""
+
+    oid: str
+    syntax: Syntax
+    value: int | bytes
+
+    def __str__(self) -> str:
+        shown = self.value.hex(" ") if isinstance(self.value, bytes) else self.value
+        return f"{self.oid} = {self.syntax}: {shown}"
+
+
+@dataclass(frozen=True, slots=True)
+class VlanRow:
+    """A row of dot1qVlanStaticTable; ports are bridge ports, as in the bitmaps."""
+
+    name: str
+    egress: frozenset[int] = frozenset()
+    untagged: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """What was read: the rows and port objects that a change concerns, no more.
+
+    `bridge_port`: ifIndex → bridge port. `width`: octets of a PortList on this agent. `leaves` are keyed by ifIndex and
+    hold None where the element has no such object.
+    """
+
+    bridge_port: Mapping[int, int] = field(default_factory=dict)
+    width: int = 0
+    rows: Mapping[int, VlanRow] = field(default_factory=dict)
+    leaves: Mapping[tuple[Leaf, int], Value | None] = field(default_factory=dict)
+
+    def holds(self, fact: Fact) -> bool:
+        row = self.rows.get(fact.vlan)
+        match fact.kind:
+            case "vlan":
+                return row is not None
+            case "member":
+                port = self.bridge_port.get(fact.port)
+                tagging = "untagged" if row is not None and port in row.untagged else "tagged"
+                return row is not None and port in row.egress and fact.value == tagging
+            case "pvid" | "admin" | "alias" as leaf:
+                return self.leaves.get((leaf, fact.port)) == fact.value
+            case _:
+                raise ValueError(f"unknown kind of fact: {fact.kind}")
+
+
+@dataclass(slots=True)
+class Remembered:
+    """What a session found before its first SET, so that its own revert gives back exactly that."""
+
+    leaves: dict[tuple[Leaf, int], Value] = field(default_factory=dict)
+    rows: set[int] = field(default_factory=set)
+
+    def note(self, switch: Switch, operations: Iterable[Operation]) -> None:
+        for op in operations:
+            if isinstance(op, SetLeaf):
+                old = switch.leaves.get((op.leaf, op.port))
+                if old is not None and old != op.value:
+                    self.leaves.setdefault((op.leaf, op.port), old)
+            elif isinstance(op, EnsureVlan) and op.vlan in switch.rows:
+                self.rows.add(op.vlan)
+
+
+def bindings(operations: Iterable[Operation], switch: Switch, remembered: Remembered) -> tuple[Binding, ...]:
+    """The SETs that the operations still need on this switch; () when it is already so. Rows first, then port objects."""
+    listed = tuple(operations)
+    vlans = {op.vlan: None for op in listed if isinstance(op, EnsureVlan | AddMember | RemoveMember | ReleaseVlan)}
+    return (
+        *(binding for vlan in vlans for binding in _row(vlan, listed, switch, remembered)),
+        *(binding for op in listed for binding in _leaf(op, switch, remembered)),
+    )
+
+
+def reads(intents: Iterable[objects.Intent]) -> tuple[frozenset[int], frozenset[tuple[Leaf, int]], frozenset[int]]:
+    """Which VLAN rows, leaves and ports (ifIndex) must be read for these desired states."""
+    listed = tuple(intents)
+    return (
+        frozenset(vlan for intent in listed for vlan in intent.vlans),
+        frozenset(leaf for intent in listed for leaf in intent.leaves),
+        frozenset(port for intent in listed for port in intent.ports),
+    )
+
+
+def _row(vlan: int, operations: tuple[Operation, ...], switch: Switch, remembered: Remembered) -> Iterator[Binding]:
+    row = switch.rows.get(vlan)
+    wanted = _wanted(vlan, operations, switch)
+    if wanted is None:
+        return
+    if row is not None and _given_back(vlan, operations, wanted, remembered):
+        yield Binding(f"{oids.VLAN_STATIC_ROW_STATUS}.{vlan}", Syntax.INTEGER, _DESTROY)
+        return
+    if row is None:
+        yield Binding(f"{oids.VLAN_STATIC_ROW_STATUS}.{vlan}", Syntax.INTEGER, _CREATE_AND_GO)
+    if row is None or row.name != wanted.name:
+        yield Binding(f"{oids.VLAN_STATIC_NAME}.{vlan}", Syntax.OCTETS, wanted.name.encode())
+    if row is None or row.egress != wanted.egress:
+        yield Binding(f"{oids.VLAN_STATIC_EGRESS}.{vlan}", Syntax.OCTETS, portlist.encode(wanted.egress, switch.width))
+    if row is None or row.untagged != wanted.untagged:
+        yield Binding(f"{oids.VLAN_STATIC_UNTAGGED}.{vlan}", Syntax.OCTETS, portlist.encode(wanted.untagged, switch.width))
+
+
+def _wanted(vlan: int, operations: tuple[Operation, ...], switch: Switch) -> VlanRow | None:
+    """The row as it shall be: the present one with our members added and removed; None if there shall be none and is none."""
+    row = switch.rows.get(vlan)
+    for op in operations:
+        if getattr(op, "vlan", None) != vlan:
+            continue
+        match op:
+            case EnsureVlan(name=name, was=was):
+                row = VlanRow(name) if row is None else VlanRow(name if row.name == was else row.name, row.egress, row.untagged)
+            case AddMember(port=index, tagging=tagging):
+                row, port = row or VlanRow(f"fabd-{vlan}"), frozenset({switch.bridge_port[index]})
+                untagged = row.untagged | port if tagging == "untagged" else row.untagged - port
+                row = VlanRow(row.name, row.egress | port, untagged)
+            case RemoveMember(port=index) if row is not None and index in switch.bridge_port:
+                port = frozenset({switch.bridge_port[index]})
+                row = VlanRow(row.name, row.egress - port, row.untagged - port)
+            case _:
+                pass
+    return row
+
+
+def _given_back(vlan: int, operations: tuple[Operation, ...], wanted: VlanRow, remembered: Remembered) -> bool:
+    ours = any(isinstance(op, ReleaseVlan) and op.vlan == vlan and op.name == wanted.name for op in operations)
+    return ours and not wanted.egress and vlan not in remembered.rows
+
+
+def _leaf(op: Operation, switch: Switch, remembered: Remembered) -> Iterator[Binding]:
+    match op:
+        case SetLeaf(leaf=leaf, port=port, value=value):
+            wanted: Value | None = value
+        case ReleaseLeaf(leaf=leaf, port=port, was=was) if switch.leaves.get((leaf, port)) == was:
+            wanted = remembered.leaves.get((leaf, port), {"pvid": DEFAULT_PVID, "alias": ""}.get(leaf))
+        case _:
+            return
+    if wanted is not None and switch.leaves.get((leaf, port)) != wanted:
+        yield _leaf_binding(leaf, port, wanted, switch)
+
+
+def _leaf_binding(leaf: Leaf, port: int, value: Value, switch: Switch) -> Binding:
+    if leaf == "pvid":
+        return Binding(f"{oids.PVID}.{switch.bridge_port[port]}", Syntax.GAUGE, int(value))
+    if leaf == "admin":
+        return Binding(f"{oids.IF_ADMIN_STATUS}.{port}", Syntax.INTEGER, ADMIN_NUMBER[str(value)])
+    return Binding(f"{oids.IF_ALIAS}.{port}", Syntax.OCTETS, str(value).encode())
