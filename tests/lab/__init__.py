@@ -1,0 +1,4 @@
+"""A small network of real elements: FRR routers, net-snmp agents and netconfd in network namespaces.
+
+`python -m tests.lab check|up|down|status`; in tests, the `lab` fixture.
+"""

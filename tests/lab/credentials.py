@@ -1,0 +1,48 @@
+"""Throwaway secrets, drawn anew for every lab: a known password must never open this machine's own sshd."""
+
+import json
+import os
+import secrets
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+CLI_USER = "fabdlab-cli"
+NETCONF_USER = "fabdlab-nc"
+SNMP_USER = "monitor"
+TRAP_USER = "trapper"
+
+CLI = "lab-cli"
+NETCONF = "lab-netconf"
+SNMP_V3 = "lab-snmp-v3"
+SNMP_V2C = "lab-snmp-v2c"
+
+
+@dataclass(frozen=True)
+class Credentials:
+    cli_password: str = field(repr=False)
+    netconf_password: str = field(repr=False)
+    community: str = field(repr=False)
+    auth_key: str = field(repr=False)
+    priv_key: str = field(repr=False)
+
+    @classmethod
+    def drawn(cls) -> "Credentials":
+        return cls(*(secrets.token_hex(12) for _ in range(5)))
+
+    @classmethod
+    def read(cls, path: Path) -> "Credentials":
+        return cls(**json.loads(path.read_text()))
+
+    def write(self, path: Path) -> None:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            json.dump(asdict(self), file)
+
+    def by_reference(self) -> dict[str, dict[str, str]]:
+        """What each credential reference of the lab's inventory stands for, in the fields of `drivers.port.Credential`."""
+        keys = {"auth_protocol": "sha1", "auth_key": self.auth_key, "priv_protocol": "aes128", "priv_key": self.priv_key}
+        return {
+            CLI: {"username": CLI_USER, "password": self.cli_password},
+            NETCONF: {"username": NETCONF_USER, "password": self.netconf_password},
+            SNMP_V3: {"username": SNMP_USER, **keys},
+            SNMP_V2C: {"community": self.community},
+        }

@@ -1,0 +1,191 @@
+"""The lab as one object: up, down, and what tests do to it in between."""
+
+import shutil
+import subprocess
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import Any
+
+from tests.lab import cables, frr, inventory, namespaces, netconfd, netsnmp, openssh, requirements, users, watchdog
+from tests.lab.credentials import CLI_USER, Credentials
+from tests.lab.errors import LabError
+from tests.lab.shell import wait_until
+from tests.lab.topology import (
+    CABLES,
+    HOSTS,
+    MANAGEMENT,
+    MANAGEMENT_ADDRESS,
+    NC1,
+    NETCONF_PORT,
+    ROUTERS,
+    SSH_PORT,
+    Router,
+    cable_at,
+)
+
+FOLDER = Path("/run/fabd-lab")
+NODES = (MANAGEMENT, CABLES, *(router.name for router in ROUTERS), *HOSTS)
+CONVERGED_WITHIN = 40.0  # seconds; 4 to 10, measured on two cores
+_MARKER = "is-fabd-lab"  # a folder without it is somebody else's and is never removed
+_SSHD_MARKER = "made-run-sshd"
+_FRR_MEMORY = "made-by-frr"
+
+
+class Lab:
+    def __init__(self, folder: Path = FOLDER) -> None:
+        self.folder = folder
+
+    def up(self, *, owner: int | None = None, lifetime: float = watchdog.LIFETIME) -> None:
+        """Build the lab, unless it is whole already, and wait until routing has converged.
+
+        The watchdog takes it down after `lifetime` seconds, or as soon as the process `owner` ends.
+
+        :raises LabError: requirements are missing, a part did not start, or routing did not converge. What was built
+            stays for inspection, until `down`.
+        """
+        if not self.faults():
+            return
+        if missing := requirements.missing():
+            raise LabError("the lab cannot be built here:\n" + requirements.report(missing))
+        self.down()
+        self._make_folder()
+        self._create_nodes()
+        watchdog.start(self.folder, owner=owner, lifetime=lifetime)
+        self._start_elements()
+        wait_until("OSPF and BGP have converged in the lab", lambda: not self.faults(), within=CONVERGED_WITHIN)
+
+    def down(self) -> None:
+        """Remove everything of the lab, whatever state a run left it in. Nothing of it being there is fine.
+
+        :raises LabError: something could not be removed; the others were not tried.
+        """
+        namespaces.delete(namespaces.existing())
+        frr.clean(self.folder / _FRR_MEMORY)
+        users.remove()
+        if (self.folder / _MARKER).exists():
+            openssh.clean(self.folder / _SSHD_MARKER)
+            shutil.rmtree(self.folder)
+
+    def faults(self) -> list[str]:
+        """What is not as it should be, in words; empty when the lab is whole and routing has converged."""
+        there = namespaces.existing()
+        absent = [node for node in NODES if namespaces.full_name(node) not in there]
+        if absent:
+            return [f"{node}: no namespace" for node in absent]
+        stopped = [line for node, expected in _processes().items() for line in _not_running(node, expected)]
+        return stopped or [line for router in ROUTERS for line in frr.missing_neighbours(router)]
+
+    def remains(self) -> list[str]:
+        """What of the lab is on this machine, healthy or not; empty after `down`."""
+        folders = [str(self.folder)] if self.folder.exists() else []
+        return [*namespaces.existing(), *users.left(), *frr.left(), *folders]
+
+    # What tests do
+
+    def exec(self, node: str, argv: Sequence[str], *, timeout: float = 20.0, check: bool = True) -> str:
+        """The standard output of a program that ran to its end on a node.
+
+        :raises CommandFailed: it ended with an error (only with `check`), or ran longer than `timeout` seconds.
+        """
+        return namespaces.execute(node, argv, timeout=timeout, check=check).stdout
+
+    def spawn(self, node: str, argv: Sequence[str], *, log: Path, env: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
+        """A program that goes on running on a node (the daemon, say); both its outputs go to `log`.
+
+        Signals to it reach the program itself: each step of entering the node replaces the one before.
+        """
+        with log.open("ab") as output:
+            return subprocess.Popen(namespaces.argv_in(node, argv), stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=env)
+
+    def inside(self, node: str) -> AbstractContextManager[None]:
+        """Let this thread and what it starts live on a node: its sockets are that node's."""
+        return namespaces.inside(node)
+
+    def vtysh(self, router: str, *commands: str) -> str:
+        return frr.vtysh(router, *commands)
+
+    def link_down(self, node: str, port: str) -> None:
+        """Unplug the cable at a port: both ends lose their carrier and stay administratively up."""
+        cables.unplug(cable_at(node, port))
+
+    def link_up(self, node: str, port: str) -> None:
+        cables.plug(cable_at(node, port))
+
+    # What fabd is told
+
+    def inventory(self) -> dict[str, Any]:
+        return inventory.document()
+
+    def credentials(self) -> dict[str, dict[str, str]]:
+        """Credential reference → the fields of `drivers.port.Credential` it stands for."""
+        return self._secrets().by_reference()
+
+    @property
+    def known_hosts(self) -> Path:
+        return self.folder / "known_hosts"
+
+    @property
+    def trap_listener(self) -> IPv4Address:
+        return MANAGEMENT_ADDRESS.ip
+
+    def loopback(self, name: str) -> IPv4Address:
+        return next(each.loopback for each in ROUTERS if each.name == name)
+
+    # Building it
+
+    def _make_folder(self) -> None:
+        if self.folder.exists() and any(self.folder.iterdir()):
+            raise LabError(f"{self.folder} is not empty and not a folder of the lab; name another with --dir")
+        self.folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+        (self.folder / _MARKER).touch()
+        for node in (*(router.name for router in ROUTERS), NC1.name):
+            (self.folder / node).mkdir()
+
+    def _create_nodes(self) -> None:
+        for node in (MANAGEMENT, *(router.name for router in ROUTERS), *HOSTS):
+            namespaces.create(node)
+        namespaces.ip(MANAGEMENT, "link", "add", "br0", "type", "bridge")
+        for address in (MANAGEMENT_ADDRESS, NC1.management):
+            namespaces.ip(MANAGEMENT, "address", "add", str(address), "dev", "br0")
+        namespaces.ip(MANAGEMENT, "link", "set", "br0", "up")
+        for each in ROUTERS:
+            self._manage(each)
+        cables.lay()
+
+    def _manage(self, each: Router) -> None:
+        cables.connect(each.name, "mgmt0", MANAGEMENT, f"m-{each.name}")
+        namespaces.ip(MANAGEMENT, "link", "set", f"m-{each.name}", "master", "br0")
+        namespaces.ip(each.name, "address", "add", f"{each.management}/24", "dev", "mgmt0")
+
+    def _start_elements(self) -> None:
+        secrets = Credentials.drawn()
+        secrets.write(self.folder / "secrets.json")
+        users.create(secrets)
+        openssh.prepare(self.folder / _SSHD_MARKER)
+        frr.prepare(self.folder / _FRR_MEMORY)
+        known = []
+        for each in ROUTERS:
+            folder = self.folder / each.name
+            netsnmp.start(each, secrets, folder)
+            frr.start(each, folder)
+            only = f"ForceCommand {frr.log_in_command(each.name)}"
+            openssh.start(each.name, folder, listen=str(each.management), port=SSH_PORT, user=CLI_USER, only=only)
+            known.append(openssh.known_hosts_line(folder, str(each.management), SSH_PORT))
+        netconfd.start(self.folder / NC1.name)
+        known.append(openssh.known_hosts_line(self.folder / NC1.name, str(NC1.management.ip), NETCONF_PORT))
+        self.known_hosts.write_text("".join(line + "\n" for line in known))
+
+    def _secrets(self) -> Credentials:
+        return Credentials.read(self.folder / "secrets.json")
+
+
+def _processes() -> dict[str, set[str]]:
+    of_router = {*frr.DAEMONS, "snmpd", "sshd"}
+    return {MANAGEMENT: {"netconfd", "sshd"}, **{router.name: of_router for router in ROUTERS}}
+
+
+def _not_running(node: str, expected: set[str]) -> list[str]:
+    running = namespaces.processes(node)
+    return [f"{node}: {name} does not run" for name in sorted(expected) if name not in running]

@@ -1,0 +1,55 @@
+"""net-snmp's agent on one router: SNMPv2c and v3 (SHA-1, AES-128, authPriv), linkDown and linkUp traps, AgentX for FRR."""
+
+import os
+from pathlib import Path
+
+from tests.lab import namespaces
+from tests.lab.credentials import SNMP_USER, TRAP_USER, Credentials
+from tests.lab.topology import MANAGEMENT_ADDRESS, SITE, SNMP_PORT, TRAP_PORT, TRAP_V3_PORT, Router
+
+SNMPD = "/usr/sbin/snmpd"
+_MONITOR_PERIOD = 1  # seconds between two looks of the agent at its own ifOperStatus
+
+# Debian ships no IF-MIB text, so every object is a number. RFC 2863: linkDown, linkUp carry ifIndex, ifAdminStatus and
+# ifOperStatus; ifName is added because it is what people call the port.
+_LINK_OBJECTS = "-o .1.3.6.1.2.1.2.2.1.1 -o .1.3.6.1.2.1.2.2.1.7 -o .1.3.6.1.2.1.2.2.1.8 -o .1.3.6.1.2.1.31.1.1.1.1"
+_LINK_DOWN = ".1.3.6.1.6.3.1.1.5.3"
+_LINK_UP = ".1.3.6.1.6.3.1.1.5.4"
+_OPER_STATUS = ".1.3.6.1.2.1.2.2.1.8"
+
+
+def configuration(router: Router, secrets: Credentials) -> str:
+    keys = f"SHA {secrets.auth_key} AES {secrets.priv_key}"
+    session_keys = f"-a SHA -A {secrets.auth_key} -x AES -X {secrets.priv_key}"
+    engine = router.engine_id.hex()
+    return f"""\
+agentaddress udp:{router.management}:{SNMP_PORT}
+exactEngineID 0x{engine}
+sysName {router.name}
+sysLocation {SITE}
+rocommunity {secrets.community}
+createUser {SNMP_USER} {keys}
+rouser {SNMP_USER} priv
+createUser internal {keys}
+iquerySecName internal
+rouser internal
+master agentx
+agentXSocket tcp:127.0.0.1:705
+trap2sink {MANAGEMENT_ADDRESS.ip}:{TRAP_PORT} {secrets.community}
+trapsess -v 3 -e 0x{engine} -u {TRAP_USER} -l authPriv {session_keys} {MANAGEMENT_ADDRESS.ip}:{TRAP_V3_PORT}
+notificationEvent linkUpTrap {_LINK_UP} {_LINK_OBJECTS}
+notificationEvent linkDownTrap {_LINK_DOWN} {_LINK_OBJECTS}
+monitor -r {_MONITOR_PERIOD} -S -e linkUpTrap linkUp {_OPER_STATUS} != 2
+monitor -r {_MONITOR_PERIOD} -S -e linkDownTrap linkDown {_OPER_STATUS} == 2
+"""
+
+
+def start(router: Router, secrets: Credentials, folder: Path) -> None:
+    """Start the agent; it returns once its sockets are open."""
+    config = folder / "snmpd.conf"
+    config.touch(mode=0o600)
+    config.write_text(configuration(router, secrets))
+    (folder / "snmp-state").mkdir()
+    environment = {**os.environ, "MIBS": "", "SNMP_PERSISTENT_DIR": str(folder / "snmp-state")}
+    options = ["-C", "-c", str(config), "-Lf", str(folder / "snmpd.log"), "-p", str(folder / "snmpd.pid"), "-r"]
+    namespaces.execute(router.name, [SNMPD, *options], env=environment)

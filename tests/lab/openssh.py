@@ -1,0 +1,61 @@
+"""One sshd per element, with a host key of its own, that lets one user do one thing."""
+
+from pathlib import Path
+
+from tests.lab import namespaces
+from tests.lab.errors import LabError
+from tests.lab.shell import run
+
+PRIVILEGE_SEPARATION = Path("/run/sshd")  # compiled into Debian's sshd; systemd makes it where sshd is a service
+SSHD = "/usr/sbin/sshd"
+
+
+def start(node: str, folder: Path, *, listen: str, port: int, user: str, only: str) -> None:
+    """Serve `listen`:`port` inside a node until the node goes; `only` is the line of sshd_config that confines `user`.
+
+    :raises CommandFailed: sshd refused its configuration or the address.
+    """
+    key = folder / "host_key"
+    run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", node, "-f", str(key)])
+    config = folder / "sshd_config"
+    config.write_text(f"""\
+Port {port}
+ListenAddress {listen}
+HostKey {key}
+PidFile none
+UsePAM no
+UseDNS no
+PasswordAuthentication yes
+KbdInteractiveAuthentication no
+PermitRootLogin no
+AllowUsers {user}
+AllowTcpForwarding no
+X11Forwarding no
+PrintMotd no
+PrintLastLog no
+MaxStartups 50
+MaxSessions 50
+{only}
+""")
+    namespaces.execute(node, [SSHD, "-f", str(config), "-E", str(folder / "sshd.log")])
+
+
+def known_hosts_line(folder: Path, host: str, port: int) -> str:
+    kind, key, *_ = (folder / "host_key.pub").read_text().split()
+    name = host if port == 22 else f"[{host}]:{port}"
+    return f"{name} {kind} {key}"
+
+
+def prepare(marker: Path) -> None:
+    """Make sshd's compiled-in folder if this machine has none; `marker` remembers that it is ours to remove."""
+    if not PRIVILEGE_SEPARATION.exists():
+        marker.touch()
+        PRIVILEGE_SEPARATION.mkdir(mode=0o755)
+
+
+def clean(marker: Path) -> None:
+    if marker.exists() and PRIVILEGE_SEPARATION.is_dir():
+        try:
+            PRIVILEGE_SEPARATION.rmdir()
+        except OSError as error:
+            raise LabError(f"{PRIVILEGE_SEPARATION} was made by the lab but is not empty: {error}") from error
