@@ -8,7 +8,11 @@ from tests.lab.credentials import SNMP_USER, TRAP_USER, Credentials
 from tests.lab.topology import MANAGEMENT_ADDRESS, SITE, SNMP_PORT, TRAP_PORT, TRAP_V3_PORT, Router
 
 SNMPD = "/usr/sbin/snmpd"
-_MONITOR_PERIOD = 1  # seconds between two looks of the agent at its own ifOperStatus
+SNMPSET = "/usr/bin/snmpset"
+_PERIOD = 1  # seconds between two looks of the agent at its own ifOperStatus
+_LOCAL = "local"  # a community for the agent's own host, good for one object
+_CACHE_TIMEOUT = ".1.3.6.1.4.1.8072.1.5.3.1.2"  # nsCacheTimeout, NET-SNMP-AGENT-MIB; seconds
+_IF_TABLE = ".1.3.6.1.2.1.2.2"
 
 # Debian ships no IF-MIB text, so every object is a number. RFC 2863: linkDown, linkUp carry ifIndex, ifAdminStatus and
 # ifOperStatus; ifName is added because it is what people call the port.
@@ -23,13 +27,15 @@ def configuration(router: Router, secrets: Credentials) -> str:
     session_keys = f"-a SHA -A {secrets.auth_key} -x AES -X {secrets.priv_key}"
     engine = router.engine_id.hex()
     return f"""\
-agentaddress udp:{router.management}:{SNMP_PORT}
+agentaddress udp:{router.management}:{SNMP_PORT},udp:127.0.0.1:{SNMP_PORT}
 exactEngineID 0x{engine}
 sysName {router.name}
 sysLocation {SITE}
 rocommunity {secrets.community}
 createUser {SNMP_USER} {keys}
 rouser {SNMP_USER} priv
+view cache included {_CACHE_TIMEOUT}
+rwcommunity {_LOCAL} 127.0.0.1 -V cache
 createUser internal {keys}
 iquerySecName internal
 rouser internal
@@ -39,8 +45,8 @@ trap2sink {MANAGEMENT_ADDRESS.ip}:{TRAP_PORT} {secrets.community}
 trapsess -v 3 -e 0x{engine} -u {TRAP_USER} -l authPriv {session_keys} {MANAGEMENT_ADDRESS.ip}:{TRAP_V3_PORT}
 notificationEvent linkUpTrap {_LINK_UP} {_LINK_OBJECTS}
 notificationEvent linkDownTrap {_LINK_DOWN} {_LINK_OBJECTS}
-monitor -r {_MONITOR_PERIOD} -S -e linkUpTrap linkUp {_OPER_STATUS} != 2
-monitor -r {_MONITOR_PERIOD} -S -e linkDownTrap linkDown {_OPER_STATUS} == 2
+monitor -r {_PERIOD} -S -e linkUpTrap linkUp {_OPER_STATUS} != 2
+monitor -r {_PERIOD} -S -e linkDownTrap linkDown {_OPER_STATUS} == 2
 """
 
 
@@ -53,3 +59,10 @@ def start(router: Router, secrets: Credentials, folder: Path) -> None:
     environment = {**os.environ, "MIBS": "", "SNMP_PERSISTENT_DIR": str(folder / "snmp-state")}
     options = ["-C", "-c", str(config), "-Lf", str(folder / "snmpd.log"), "-p", str(folder / "snmpd.pid"), "-r"]
     namespaces.execute(router.name, [SNMPD, *options], env=environment)
+    _look_every_second(router)
+
+
+def _look_every_second(router: Router) -> None:
+    """The agent reads interfaces afresh every 3 s, and there is no configuration line for that, only this object."""
+    new = [f"{_CACHE_TIMEOUT}{_IF_TABLE}", "i", str(_PERIOD)]
+    namespaces.execute(router.name, [SNMPSET, "-v2c", "-c", _LOCAL, "-m", "", f"127.0.0.1:{SNMP_PORT}", *new])

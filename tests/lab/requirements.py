@@ -26,6 +26,7 @@ PACKAGES = {
     ),
     "frr-snmp": ("/usr/lib/*/frr/modules/zebra_snmp.so",),
     "snmpd": ("/usr/sbin/snmpd",),
+    "snmp": ("/usr/bin/snmpset",),
     "netconfd": ("/usr/sbin/netconfd", "/usr/sbin/netconf-subsystem"),
     "libyuma-base": ("/usr/share/yuma/modules/ietf/ietf-ip@*.yang",),
 }
