@@ -91,6 +91,7 @@ class Vlan:
     name: str = ""
     egress: set[int] = field(default_factory=set)
     untagged: set[int] = field(default_factory=set)
+    forbidden: set[int] = field(default_factory=set)
 
 
 @dataclass(slots=True)
