@@ -1,0 +1,227 @@
+"""Diff of hierarchical command-line configuration by a platform's section and negation rules.
+
+Texts are configuration as a template renders it or the element prints it: nesting by indentation. What a text contains is
+owned; nothing else is ever touched. All removals come before all additions (an address may move between ports), removals
+in reverse order (users before what they use).
+"""
+
+from collections.abc import Iterable, Iterator
+
+from drivers.diff.comparison import Comparison, compare
+from drivers.diff.values import canonical
+from drivers.platform import LineRule, LineRules, SectionRule
+
+Section = dict[str, "Section"]
+"""Lines in order, each with what stands below it; a list line (`… vlan 10,20`) is held as one line per member."""
+
+
+def forward(rules: LineRules, before: str, after: str) -> str:
+    """The commands that lead from `before` to `after`, indented for the reader; "" when nothing differs."""
+    grammar = _Grammar(rules)
+    old, new = grammar.parse(before), grammar.parse(after)
+    return "\n".join((*grammar.removals(old, new), *grammar.additions(old, new)))
+
+
+def restrict(rules: LineRules, running: str, *owned: str, foreign: bool = False) -> str:
+    """What of the running configuration the owned texts name. `foreign`: also what else is in their slots."""
+    grammar = _Grammar(rules)
+    wanted: Section = {}
+    for text in owned:
+        _unite(wanted, grammar.parse(text))
+    return _render(grammar.restrict(grammar.parse(running), wanted, foreign=foreign))
+
+
+def assess(rules: LineRules, before: str, after: str, running: str) -> Comparison:
+    """Compare the running configuration with both sides."""
+    grammar = _Grammar(rules)
+    live = grammar.parse(running)
+    return compare(
+        grammar.items(grammar.parse(before)),
+        grammar.items(grammar.parse(after)),
+        holds=lambda path: grammar.holds(live, path),
+        neutral=lambda path: not grammar.negation(path[-1]),
+        name=" / ".join,
+    )
+
+
+def untypable(rules: LineRules, text: str) -> str | None:
+    """The first line that cannot be typed into this command line, or None."""
+    return next((line for line in text.split("\n") if rules.forbidden.search(line)), None)
+
+
+def opens(rules: LineRules, text: str) -> frozenset[str]:
+    """Headers of sections that the text makes anew and removes as a whole (`interface ge-0/0/1.100`)."""
+    grammar = _Grammar(rules)
+    return frozenset(line for line in grammar.parse(text) if grammar.is_whole(line))
+
+
+class _Grammar:
+    def __init__(self, rules: LineRules) -> None:
+        self._rules = rules
+
+    def parse(self, text: str) -> Section:
+        root: Section = {}
+        open_sections: list[tuple[int, Section]] = [(-1, root)]
+        for raw in text.splitlines():
+            line = self._tidy(raw)
+            if not line or self._rules.ignore.match(line):
+                continue
+            depth = len(raw) - len(raw.lstrip())
+            while open_sections[-1][0] >= depth:
+                open_sections.pop()
+            for single in self._singles(line):
+                below = open_sections[-1][1].setdefault(single, {})
+            open_sections.append((depth, below))
+        return root
+
+    def removals(self, old: Section, new: Section) -> Iterator[str]:
+        lists: dict[str, list[str]] = {}
+        for line in reversed(old):
+            if self._is_section(line, old[line]):
+                if line not in new and self.is_whole(line):
+                    yield self._negated(line)
+                else:
+                    yield from self._within(line, self.removals(old[line], new.get(line, {})))
+            elif line not in new:
+                if self._rule(line) and self._members(line):
+                    lists.setdefault(self._slot(line), []).append(line)
+                elif not self._overwritten(line, new) and self.negation(line):
+                    yield self._negated(line)
+        for lines in lists.values():
+            yield self._joined(lines, "remove")
+
+    def additions(self, old: Section, new: Section) -> Iterator[str]:
+        lists: dict[str, list[str]] = {}
+        for line in self._clearing_first(old, new):
+            if self._is_section(line, new[line]):
+                inner = list(self.additions(old.get(line, {}), new[line]))
+                if inner or (line not in old and self.is_whole(line)):
+                    yield from self._within(line, inner, always=True)
+            elif line not in old or self._wiped(line, old, new):
+                if self._members(line):
+                    lists.setdefault(self._slot(line), []).append(line)
+                else:
+                    yield line
+        for lines in lists.values():
+            yield self._joined(lines, "add")
+
+    def restrict(self, live: Section, wanted: Section, *, foreign: bool) -> Section:
+        kept: Section = {}
+        for line, below in wanted.items():
+            if self._is_section(line, below):
+                inner = self.restrict(live.get(line, {}), below, foreign=foreign)
+                if inner or (line in live and self.is_whole(line)):
+                    kept[line] = inner
+            elif self._holds_here(live, line):
+                kept[line] = {}
+            elif foreign and not self._members(line):
+                kept |= {other: {} for other in live if self._slot(other) == self._slot(line)}
+        return kept
+
+    def items(self, section: Section, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+        """Paths of everything that can be there or not: lines, and headers of sections that are ours alone."""
+        for line, below in section.items():
+            here = (*path, line)
+            if self._is_section(line, below):
+                if self.is_whole(line):
+                    yield here
+                yield from self.items(below, here)
+            else:
+                yield here
+
+    def holds(self, live: Section, path: tuple[str, ...]) -> bool:
+        for header in path[:-1]:
+            live = live.get(header, {})
+        return self._holds_here(live, path[-1])
+
+    def negation(self, line: str) -> str:
+        rule = self._rule(line)
+        return rule.negate if rule else "no {line}"
+
+    def is_whole(self, line: str) -> bool:
+        rule = self._section(line)
+        return rule is not None and rule.removal == "whole"
+
+    def _holds_here(self, live: Section, line: str) -> bool:
+        """`no X` holds when X is absent: running configurations do not print it."""
+        return line in live or (line.startswith("no ") and line.removeprefix("no ") not in live)
+
+    def _within(self, header: str, inner: Iterable[str], *, always: bool = False) -> Iterator[str]:
+        lines = list(inner)
+        if lines or always:
+            rule = self._section(header)
+            yield from (header, *(f" {line}" for line in lines), f" {rule.leave if rule else 'exit'}")
+
+    def _clearing_first(self, old: Section, new: Section) -> list[str]:
+        return sorted(new, key=lambda line: not ((rule := self._rule(line)) and rule.clears and line not in old))
+
+    def _tidy(self, raw: str) -> str:
+        line, rule = raw.strip(), self._rule(raw.strip())
+        return line if rule and rule.literal else " ".join(canonical(word) for word in line.split())
+
+    def _wiped(self, line: str, old: Section, new: Section) -> bool:
+        changed = (rule for other in old.keys() ^ new.keys() if (rule := self._rule(other)) and rule.clears)
+        return any(rule.clears and rule.clears.match(line) for rule in changed)
+
+    def _overwritten(self, line: str, new: Section) -> bool:
+        if _opposite(line) in new:
+            return True
+        rule = self._rule(line)
+        overwrites = rule is not None and rule.replace == "overwrite"
+        return overwrites and any(self._slot(other) == self._slot(line) for other in new)
+
+    def _negated(self, line: str) -> str:
+        if line.startswith("no ") and self.negation(line) == "no {line}":
+            return _opposite(line)
+        return self.negation(line).format(line=line)
+
+    def _joined(self, lines: list[str], verb: str) -> str:
+        rule = self._rule(lines[0])
+        if rule is None:
+            raise ValueError(f"no rule joins {lines[0]!r}")
+        members = ",".join(str(vlan) for vlan in sorted(int(self._members(line)) for line in lines))
+        return (rule.add if verb == "add" else rule.remove).format(members=members)
+
+    def _singles(self, line: str) -> list[str]:
+        rule = self._rule(line)
+        if rule is None or not (members := self._members(line)):
+            return [line]
+        return [f"{rule.slot} {number}" for number in _numbers(members)]
+
+    def _members(self, line: str) -> str:
+        rule = self._rule(line)
+        found = rule.match.match(line) if rule and rule.add else None
+        return found["members"] if found else ""
+
+    def _slot(self, line: str) -> str:
+        rule = self._rule(line)
+        return rule.slot if rule and rule.slot else line.removeprefix("no ")
+
+    def _rule(self, line: str) -> LineRule | None:
+        return next((rule for rule in self._rules.lines if rule.match.match(line)), None)
+
+    def _section(self, line: str) -> SectionRule | None:
+        return next((rule for rule in self._rules.sections if rule.match.match(line)), None)
+
+    def _is_section(self, line: str, below: Section) -> bool:
+        return bool(below) or self._section(line) is not None
+
+
+def _numbers(members: str) -> Iterator[int]:
+    """`100,200-202` → 100, 200, 201, 202."""
+    for part in members.split(","):
+        first, _, last = part.partition("-")
+        yield from range(int(first), int(last or first) + 1)
+
+
+def _opposite(line: str) -> str:
+    return line.removeprefix("no ") if line.startswith("no ") else f"no {line}"
+
+
+def _unite(into: Section, other: Section) -> None:
+    for line, below in other.items():
+        _unite(into.setdefault(line, {}), below)
+
+
+def _render(section: Section, indent: str = "") -> str:
+    return "\n".join(part for line, below in section.items() for part in (f"{indent}{line}", _render(below, f"{indent} ")) if part)

@@ -1,0 +1,225 @@
+"""Tree diff of NETCONF configuration (RFC 6241 §7.2): only what differs travels, removals are `operation="remove"`.
+
+Texts are the content of `<config>`: one or more top elements, each with its namespace. What a text contains is owned. An
+entry or container that only the old text has is removed as a whole, unless the running configuration (when it is given)
+holds something under it that is not ours; then only our leaves go, and keys and mandatory leaves stay with what remains.
+"""
+
+from collections.abc import Iterator
+from copy import deepcopy
+from dataclasses import dataclass
+
+from lxml import etree
+
+from drivers.diff.comparison import Comparison, compare
+from drivers.diff.values import canonical
+from drivers.platform import XmlRules
+
+BASE = "urn:ietf:params:xml:ns:netconf:base:1.0"
+_OPERATION = f"{{{BASE}}}operation"
+_PARSER = etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True, remove_blank_text=True)
+
+Identity = tuple[str, tuple[str, ...]]
+"""A node among its siblings: its name, and the values of its keys (or its own value in a leaf-list)."""
+
+
+def forward(rules: XmlRules, before: str, after: str, running: str = "") -> str:
+    """The content of `<config>` that leads from `before` to `after`; "" when nothing differs. `ValueError` for broken XML."""
+    tree = _Tree(rules)
+    old, new = _parse(before), _parse(after)
+    edits = tree.edits(old, new, _parse(running) if running else None)
+    return "\n".join(_text(edit) for edit in edits)
+
+
+def selection(rules: XmlRules, *texts: str) -> str:
+    """A subtree filter (RFC 6241 §6) for just the entries that the texts name."""
+    tree, root = _Tree(rules), _parse("")
+    for text in texts:
+        tree.select(root, _parse(text))
+    return "\n".join(_text(child) for child in root)
+
+
+def assess(rules: XmlRules, before: str, after: str, running: str) -> Comparison:
+    """Compare the running configuration with both sides; `running` as the server sent it (content of `<data>`)."""
+    tree = _Tree(rules)
+    old, new, live = _parse(before), _parse(after), _parse(running)
+    values = dict(tree.leaves(live))
+
+    def holds(item: tuple[_Path, str]) -> bool:
+        leaf, value = item
+        return values[leaf] == value if leaf in values else tree.is_default(leaf, value)
+
+    found = compare(
+        tree.leaves(old),
+        tree.leaves(new),
+        holds=holds,
+        neutral=lambda item: tree.is_neutral(*item),
+        name=lambda item: _words(*item),
+    )
+    kept, present = tree.entries(new), tree.entries(live)
+    stale = tuple(
+        _words(path, "")
+        for path, node in tree.entries(old).items()
+        if path not in kept and path in present and not tree.foreign(node, present[path])
+    )
+    return Comparison(found.missing, (*found.leftover, *stale), found.standing)
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    identity: Identity
+
+    def __str__(self) -> str:
+        name, keys = self.identity
+        return etree.QName(name).localname + "".join(f"[{key}]" for key in keys)
+
+
+_Path = tuple[_Step, ...]
+
+
+class _Tree:
+    """Reads and edits configuration trees by the platform's rules; names are in Clark notation (`{namespace}name`)."""
+
+    def __init__(self, rules: XmlRules) -> None:
+        def clark(name: str) -> str:
+            prefix, _, local = name.partition(":")
+            return f"{{{rules.namespaces[prefix]}}}{local}"
+
+        self._keys = {clark(name): tuple(clark(key) for key in keys) for name, keys in rules.lists.items()}
+        self._leaf_lists = {clark(name) for name in rules.leaf_lists}
+        self._presence = {clark(name) for name in rules.presence}
+        self._mandatory = {clark(name) for name in rules.mandatory}
+        self._identities = {clark(name) for name in rules.identities}
+        self._defaults = {clark(name): value for name, value in rules.defaults.items()}
+
+    def edits(self, old: etree._Element, new: etree._Element, live: etree._Element | None) -> list[etree._Element]:
+        olds, news, lives = self._index(old), self._index(new), self._index(live)
+        gone = [self._removal(node, lives.get(identity)) for identity, node in olds.items() if identity not in news]
+        came = [self._change(olds.get(identity), node, lives.get(identity)) for identity, node in news.items()]
+        return [edit for edit in (*gone, *came) if edit is not None]
+
+    def select(self, into: etree._Element, node: etree._Element) -> None:
+        there = self._index(into)
+        for identity, child in self._index(node).items():
+            if child.tag in self._keys:
+                if identity not in there:
+                    into.append(self._bare(child))
+                continue
+            place = there.get(identity)
+            if place is None:
+                place = self._bare(child)
+                into.append(place)
+            self.select(place, child)
+
+    def leaves(self, node: etree._Element, path: _Path = ()) -> Iterator[tuple[_Path, str]]:
+        keys = self._keys.get(str(node.tag), ())
+        for identity, child in self._index(node).items():
+            if child.tag in keys:
+                continue
+            here = (*path, _Step(identity))
+            if len(child):
+                yield from self.leaves(child, here)
+            else:
+                yield here, self._value(child)
+
+    def entries(self, node: etree._Element, path: _Path = ()) -> dict[_Path, etree._Element]:
+        """Every list entry by its path."""
+        found: dict[_Path, etree._Element] = {}
+        for identity, child in self._index(node).items():
+            here = (*path, _Step(identity))
+            if child.tag in self._keys:
+                found[here] = child
+            found |= self.entries(child, here)
+        return found
+
+    def is_default(self, leaf: _Path, value: str) -> bool:
+        return self._defaults.get(leaf[-1].identity[0]) == value
+
+    def is_neutral(self, leaf: _Path, value: str) -> bool:
+        return leaf[-1].identity[0] in self._mandatory or self.is_default(leaf, value)
+
+    def foreign(self, ours: etree._Element, live: etree._Element) -> bool:
+        """Whether the running node holds something that ours does not name."""
+        own = self._index(ours)
+        for identity, child in self._index(live).items():
+            mine = own.get(identity)
+            if mine is None:
+                if self._defaults.get(str(child.tag)) != self._value(child) or len(child):
+                    return True
+            elif len(child) and self.foreign(mine, child):
+                return True
+        return False
+
+    def _change(self, old: etree._Element | None, new: etree._Element, live: etree._Element | None) -> etree._Element | None:
+        if old is None:
+            return deepcopy(new)
+        if not len(old) and not len(new):
+            return None if self._value(old) == self._value(new) else deepcopy(new)
+        return self._around(self.edits(old, new, live), new)
+
+    def _removal(self, ours: etree._Element, live: etree._Element | None) -> etree._Element | None:
+        if self._is_owned(ours) and (live is None or not self.foreign(ours, live)):
+            gone = self._bare(ours)
+            gone.set(_OPERATION, "remove")
+            return gone
+        keys, lives = self._keys.get(str(ours.tag), ()), self._index(live)
+        inner = (
+            self._removal(child, lives.get(identity))
+            for identity, child in self._index(ours).items()
+            if child.tag not in keys and child.tag not in self._mandatory
+        )
+        return self._around([edit for edit in inner if edit is not None], ours)
+
+    def _is_owned(self, node: etree._Element) -> bool:
+        """Whether it can come and go with a service: a leaf, a list entry or a container that means something by itself."""
+        return not len(node) or node.tag in self._keys or node.tag in self._presence
+
+    def _around(self, edits: list[etree._Element], node: etree._Element) -> etree._Element | None:
+        """The node with its keys and these edits; None when the edits came to nothing."""
+        if not edits:
+            return None
+        shell = self._bare(node)
+        shell.extend(edits)
+        return shell
+
+    def _bare(self, node: etree._Element) -> etree._Element:
+        """The node by name and keys alone."""
+        bare = etree.Element(node.tag, nsmap=node.nsmap)  # type: ignore[arg-type]  # the stub forbids the default namespace
+        if node.tag in self._leaf_lists:
+            bare.text = node.text
+        bare.extend(deepcopy(child) for child in node if child.tag in self._keys.get(str(node.tag), ()))
+        return bare
+
+    def _index(self, node: etree._Element | None) -> dict[Identity, etree._Element]:
+        return {} if node is None else {self._identity(child): child for child in node}
+
+    def _identity(self, node: etree._Element) -> Identity:
+        tag = str(node.tag)
+        if tag in self._leaf_lists:
+            return tag, (self._value(node),)
+        return tag, tuple(canonical(node.findtext(key, "").strip()) for key in self._keys.get(tag, ()))
+
+    def _value(self, node: etree._Element) -> str:
+        text = (node.text or "").strip()
+        if node.tag in self._identities:
+            return text.rpartition(":")[2]
+        return canonical(text)
+
+
+def _parse(content: str) -> etree._Element:
+    try:
+        return etree.fromstring(f'<nc:config xmlns:nc="{BASE}">{content}</nc:config>', _PARSER)
+    except etree.XMLSyntaxError as error:
+        raise ValueError(f"not well-formed XML: {error.msg}") from error
+
+
+def _text(node: etree._Element) -> str:
+    node = deepcopy(node)
+    etree.cleanup_namespaces(node, keep_ns_prefixes=["nc"] if node.get(_OPERATION) else None)
+    etree.indent(node)
+    node.tail = None
+    return etree.tostring(node, encoding="unicode")
+
+
+def _words(path: _Path, value: str) -> str:
+    return "/".join(map(str, path)) + (f" = {value}" if value else "")

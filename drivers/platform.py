@@ -1,0 +1,232 @@
+"""Platforms are data: what a kind of element can realise, and how its configuration language behaves.
+
+A platform is a folder with a `platform.yaml`. It is found among the ones shipped here (`drivers/platforms/<name>`), by entry
+point in group `fabd.platforms` (the value names a package that holds the file), or by path.
+"""
+
+import re
+from functools import cache
+from importlib.metadata import entry_points
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, model_validator
+
+from drivers.errors import DriverSetupError
+from drivers.port import Commitment
+
+ENTRY_POINTS = "fabd.platforms"
+FILE = "platform.yaml"
+
+Feature = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$")]
+"""What specifications ask for: ipv4, ipv6, description, announce, vlan, rate, vrf, switching, or a third party's own word."""
+
+
+class _Data(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class LineRule(_Data):
+    """How lines that match behave; the first rule that matches decides."""
+
+    match: re.Pattern[str]
+    slot: str = ""
+    """Lines of one slot exclude each other within a section (`description`); "" means every different line stands for itself."""
+    replace: Literal["remove", "overwrite"] = "remove"
+    """Whether the old line of a slot must be removed first or is overwritten by the new one."""
+    negate: str = "no {line}"
+    """The command that removes the line; "" when it is never removed, only set."""
+    add: str = ""
+    """With a named group `members` in `match` (`100,200-205`): the command that adds some, `{members}`."""
+    remove: str = ""
+    literal: bool = False
+    """Free text: kept to the letter, where elsewhere spaces are one and addresses are in their shortest form."""
+    clears: re.Pattern[str] | None = None
+    """Setting or removing this line wipes the section's lines that match (IOS: `vrf forwarding` wipes addresses)."""
+
+    @model_validator(mode="after")
+    def _members_need_both_commands(self) -> Self:
+        if ("members" in self.match.groupindex) != bool(self.add and self.remove):
+            raise ValueError("a rule with a group named `members` needs both `add` and `remove`, and only such a rule has them")
+        return self
+
+
+class SectionRule(_Data):
+    """A line that opens a section. `whole` sections are ours alone and are removed by their header, others only by their lines."""
+
+    match: re.Pattern[str]
+    removal: Literal["whole", "contents"] = "contents"
+    leave: str = "exit"
+    """The command that returns to the level above."""
+
+
+class LineRules(_Data):
+    """A hierarchical command line (two levels or more, told by indentation)."""
+
+    ignore: re.Pattern[str] = re.compile(r"^(!.*|exit|exit-address-family|exit-vrf|end)$")
+    """Lines of a running configuration that say nothing."""
+    forbidden: re.Pattern[str] = re.compile(r"[\x00-\x1f\x7f?]")
+    """What cannot be typed: control characters, and `?`, which asks for help."""
+    sections: tuple[SectionRule, ...] = ()
+    lines: tuple[LineRule, ...] = ()
+
+
+class XmlRules(_Data):
+    """What a tree diff must know of the YANG modules; names are `prefix:name` with the prefixes of `namespaces`."""
+
+    namespaces: dict[str, str]
+    lists: dict[str, tuple[str, ...]] = {}
+    """List → its keys."""
+    presence: frozenset[str] = frozenset()
+    """Containers that mean something by being there; others are never removed themselves."""
+    leaf_lists: frozenset[str] = frozenset()
+    mandatory: frozenset[str] = frozenset()
+    """Leaves that an entry cannot be without; they go only with the entry."""
+    identities: frozenset[str] = frozenset()
+    """Leaves whose value is an identity: compared without the prefix, which servers choose as they like."""
+    defaults: dict[str, str] = {}
+    """Leaf → the value that its absence means."""
+
+    @model_validator(mode="after")
+    def _prefixes_are_declared(self) -> Self:
+        names = {*self.lists, *(key for keys in self.lists.values() for key in keys), *self.leaf_lists, *self.presence}
+        for name in sorted(names | self.mandatory | self.identities | set(self.defaults)):
+            if name.partition(":")[0] not in self.namespaces:
+                raise ValueError(f"`{name}` has a prefix that `namespaces` does not declare")
+        return self
+
+
+class Netconf(_Data):
+    validation: Literal["test-then-set", "validate", "none"] = "validate"
+    """How an edit is validated: as an option of `edit-config`, by the operation of its own, or only by `commit`."""
+    owned: tuple[str, ...] = ()
+    """Subtrees that fabd looks at, as `prefix:name` of their top elements."""
+    port_state: Literal["auto", "oper", "config"] = "auto"
+    """Whether a port is up is told by `oper-status`, or only by its configuration; `auto`: by what the server serves."""
+
+
+class PortTable(_Data):
+    """The command that lists ports and how a row reads: its groups are `name` and `up`, which matches only when it is."""
+
+    command: str
+    row: re.Pattern[str]
+
+    @model_validator(mode="after")
+    def _groups_are_named(self) -> Self:
+        if not {"name", "up"} <= set(self.row.groupindex):
+            raise ValueError("`row` needs the groups `name` and `up`")
+        return self
+
+
+class Ssh(_Data):
+    device_type: str
+    """netmiko's."""
+    error: re.Pattern[str]
+    """What a refused line answers (searched line by line in the answer, never in the echo)."""
+    harmless: re.Pattern[str] | None = None
+    """Answers that look like an error and are none."""
+    enter: str = "configure terminal"
+    leave: str = "end"
+    running: str = "show running-config"
+    ports: PortTable
+    save: str = ""
+    """The command that makes the running configuration survive a restart; "" where they are one."""
+
+
+class Platform(_Data):
+    """One kind of element. `syntax` is the language that templates render; `template` is their suffix (`create.<template>.j2`)."""
+
+    name: Feature
+    title: str
+    protocol: Literal["netconf", "ssh", "snmp"]
+    commitment: Commitment
+    syntax: Literal["xml", "lines", "objects"]
+    template: str
+    realises: frozenset[Feature]
+    xml: XmlRules | None = None
+    lines: LineRules | None = None
+    netconf: Netconf | None = None
+    ssh: Ssh | None = None
+
+    @model_validator(mode="after")
+    def _rules_fit(self) -> Self:
+        needed = {"xml": self.xml, "lines": self.lines, "netconf": self.netconf, "ssh": self.ssh}
+        for part in (self.syntax, self.protocol):
+            if part in needed and needed[part] is None:
+                raise ValueError(f"section `{part}` is missing; syntax {self.syntax} over {self.protocol} needs it")
+        return self
+
+    @property
+    def xml_rules(self) -> XmlRules:
+        if self.xml is None:
+            raise DriverSetupError(f"platform {self.name} renders {self.syntax}, not XML")
+        return self.xml
+
+    @property
+    def line_rules(self) -> LineRules:
+        if self.lines is None:
+            raise DriverSetupError(f"platform {self.name} renders {self.syntax}, not command lines")
+        return self.lines
+
+
+@cache
+def load_platform(name: str) -> Platform:
+    """The platform of that name, or in the folder of that path (told by its slash). `DriverSetupError` names the remedy."""
+    if "/" in name:
+        return _read(Path(name))
+    for known, folder in _folders().items():
+        if known == name:
+            return _named(name, _read(folder()))
+    raise DriverSetupError(
+        f"unknown platform {name!r}; known are {', '.join(platforms())}. Correct the element's platform, install the package that "
+        f"brings it (entry point group {ENTRY_POINTS}), or give the path of a folder with a {FILE}"
+    )
+
+
+def platforms() -> tuple[str, ...]:
+    """Names of every installed platform, sorted."""
+    return tuple(sorted(_folders()))
+
+
+class _Folder:
+    """Where a platform's data lies; a third party's package is imported only when it is asked for."""
+
+    def __init__(self, package: str, *path: str) -> None:
+        self._package, self._path = package, path
+
+    def __call__(self) -> Traversable:
+        try:
+            return files(self._package).joinpath(*self._path)
+        except (ImportError, TypeError) as error:
+            raise DriverSetupError(f"platform package {self._package} cannot be imported: {error}; reinstall it") from error
+
+
+def _folders() -> dict[str, _Folder]:
+    shipped = {
+        folder.name: _Folder("drivers", "platforms", folder.name)
+        for folder in files("drivers").joinpath("platforms").iterdir()
+        if folder.joinpath(FILE).is_file()
+    }
+    return {entry.name: _Folder(entry.value) for entry in entry_points(group=ENTRY_POINTS)} | shipped
+
+
+def _read(folder: Traversable) -> Platform:
+    place = folder.joinpath(FILE)
+    try:
+        return Platform.model_validate(yaml.safe_load(place.read_text("utf-8")))
+    except OSError as error:
+        raise DriverSetupError(f"platform folder {folder} has no readable {FILE}: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise DriverSetupError(f"{place} is not YAML: {error}") from error
+    except ValidationError as error:
+        mistakes = "; ".join(f"{'.'.join(map(str, fault['loc'])) or 'platform'}: {fault['msg']}" for fault in error.errors())
+        raise DriverSetupError(f"{place}: {mistakes}") from error
+
+
+def _named(name: str, platform: Platform) -> Platform:
+    if platform.name != name:
+        raise DriverSetupError(f"platform {name} calls itself {platform.name} in its {FILE}; make both names one")
+    return platform
