@@ -1,0 +1,1 @@
+"""Alembic's scripts: the one place that sees the tables of every package."""

@@ -1,0 +1,273 @@
+"""Settings: one model; `fabd.toml`, then environment `FABD_SECTION__KEY`, then flags, each over the one before."""
+
+import json
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
+
+from agent.errors import ConfigurationError
+
+DEFAULT_FILE = Path("fabd.toml")
+PREFIX = "FABD_"
+NOT_SETTINGS = ("FABD_CONFIG", "FABD_TOKEN", "FABD_URL", "FABD_TEST_", "FABD_CREDENTIAL_", "FABD_LAB_")
+"""Environment variables that other parts read; everything else that starts with `FABD_` must be a setting."""
+
+Document = dict[str, Any]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DatabaseSettings(Section):
+    url: str = Field(
+        "", description="SQLAlchemy URL; empty means SQLite in `data_dir`. PostgreSQL: `postgresql+psycopg://user@host/fabd`."
+    )
+    pool_size: PositiveInt = Field(10, description="Connections kept open to PostgreSQL.")
+
+
+class ApiSettings(Section):
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8640, ge=0, le=65535, description="TCP port to listen on; 0 takes a free one.")
+    tls_certificate: Path | None = Field(None, description="PEM certificate chain; with `tls_key` the API speaks HTTPS.")
+    tls_key: Path | None = Field(None, description="PEM private key of `tls_certificate`.")
+    max_body_bytes: PositiveInt = Field(1_048_576, description="Largest request body; a larger one is refused with 413.")
+    rate_per_minute: PositiveInt = Field(
+        1200, description="Requests per minute and token (or address, before a token is known); more are refused with 429."
+    )
+
+    @model_validator(mode="after")
+    def _tls_whole(self) -> "ApiSettings":
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key go together; set both or neither")
+        return self
+
+
+class CredentialSettings(Section):
+    file: Path | None = Field(None, description="TOML file of credentials, mode 0600; default `credentials.toml` in `data_dir`.")
+
+
+class FulfillmentSettings(Section):
+    workers: PositiveInt = Field(8, description="Plans executed at the same time.")
+    element_parallelism: PositiveInt = Field(16, description="Elements of one plan handled at the same time.")
+    connect_timeout_s: PositiveFloat = Field(15.0, description="Longest wait for a session, seconds.")
+    stage_timeout_s: PositiveFloat = Field(30.0, description="Longest staging on one element, seconds.")
+    commit_timeout_s: PositiveFloat = Field(30.0, description="Longest commit, confirm or save on one element, seconds.")
+    verify_timeout_s: PositiveFloat = Field(30.0, description="How long verification may try before the plan reverts, seconds.")
+    confirm_timeout_s: PositiveInt = Field(
+        120, description="Confirmed-commit timeout asked of the element, seconds; extended while verification runs."
+    )
+    plan_deadline_s: PositiveFloat = Field(600.0, description="A plan that has not decided by then reverts, seconds.")
+    lease_s: PositiveFloat = Field(30.0, description="A worker silent for so long loses its plan to another, seconds.")
+
+
+class PollingSettings(Section):
+    interval_s: PositiveFloat = Field(60.0, description="Seconds between polls of one element.")
+    deadline_s: PositiveFloat = Field(10.0, description="Longest an element may take per cycle, seconds.")
+    timeout_s: PositiveFloat = Field(2.0, description="Wait for one SNMP answer, seconds.")
+    concurrency: PositiveInt = Field(256, description="Elements polled at the same time.")
+    failures_to_down: PositiveInt = Field(3, description="Failed polls in a row before an element counts as unreachable.")
+    successes_to_up: PositiveInt = Field(1, description="Good polls in a row before it counts as reachable again.")
+
+
+class TrapSettings(Section):
+    enabled: bool = Field(True, description="Listen for SNMP traps and informs.")
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(10162, ge=0, le=65535, description="UDP port for v1, v2c and v3 traps; 0 takes a free one.")
+    credentials: list[str] = Field(
+        default_factory=list,
+        description="References whose community or user may send traps; empty means those of the elements' SNMP endpoints.",
+    )
+    queue: PositiveInt = Field(10_000, description="Traps waiting to be processed; more are dropped and counted.")
+
+
+class AssuranceSettings(Section):
+    hold_s: float = Field(
+        10.0, ge=0, description="Wait before the cause of silence is decided, seconds; a trap confirmed by a read does not wait."
+    )
+    verify_spacing_s: PositiveFloat = Field(1.0, description="Seconds between the reads that verify a failure.")
+    recheck_s: PositiveFloat = Field(120.0, description="Second targeted read after a trap, seconds.")
+    sla_interval_s: PositiveFloat = Field(60.0, description="Seconds between evaluations of objectives.")
+    poll_retention_days: PositiveInt = Field(30, description="How long poll cycles are kept as evidence, days.")
+
+
+class UsageSettings(Section):
+    bin_s: PositiveInt = Field(300, description="Length of a usage bin, seconds; bins start on multiples of it since 1970 UTC.")
+
+
+class WebhookSettings(Section):
+    url: str = Field(description="Where events are posted.")
+    secret: str = Field(description="Credential reference whose `password` signs the events (Standard Webhooks, `whsec_…`).")
+    query: str = Field("", description="Filter, e.g. `eventType=serviceOrderStateChangeEvent`.")
+
+
+class OutboxSettings(Section):
+    webhooks: list[WebhookSettings] = Field(default_factory=list, description="Endpoints that get every event.")
+    allow_private: list[str] = Field(
+        default_factory=list,
+        description="Networks or hosts that callbacks may reach although they are private, e.g. `127.0.0.1/32`.",
+    )
+    allow_http: bool = Field(False, description="Permit callbacks without TLS.")
+    timeout_s: PositiveFloat = Field(10.0, description="Longest delivery attempt, seconds.")
+
+
+class LogSettings(Section):
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe level that is logged.")
+    format: Literal["auto", "console", "json"] = Field("auto", description="auto: console in a terminal, JSON otherwise.")
+
+
+class CatalogSettings(Section):
+    specifications: list[Path] = Field(
+        default_factory=list, description="Folders with further service specifications (one folder each)."
+    )
+    slas: list[Path] = Field(default_factory=list, description="Folders with further SLA files.")
+    tariffs: list[Path] = Field(default_factory=list, description="Folders with further tariff files.")
+    platforms: list[Path] = Field(default_factory=list, description="Folders with further platforms (one folder each).")
+
+
+class Settings(Section):
+    """Everything that can be set."""
+
+    data_dir: Path = Field(
+        Path("fabd-data"), description="Where fabd keeps its database, known hosts and credentials unless told otherwise."
+    )
+    known_hosts: Path | None = Field(
+        None, description="OpenSSH known_hosts file of the elements; default `known_hosts` in `data_dir`."
+    )
+    database: DatabaseSettings = Field(default_factory=DatabaseSettings)
+    api: ApiSettings = Field(default_factory=ApiSettings)
+    credentials: CredentialSettings = Field(default_factory=CredentialSettings)
+    fulfillment: FulfillmentSettings = Field(default_factory=FulfillmentSettings)
+    polling: PollingSettings = Field(default_factory=PollingSettings)
+    traps: TrapSettings = Field(default_factory=TrapSettings)
+    assurance: AssuranceSettings = Field(default_factory=AssuranceSettings)
+    usage: UsageSettings = Field(default_factory=UsageSettings)
+    outbox: OutboxSettings = Field(default_factory=OutboxSettings)
+    log: LogSettings = Field(default_factory=LogSettings)
+    catalog: CatalogSettings = Field(default_factory=CatalogSettings)
+
+    @property
+    def database_url(self) -> str:
+        return self.database.url or f"sqlite:///{self.data_dir / 'fabd.db'}"
+
+    @property
+    def known_hosts_file(self) -> Path:
+        return self.known_hosts or self.data_dir / "known_hosts"
+
+    @property
+    def credentials_file(self) -> Path:
+        return self.credentials.file or self.data_dir / "credentials.toml"
+
+    @property
+    def bin_length(self) -> timedelta:
+        return timedelta(seconds=self.usage.bin_s)
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    name: str
+    values: Document
+
+    def has(self, location: tuple[int | str, ...]) -> bool:
+        node: Any = self.values
+        for key in location:
+            if isinstance(node, Mapping) and key in node:
+                node = node[key]
+            else:
+                return False
+        return True
+
+
+def load_settings(
+    file: Path | None = None, flags: Document | None = None, environment: Mapping[str, str] | None = None
+) -> Settings:
+    """Read every source and merge; raises `ConfigurationError` with one line per mistake: source, key, what is wrong, remedy.
+
+    `file` must exist when it is given (or named by `FABD_CONFIG`); `fabd.toml` in the working directory is optional.
+    """
+    environment = os.environ if environment is None else environment
+    named = file or (Path(environment["FABD_CONFIG"]) if environment.get("FABD_CONFIG") else None)
+    sources = [_from_file(named), _from_environment(environment), _Source("flag", flags or {})]
+    merged: Document = {}
+    for source in sources:
+        _merge(merged, source.values)
+    try:
+        return Settings.model_validate(merged)
+    except ValidationError as error:
+        raise ConfigurationError([_mistake(detail, sources) for detail in error.errors()]) from None
+
+
+def _from_file(named: Path | None) -> _Source:
+    path = named or DEFAULT_FILE
+    if named is None and not path.exists():
+        return _Source(str(path), {})
+    try:
+        return _Source(str(path), tomllib.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise ConfigurationError([f"{path}: no such file; create it or leave out --config"]) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError([f"{path}: cannot be read: {error}"]) from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError([f"{path}: not valid TOML: {error}"]) from None
+
+
+def _from_environment(environment: Mapping[str, str]) -> _Source:
+    values: Document = {}
+    for variable, text in environment.items():
+        if not variable.startswith(PREFIX) or variable.startswith(NOT_SETTINGS):
+            continue
+        *sections, key = variable.removeprefix(PREFIX).lower().split("__")
+        node = values
+        for section in sections:
+            node = node.setdefault(section, {})
+        node[key] = _structured(text)
+    return _Source("environment", values)
+
+
+def _structured(text: str) -> Any:  # noqa: ANN401  JSON is any
+    """Lists and tables are given as JSON; everything else is left to the model to read."""
+    if text[:1] in "[{" and text:
+        try:
+            return json.loads(text)
+        except json.JSONDecodeError:
+            return text
+    return text
+
+
+def _merge(into: Document, values: Document) -> None:
+    for key, value in values.items():
+        if isinstance(value, dict) and isinstance(into.get(key), dict):
+            _merge(into[key], value)
+        else:
+            into[key] = dict(value) if isinstance(value, dict) else value
+
+
+def _mistake(detail: Any, sources: list[_Source]) -> str:  # noqa: ANN401  Pydantic's error dictionary
+    location: tuple[int | str, ...] = detail["loc"]
+    keys = tuple(key for key in location if isinstance(key, str))
+    source = next((s for s in reversed(sources) if s.has(keys)), sources[0])
+    key = ".".join(str(part) for part in location)
+    where = f"environment: {PREFIX}{'__'.join(keys).upper()}" if source.name == "environment" else f"{source.name}: {key}"
+    if detail["type"] == "extra_forbidden":
+        return f"{where}: unknown key; {_suggestion(keys)}"
+    return f"{where}: {detail['msg'][0].lower()}{detail['msg'][1:]} (found {detail['input']!r})"
+
+
+def _suggestion(keys: tuple[str, ...]) -> str:
+    import difflib  # noqa: PLC0415  only when something is wrong
+
+    model: Any = Settings
+    for key in keys[:-1]:
+        field = model.model_fields.get(key)
+        model = field.annotation if field else None
+        if not (isinstance(model, type) and issubclass(model, BaseModel)):
+            return "remove it"
+    known = list(model.model_fields)
+    close = difflib.get_close_matches(keys[-1], known, n=1) if keys else []
+    return f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(known)}"

@@ -1,0 +1,261 @@
+"""Keeping the database: upgrade, check, backup and restore, the same on SQLite and PostgreSQL.
+
+A backup is one gzip file of JSON lines: a header (format, schema revision, instant), then every row of every table in an order
+that satisfies the foreign keys. It can be restored into an empty database of either kind, so it also moves an installation.
+"""
+
+import gzip
+import json
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import IO, Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Column, Connection, Dialect, MetaData, RowMapping, Table, func, inspect, select, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from agent.errors import BackupError, DatabaseVersionError
+from agent.tables import metadata
+from inventory.db import Database, Exact, Unsigned64
+
+FORMAT = "fabd-backup-1"
+BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class StorageReport:
+    """What `check` found. `problems` is empty when the database is sound and of this program's version."""
+
+    revision: str | None
+    head: str
+    problems: tuple[str, ...]
+
+
+def upgrade(database: Database) -> str:
+    """Bring the schema to this program's version; returns its revision. Raises `DatabaseVersionError` when it is newer."""
+    _make_folder(database)
+    _refuse_newer(database)
+    with database.engine.connect() as connection:
+        config = _config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+        connection.commit()
+    return head_revision()
+
+
+def require_current(database: Database) -> None:
+    """Raise `DatabaseVersionError` unless the schema is this program's."""
+    _refuse_newer(database)
+    if (found := current_revision(database)) != head_revision():
+        raise DatabaseVersionError(
+            f"database {_name(database)} has schema {found or 'none'}, this fabd needs {head_revision()}; run: fabd db upgrade"
+        )
+
+
+def check(database: Database) -> StorageReport:
+    """Version, integrity, foreign keys."""
+    revision, head = current_revision(database), head_revision()
+    problems: list[str] = []
+    if revision != head:
+        newer = revision is not None and revision not in _known_revisions()
+        remedy = "install the fabd that wrote it" if newer else "run: fabd db upgrade"
+        problems.append(f"schema is {revision or 'missing'}, this fabd needs {head}; {remedy}")
+    if database.is_sqlite and revision is not None:
+        with database.engine.connect() as connection:
+            problems += [f"integrity: {row[0]}" for row in connection.execute(text("PRAGMA integrity_check")) if row[0] != "ok"]
+            problems += [
+                f"foreign key: row {row[1]} of {row[0]} names a missing {row[2]}"
+                for row in connection.execute(text("PRAGMA foreign_key_check"))
+            ]
+    return StorageReport(revision, head, tuple(problems))
+
+
+def current_revision(database: Database) -> str | None:
+    try:
+        with database.engine.connect() as connection:
+            return MigrationContext.configure(connection).get_current_revision()
+    except SQLAlchemyError as error:
+        raise DatabaseVersionError(f"database {_name(database)} cannot be opened: {error.args[0]}") from error
+
+
+def head_revision() -> str:
+    head = ScriptDirectory.from_config(_config()).get_current_head()
+    if head is None:
+        raise DatabaseVersionError("this installation carries no migrations; install fabd again")
+    return head
+
+
+def backup(database: Database, file: Path) -> int:
+    """Write every row to `file` (mode 0600) from one consistent snapshot; returns how many. An existing file is never replaced."""
+    require_current(database)
+    partial = file.with_name(file.name + ".partial")
+    try:
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as raw, gzip.open(raw, "wt", encoding="utf-8") as out:
+            rows = _dump(database, out)
+        os.link(partial, file)
+    except FileExistsError:
+        raise BackupError(f"{file} exists already; name another file") from None
+    except OSError as error:
+        raise BackupError(f"backup to {file} failed: {error}") from error
+    finally:
+        partial.unlink(missing_ok=True)
+    return rows
+
+
+def restore(database: Database, file: Path) -> int:
+    """Fill an empty database from `file`, then upgrade it; returns how many rows. All or nothing."""
+    _make_folder(database)
+    try:
+        with gzip.open(file, "rt", encoding="utf-8") as source:
+            header = json.loads(source.readline() or "{}")
+            if header.get("format") != FORMAT:
+                raise BackupError(f"{file} is not a fabd backup")
+            if header["revision"] not in _known_revisions():
+                raise DatabaseVersionError(f"{file} comes from a newer fabd (schema {header['revision']}); install that version")
+            rows = _load(database, header["revision"], source)
+    except FileNotFoundError:
+        raise BackupError(f"{file}: no such file") from None
+    except (OSError, EOFError, ValueError) as error:
+        if isinstance(error, BackupError):
+            raise
+        raise BackupError(f"{file} cannot be restored: {error}") from error
+    upgrade(database)
+    return rows
+
+
+def _dump(database: Database, out: IO[str]) -> int:
+    isolation = {} if database.is_sqlite else {"isolation_level": "REPEATABLE READ"}
+    rows = 0
+    with database.engine.connect().execution_options(**isolation) as connection, connection.begin():
+        header = {"format": FORMAT, "revision": head_revision(), "at": datetime.now(UTC).isoformat()}
+        out.write(json.dumps(header) + "\n")
+        for table in metadata.sorted_tables:
+            for row in _parents_first(table, connection.execute(select(table)).mappings()):
+                plain = {column.name: _plain(column, row[column.name], connection.dialect) for column in table.columns}
+                out.write(json.dumps([table.name, plain]) + "\n")
+                rows += 1
+    return rows
+
+
+def _load(database: Database, revision: str, source: IO[str]) -> int:
+    with database.engine.begin() as connection:
+        if [name for name in inspect(connection).get_table_names() if name != "alembic_version"]:
+            raise BackupError(f"database {_name(database)} is not empty; restore into a new one")
+        config = _config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+        reflected = MetaData()
+        reflected.reflect(connection)
+        rows = _insert(connection, reflected, source, naive=database.is_sqlite)
+        if not database.is_sqlite:
+            _restart_sequences(connection, reflected)
+    return rows
+
+
+def _insert(connection: Connection, reflected: MetaData, source: IO[str], *, naive: bool) -> int:
+    rows = 0
+    for table, batch in _batches(reflected, source, naive=naive):
+        connection.execute(table.insert(), batch)
+        rows += len(batch)
+    return rows
+
+
+def _batches(reflected: MetaData, source: IO[str], *, naive: bool) -> Iterator[tuple[Table, list[dict[str, Any]]]]:
+    name = ""
+    batch: list[dict[str, Any]] = []
+    for line in source:
+        table, row = json.loads(line)
+        if batch and (table != name or len(batch) == BATCH):
+            yield reflected.tables[name], batch
+            batch = []
+        name = table
+        batch.append({key: _value(value, naive=naive) for key, value in row.items()})
+    if batch:
+        yield reflected.tables[name], batch
+
+
+def _restart_sequences(connection: Connection, reflected: MetaData) -> None:
+    for table in reflected.tables.values():
+        column = table.autoincrement_column
+        if column is None:
+            continue
+        sequence = connection.scalar(select(func.pg_get_serial_sequence(table.name, column.name)))
+        if sequence is not None:
+            highest = connection.scalar(select(func.max(column)))
+            connection.execute(select(func.setval(sequence, highest or 1, highest is not None)))
+
+
+def _parents_first(table: Table, rows: Iterable[RowMapping]) -> Iterable[RowMapping]:
+    """Rows of a table that refers to itself, each after the row it names."""
+    own = next((fk.parent.name for fk in table.foreign_keys if fk.column.table is table), None)
+    if own is None:
+        return rows
+    waiting = list(rows)
+    done: set[object] = {None}
+    ordered: list[RowMapping] = []
+    while waiting:
+        ready = [row for row in waiting if row[own] in done]
+        if not ready:
+            raise BackupError(f"table {table.name} has a cycle among: {', '.join(str(row['id']) for row in waiting)}")
+        ordered += ready
+        done |= {row["id"] for row in ready}
+        waiting = [row for row in waiting if row["id"] not in done]
+    return ordered
+
+
+def _plain(column: Column[Any], value: object, dialect: Dialect) -> object:
+    """The value as JSON; what the database keeps as text in a form of its own (exact numbers) stays in that form."""
+    if isinstance(value, datetime):
+        return {"$at": value.isoformat()}
+    if isinstance(value, dict):
+        return {"$json": value}
+    if isinstance(value, Decimal):
+        return Exact().process_bind_param(value, dialect)
+    if isinstance(value, int) and isinstance(column.type, Unsigned64):
+        return Unsigned64().process_bind_param(value, dialect)
+    return value
+
+
+def _value(value: object, *, naive: bool) -> object:
+    if isinstance(value, dict):
+        if "$at" in value:
+            at = datetime.fromisoformat(value["$at"])
+            return at.replace(tzinfo=None) if naive else at
+        return value["$json"]
+    return value
+
+
+def _refuse_newer(database: Database) -> None:
+    found = current_revision(database)
+    if found is not None and found not in _known_revisions():
+        raise DatabaseVersionError(
+            f"database {_name(database)} was written by a newer fabd (schema {found}, this one knows up to {head_revision()}); "
+            "install that version or restore a backup into a new database"
+        )
+
+
+def _known_revisions() -> frozenset[str]:
+    return frozenset(script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions())
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    return config
+
+
+def _make_folder(database: Database) -> None:
+    if database.is_sqlite and database.url.database and database.url.database != ":memory:":
+        Path(database.url.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+
+def _name(database: Database) -> str:
+    return database.url.render_as_string(hide_password=True)
