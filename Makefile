@@ -1,0 +1,65 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+PYTEST_ARGS ?=
+SOURCES := agent drivers inventory policies crm_bridge
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-sqlite test-postgresql check format docs lab-check lab-test wheel clean
+
+help: ## Show this help
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
+
+# A missing venv module is Debian's most common stumble, so it gets its own sentence.
+$(VENV)/bin/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo "fabd needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) --version 2>&1). Try: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "Python's venv module is missing. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: $(VENV)/bin/pip pyproject.toml constraints.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+demo: $(VENV)/.run ## Run the whole line on the simulated network (ARGS=--once ends after the story)
+	@$(BIN)/fabd demo $(ARGS)
+
+test: test-sqlite test-postgresql ## Run the tests on SQLite and PostgreSQL (no server needed)
+
+test-sqlite: $(VENV)/.dev
+	FABD_TEST_DATABASE=sqlite $(BIN)/pytest -m "not lab" -n 2 --dist loadfile --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
+
+test-postgresql: $(VENV)/.dev
+	FABD_TEST_DATABASE=postgresql $(BIN)/pytest -m "database and not lab" -n 2 --dist loadfile $(PYTEST_ARGS)
+
+check: $(VENV)/.dev ## Linters, types and import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/fabd config reference | diff -u docs/configuration.md - || { echo "docs/configuration.md is stale; run: make docs" >&2; exit 1; }
+
+format: $(VENV)/.dev ## Format and mend what linters can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: $(VENV)/.dev ## Regenerate what docs/ derives from the code
+	$(BIN)/fabd config reference > docs/configuration.md
+
+lab-check: $(VENV)/.dev ## Say what the lab of real elements is missing
+	$(BIN)/python -m tests.lab check
+
+lab-test: $(VENV)/.dev ## Test against FRR, net-snmp and netconfd in namespaces (root, Debian; installs nothing)
+	$(BIN)/python -m tests.lab check
+	$(BIN)/pytest tests/lab -m lab $(PYTEST_ARGS)
+
+wheel: $(VENV)/.dev ## Build the wheel
+	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
+
+clean: ## Remove everything that was built
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .import_linter_cache
