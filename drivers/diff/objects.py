@@ -188,9 +188,10 @@ def _fields(op: Operation) -> dict[str, Value]:
 def _ensured(before: Intent, after: Intent) -> Iterator[EnsureVlan]:
     for vlan, intent in sorted(after.vlans.items()):
         old = before.vlans.get(vlan)
-        if old is None:
-            yield EnsureVlan(vlan, intent.name)
-        elif old.name != intent.name:
+        if old is None or old.name == intent.name:
+            if old is None or (intent.tagged - old.tagged) or (intent.untagged - old.untagged):
+                yield EnsureVlan(vlan, intent.name)
+        else:
             yield EnsureVlan(vlan, intent.name, was=old.name)
 
 
@@ -275,7 +276,7 @@ def _leaf_value(leaf: Leaf, port: object, value: object) -> Value:
     if leaf == "pvid":
         return _whole(value, where, 1, MAX_VLAN)
     if leaf == "admin":
-        if value not in ("up", "down"):  # noqa: PLR6201 - the value may be unhashable
+        if value not in ("up", "down"):
             raise ValueError(f"{where}: {value!r} is neither up nor down")
         return str(value)
     return _text(value, where, MAX_ALIAS)

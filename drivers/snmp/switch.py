@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from drivers.diff import objects
 from drivers.diff.objects import (
     AddMember,
     EnsureVlan,
@@ -22,6 +21,7 @@ from drivers.snmp import oids, portlist
 DEFAULT_PVID = 1
 """dot1qPvid's DEFVAL (RFC 4363)."""
 LEAF_COLUMN: Mapping[Leaf, str] = {"pvid": oids.PVID, "admin": oids.IF_ADMIN_STATUS, "alias": oids.IF_ALIAS}
+RELEASED: Mapping[Leaf, Value] = {"pvid": DEFAULT_PVID, "alias": ""}
 ADMIN_NUMBER = {"up": 1, "down": 2}
 _CREATE_AND_GO, _DESTROY = 4, 6
 
@@ -41,8 +41,7 @@ class Binding:
     value: int | bytes
 
     def __str__(self) -> str:
-        shown = self.value.hex(" ") if isinstance(self.value, bytes) else self.value
-        return f"{self.oid} = {self.syntax}: {shown}"
+        return f"{self.oid} = {self.syntax}: {_shown(self.oid, self.value)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,14 +108,20 @@ def bindings(operations: Iterable[Operation], switch: Switch, remembered: Rememb
     )
 
 
-def reads(intents: Iterable[objects.Intent]) -> tuple[frozenset[int], frozenset[tuple[Leaf, int]], frozenset[int]]:
-    """Which VLAN rows, leaves and ports (ifIndex) must be read for these desired states."""
-    listed = tuple(intents)
-    return (
-        frozenset(vlan for intent in listed for vlan in intent.vlans),
-        frozenset(leaf for intent in listed for leaf in intent.leaves),
-        frozenset(port for intent in listed for port in intent.ports),
+def unswitched(operations: Iterable[Operation], switch: Switch) -> tuple[int, ...]:
+    """Ports (ifIndex) that the operations switch and that are no bridge ports of this element."""
+    wanted = (
+        op.port for op in operations if isinstance(op, AddMember) or (isinstance(op, SetLeaf | ReleaseLeaf) and op.leaf == "pvid")
     )
+    return tuple(sorted({port for port in wanted if port not in switch.bridge_port}))
+
+
+def _shown(oid: str, value: int | bytes) -> str:
+    if isinstance(value, int):
+        return str(value)
+    if oid.startswith((f"{oids.IF_ALIAS}.", f"{oids.VLAN_STATIC_NAME}.")):
+        return repr(value.decode("utf-8", "replace"))
+    return value.hex(" ")
 
 
 def _row(vlan: int, operations: tuple[Operation, ...], switch: Switch, remembered: Remembered) -> Iterator[Binding]:
@@ -145,9 +150,10 @@ def _wanted(vlan: int, operations: tuple[Operation, ...], switch: Switch) -> Vla
             continue
         match op:
             case EnsureVlan(name=name, was=was):
-                row = VlanRow(name) if row is None else VlanRow(name if row.name == was else row.name, row.egress, row.untagged)
-            case AddMember(port=index, tagging=tagging):
-                row, port = row or VlanRow(f"fabd-{vlan}"), frozenset({switch.bridge_port[index]})
+                kept = row or VlanRow(name)
+                row = VlanRow(name if was and kept.name == was else kept.name, kept.egress, kept.untagged)
+            case AddMember(port=index, tagging=tagging) if row is not None:
+                port = frozenset({switch.bridge_port[index]})
                 untagged = row.untagged | port if tagging == "untagged" else row.untagged - port
                 row = VlanRow(row.name, row.egress | port, untagged)
             case RemoveMember(port=index) if row is not None and index in switch.bridge_port:
@@ -168,7 +174,7 @@ def _leaf(op: Operation, switch: Switch, remembered: Remembered) -> Iterator[Bin
         case SetLeaf(leaf=leaf, port=port, value=value):
             wanted: Value | None = value
         case ReleaseLeaf(leaf=leaf, port=port, was=was) if switch.leaves.get((leaf, port)) == was:
-            wanted = remembered.leaves.get((leaf, port), {"pvid": DEFAULT_PVID, "alias": ""}.get(leaf))
+            wanted = remembered.leaves.get((leaf, port), RELEASED.get(leaf))
         case _:
             return
     if wanted is not None and switch.leaves.get((leaf, port)) != wanted:
