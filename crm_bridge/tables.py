@@ -1,7 +1,7 @@
 """Tables of the CRM and billing bridge.
 
 Three unique constraints make once-only effects of at-least-once delivery: `usage_record(source, source_id)`,
-`rated_line(usage_id, tariff_version, run)` and `credit(agreement_id, service_id, rule, period_start)`.
+`rated_line(usage_id, charge, tariff_version, run)` and `credit(agreement_id, service_id, rule, period_start)`.
 """
 
 from datetime import datetime
@@ -45,7 +45,8 @@ class AgreementRow(Base):
     sla: Mapped[str]
     tariff: Mapped[str]
     terms: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    """Overrides of the named SLA: time zone, service hours, unknown policy, maintenance allowance, re-open window."""
+    """`{"sla": {…}, "tariff": {…}}`: what differs from the named SLA (time zone, service hours, unknown policy, maintenance
+    allowance, re-open window …) and tariff (period …), written as in their files."""
     valid_from: Mapped[datetime]
     valid_to: Mapped[datetime | None]
 
@@ -148,11 +149,13 @@ class UsageRecordRow(Base):
 
 class RatedLineRow(Base):
     __tablename__ = "rated_line"
-    __table_args__ = (UniqueConstraint("usage_id", "tariff_version", "run"),)
+    __table_args__ = (UniqueConstraint("usage_id", "charge", "tariff_version", "run"),)
 
     id: Mapped[str] = mapped_column(primary_key=True)
     usage_id: Mapped[str] = mapped_column()
     """A usage record, or for recurring charges the derived id of (service, element of the tariff, period)."""
+    charge: Mapped[str]
+    """The tariff's charge and, where prices are graduated, its step: "traffic#2". A record that crosses a step has a line in each."""
     tariff: Mapped[str]
     tariff_version: Mapped[str]
     run: Mapped[int] = mapped_column(default=1)
@@ -171,6 +174,19 @@ class RatedLineRow(Base):
     currency: Mapped[str]
     bill_line_id: Mapped[str | None] = mapped_column(ForeignKey("bill_line.id"), index=True)
     rated_at: Mapped[datetime]
+
+
+class RatingTotalRow(Base):
+    """What one service has used of one tariff version in one cycle so far: where on the graduated scale the next record starts."""
+
+    __tablename__ = "rating_total"
+
+    service_id: Mapped[str] = mapped_column(primary_key=True)
+    tariff: Mapped[str] = mapped_column(primary_key=True)
+    tariff_version: Mapped[str] = mapped_column(primary_key=True)
+    cycle_start: Mapped[datetime] = mapped_column(primary_key=True)
+    octets_in: Mapped[int] = mapped_column(Unsigned64, default=0)
+    octets_out: Mapped[int] = mapped_column(Unsigned64, default=0)
 
 
 class ViolationRow(Base):

@@ -1,0 +1,179 @@
+"""What can go wrong between customers and their money.
+
+BridgeError                       any failure of the bridge, names the object and the remedy
+├── NotFound                      (LookupError)
+│   ├── UnknownCustomer           no customer has this account number
+│   ├── UnknownTicket
+│   ├── UnknownUsage
+│   ├── UnknownBill
+│   ├── UnknownSubscription
+│   ├── NoAgreement               nothing was agreed for this service at that time
+│   └── NothingToExplain          no row of the bridge has this id
+├── Refused                       the request does not fit the state of things (ValueError)
+│   ├── IllegalTransition         a state machine has no such step
+│   ├── UsageConflict             the same usage id with another content
+│   ├── PeriodBilled              the period, or a part of it, is on a bill already
+│   ├── BillSealed                a sent bill never changes
+│   ├── BillNeedsReview           too little of its usage was measured
+│   ├── PeriodOpen                an SLA period is judged after its end
+│   ├── TooLate                   usage older than the limit for late records
+│   ├── CallbackRefused           a callback address that events must not be sent to
+│   └── InvalidSubscription       a filter or a kind that cannot be served
+└── InvalidDocument               a customer file with mistakes, each with its file, line and path (ValueError)
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from policies.values import Interval
+
+
+class BridgeError(Exception):
+    """Any failure of the bridge."""
+
+
+class NotFound(BridgeError, LookupError):
+    pass
+
+
+class UnknownCustomer(NotFound):
+    def __init__(self, number: str) -> None:
+        super().__init__(f"customer {number}: no account has this number; list them with `fabd customer list`")
+        self.number = number
+
+
+class UnknownTicket(NotFound):
+    def __init__(self, ticket_id: str) -> None:
+        super().__init__(f"ticket {ticket_id}: there is none with this id; list them with `fabd ticket list`")
+        self.ticket_id = ticket_id
+
+
+class UnknownUsage(NotFound):
+    def __init__(self, usage_id: str) -> None:
+        super().__init__(f"usage record {usage_id}: there is none with this id")
+        self.usage_id = usage_id
+
+
+class UnknownBill(NotFound):
+    def __init__(self, bill_id: str) -> None:
+        super().__init__(f"bill {bill_id}: there is none with this id; list them with `fabd bill list`")
+        self.bill_id = bill_id
+
+
+class UnknownSubscription(NotFound):
+    def __init__(self, subscription_id: str) -> None:
+        super().__init__(f"subscription {subscription_id}: there is none with this id")
+        self.subscription_id = subscription_id
+
+
+class NoAgreement(NotFound):
+    def __init__(self, customer: str, specification: str, at: datetime) -> None:
+        super().__init__(
+            f"customer {customer}: no agreement covers {specification} at {at.isoformat()}; "
+            "add one to the customer file and import it again"
+        )
+        self.customer = customer
+        self.specification = specification
+
+
+class NothingToExplain(NotFound):
+    def __init__(self, object_id: str) -> None:
+        super().__init__(f"{object_id}: neither a bill, a line, a rated line, a usage record, a credit, a violation nor a ticket")
+        self.object_id = object_id
+
+
+class Refused(BridgeError, ValueError):
+    pass
+
+
+class IllegalTransition(Refused):
+    def __init__(self, kind: str, object_id: str, state: str, wanted: str, possible: Sequence[str]) -> None:
+        steps = ", ".join(possible) if possible else "nothing; this is its end"
+        super().__init__(f"{kind} {object_id} is {state} and cannot become {wanted}; from here it can become {steps}")
+        self.object_id = object_id
+        self.state = state
+        self.wanted = wanted
+
+
+class UsageConflict(Refused):
+    def __init__(self, usage_id: str, source: str, source_id: str) -> None:
+        super().__init__(
+            f"usage record {usage_id}: {source} delivered {source_id} before with another content; "
+            "correct it by a reversal that names it, under an id of its own"
+        )
+        self.usage_id = usage_id
+
+
+class PeriodBilled(Refused):
+    def __init__(self, customer: str, period: Interval, number: int, billed: Interval) -> None:
+        super().__init__(
+            f"customer {customer}: {_span(period)} overlaps bill {number}, which covers {_span(billed)}; "
+            f"start at {billed.end.isoformat()}"
+        )
+        self.customer = customer
+        self.number = number
+
+
+class BillSealed(Refused):
+    def __init__(self, number: int, state: str) -> None:
+        super().__init__(f"bill {number} is {state} and never changes; grant a credit, it comes with the next bill")
+        self.number = number
+
+
+class BillNeedsReview(Refused):
+    def __init__(self, number: int, coverage: str) -> None:
+        super().__init__(f"bill {number}: only {coverage} of its usage was measured; look at it and validate it before it is sent")
+        self.number = number
+
+
+class PeriodOpen(Refused):
+    def __init__(self, service_id: str, period: Interval, at: datetime) -> None:
+        super().__init__(
+            f"service {service_id}: the period {_span(period)} is not over at {at.isoformat()}; judge it after its end"
+        )
+        self.service_id = service_id
+
+
+class TooLate(Refused):
+    pass
+
+
+class CallbackRefused(Refused):
+    def __init__(self, callback: str, reason: str) -> None:
+        super().__init__(f"callback {callback}: {reason}")
+        self.callback = callback
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[type["CallbackRefused"], tuple[str, str]]:
+        return type(self), (self.callback, self.reason)
+
+
+class InvalidSubscription(Refused):
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One mistake in a file, where a person will look for it."""
+
+    file: str
+    line: int
+    path: str
+    """E.g. customers[2].agreements[0].sla."""
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.path}: {self.message}"
+
+
+class InvalidDocument(BridgeError, ValueError):
+    """Every mistake at once, so that the file is corrected in one go."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = tuple(problems)
+
+
+def _span(period: Interval) -> str:
+    return f"{period.start.isoformat()} .. {period.end.isoformat()}"
