@@ -79,6 +79,8 @@ class PlanRow(Base):
     """Of the worker that last claimed it; checked before each push."""
     error: Mapped[dict[str, Any] | None]
     """Why it reverts: {element, code, message}."""
+    readings: Mapped[dict[str, Any] | None]
+    """Counters read before what is deleted goes; needed when the delete holds, maybe by another worker."""
     created_at: Mapped[datetime]
     deadline: Mapped[datetime]
     finished_at: Mapped[datetime | None]
@@ -104,9 +106,11 @@ class ChangeSetRow(Base):
     reverse: Mapped[str]
     ports: Mapped[list[Any]] = mapped_column(default=list)
     state: Mapped[str] = mapped_column(default="planned")
-    """planned, staged, committed, confirmed, reverted, aborted or inDoubt."""
+    """planned, staged, committed, confirmed, saved, reverted, kept (by an operator) or inDoubt."""
     session_id: Mapped[str] = mapped_column(default="")
     """Journaled before staging, so that a takeover can end it."""
+    resolution: Mapped[str] = mapped_column(default="")
+    """What an operator decided about an element in doubt: keep, revert or replaced."""
     answer: Mapped[str] = mapped_column(default="")
 
 

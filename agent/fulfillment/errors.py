@@ -1,0 +1,97 @@
+"""What can go wrong between an order and the network.
+
+FulfilmentError                   any failure; carries refusals: code, where, message, remedy
+├── OrderRefused                  nothing was stored                                   (ValueError)
+│   ├── OrderMalformed            the order says something that cannot be meant        shape
+│   └── OrderConflict             the inventory or an earlier order stands against it  conflict
+├── Missing                       no order, item, plan or element of that name         notfound (LookupError)
+└── ResolutionRefused             the element is not in doubt, or the verb is unknown  conflict
+
+Inside the worker, never seen by a client:
+PhaseFailed                       one or more elements failed in a step of a plan
+ElementsHeld                      another plan holds an element: wait
+Superseded                        another worker has taken the plan over: leave it alone
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from drivers.errors import ElementError
+
+
+class Kind(StrEnum):
+    SHAPE = "shape"
+    CONFLICT = "conflict"
+    NOT_FOUND = "notfound"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One reason, for one place in what was asked."""
+
+    code: str
+    """Stable, e.g. unknownSpecification, invalidCharacteristic, portInUse, poolExhausted."""
+    where: str
+    """JSON pointer into the order, or the name of the object."""
+    message: str
+    """What happened, naming the object."""
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.message}; {self.remedy}" if self.where else f"{self.message}; {self.remedy}"
+
+
+class FulfilmentError(Exception):
+    kind = Kind.CONFLICT
+
+    def __init__(self, *refusals: Refusal) -> None:
+        super().__init__("\n".join(str(refusal) for refusal in refusals))
+        self.refusals = refusals
+
+
+class OrderRefused(FulfilmentError, ValueError):
+    pass
+
+
+class OrderMalformed(OrderRefused):
+    kind = Kind.SHAPE
+
+
+class OrderConflict(OrderRefused):
+    kind = Kind.CONFLICT
+
+
+class Missing(FulfilmentError, LookupError):
+    kind = Kind.NOT_FOUND
+
+    def __init__(self, what: str, name: str) -> None:
+        known = f"list them with `fabd {'element' if what == 'element' else 'order'} list`"
+        super().__init__(Refusal("notFound", name, f"there is no {what} {name!r}", known))
+
+
+class ResolutionRefused(FulfilmentError):
+    kind = Kind.CONFLICT
+
+
+class PhaseFailed(Exception):
+    """`failures`: element → what it said. `transient` when trying the whole plan again can help."""
+
+    def __init__(self, step: str, failures: Mapping[str, ElementError]) -> None:
+        super().__init__("; ".join(str(error) for error in failures.values()))
+        self.step = step
+        self.failures = dict(failures)
+
+    @property
+    def transient(self) -> bool:
+        return all(error.transient for error in self.failures.values())
+
+
+class ElementsHeld(Exception):
+    def __init__(self, reasons: Sequence[str]) -> None:
+        super().__init__("; ".join(reasons))
+
+
+class Superseded(Exception):
+    def __init__(self, plan_id: str, fence: int) -> None:
+        super().__init__(f"plan {plan_id} was taken over by another worker (ours was fence {fence})")
