@@ -215,10 +215,16 @@ def _parse(content: str) -> etree._Element:
 
 def _text(node: etree._Element) -> str:
     node = deepcopy(node)
-    etree.cleanup_namespaces(node, keep_ns_prefixes=["nc"] if node.get(_OPERATION) else None)
+    etree.cleanup_namespaces(node, keep_ns_prefixes=sorted(_spoken(node)))
     etree.indent(node)
     node.tail = None
     return etree.tostring(node, encoding="unicode")
+
+
+def _spoken(node: etree._Element) -> set[str]:
+    """Prefixes that values use (`ianaift:ethernetCsmacd`): they must stay declared though no name uses them."""
+    values = ((child.nsmap, (child.text or "").strip().partition(":")) for child in node.iter())
+    return {prefix for nsmap, (prefix, colon, _) in values if colon and prefix in nsmap}
 
 
 def _words(path: _Path, value: str) -> str:

@@ -1,0 +1,196 @@
+"""One change set through the phases of a network transaction, over NETCONF with confirmed commit (RFC 6241 §8.4)."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
+
+from lxml import etree
+
+from drivers.diff import xmltree
+from drivers.diff.comparison import Comparison
+from drivers.errors import EditRefused, ElementError, ElementLocked, PlatformUnsupported, RevertFailed, VerificationFailed
+from drivers.netconf import ports, rpc
+from drivers.netconf.client import Client
+from drivers.platform import Netconf, Platform
+from drivers.port import ChangeSet, PortState, Standing, Verification
+
+DATASTORES = ("running", "candidate")
+"""In the order in which they are locked: a confirmed commit that expires would also undo another's edit of running."""
+
+
+class NetconfSession:
+    def __init__(self, element: str, platform: Platform, client: Client, give_back: Callable[[bool], None]) -> None:
+        self._element, self._platform, self._client, self._give_back = element, platform, client, give_back
+        self._locked: list[str] = []
+        self._committed: ChangeSet | None = None
+        self._transcript: list[str] = []
+        self._closed = False
+
+    @property
+    def session_id(self) -> str:
+        return self._client.session_id
+
+    @property
+    def transcript(self) -> str:
+        return "\n".join(self._transcript)
+
+    def lock(self, deadline: float) -> None:
+        """Running first, then the candidate; both or none."""
+        try:
+            for datastore in DATASTORES:
+                if datastore not in self._locked:
+                    self._lock(datastore, deadline)
+        except ElementError:
+            with suppress(ElementError):
+                self._unlock(deadline)
+            raise
+
+    def stage(self, change: ChangeSet, deadline: float) -> None:
+        """Under the lock the candidate is nobody else's, so what is left in it is discarded."""
+        self._transcript.clear()
+        self._require(":candidate", "a candidate configuration")
+        self._ask(rpc.discard_changes(), deadline)
+        self._edit(change.before, change.after, deadline)
+
+    def commit(self, change: ChangeSet, persist: str, timeout: timedelta, deadline: float) -> None:
+        self._transcript.clear()
+        self._require(":confirmed-commit:1.1", "confirmed commit with persist (RFC 6241 §8.4)")
+        self._committed = change
+        self._ask(rpc.confirmed_commit(persist, timeout, pending=False), deadline)
+
+    def extend(self, persist: str, timeout: timedelta, deadline: float) -> None:
+        self._ask(rpc.confirmed_commit(persist, timeout, pending=True), deadline)
+
+    def verify(self, change: ChangeSet, deadline: float) -> Verification:
+        found = self._compare(change, deadline)
+        return Verification(found.missing, found.leftover, self._ports(change.ports, deadline) if change.ports else ())
+
+    def standing(self, change: ChangeSet, deadline: float) -> Standing:
+        return self._compare(change, deadline).standing
+
+    def confirm(self, persist: str, deadline: float) -> None:
+        """When nothing is pending, the commit was confirmed before or has expired. The session that committed tells the two apart
+
+        and raises `VerificationFailed`; after a takeover, ask `standing`.
+        """
+        try:
+            self._ask(rpc.commit(persist), deadline)
+        except EditRefused as refusal:
+            if self._committed and self.standing(self._committed, deadline) is not Standing.AFTER:
+                raise VerificationFailed(
+                    self._element, f"the commit could not be confirmed, the element has undone it: {refusal.message}"
+                ) from refusal
+
+    def revert(self, change: ChangeSet, persist: str, deadline: float) -> None:
+        with suppress(EditRefused):  # nothing is pending: never committed, confirmed or expired
+            self._ask(rpc.cancel_commit(persist), deadline)
+        if self.standing(change, deadline) is not Standing.BEFORE:
+            self._apply_reverse(change, deadline)
+        elif "candidate" in self._locked:
+            # some servers keep the edit in the candidate after a commit was undone
+            self._ask(rpc.discard_changes(), deadline)
+        self._committed = None
+
+    def save(self, deadline: float) -> None:
+        if self._client.has(":startup"):
+            self._ask(rpc.copy_config("running", "startup"), deadline)
+
+    def abort(self, deadline: float) -> None:
+        if not self._client.alive:
+            return
+        with suppress(ElementError):
+            if "candidate" in self._locked:
+                self._ask(rpc.discard_changes(), deadline)
+            self._unlock(deadline)
+
+    def close(self) -> None:
+        """What is still locked ends with the session; a session without locks is kept for the next use."""
+        if not self._closed:
+            self._closed = True
+            self._give_back(not self._locked)
+
+    def _lock(self, datastore: str, deadline: float) -> None:
+        try:
+            self._ask(rpc.lock(datastore), deadline)
+        except ElementLocked as error:
+            raise ElementLocked(self._element, _lock_words(datastore, error), session=error.session) from error
+        self._locked.append(datastore)
+
+    def _unlock(self, deadline: float) -> None:
+        for datastore in reversed(self._locked.copy()):
+            with suppress(EditRefused):
+                self._ask(rpc.unlock(datastore), deadline)
+                self._locked.remove(datastore)
+
+    def _edit(self, before: str, after: str, deadline: float) -> None:
+        """Put the difference into the candidate and have it validated as the platform wants it."""
+        rules = self._platform.xml_rules
+        content = xmltree.forward(rules, before, after, self._running(before, after, deadline=deadline))
+        if not content:
+            return
+        options = [("default-operation", "merge")]
+        if self._netconf.validation == "test-then-set" and self._client.has(":validate"):
+            options.append(("test-option", "test-then-set"))
+        if self._client.has(":rollback-on-error"):
+            options.append(("error-option", "rollback-on-error"))
+        self._transcript.append(content)
+        self._ask(rpc.edit_config("candidate", content, options), deadline)
+        if self._netconf.validation == "validate" and self._client.has(":validate"):
+            self._ask(rpc.validate("candidate"), deadline)
+
+    def _apply_reverse(self, change: ChangeSet, deadline: float) -> None:
+        """The commit is confirmed or half undone: commit the way back, for good."""
+        self.lock(deadline)
+        try:
+            self._ask(rpc.discard_changes(), deadline)
+            self._edit(change.after, change.before, deadline)
+            self._ask(rpc.commit(), deadline)
+        except EditRefused as error:
+            raise RevertFailed(self._element, f"the reverse was refused: {error.message}") from error
+        left = self._compare(change, deadline)
+        if left.standing is not Standing.BEFORE:
+            raise RevertFailed(self._element, "the reverse was accepted, but the running configuration is not as before the change")
+
+    def _compare(self, change: ChangeSet, deadline: float) -> Comparison:
+        running = self._running(change.before, change.after, deadline=deadline)
+        return xmltree.assess(self._platform.xml_rules, change.before, change.after, running)
+
+    def _running(self, *texts: str, deadline: float) -> str:
+        """The running configuration of just the entries that the texts name."""
+        return rpc.data(
+            self._client.request(rpc.get_config("running", xmltree.selection(self._platform.xml_rules, *texts)), deadline)
+        )
+
+    def _ports(self, wanted: tuple[str, ...], deadline: float) -> tuple[PortState, ...]:
+        if self._netconf.port_state != "config":
+            state = rpc.data(self._client.request(rpc.get(ports.STATE_FILTER), deadline))
+            if self._netconf.port_state == "oper" or ports.serves_state(state):
+                return ports.by_state(state, wanted)
+        return ports.by_config(rpc.data(self._client.request(rpc.get_config("running", ports.CONFIG_FILTER), deadline)), wanted)
+
+    def _ask(self, operation: etree._Element, deadline: float) -> None:
+        name = etree.QName(operation).localname
+        try:
+            self._client.request(operation, deadline)
+        except ElementError as error:
+            self._transcript.append(f"<{name}>: {error.message}")
+            raise
+        self._transcript.append(f"<{name}>: ok")
+
+    def _require(self, capability: str, words: str) -> None:
+        if not self._client.has(capability):
+            raise PlatformUnsupported(
+                self._element, f"the element does not offer {words}; correct its platform (now {self._platform.name})"
+            )
+
+    @property
+    def _netconf(self) -> Netconf:
+        return self._platform.netconf or Netconf()
+
+
+def _lock_words(datastore: str, error: ElementLocked) -> str:
+    if error.session in ("", "0"):
+        return (
+            f"{datastore} cannot be locked: {error.message}. It may hold uncommitted changes; commit or discard them on the element"
+        )
+    return f"{datastore} is locked by session {error.session}; try again when it is released"
