@@ -1,0 +1,107 @@
+"""A YAML text as a checked model, every mistake named with its file, line and path."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from policies.errors import InvalidPolicy, Problem
+
+Model = TypeVar("Model", bound=BaseModel)
+Path = tuple[str | int, ...]
+
+
+class Document:
+    """What a YAML text holds, and on which line each part of it stands."""
+
+    def __init__(self, text: str, file: str) -> None:
+        """Raises `InvalidPolicy` when the text is not YAML, is no mapping or names a key twice."""
+        self.file = file
+        node, self.data = _read(text, file)
+        self._lines: dict[Path, int] = {}
+        repeated = list(_walk(node, (), self._lines, set()))
+        if repeated:
+            raise InvalidPolicy([self.problem(path, "the key stands here twice; remove one") for path in repeated])
+
+    def problem(self, path: Path, message: str) -> Problem:
+        """At the nearest line that the text has for `path`."""
+        known = path
+        while known and known not in self._lines:
+            known = known[:-1]
+        return Problem(self.file, self._lines.get(known, 1), written(path), message)
+
+    def check(self, model: type[Model], data: object = None) -> Model:
+        """The text (or `data` in its place) as `model`; raises `InvalidPolicy` with all that does not fit."""
+        try:
+            return model.model_validate(self.data if data is None else data)
+        except ValidationError as error:
+            raise InvalidPolicy(
+                [self.problem(_located(e["loc"]), _said(e["type"], e["msg"])) for e in error.errors(include_url=False)]
+            ) from None
+
+
+def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` with what `over` says differently; mappings inside are merged, everything else is replaced."""
+    return {
+        **base,
+        **{
+            key: merged(base[key], value) if isinstance(value, Mapping) and isinstance(base.get(key), Mapping) else value
+            for key, value in over.items()
+        },
+    }
+
+
+def written(path: Path) -> str:
+    """The path as people write it: customers[2].agreements[0].sla."""
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return text.removeprefix(".")
+
+
+def _read(text: str, file: str) -> tuple[yaml.MappingNode, dict[str, Any]]:
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        raise _unreadable(file, mark.line + 1 if mark else 1, f"not YAML: {getattr(error, 'problem', error)}") from None
+    except (ValueError, RecursionError) as error:  # a date such as 2026-02-30, a nesting without end
+        raise _unreadable(file, 1, f"not YAML that can be read: {error}") from None
+    if not isinstance(node, yaml.MappingNode):
+        raise _unreadable(file, 1, "a mapping of keys and values is expected")
+    return node, data
+
+
+def _unreadable(file: str, line: int, message: str) -> InvalidPolicy:
+    return InvalidPolicy([Problem(file, line, "", message)])
+
+
+def _walk(node: yaml.Node, path: Path, lines: dict[Path, int], seen: set[int]) -> Iterator[Path]:
+    """Notes the line of every part; yields the keys that stand twice in their mapping. An alias is not entered again."""
+    lines.setdefault(path, node.start_mark.line + 1)
+    if id(node) in seen:
+        return
+    seen.add(id(node))
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            inner = (*path, str(key.value))
+            if inner in lines:
+                yield inner
+            lines[inner] = key.start_mark.line + 1
+            yield from _walk(value, inner, lines, seen)
+    elif isinstance(node, yaml.SequenceNode):
+        for position, item in enumerate(node.value):
+            yield from _walk(item, (*path, position), lines, seen)
+
+
+def _located(location: Path) -> Path:
+    """Without the names that Pydantic puts in for the alternatives of a union."""
+    return tuple(part for part in location if not (isinstance(part, str) and part.startswith(("function-", "tagged-"))))
+
+
+def _said(kind: str, message: str) -> str:
+    if kind == "extra_forbidden":
+        return "no such key; check its spelling"
+    if kind == "missing":
+        return "is missing"
+    return message.removeprefix("Value error, ").replace("Input should be", "should be")
