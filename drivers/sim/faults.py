@@ -7,6 +7,7 @@ as a transport that is gone. Delays and hangs happen inside `before`. The SNMP a
 
 import asyncio
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
@@ -56,6 +57,8 @@ class ElementFaults:
     """The armed faults of one element, and the misfortunes that act at once (reboot, counters, flap, loss)."""
 
     def __init__(self, state: ElementState) -> None:
+        self.on_plug: Callable[[], None] | None = None
+        """Set by the network, which knows what else a cable means; a lone element just loses carrier."""
         self._state = state
         self._armed: dict[int, Fault] = {}
         self._flapping: set[asyncio.Task[None]] = set()
@@ -148,8 +151,19 @@ class ElementFaults:
         self._state.count()
         self._port(port).loss = fraction
 
+    def plug(self, port: str, *, plugged: bool) -> None:
+        """Put the cable in or pull it out; the far end loses carrier as well (see `drivers.sim.network`)."""
+        found = self._port(port)
+        if found.plugged == plugged:
+            return
+        found.plugged = plugged
+        if self.on_plug:
+            self.on_plug()
+        else:
+            self._state.set_carrier(found, up=plugged)
+
     def flap(self, port: str, times: int, period: float) -> None:
-        """Take the port's carrier down and up `times` times, one cycle per `period` seconds, in the background."""
+        """Pull the port's cable and put it back `times` times, one cycle per `period` seconds, in the background."""
         task = asyncio.get_running_loop().create_task(self._flap(self._port(port), times, period))
         self._flapping.add(task)
         task.add_done_callback(self._flapping.discard)
@@ -162,12 +176,12 @@ class ElementFaults:
     async def _flap(self, port: SimPort, times: int, period: float) -> None:
         try:
             for _ in range(times):
-                self._state.set_carrier(port, up=False)
+                self.plug(port.name, plugged=False)
                 await asyncio.sleep(period / 2)
-                self._state.set_carrier(port, up=True)
+                self.plug(port.name, plugged=True)
                 await asyncio.sleep(period / 2)
         finally:
-            self._state.set_carrier(port, up=True)
+            self.plug(port.name, plugged=True)
 
     def _port(self, name: str) -> SimPort:
         port = self._state.ports.get(name)

@@ -74,6 +74,9 @@ class SimPort:
     in_bps: float = 0.0
     out_bps: float = 0.0
     loss: float = 0.0
+    """Fraction of the traffic that the port drops."""
+    plugged: bool = True
+    """False while somebody has pulled the cable out of this port (flap, unplug); the link model turns it into carrier."""
     counters: Counters = field(default_factory=Counters)
     counted_at: float = 0.0
     """`time.monotonic()` up to which `counters` hold the traffic."""
@@ -233,6 +236,7 @@ class ElementState:
             kept = 1.0 - port.loss
             octets_in, octets_out = int(port.in_bps * elapsed * kept / 8), int(port.out_bps * elapsed * kept / 8)
             counters = port.counters
+            counters.in_discards += int(port.in_bps * elapsed * port.loss / 8) // 800
             counters.in_octets = (counters.in_octets + octets_in) % COUNTER64
             counters.out_octets = (counters.out_octets + octets_out) % COUNTER64
             counters.in_packets = (counters.in_packets + octets_in // 800) % COUNTER64
