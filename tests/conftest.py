@@ -79,6 +79,9 @@ def _postgresql_server() -> Iterator[URL]:
     folder = Path(tempfile.mkdtemp(prefix="fabd-pg-"))
     server = get_server(folder, cleanup_mode="delete")
     url = make_url(server.get_uri()).set(drivername="postgresql+psycopg")
+    for setting in ("fsync = off", "full_page_writes = off", "synchronous_commit = off"):
+        _administer(url, f"ALTER SYSTEM SET {setting}")  # what a test writes need not survive a power cut
+    _administer(url, "SELECT pg_reload_conf()")
     _administer(url, f"CREATE DATABASE {TEMPLATE}")
     template = Database(url.set(database=TEMPLATE))
     metadata.create_all(template.engine)

@@ -1,0 +1,296 @@
+"""Giving out values of pools, inside the caller's transaction.
+
+Asking again for the same (owner, role) gives the same value. The pool's row is the lock: callers of other pools never wait.
+A transaction that needs several pools takes them first with `lock_pools`, so that no two can deadlock. The cost does not
+depend on how full or large the pool is: what rests long enough is taken from its index, else the cursor moves on.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy.orm import Session
+
+from inventory.errors import PoolExhausted, RoleTaken, UnknownObject, ValueNotInPool, ValueTaken
+from inventory.pools import BANDWIDTH, PoolSpace, space_of
+from inventory.tables import AllocationRow, PoolRow
+from policies.values import new_id
+
+LONGEST_STEP = 512
+"""How many values beyond the cursor are looked at in one query, where many in a row were asked for by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Allocation:
+    id: str
+    pool: str
+    kind: str
+    value: str
+    """Canonical text; for bandwidth a token that means nothing."""
+    role: str
+    service_id: str
+    owner: str
+    amount_bps: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PoolFill:
+    """How full a pool is; values, or bit/s for bandwidth."""
+
+    name: str
+    kind: str
+    size: int
+    allocated: int
+    quarantined: int
+    """Includes what may be given out again already."""
+    reserved: int
+    low_watermark: int
+    """Per cent free."""
+
+    @property
+    def free(self) -> int:
+        return self.size - self.allocated - self.quarantined - self.reserved
+
+    @property
+    def low(self) -> bool:
+        return self.free * 100 < self.size * self.low_watermark
+
+
+def allocate(
+    session: Session,
+    pool: str,
+    *,
+    owner: str,
+    role: str,
+    service_id: str,
+    at: datetime,
+    wanted: str | None = None,
+    amount_bps: int = 0,
+) -> Allocation:
+    """One value of `pool` for (owner, role): the one it has, else `wanted`, else the next free one.
+
+    `owner` is the order item. For a bandwidth pool, `amount_bps` bit/s of its capacity. Raises an `AllocationError`
+    or `UnknownObject`; nothing is changed then.
+    """
+    row = lock_pools(session, [pool])[pool]
+    held = session.scalars(select(AllocationRow).where(AllocationRow.owner == owner, AllocationRow.role == role)).first()
+    if held:
+        if held.pool_id != row.id:
+            raise RoleTaken(owner, role, session.get_one(PoolRow, held.pool_id).name)
+        return _view(held, row)
+    new = AllocationRow(
+        id=new_id("alo", at),
+        pool_id=row.id,
+        state="allocated",
+        owner=owner,
+        role=role,
+        service_id=service_id,
+        reason="",
+        amount_bps=amount_bps,
+        allocated_at=at,
+        reusable_at=None,
+    )
+    new.value = _take_bandwidth(row, new) if row.kind == BANDWIDTH else _take_value(session, row, wanted, at)
+    session.add(new)
+    session.flush()
+    return _view(new, row)
+
+
+def lock_pools(session: Session, names: Iterable[str]) -> dict[str, PoolRow]:
+    """Take the pools for this transaction, in sorted order. Nothing to wait for on SQLite, which has one writer anyway."""
+    wanted = sorted(set(names))
+    rows = session.scalars(
+        select(PoolRow)
+        .where(PoolRow.name.in_(wanted))
+        .order_by(PoolRow.name)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    ).all()
+    found = {row.name: row for row in rows}
+    for name in wanted:
+        if name not in found:
+            raise UnknownObject("pool", name, "import it with `fabd inventory import`")
+    return found
+
+
+def held(session: Session, service_id: str) -> dict[str, Allocation]:
+    """What the service holds, by role."""
+    rows = session.execute(
+        select(AllocationRow, PoolRow)
+        .join(PoolRow, PoolRow.id == AllocationRow.pool_id)
+        .where(AllocationRow.service_id == service_id, AllocationRow.state == "allocated")
+        .order_by(AllocationRow.role)
+    )
+    return {found.role: found for allocation, pool in rows for found in [_view(allocation, pool)]}
+
+
+def release_service(session: Session, service_id: str, at: datetime, *, used: bool = True) -> tuple[Allocation, ...]:
+    """Give back all that the service holds. `used`: it was on the network, so its values rest in quarantine first."""
+    return _release(session, list(_allocated(session, AllocationRow.service_id == service_id)), at, used=used)
+
+
+def release_owner(session: Session, owner: str, at: datetime, *, used: bool = True) -> tuple[Allocation, ...]:
+    """Give back all that was allocated for one order item; see `release_service`."""
+    return _release(session, list(_allocated(session, AllocationRow.owner == owner)), at, used=used)
+
+
+def release_roles(
+    session: Session, service_id: str, roles: Iterable[str], at: datetime, *, used: bool = True
+) -> tuple[Allocation, ...]:
+    """Give back some of what the service holds (after a change that needs less)."""
+    chosen = [row for row in _allocated(session, AllocationRow.service_id == service_id) if row[0].role in set(roles)]
+    return _release(session, chosen, at, used=used)
+
+
+def reserve(session: Session, pool: str, value: str, *, reason: str, at: datetime) -> None:
+    """Keep a value back for good: found in use on the network, or set aside. `ValueTaken` when somebody has it."""
+    row = lock_pools(session, [pool])[pool]
+    canonical = _take_wanted(session, row, space_of(row.kind, row.definition), value, at)
+    session.add(
+        AllocationRow(
+            id=new_id("alo", at),
+            pool_id=row.id,
+            value=canonical,
+            state="reserved",
+            reason=reason,
+            amount_bps=0,
+            allocated_at=at,
+        )
+    )
+    session.flush()
+
+
+def fill(session: Session, pool: str) -> PoolFill:
+    row = session.scalars(select(PoolRow).where(PoolRow.name == pool)).first()
+    if row is None:
+        raise UnknownObject("pool", pool)
+    per_state = select(AllocationRow.state, func.count()).where(AllocationRow.pool_id == row.id).group_by(AllocationRow.state)
+    counts = {state: count for state, count in session.execute(per_state)}  # noqa: C416  a Row is no tuple to the type checker
+    allocated = row.used_bps if row.kind == BANDWIDTH else counts.get("allocated", 0)
+    return PoolFill(
+        row.name, row.kind, int(row.size), allocated, counts.get("quarantined", 0), counts.get("reserved", 0), row.low_watermark
+    )
+
+
+def _take_bandwidth(pool: PoolRow, new: AllocationRow) -> str:
+    if new.amount_bps <= 0:
+        raise ValueNotInPool(pool.name, f"{new.amount_bps} bit/s", "bandwidth is given in positive amounts")
+    if pool.used_bps + new.amount_bps > int(pool.size):
+        free = int(pool.size) - pool.used_bps
+        raise PoolExhausted(pool.name, f"{new.amount_bps} bit/s wanted, {free} of {pool.size} bit/s left")
+    pool.used_bps += new.amount_bps
+    return new.id
+
+
+def _take_value(session: Session, pool: PoolRow, wanted: str | None, at: datetime) -> str:
+    space = space_of(pool.kind, pool.definition)
+    if wanted is not None:
+        return _take_wanted(session, pool, space, wanted, at)
+    value = _take_rested(session, pool, at) or _take_fresh(session, pool, space)
+    if value is None:
+        next_free = session.scalar(
+            select(func.min(AllocationRow.reusable_at)).where(
+                AllocationRow.pool_id == pool.id, AllocationRow.state == "quarantined"
+            )
+        )
+        raise PoolExhausted(pool.name, f"all {pool.size} values are given out", reusable_at=next_free)
+    return value
+
+
+def _take_wanted(session: Session, pool: PoolRow, space: PoolSpace, wanted: str, at: datetime) -> str:
+    try:
+        value = space.at(space.offset(wanted))
+    except ValueError as error:
+        raise ValueNotInPool(pool.name, wanted, str(error)) from error
+    row = session.scalars(select(AllocationRow).where(AllocationRow.pool_id == pool.id, AllocationRow.value == value)).first()
+    if row is None:
+        return value
+    if row.state == "quarantined" and row.reusable_at and row.reusable_at <= at:
+        session.delete(row)
+        session.flush()
+        return value
+    raise ValueTaken(pool.name, value, _holder(row))
+
+
+def _take_rested(session: Session, pool: PoolRow, at: datetime) -> str | None:
+    """The value that has rested longest, if its quarantine is over."""
+    row = session.scalars(
+        select(AllocationRow)
+        .where(AllocationRow.pool_id == pool.id, AllocationRow.state == "quarantined", AllocationRow.reusable_at <= at)
+        .order_by(AllocationRow.reusable_at)
+        .limit(1)
+    ).first()
+    if row is None:
+        return None
+    session.delete(row)
+    session.flush()
+    return row.value
+
+
+def _take_fresh(session: Session, pool: PoolRow, space: PoolSpace) -> str | None:
+    """The next value never given out. Those asked for by name are passed once, as the cursor never goes back."""
+    cursor, step = int(pool.cursor), 1
+    while cursor < space.size:
+        values = [space.at(offset) for offset in range(cursor, min(cursor + step, space.size))]
+        taken = set(
+            session.scalars(select(AllocationRow.value).where(AllocationRow.pool_id == pool.id, AllocationRow.value.in_(values)))
+        )
+        for value in values:
+            cursor += 1
+            if value not in taken:
+                pool.cursor = str(cursor)
+                return value
+        step = min(step * 4, LONGEST_STEP)
+    pool.cursor = str(cursor)
+    return None
+
+
+def _holder(row: AllocationRow) -> str:
+    if row.state == "allocated":
+        return f"service {row.service_id} has it"
+    if row.state == "quarantined" and row.reusable_at:
+        return f"it rests in quarantine until {row.reusable_at.isoformat(timespec='seconds')}"
+    return f"it is reserved ({row.reason or 'no reason given'})"
+
+
+def _allocated(session: Session, condition: ColumnElement[bool]) -> Iterable[tuple[AllocationRow, PoolRow]]:
+    return session.execute(
+        select(AllocationRow, PoolRow)
+        .join(PoolRow, PoolRow.id == AllocationRow.pool_id)
+        .where(condition, AllocationRow.state == "allocated")
+        .order_by(AllocationRow.id)
+    )
+
+
+def _release(
+    session: Session, rows: Sequence[tuple[AllocationRow, PoolRow]], at: datetime, *, used: bool
+) -> tuple[Allocation, ...]:
+    released = tuple(_view(allocation, pool) for allocation, pool in rows)
+    shared = lock_pools(session, (pool.name for _, pool in rows if pool.kind == BANDWIDTH))
+    for allocation, pool in rows:
+        if pool.name in shared:
+            shared[pool.name].used_bps -= allocation.amount_bps
+            session.delete(allocation)
+            continue
+        rest = timedelta(seconds=pool.quarantine_s if used else 0)
+        session.execute(
+            update(AllocationRow)
+            .where(AllocationRow.id == allocation.id, AllocationRow.state == "allocated")
+            .values(
+                state="quarantined",
+                reusable_at=at + rest,
+                reason=f"released by {allocation.service_id}",
+                owner=None,
+                role=None,
+                service_id=None,
+            )
+        )
+    session.flush()
+    return released
+
+
+def _view(row: AllocationRow, pool: PoolRow) -> Allocation:
+    return Allocation(
+        row.id, pool.name, pool.kind, row.value, row.role or "", row.service_id or "", row.owner or "", row.amount_bps
+    )

@@ -1,0 +1,115 @@
+"""What can go wrong with the inventory.
+
+InventoryError
+├── UnknownObject            no element, port, pool … of that name          (LookupError)
+├── PortInUse                another service has the port or the VLAN on it
+├── AllocationError
+│   ├── PoolExhausted        nothing left to give
+│   ├── ValueTaken           the value asked for is given, resting or kept back
+│   ├── ValueNotInPool       the value asked for is not one of the pool's    (ValueError)
+│   └── RoleTaken            the owner already holds something else under that role
+├── InvalidPool              a pool's definition makes no sense             (ValueError)
+├── InvalidDocument          problems of an inventory document, each with its place
+├── StillInUse               removal refused
+└── ServiceStateConflict     the service is not in a state that allows it
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+
+class InventoryError(Exception):
+    """Root of the tree."""
+
+
+class UnknownObject(InventoryError, LookupError):
+    def __init__(self, kind: str, name: str, remedy: str = "") -> None:
+        self.kind, self.name = kind, name
+        super().__init__(f"there is no {kind} {name!r} in the inventory; {remedy or 'check the name with `fabd inventory show`'}")
+
+
+class PortInUse(InventoryError):
+    """`vlan` is 0 when the whole port was asked for; `by` is the service that has it."""
+
+    def __init__(self, port: str, by: str, *, vlan: int, held_vlan: int) -> None:
+        self.port, self.by, self.vlan, self.held_vlan = port, by, vlan, held_vlan
+        held = f"VLAN {held_vlan}" if held_vlan else "the whole port"
+        remedy = "choose another VLAN or port" if vlan and held_vlan else "choose another port"
+        super().__init__(f"port {port} is in use: service {by} has {held}; {remedy}, or delete that service first")
+
+
+class AllocationError(InventoryError):
+    """Nothing was allocated."""
+
+
+class PoolExhausted(AllocationError):
+    def __init__(self, pool: str, detail: str, *, reusable_at: datetime | None = None) -> None:
+        self.pool, self.reusable_at = pool, reusable_at
+        wait = f"; the next one leaves quarantine at {reusable_at.isoformat(timespec='seconds')}" if reusable_at else ""
+        super().__init__(f"pool {pool} is exhausted: {detail}{wait}; extend the pool or delete services that use it")
+
+
+class ValueTaken(AllocationError):
+    """`by` is the service that holds the value, or why it is not free."""
+
+    def __init__(self, pool: str, value: str, by: str) -> None:
+        self.pool, self.value, self.by = pool, value, by
+        super().__init__(f"{value} of pool {pool} is not free: {by}; ask for another value, or for none to get a free one")
+
+
+class ValueNotInPool(AllocationError, ValueError):
+    def __init__(self, pool: str, value: str, reason: str) -> None:
+        self.pool, self.value = pool, value
+        super().__init__(f"{value!r} is not a value of pool {pool}: {reason}; ask for another value or extend the pool")
+
+
+class RoleTaken(AllocationError):
+    def __init__(self, owner: str, role: str, pool: str) -> None:
+        self.owner, self.role, self.pool = owner, role, pool
+        super().__init__(f"{owner} already holds a value of pool {pool} as {role!r}; one role is served from one pool")
+
+
+class InvalidPool(InventoryError, ValueError):
+    """`path` is where in the definition the mistake is."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        self.path, self.reason = path, reason
+        super().__init__(f"{path}: {reason}")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """One mistake in a document: where it is, what it is and what to do."""
+
+    file: str
+    line: int
+    """0 when the place has no line (a document that came as data)."""
+    path: str
+    """Of keys and positions: `elements[2].ports[0].name`."""
+    message: str
+    remedy: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        return f"{place}: {self.path or 'document'}: {self.message}; {self.remedy}"
+
+
+class InvalidDocument(InventoryError):
+    """Nothing was changed."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(sorted(problems))
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class StillInUse(InventoryError):
+    def __init__(self, kind: str, name: str, by: Sequence[str]) -> None:
+        self.kind, self.name, self.by = kind, name, tuple(by)
+        super().__init__(f"{kind} {name} cannot be removed: in use by {', '.join(by)}; delete those first")
+
+
+class ServiceStateConflict(InventoryError):
+    def __init__(self, service: str, state: str, action: str) -> None:
+        self.service, self.state, self.action = service, state, action
+        super().__init__(f"service {service} is {state} and cannot be {action}")

@@ -1,0 +1,70 @@
+"""Who uses which port, and by which VLAN. VLAN 0 is the whole port, untagged; it shares with nobody."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from inventory.errors import PortInUse, UnknownObject
+from inventory.tables import ElementRow, PortClaimRow, PortRow
+from policies.values import new_id
+
+WHOLE_PORT = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PortClaim:
+    id: str
+    port: str
+    """`element/port`."""
+    port_id: str
+    vlan: int
+    service_id: str
+
+
+def claim(session: Session, port_id: str, *, vlan: int, service_id: str, owner: str) -> PortClaim:
+    """Take `vlan` on the port (0: the whole port) for a service; what it has already, it keeps.
+
+    The port's row is the lock, so of two that race one gets `PortInUse`. A transaction that claims several ports does so in
+    the order of their ids. `UnknownObject` when the port is gone.
+    """
+    port = session.scalars(
+        select(PortRow).where(PortRow.id == port_id).with_for_update(key_share=True).execution_options(populate_existing=True)
+    ).first()
+    if port is None:
+        raise UnknownObject("port", port_id)
+    reference = f"{session.get_one(ElementRow, port.element_id).name}/{port.name}"
+    held = session.scalars(select(PortClaimRow).where(PortClaimRow.port_id == port_id).order_by(PortClaimRow.vlan)).all()
+    for row in held:
+        if row.service_id == service_id and row.vlan == vlan:
+            return PortClaim(row.id, reference, port_id, vlan, service_id)
+        if row.service_id != service_id and (vlan == WHOLE_PORT or row.vlan in {WHOLE_PORT, vlan}):
+            raise PortInUse(reference, row.service_id, vlan=vlan, held_vlan=row.vlan)
+    new = PortClaimRow(id=new_id("clm"), port_id=port_id, vlan=vlan, service_id=service_id, owner=owner)
+    session.add(new)
+    session.flush()
+    return PortClaim(new.id, reference, port_id, vlan, service_id)
+
+
+def claims(session: Session, service_id: str) -> tuple[PortClaim, ...]:
+    """What the service has, by port."""
+    rows = session.execute(
+        select(PortClaimRow, PortRow.name, ElementRow.name)
+        .join(PortRow, PortRow.id == PortClaimRow.port_id)
+        .join(ElementRow, ElementRow.id == PortRow.element_id)
+        .where(PortClaimRow.service_id == service_id)
+        .order_by(ElementRow.name, PortRow.name, PortClaimRow.vlan)
+    )
+    return tuple(PortClaim(row.id, f"{element}/{port}", row.port_id, row.vlan, service_id) for row, port, element in rows)
+
+
+def release_claims(session: Session, *, service_id: str | None = None, owner: str | None = None) -> int:
+    """Give back the ports of a service, of an order item, or of both together; how many claims that were."""
+    if service_id is None and owner is None:
+        raise ValueError("say whose claims to release: service_id, owner or both")
+    statement = delete(PortClaimRow)
+    if service_id is not None:
+        statement = statement.where(PortClaimRow.service_id == service_id)
+    if owner is not None:
+        statement = statement.where(PortClaimRow.owner == owner)
+    return len(session.scalars(statement.returning(PortClaimRow.id)).all())

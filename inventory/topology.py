@@ -1,0 +1,193 @@
+"""The network as an immutable graph: elements, ports, links, and ways through it.
+
+A port is referred to as `element/port`, split at the first slash (`pe1/ge-0/0/1` is ge-0/0/1 of pe1).
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from inventory.errors import UnknownObject
+from inventory.tables import ElementRow, LinkRow, PortRow, SiteRow
+
+
+@dataclass(frozen=True, slots=True)
+class ElementNode:
+    id: str
+    name: str
+    platform: str
+    role: str
+    """edge, core or access."""
+    site: str
+    administrative: str = "unlocked"
+    attributes: Mapping[str, object] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PortNode:
+    id: str
+    element: str
+    name: str
+    if_index: int | None
+    speed_bps: int
+    role: str
+    """customer, core or management."""
+
+    @property
+    def reference(self) -> str:
+        return f"{self.element}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class LinkNode:
+    id: str
+    name: str
+    a: PortNode
+    b: PortNode
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """One link in the direction of travel."""
+
+    link: LinkNode
+    out_port: PortNode
+    in_port: PortNode
+
+
+Accept = Callable[[ElementNode], bool]
+
+
+@dataclass(frozen=True)
+class Topology:
+    elements: Mapping[str, ElementNode]
+    ports: Mapping[str, PortNode]
+    """By reference."""
+    links: tuple[LinkNode, ...]
+
+    @staticmethod
+    def of(elements: Iterable[ElementNode], ports: Iterable[PortNode], links: Iterable[LinkNode]) -> "Topology":
+        return Topology(
+            {element.name: element for element in elements},
+            {port.reference: port for port in ports},
+            tuple(sorted(links, key=lambda link: link.name)),
+        )
+
+    def element(self, name: str) -> ElementNode:
+        """`UnknownObject` when there is none."""
+        try:
+            return self.elements[name]
+        except KeyError:
+            raise UnknownObject("element", name) from None
+
+    def port(self, reference: str) -> PortNode:
+        """`UnknownObject` names what is missing: the element, the port, or the slash between them."""
+        if reference in self.ports:
+            return self.ports[reference]
+        element, slash, _ = split_reference(reference)
+        if not slash:
+            raise UnknownObject("port", reference, "write it as element/port, as in pe1/ge-0/0/1")
+        self.element(element)
+        raise UnknownObject("port", reference)
+
+    def port_by_id(self, port_id: str) -> PortNode:
+        try:
+            return self._ports_by_id[port_id]
+        except KeyError:
+            raise UnknownObject("port", port_id) from None
+
+    def ports_of(self, element: str) -> tuple[PortNode, ...]:
+        """In the order of ifIndex, then name."""
+        return self._ports_of.get(self.element(element).name, ())
+
+    def link_of(self, reference: str) -> LinkNode | None:
+        """The link that ends at a port."""
+        return self._links_by_port.get(self.port(reference).reference)
+
+    def neighbours(self, element: str) -> tuple[Hop, ...]:
+        """One hop away, in the order of their links' names."""
+        return self._hops.get(self.element(element).name, ())
+
+    def path(self, from_element: str, to_element: str) -> tuple[Hop, ...]:
+        """The shortest way, the same one every time; () when it is the same element. `UnknownObject` when there is no way."""
+        target = self.element(to_element).name
+        found = self.route(from_element, goal=lambda element: element.name == target)
+        if found is None:
+            raise UnknownObject("way", f"{from_element} to {to_element}", "add the missing link to the inventory")
+        return found
+
+    def route(self, start: str, *, goal: Accept, through: Accept = lambda _: True) -> tuple[Hop, ...] | None:
+        """The shortest way to the nearest element that `goal` accepts, over elements that `through` accepts; None without one."""
+        first = self.element(start)
+        if goal(first):
+            return ()
+        reached: dict[str, Hop | None] = {first.name: None}
+        waiting = deque([first.name])
+        while waiting:
+            here = waiting.popleft()
+            for hop in self.neighbours(here):
+                there = self.element(hop.in_port.element)
+                if there.name in reached:
+                    continue
+                reached[there.name] = hop
+                if goal(there):
+                    return self._walk_back(reached, hop)
+                if through(there):
+                    waiting.append(there.name)
+        return None
+
+    @staticmethod
+    def _walk_back(reached: Mapping[str, Hop | None], last: Hop) -> tuple[Hop, ...]:
+        hops: list[Hop] = []
+        hop: Hop | None = last
+        while hop is not None:
+            hops.append(hop)
+            hop = reached[hop.out_port.element]
+        return tuple(reversed(hops))
+
+    @cached_property
+    def _hops(self) -> Mapping[str, tuple[Hop, ...]]:
+        hops: dict[str, list[Hop]] = {}
+        for link in self.links:
+            for out_port, in_port in ((link.a, link.b), (link.b, link.a)):
+                hops.setdefault(out_port.element, []).append(Hop(link, out_port, in_port))
+        return {element: tuple(ways) for element, ways in hops.items()}
+
+    @cached_property
+    def _ports_of(self) -> Mapping[str, tuple[PortNode, ...]]:
+        ports: dict[str, list[PortNode]] = {}
+        for port in sorted(self.ports.values(), key=lambda port: (port.if_index or 0, port.name)):
+            ports.setdefault(port.element, []).append(port)
+        return {element: tuple(found) for element, found in ports.items()}
+
+    @cached_property
+    def _ports_by_id(self) -> Mapping[str, PortNode]:
+        return {port.id: port for port in self.ports.values()}
+
+    @cached_property
+    def _links_by_port(self) -> Mapping[str, LinkNode]:
+        return {end.reference: link for link in self.links for end in (link.a, link.b)}
+
+
+def split_reference(reference: str) -> tuple[str, str, str]:
+    """`pe1/ge-0/0/1` → ("pe1", "/", "ge-0/0/1"); the slash is "" when there is none."""
+    return reference.partition("/")
+
+
+def load_topology(session: Session) -> Topology:
+    """The whole network in three queries."""
+    of_element = (ElementRow.platform, ElementRow.role, SiteRow.name, ElementRow.administrative, ElementRow.attributes)
+    elements = {
+        row[0]: ElementNode(*row) for row in session.execute(select(ElementRow.id, ElementRow.name, *of_element).join(SiteRow))
+    }
+    of_port = (PortRow.id, PortRow.element_id, PortRow.name, PortRow.if_index, PortRow.speed_bps, PortRow.role)
+    ports = {
+        port_id: PortNode(port_id, elements[element_id].name, name, if_index, speed_bps, role)
+        for port_id, element_id, name, if_index, speed_bps, role in session.execute(select(*of_port))
+    }
+    links = [LinkNode(row.id, row.name, ports[row.a_port_id], ports[row.b_port_id]) for row in session.scalars(select(LinkRow))]
+    return Topology.of(elements.values(), ports.values(), links)
