@@ -6,15 +6,20 @@ import secrets
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from tests.lab.topology import ROUTERS
+
 CLI_USER = "fabdlab-cli"
 NETCONF_USER = "fabdlab-nc"
 SNMP_USER = "monitor"
-TRAP_USER = "trapper"
 
 CLI = "lab-cli"
 NETCONF = "lab-netconf"
-SNMP_V3 = "lab-snmp-v3"
 SNMP_V2C = "lab-snmp-v2c"
+
+
+def snmp_v3(router: str) -> str:
+    """One reference per router: the keys are the same, the engine whose traps they open is not."""
+    return f"lab-snmp-{router}"
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,6 @@ class Credentials:
         return {
             CLI: {"username": CLI_USER, "password": self.cli_password},
             NETCONF: {"username": NETCONF_USER, "password": self.netconf_password},
-            SNMP_V3: {"username": SNMP_USER, **keys},
             SNMP_V2C: {"community": self.community},
+            **{snmp_v3(router.name): {"username": SNMP_USER, **keys, "engine_id": router.engine_id.hex()} for router in ROUTERS},
         }

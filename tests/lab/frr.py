@@ -79,8 +79,10 @@ def prepare(memory: Path) -> None:
     memory.write_text("".join(f"{path}\n" for path in _SHARED if not path.exists()))
 
 
-def start(router: Router, logs: Path) -> None:
+def start(router: Router, logs: Path, memory: Path) -> None:
     """Start the daemons (each returns once it is up) and load the configuration.
+
+    `memory` also gets the crash log folders that appear meanwhile: a daemon removes its own only if it ends well.
 
     :raises CommandFailed: a daemon did not start, or vtysh refused the configuration.
     """
@@ -94,6 +96,7 @@ def start(router: Router, logs: Path) -> None:
     (logs / "agentx").mkdir()
     (logs / "agentx" / "frr.conf").write_text("agentXSocket tcp:127.0.0.1:705\n")
     environment = {**os.environ, "SNMPCONFPATH": str(logs / "agentx"), "MIBS": ""}
+    others = set(_CRASH_LOGS.glob("*"))
     for daemon in DAEMONS:
         options = ["-d", "-N", space, "-A", "127.0.0.1", "--log", f"file:{logs / daemon}.log"]
         if daemon == "zebra":
@@ -104,6 +107,8 @@ def start(router: Router, logs: Path) -> None:
         shutil.chown(logs / f"{daemon}.log", "frr", "frr")
         namespaces.execute(router.name, [str(PROGRAMS / daemon), *options], env=environment)
     namespaces.execute(router.name, ["vtysh", "-N", space, "-b"])
+    with memory.open("a") as file:
+        file.writelines(f"{path}\n" for path in set(_CRASH_LOGS.glob("*")) - others)
 
 
 def missing_neighbours(router: Router) -> list[str]:
@@ -125,13 +130,11 @@ def missing_neighbours(router: Router) -> list[str]:
 
 def clean(memory: Path) -> None:
     """Remove what the routers of any run left in FRR's own folders. Their processes must have ended."""
-    for file in _RUN.glob(f"{namespaces.PREFIX}*/*.pid"):
-        for crash_log in _CRASH_LOGS.glob(f"*.{file.read_text().strip()}"):
-            shutil.rmtree(crash_log)
     for base in (_CONFIG, _RUN):
         for folder in base.glob(namespaces.PREFIX + "*"):
             shutil.rmtree(folder)
-    for path in memory.read_text().splitlines() if memory.exists() else []:
+    made = memory.read_text().splitlines() if memory.exists() else []
+    for path in sorted(made, reverse=True):  # what is in a folder before the folder
         _remove(Path(path))
 
 
@@ -140,9 +143,11 @@ def left() -> list[str]:
 
 
 def _remove(path: Path) -> None:
-    if path.is_dir():
-        if not any(path.iterdir()):
+    if path == _CRASH_LOGS:
+        if path.exists() and not any(path.iterdir()):
             path.rmdir()
+    elif path.is_dir():
+        shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
 

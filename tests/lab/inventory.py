@@ -3,7 +3,7 @@
 from typing import Any
 
 from tests.lab import namespaces
-from tests.lab.credentials import CLI, NETCONF, SNMP_V3
+from tests.lab.credentials import CLI, NETCONF, snmp_v3
 from tests.lab.topology import CABLES_LAID, NC1, NETCONF_PORT, ROUTERS, SITE, SNMP_PORT, SSH_PORT, Router, cable_at, ends_of
 
 PORT_SPEED = 10_000_000_000  # bit/s, what a veth device reports
@@ -30,7 +30,7 @@ def _router(router: Router) -> dict[str, Any]:
     ]
     endpoints = {
         "ssh": {"host": str(router.management), "port": SSH_PORT, "credential": CLI},
-        "snmp": {"host": str(router.management), "port": SNMP_PORT, "credential": SNMP_V3},
+        "snmp": {"host": str(router.management), "port": SNMP_PORT, "credential": snmp_v3(router.name)},
     }
     return {
         "name": router.name,

@@ -4,7 +4,7 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from tests.lab.errors import LabError
 from tests.lab.shell import wait_until
 from tests.lab.topology import (
     CABLES,
+    HOST_PORT,
     HOSTS,
     MANAGEMENT,
     MANAGEMENT_ADDRESS,
@@ -113,6 +114,21 @@ class Lab:
     def link_up(self, node: str, port: str) -> None:
         cables.plug(cable_at(node, port))
 
+    def attach(self, host: str, address: IPv4Interface | IPv6Interface, gateway: IPv4Address | IPv6Address) -> None:
+        """Give a customer's host its half of the link prefix and send all it has to the edge."""
+        family = f"-{address.version}"
+        namespaces.ip(host, "address", "replace", str(address), "dev", HOST_PORT)
+        namespaces.ip(host, family, "route", "replace", "default", "via", str(gateway))
+
+    def detach(self, host: str) -> None:
+        """Take every address from a customer's host, and with them its routes."""
+        namespaces.ip(host, "address", "flush", "dev", HOST_PORT, "scope", "global")
+
+    def reaches(self, host: str, address: IPv4Address | IPv6Address) -> bool:
+        """Whether one of two echo requests, a second each at most, is answered."""
+        ping = ["ping", "-q", "-c", "2", "-i", "0.2", "-W", "1", str(address)]
+        return namespaces.execute(host, ping, check=False).returncode == 0
+
     # What fabd is told
 
     def inventory(self) -> dict[str, Any]:
@@ -129,9 +145,6 @@ class Lab:
     @property
     def trap_listener(self) -> IPv4Address:
         return MANAGEMENT_ADDRESS.ip
-
-    def loopback(self, name: str) -> IPv4Address:
-        return next(each.loopback for each in ROUTERS if each.name == name)
 
     # Building it
 
@@ -169,7 +182,7 @@ class Lab:
         for each in ROUTERS:
             folder = self.folder / each.name
             netsnmp.start(each, secrets, folder)
-            frr.start(each, folder)
+            frr.start(each, folder, self.folder / _FRR_MEMORY)
             only = f"ForceCommand {frr.log_in_command(each.name)}"
             openssh.start(each.name, folder, listen=str(each.management), port=SSH_PORT, user=CLI_USER, only=only)
             known.append(openssh.known_hosts_line(folder, str(each.management), SSH_PORT))

@@ -36,6 +36,10 @@ def existing() -> list[str]:
 def create(node: str) -> None:
     run(["ip", "netns", "add", full_name(node)])
     ip(node, "link", "set", "lo", "up")
+    # Duplicate address detection would keep every new IPv6 address from answering for a second or two.
+    for scope in ("all", "default"):
+        with inside(node):
+            Path(f"/proc/sys/net/ipv6/conf/{scope}/accept_dad").write_text("0")
 
 
 def delete(namespaces: Sequence[str]) -> None:
@@ -116,11 +120,12 @@ def _enter(descriptor: int) -> None:
 
 
 def _pids(namespaces: Sequence[str]) -> list[int]:
+    # Called from within a namespace, `ip` lists itself, and has ended by then.
     own = os.getpid()
     found: list[int] = []
     for namespace in namespaces:
         listed = run(["ip", "netns", "pids", namespace], check=False).stdout.split()
-        found += [int(pid) for pid in listed if int(pid) != own]
+        found += [int(pid) for pid in listed if int(pid) != own and Path("/proc", pid).exists()]
     return found
 
 

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from tests.lab import namespaces
-from tests.lab.credentials import SNMP_USER, TRAP_USER, Credentials
+from tests.lab.credentials import SNMP_USER, Credentials
 from tests.lab.topology import MANAGEMENT_ADDRESS, SITE, SNMP_PORT, TRAP_PORT, TRAP_V3_PORT, Router
 
 SNMPD = "/usr/sbin/snmpd"
@@ -42,7 +42,7 @@ rouser internal
 master agentx
 agentXSocket tcp:127.0.0.1:705
 trap2sink {MANAGEMENT_ADDRESS.ip}:{TRAP_PORT} {secrets.community}
-trapsess -v 3 -e 0x{engine} -u {TRAP_USER} -l authPriv {session_keys} {MANAGEMENT_ADDRESS.ip}:{TRAP_V3_PORT}
+trapsess -v 3 -e 0x{engine} -u {SNMP_USER} -l authPriv {session_keys} {MANAGEMENT_ADDRESS.ip}:{TRAP_V3_PORT}
 notificationEvent linkUpTrap {_LINK_UP} {_LINK_OBJECTS}
 notificationEvent linkDownTrap {_LINK_DOWN} {_LINK_OBJECTS}
 monitor -r {_PERIOD} -S -e linkUpTrap linkUp {_OPER_STATUS} != 2

@@ -86,6 +86,7 @@ P1 = Router("p1", "core", 12)
 PE2 = Router("pe2", "edge", 13)
 ROUTERS = (PE1, P1, PE2)
 HOSTS = ("ce1", "ce2")
+HOST_PORT = "wan"
 NC1 = NetconfStore("nc1", IPv4Interface("10.255.0.31/24"), ("ge-0/0/0", "ge-0/0/1", "ge-0/0/2"))
 
 CABLES_LAID = (
@@ -99,8 +100,8 @@ CABLES_LAID = (
         End("p1", "c-pe2", IPv4Interface("10.0.23.1/30")),
         End("pe2", "c-p1", IPv4Interface("10.0.23.2/30")),
     ),
-    Cable("pe1-ce1", End("pe1", "cust1"), End("ce1", "wan")),
-    Cable("pe2-ce2", End("pe2", "cust1"), End("ce2", "wan")),
+    Cable("pe1-ce1", End("pe1", "cust1"), End("ce1", HOST_PORT)),
+    Cable("pe2-ce2", End("pe2", "cust1"), End("ce2", HOST_PORT)),
 )
 
 

@@ -1,0 +1,32 @@
+"""The lab for tests that carry the `lab` mark. Where it cannot be built these fail: a skipped proof proves nothing."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.lab import lock, requirements
+from tests.lab.lab import Lab
+from tests.lab.topology import MANAGEMENT
+
+
+@pytest.fixture(scope="session")
+def lab() -> Iterator[Lab]:
+    """A lab built anew for this session, and gone after it, also when the session is killed."""
+    if found := requirements.missing():
+        pytest.fail(requirements.report(found), pytrace=False)
+    built = Lab()
+    with lock.held():
+        built.down()
+        try:
+            built.up(owner=os.getpid())
+            yield built
+        finally:
+            built.down()
+
+
+@pytest.fixture
+def management(lab: Lab) -> Iterator[Lab]:
+    """The lab, with the test's own sockets in the management network, where the elements and the daemon are."""
+    with lab.inside(MANAGEMENT):
+        yield lab

@@ -1,0 +1,97 @@
+"""Building and removing. These rebuild the lab, so they leave it fresh for whoever comes next."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.lab import frr, namespaces, watchdog
+from tests.lab.errors import LabBusy, LabError
+from tests.lab.lab import Lab
+from tests.lab.lock import held
+from tests.lab.shell import wait_until
+
+pytestmark = pytest.mark.lab
+
+
+@pytest.fixture
+def rebuilt(lab: Lab) -> Iterator[Lab]:
+    yield lab
+    lab.up(owner=os.getpid())
+
+
+def pid_of(router: str, daemon: str) -> int:
+    return int(Path(f"/run/frr/{namespaces.full_name(router)}/{daemon}.pid").read_text())
+
+
+def test_building_what_is_whole_changes_nothing(lab: Lab) -> None:
+    before = pid_of("pe1", "zebra"), lab.credentials()
+    lab.up(owner=os.getpid())
+    assert (pid_of("pe1", "zebra"), lab.credentials()) == before
+
+
+def test_a_daemon_that_died_is_named_and_building_again_repairs(rebuilt: Lab) -> None:
+    os.kill(pid_of("p1", "bgpd"), signal.SIGKILL)
+    wait_until("bgpd is gone", lambda: rebuilt.faults() == ["p1: bgpd does not run"], within=5)
+    rebuilt.up(owner=os.getpid())
+    assert rebuilt.faults() == []
+
+
+def test_nothing_is_left_after_down_and_a_second_down_is_fine(rebuilt: Lab) -> None:
+    rebuilt.down()
+    assert rebuilt.remains() == []
+    rebuilt.down()
+    assert rebuilt.remains() == []
+
+
+def test_leftovers_of_a_crashed_run_do_not_hinder_the_next(rebuilt: Lab) -> None:
+    rebuilt.down()
+    namespaces.create("pe1")
+    namespaces.create("forgotten")
+    subprocess.run(["setsid", "--fork", *namespaces.argv_in("forgotten", ["sleep", "600"])], check=True)
+    wait_until("a process lingers", lambda: namespaces.processes("forgotten") == ["sleep"], within=5)
+    rebuilt.up(owner=os.getpid())
+    assert namespaces.full_name("forgotten") not in namespaces.existing()
+    assert rebuilt.faults() == []
+
+
+def test_the_lab_goes_when_its_owner_dies(rebuilt: Lab) -> None:
+    rebuilt.down()
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as owner:
+        rebuilt.up(owner=owner.pid)
+        owner.kill()
+    wait_until("the watchdog has taken the lab down", lambda: rebuilt.remains() == [], within=20)
+
+
+def test_the_lab_goes_when_its_time_is_over(rebuilt: Lab) -> None:
+    watchdog.start(rebuilt.folder, owner=os.getpid(), lifetime=0.1)
+    wait_until("the watchdog has taken the lab down", lambda: rebuilt.remains() == [], within=20)
+
+
+def test_the_watch_ends_at_once_for_an_owner_that_is_gone_already() -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as owner:
+        pass
+    watchdog.wait(owner=owner.pid, lifetime=600)
+
+
+@pytest.mark.usefixtures("lab")
+def test_one_process_at_a_time_uses_the_lab() -> None:
+    with pytest.raises(LabBusy), held(within=0.1):
+        pytest.fail("entered a lab that the session holds")
+
+
+def test_a_folder_of_somebody_else_is_refused_and_left_alone(tmp_path: Path) -> None:
+    mine = tmp_path / "precious"
+    mine.touch()
+    with pytest.raises(LabError, match="not a folder of the lab"):
+        Lab(tmp_path)._make_folder()
+    assert mine.exists()
+
+
+@pytest.mark.usefixtures("lab")
+def test_names_of_left_folders_are_those_of_the_lab_only() -> None:
+    assert [Path(path).name for path in frr.left()] == 2 * ["fabdlab-p1", "fabdlab-pe1", "fabdlab-pe2"]
