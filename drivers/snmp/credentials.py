@@ -32,7 +32,7 @@ PYSNMP_AUTH = {
     "sha512": usmHMAC384SHA512AuthProtocol,
 }
 PYSNMP_PRIV = {"des": usmDESPrivProtocol, "aes128": usmAesCfb128Protocol}
-_GUFO_AUTH = {
+GUFO_AUTH = {
     "md5": Md5Key,
     "sha1": Sha1Key,
     "sha224": Sha224Key,
@@ -84,7 +84,7 @@ def for_gufo(credential: Credential) -> User | None:
     """The v3 user with its master keys made once (a pass phrase costs a megabyte of hashing); None for v2c."""
     if credential.community:
         return None
-    auth = _GUFO_AUTH[credential.auth_protocol]
+    auth = GUFO_AUTH[credential.auth_protocol]
     return User(
         credential.username,
         auth_key=auth(auth.get_master_key(credential.auth_key.encode()), KeyType.Master),

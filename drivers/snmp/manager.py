@@ -93,7 +93,7 @@ class Manager:
                 if _numbers(name) <= last:
                     raise WalkRefused(self._target.element, f"walk of {column} does not advance after {name}; the agent loops")
                 last = _numbers(name)
-                found[name[len(column) + 1 :]] = _plain(value)
+                found[name[len(column) + 1 :]] = plain(value)
                 if len(found) > MAX_ROWS:
                     raise WalkRefused(self._target.element, f"walk of {column} has more than {MAX_ROWS} rows; gave up")
 
@@ -118,7 +118,7 @@ class Manager:
         if int(status):
             where = identifiers[int(index) - 1] if 0 < int(index) <= len(identifiers) else "the request"
             raise EditRefused(self._target.element, f"reading {where}: {_words(status)}")
-        return ((identifier, _plain(value)) for identifier, (_, value) in zip(identifiers, found, strict=False))
+        return ((identifier, plain(value)) for identifier, (_, value) in zip(identifiers, found, strict=False))
 
     def _bulk(self, start: str, deadline: float) -> list[tuple[str, object]]:
         status, _, found = self._exchange(bulk_cmd, [ObjectType(ObjectIdentity(start))], deadline)
@@ -188,7 +188,7 @@ def _encoded(binding: Binding) -> object:
     return kind(binding.value)
 
 
-def _plain(value: object) -> Value:
+def plain(value: object) -> Value:
     """Pysnmp's value as Python's own: numbers, octets, dotted identifiers and addresses; None where there is no object."""
     if isinstance(value, rfc1905.NoSuchObject | rfc1905.NoSuchInstance | rfc1905.EndOfMibView | rfc1902.Null):
         return None
