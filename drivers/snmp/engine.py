@@ -46,7 +46,7 @@ class NotificationEngine:
         self._engine.message_dispatcher.receive_message(self._engine, domain, address, datagram)
 
     def _identify(self, engine_id: bytes) -> None:
-        """Boots must rise with every start (RFC 3414 §2.3), or senders take us for a replay; the clock gives that without a file."""
+        """Boots must rise with every start (RFC 3414 §2.3), or senders take us for a replay; the clock does that without a file."""
         builder = self._engine.get_mib_builder()
         own, boots = builder.import_symbols("__SNMP-FRAMEWORK-MIB", "snmpEngineID", "snmpEngineBoots")
         own.syntax = own.syntax.clone(engine_id)

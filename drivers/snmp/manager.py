@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import SupportsInt
 
+from pyasn1.type import univ
 from pysnmp.entity.engine import SnmpEngine
 from pysnmp.hlapi.v3arch.asyncio import (
     ContextData,
@@ -190,10 +191,10 @@ def _encoded(binding: Binding) -> object:
 
 def plain(value: object) -> Value:
     """Pysnmp's value as Python's own: numbers, octets, dotted identifiers and addresses; None where there is no object."""
-    if isinstance(value, rfc1905.NoSuchObject | rfc1905.NoSuchInstance | rfc1905.EndOfMibView | rfc1902.Null):
+    if isinstance(value, rfc1905.NoSuchObject | rfc1905.NoSuchInstance | rfc1905.EndOfMibView | univ.Null):
         return None
-    if isinstance(value, rfc1902.IpAddress | rfc1902.ObjectIdentifier):
+    if isinstance(value, rfc1902.IpAddress | univ.ObjectIdentifier):
         return str(value.prettyPrint())
-    if isinstance(value, rfc1902.OctetString):
+    if isinstance(value, univ.OctetString):
         return bytes(value)
     return int(value)  # type: ignore[call-overload,no-any-return] # what remains are integers of one width or another
