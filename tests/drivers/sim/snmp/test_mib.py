@@ -183,7 +183,7 @@ def test_a_counter_is_shown_in_both_widths() -> None:
         ((*SYSTEM, 1), NO_SUCH_INSTANCE),
         ((*SYSTEM, 1, 1), NO_SUCH_INSTANCE),
         ((*IF_ALIAS, 1), NO_SUCH_INSTANCE),
-        ((*VLAN_ENTRY, 1, 1), NO_SUCH_OBJECT),
+        ((*VLAN_ENTRY, 6, 1), NO_SUCH_OBJECT),
     ],
 )
 def test_what_is_not_there_says_so(oid: Oid, tag: int) -> None:
