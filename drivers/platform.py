@@ -43,7 +43,7 @@ class LineRule(_Data):
     """With a named group `members` in `match` (`100,200-205`): the command that adds some, `{members}`."""
     remove: str = ""
     literal: bool = False
-    """Free text: kept to the letter, where elsewhere spaces are one and addresses are in their shortest form."""
+    """Free text: its words stay as they are, where elsewhere addresses are brought to their shortest form."""
     clears: re.Pattern[str] | None = None
     """Setting or removing this line wipes the section's lines that match (IOS: `vrf forwarding` wipes addresses)."""
 

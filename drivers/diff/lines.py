@@ -27,7 +27,7 @@ def restrict(rules: LineRules, running: str, *owned: str, foreign: bool = False)
     grammar = _Grammar(rules)
     wanted: Section = {}
     for text in owned:
-        _unite(wanted, grammar.parse(text))
+        wanted = _unite(wanted, grammar.parse(text))
     return _render(grammar.restrict(grammar.parse(running), wanted, foreign=foreign))
 
 
@@ -115,7 +115,7 @@ class _Grammar:
             elif self._holds_here(live, line):
                 kept[line] = {}
             elif foreign and not self._members(line):
-                kept |= {other: {} for other in live if self._slot(other) == self._slot(line)}
+                kept |= {other: {} for other in live if self._slot(other) == self._slot(line) and not other.startswith("no ")}
         return kept
 
     def items(self, section: Section, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -156,8 +156,9 @@ class _Grammar:
         return sorted(new, key=lambda line: not ((rule := self._rule(line)) and rule.clears and line not in old))
 
     def _tidy(self, raw: str) -> str:
-        line, rule = raw.strip(), self._rule(raw.strip())
-        return line if rule and rule.literal else " ".join(canonical(word) for word in line.split())
+        words = raw.split()
+        rule = self._rule(" ".join(words))
+        return " ".join(words if rule and rule.literal else map(canonical, words))
 
     def _wiped(self, line: str, old: Section, new: Section) -> bool:
         changed = (rule for other in old.keys() ^ new.keys() if (rule := self._rule(other)) and rule.clears)
@@ -218,9 +219,14 @@ def _opposite(line: str) -> str:
     return line.removeprefix("no ") if line.startswith("no ") else f"no {line}"
 
 
-def _unite(into: Section, other: Section) -> None:
-    for line, below in other.items():
-        _unite(into.setdefault(line, {}), below)
+def _unite(one: Section, other: Section) -> Section:
+    """All lines of both; each stays behind what stood before it, so that users still follow what they use."""
+    order, place = list(one), 0
+    for line in other:
+        if line not in one:
+            order.insert(place, line)
+        place = order.index(line) + 1
+    return {line: _unite(one.get(line, {}), other.get(line, {})) for line in order}
 
 
 def _render(section: Section, indent: str = "") -> str:

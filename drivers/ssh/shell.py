@@ -1,0 +1,133 @@
+"""One interactive command line, through netmiko, over a trusted transport: one command, one answer, one deadline."""
+
+import re
+import time
+
+import netmiko
+import paramiko
+from netmiko.channel import SSHChannel
+from netmiko.exceptions import NetmikoBaseException
+
+from drivers.errors import (
+    DriverSetupError,
+    ElementDisconnected,
+    ElementError,
+    ElementLocked,
+    ElementTimeout,
+    ElementUnreachable,
+)  # fmt: skip
+from drivers.platform import Ssh
+from drivers.port import Target
+from drivers.timing import remaining
+from drivers.transport import closed_at, open_transport
+
+WIDTH, HEIGHT = 511, 1000
+"""Of the terminal: no line of ours is wrapped, nothing is paged."""
+
+
+class Shell:
+    """Used by one thread at a time. After a time-out or a lost connection it is no longer `alive`."""
+
+    def __init__(self, element: str, settings: Ssh, transport: paramiko.Transport, connection: netmiko.BaseConnection) -> None:
+        self._element, self._settings, self._transport, self._connection = element, settings, transport, connection
+        prompt = re.escape(str(connection.base_prompt))
+        self._prompt = rf"(?:^|\n){prompt}[^\n]*[#>] ?\Z"
+        self._broken = self._configuring = False
+
+    @classmethod
+    def connect(cls, target: Target, settings: Ssh, deadline: float) -> "Shell":
+        """`ElementUnreachable` when no prompt appears."""
+        connection = _connection(target, settings)
+        transport = open_transport(target, deadline)
+        try:
+            with closed_at(target.element, transport, deadline):
+                _prepare(connection, transport, remaining(target.element, deadline, "to open a command line"))
+        except BaseException as error:
+            transport.close()
+            if isinstance(error, ElementError) or not isinstance(error, _FAILURES):
+                raise
+            if time.monotonic() >= deadline:
+                raise ElementTimeout(target.element, "no prompt in time") from error
+            raise ElementUnreachable(target.element, f"no usable command line: {_first_line(error)}") from error
+        return cls(target.element, settings, transport, connection)
+
+    @property
+    def alive(self) -> bool:
+        return not self._broken and not self._configuring and self._transport.is_active()
+
+    def run(self, command: str, deadline: float) -> str:
+        """What the element answers between the echo and the next prompt."""
+        self._connection.read_timeout_override = remaining(self._element, deadline, f"for {command!r}")
+        try:
+            self._connection.write_channel(f"{command}\n")
+            self._connection.read_until_pattern(re.escape(command))
+            answer = self._connection.read_until_pattern(self._prompt)
+        except _FAILURES as error:
+            self._broken = True
+            if time.monotonic() < deadline:
+                raise ElementDisconnected(self._element, f"the connection broke before the answer to {command!r}") from error
+            raise ElementTimeout(self._element, f"no answer to {command!r} in time") from error
+        return re.sub(self._prompt, "", str(answer)).strip("\n")
+
+    def configure(self, deadline: float) -> None:
+        refusal = self.complaint(self.run(self._settings.enter, deadline))
+        if refusal:
+            raise ElementLocked(self._element, f"the element does not let configure now: {refusal}")
+        self._configuring = True
+
+    def leave(self, deadline: float) -> None:
+        if self._configuring:
+            self.run(self._settings.leave, deadline)
+            self._configuring = False
+
+    def complaint(self, answer: str) -> str:
+        """The lines of an answer that refuse; "" when there are none."""
+        harmless = self._settings.harmless
+        lines = (line.strip() for line in answer.splitlines() if self._settings.error.search(line))
+        return "; ".join(line for line in lines if not (harmless and harmless.search(line)))
+
+    def end(self) -> None:
+        self._broken = True
+        self._transport.close()
+
+
+class _Channel(SSHChannel):
+    """Tells the end of the connection at once, where netmiko would wait for its time-out."""
+
+    def read_buffer(self) -> str:
+        channel = self.remote_conn
+        ended = channel is None or channel.closed or channel.eof_received
+        text: str = super().read_buffer()
+        if ended and not text:
+            raise EOFError("the element closed the command line")
+        return text
+
+
+_FAILURES = (NetmikoBaseException, paramiko.SSHException, EOFError, OSError, ValueError)
+
+
+def _connection(target: Target, settings: Ssh) -> netmiko.BaseConnection:
+    try:
+        return netmiko.ConnectHandler(
+            device_type=settings.device_type, host=target.host, username=target.credential.username, auto_connect=False
+        )  # fmt: skip
+    except ValueError as error:
+        raise DriverSetupError(
+            f"platform {target.platform}: netmiko knows no device type {settings.device_type!r}; correct `device_type`"
+        ) from error
+
+
+def _prepare(connection: netmiko.BaseConnection, transport: paramiko.Transport, timeout: float) -> None:
+    """What netmiko does after it has connected by itself, on our channel."""
+    channel = transport.open_session(timeout=timeout)
+    channel.get_pty(term="vt100", width=WIDTH, height=HEIGHT)
+    channel.invoke_shell()
+    connection.remote_conn = channel
+    connection.channel = _Channel(conn=channel, encoding=connection.encoding)
+    connection.read_timeout_override = timeout
+    connection.special_login_handler()
+    connection.session_preparation()
+
+
+def _first_line(error: BaseException) -> str:
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
