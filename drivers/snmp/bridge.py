@@ -17,7 +17,6 @@ SET_ATTEMPT = 2.0
 """Seconds until a SET without an answer is looked into."""
 _BINDING_OVERHEAD = 24
 _SERIAL_MODULUS = 2**31
-_ACTIVE = 1
 _ADMIN_WORD = {number: word for word, number in bridge_state.ADMIN_NUMBER.items()}
 
 
@@ -27,6 +26,7 @@ class Bridge:
         self._manager = manager
         self._serial: int | None = None
         self._claimed = False
+        self._lost = False
 
     def claim(self, deadline: float) -> None:
         """Move snmpSetSerialNo (TestAndIncr, RFC 2579): whoever claimed it before can no longer SET under it.
@@ -35,7 +35,7 @@ class Bridge:
         written without this protection.
         """
         value = self._manager.get([oids.SNMP_SET_SERIAL_NO], deadline)[oids.SNMP_SET_SERIAL_NO]
-        self._claimed, self._serial = True, None
+        self._claimed, self._lost, self._serial = True, False, None
         if not isinstance(value, int):
             return
         outcome = self._manager.set([_serial_binding(value)], SET_ATTEMPT, deadline)
@@ -54,7 +54,12 @@ class Bridge:
         return Switch(bridge_port, width, rows, self._leaves(leaves, bridge_port, deadline))
 
     def write(self, bindings: Sequence[Binding], deadline: float) -> None:
-        """All bindings in as few SETs as fit; each SET is all or nothing on the element (RFC 3416 §4.2.5)."""
+        """All bindings in as few SETs as fit; each SET is all or nothing on the element (RFC 3416 §4.2.5).
+
+        `ElementLocked` once another manager has claimed the element, until `claim` is called anew.
+        """
+        if bindings and self._lost:
+            raise self._overtaken()
         if bindings and not self._claimed:
             self.claim(deadline)
         for chunk in chunks(bindings):
@@ -112,7 +117,7 @@ class Bridge:
         try:
             outcome = self._manager.set(sent, SET_ATTEMPT, deadline)
         except ElementTimeout:
-            self._resynchronise(deadline)
+            self._resynchronise(bindings, deadline)
             raise
         self._check(outcome, sent)
         self._advance()
@@ -121,15 +126,17 @@ class Bridge:
         if self._serial is not None:
             self._serial = (self._serial + 1) % _SERIAL_MODULUS
 
-    def _resynchronise(self, deadline: float) -> None:
-        """After a SET without an answer: it arrived if the serial number moved by one, and another's did if by more."""
+    def _resynchronise(self, sent: Sequence[Binding], deadline: float) -> None:
+        """After a SET without an answer: it arrived if the serial number moved by one and the objects are as we set them."""
         if self._serial is None:
             return
-        value = self._manager.get([oids.SNMP_SET_SERIAL_NO], deadline)[oids.SNMP_SET_SERIAL_NO]
-        if value == (self._serial + 1) % _SERIAL_MODULUS:
-            self._advance()
-        elif value != self._serial:
+        found = self._manager.get([oids.SNMP_SET_SERIAL_NO, *(binding.oid for binding in sent)], deadline)
+        value = found[oids.SNMP_SET_SERIAL_NO]
+        if value == self._serial:
+            return
+        if value != (self._serial + 1) % _SERIAL_MODULUS or not all(_landed(binding, found[binding.oid]) for binding in sent):
             raise self._overtaken()
+        self._advance()
 
     def _check(self, outcome: SetOutcome, sent: Sequence[Binding]) -> None:
         if outcome.done:
@@ -140,7 +147,7 @@ class Bridge:
         raise EditRefused(self._element, f"{outcome.status}: {offender or 'the whole SET'}")
 
     def _overtaken(self) -> ElementLocked:
-        self._claimed = False
+        self._lost = True
         return ElementLocked(self._element, "another manager took over (snmpSetSerialNo moved since our lock); nothing was set")
 
 
@@ -165,6 +172,12 @@ def _groups(bindings: Sequence[Binding]) -> list[list[Binding]]:
         key = binding.oid.rpartition(".")[2] if binding.oid.startswith(f"{table}.") else binding.oid
         groups.setdefault(key, []).append(binding)
     return list(groups.values())
+
+
+def _landed(binding: Binding, found: Value) -> bool:
+    if binding.oid.startswith(f"{oids.VLAN_STATIC_ROW_STATUS}."):
+        return found is None if binding.value == bridge_state.DESTROY else found is not None
+    return found == binding.value
 
 
 def _serial_binding(value: int) -> Binding:

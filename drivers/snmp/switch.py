@@ -23,7 +23,7 @@ DEFAULT_PVID = 1
 LEAF_COLUMN: Mapping[Leaf, str] = {"pvid": oids.PVID, "admin": oids.IF_ADMIN_STATUS, "alias": oids.IF_ALIAS}
 RELEASED: Mapping[Leaf, Value] = {"pvid": DEFAULT_PVID, "alias": ""}
 ADMIN_NUMBER = {"up": 1, "down": 2}
-_CREATE_AND_GO, _DESTROY = 4, 6
+CREATE_AND_GO, DESTROY = 4, 6
 
 
 class Syntax(StrEnum):
@@ -130,10 +130,10 @@ def _row(vlan: int, operations: tuple[Operation, ...], switch: Switch, remembere
     if wanted is None:
         return
     if row is not None and _given_back(vlan, operations, wanted, remembered):
-        yield Binding(f"{oids.VLAN_STATIC_ROW_STATUS}.{vlan}", Syntax.INTEGER, _DESTROY)
+        yield Binding(f"{oids.VLAN_STATIC_ROW_STATUS}.{vlan}", Syntax.INTEGER, DESTROY)
         return
     if row is None:
-        yield Binding(f"{oids.VLAN_STATIC_ROW_STATUS}.{vlan}", Syntax.INTEGER, _CREATE_AND_GO)
+        yield Binding(f"{oids.VLAN_STATIC_ROW_STATUS}.{vlan}", Syntax.INTEGER, CREATE_AND_GO)
     if row is None or row.name != wanted.name:
         yield Binding(f"{oids.VLAN_STATIC_NAME}.{vlan}", Syntax.OCTETS, wanted.name.encode())
     if row is None or row.egress != wanted.egress:
