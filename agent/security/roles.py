@@ -1,0 +1,16 @@
+"""Four roles, each with all that the one before may do."""
+
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """viewer reads; operator also acts on alarms and tickets; provisioner also orders; admin also manages the system."""
+
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+    PROVISIONER = "provisioner"
+    ADMIN = "admin"
+
+    def reaches(self, needed: "Role") -> bool:
+        ranks = list(Role)
+        return ranks.index(self) >= ranks.index(needed)
