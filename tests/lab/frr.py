@@ -82,7 +82,7 @@ def prepare(memory: Path) -> None:
 def start(router: Router, logs: Path, memory: Path) -> None:
     """Start the daemons (each returns once it is up) and load the configuration.
 
-    `memory` also gets the crash log folders that appear meanwhile: a daemon removes its own only if it ends well.
+    `memory` also gets the daemons' crash log folders: a daemon removes its own only if it ends well.
 
     :raises CommandFailed: a daemon did not start, or vtysh refused the configuration.
     """
@@ -96,19 +96,11 @@ def start(router: Router, logs: Path, memory: Path) -> None:
     (logs / "agentx").mkdir()
     (logs / "agentx" / "frr.conf").write_text("agentXSocket tcp:127.0.0.1:705\n")
     environment = {**os.environ, "SNMPCONFPATH": str(logs / "agentx"), "MIBS": ""}
-    others = set(_CRASH_LOGS.glob("*"))
     for daemon in DAEMONS:
-        options = ["-d", "-N", space, "-A", "127.0.0.1", "--log", f"file:{logs / daemon}.log"]
-        if daemon == "zebra":
-            options += ["-s", _NETLINK_BUFFER]
-        if daemon in WITH_SNMP:
-            options += ["-M", "snmp"]
-        (logs / f"{daemon}.log").touch()
-        shutil.chown(logs / f"{daemon}.log", "frr", "frr")
-        namespaces.execute(router.name, [str(PROGRAMS / daemon), *options], env=environment)
+        pid = _start_daemon(router, daemon, logs, environment)
+        with memory.open("a") as file:
+            file.write(f"{_CRASH_LOGS / daemon}.{pid}\n")
     namespaces.execute(router.name, ["vtysh", "-N", space, "-b"])
-    with memory.open("a") as file:
-        file.writelines(f"{path}\n" for path in set(_CRASH_LOGS.glob("*")) - others)
 
 
 def missing_neighbours(router: Router) -> list[str]:
@@ -140,6 +132,20 @@ def clean(memory: Path) -> None:
 
 def left() -> list[str]:
     return sorted(str(folder) for base in (_CONFIG, _RUN) for folder in base.glob(namespaces.PREFIX + "*"))
+
+
+def _start_daemon(router: Router, daemon: str, logs: Path, environment: dict[str, str]) -> int:
+    """Return the process after which its crash log folder is named: the one that goes behind, not the one that stays."""
+    log = logs / f"{daemon}.log"
+    log.touch()
+    shutil.chown(log, "frr", "frr")
+    options = ["-d", "-N", namespaces.full_name(router.name), "-A", "127.0.0.1", "--log", f"file:{log}"]
+    if daemon == "zebra":
+        options += ["-s", _NETLINK_BUFFER]
+    if daemon in WITH_SNMP:
+        options += ["-M", "snmp"]
+    tell_pid = ["sh", "-c", 'echo $$ && exec "$@"', "sh", str(PROGRAMS / daemon), *options]
+    return int(namespaces.execute(router.name, tell_pid, env=environment).stdout.split()[0])
 
 
 def _remove(path: Path) -> None:

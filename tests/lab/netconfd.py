@@ -25,6 +25,7 @@ def start(folder: Path) -> None:
         f"--ncxserver-sockname={socket}",
         f"--log={folder / 'netconfd.log'}",
         "--log-level=info",
+        "--with-startup=true",
         f"--superuser={NETCONF_USER}",
         f"--startup={startup}",
         *(f"--module={module}" for module in MODULES),

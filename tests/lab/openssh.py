@@ -54,8 +54,19 @@ def prepare(marker: Path) -> None:
 
 
 def clean(marker: Path) -> None:
-    if marker.exists() and PRIVILEGE_SEPARATION.is_dir():
+    """Remove what `prepare` made, unless an sshd of somebody else has come to need it."""
+    if marker.exists() and PRIVILEGE_SEPARATION.is_dir() and not _others():
         try:
             PRIVILEGE_SEPARATION.rmdir()
         except OSError as error:
             raise LabError(f"{PRIVILEGE_SEPARATION} was made by the lab but is not empty: {error}") from error
+
+
+def _others() -> bool:
+    for comm in Path("/proc").glob("[0-9]*/comm"):
+        try:
+            if comm.read_text() == "sshd\n":
+                return True
+        except OSError:  # it ended while we looked
+            continue
+    return False

@@ -92,3 +92,32 @@ def test_an_unconfirmed_commit_is_undone_when_it_is_cancelled(nc1: manager.Manag
     assert PORT in running(nc1)
     nc1.cancel_commit(persist_id="plan-1")
     assert PORT not in running(nc1)
+
+
+def test_a_commit_after_validate_says_ok_and_applies_nothing(nc1: manager.Manager) -> None:
+    """Which is why a platform says how it wants to be validated, and why every commit is read back."""
+    nc1.edit_config(target="candidate", config=config(), test_option="test-then-set")
+    nc1.validate("candidate")
+    assert nc1.commit().ok
+    assert PORT not in running(nc1)
+    nc1.discard_changes()
+
+
+def test_what_is_running_is_saved_when_it_is_copied_to_startup_and_not_before(nc1: manager.Manager) -> None:
+    nc1.edit_config(target="candidate", config=config(), test_option="test-then-set")
+    nc1.commit()
+    assert PORT not in str(nc1.get_config("startup"))
+    nc1.copy_config(source="running", target="startup")
+    assert PORT in str(nc1.get_config("startup"))
+    nc1.edit_config(target="candidate", config=config(operation="delete"), test_option="test-then-set")
+    nc1.commit()
+    nc1.copy_config(source="running", target="startup")
+    assert PORT not in str(nc1.get_config("startup"))
+
+
+def test_a_held_lock_is_refused_with_the_holders_session(nc1: manager.Manager, management: Lab) -> None:
+    with nc1.locked("candidate"), open_session(management) as other:
+        with pytest.raises(RPCError) as refusal:
+            other.lock("candidate")
+        assert refusal.value.tag == "lock-denied"
+        assert f"<session-id>{nc1.session_id}</session-id>" in str(refusal.value.info)
