@@ -23,9 +23,9 @@ BridgeError                       any failure of the bridge, names the object an
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
+from policies.errors import Problem
 from policies.values import Interval
 
 
@@ -151,20 +151,6 @@ class CallbackRefused(Refused):
 
 class InvalidSubscription(Refused):
     pass
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One mistake in a file, where a person will look for it."""
-
-    file: str
-    line: int
-    path: str
-    """E.g. customers[2].agreements[0].sla."""
-    message: str
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.path}: {self.message}"
 
 
 class InvalidDocument(BridgeError, ValueError):

@@ -155,7 +155,7 @@ class RatedLineRow(Base):
     usage_id: Mapped[str] = mapped_column()
     """A usage record, or for recurring charges the derived id of (service, element of the tariff, period)."""
     charge: Mapped[str]
-    """The charge of the tariff, with its step where prices are graduated ("traffic#2"); a record across a step has a line in each."""
+    """The charge of the tariff, with its step where prices are graduated ("traffic#2"): a record across a step has two lines."""
     tariff: Mapped[str]
     tariff_version: Mapped[str]
     run: Mapped[int] = mapped_column(default=1)

@@ -1,0 +1,116 @@
+"""Which agreement covers a service at an instant. A change is a new version; the old one keeps its dates."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from crm_bridge.book import in_force
+from crm_bridge.errors import NoAgreement
+from crm_bridge.tables import AgreementRow, CustomerRow
+from inventory.tables import ServiceRow
+from policies.values import Interval, new_id
+
+ANY_SPECIFICATION = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class AgreementTerms:
+    """What is agreed, without its version and dates."""
+
+    name: str
+    sla: str
+    tariff: str
+    specification: str = ANY_SPECIFICATION
+    terms: Mapping[str, Any] = field(default_factory=dict)
+
+
+def agreement_for(session: Session, customer_id: str, specification: str, at: datetime) -> AgreementRow | None:
+    """The agreement that a new service of this specification falls under: one that names it goes before one for all."""
+    rows = session.scalars(
+        select(AgreementRow).where(
+            AgreementRow.customer_id == customer_id,
+            AgreementRow.specification.in_([specification, ANY_SPECIFICATION]),
+            AgreementRow.valid_from <= at,
+        )
+    )
+    return max(
+        (row for row in rows if in_force(row, at)),
+        key=lambda row: (row.specification == specification, row.valid_from, row.version, row.name),
+        default=None,
+    )
+
+
+def agreement_of(session: Session, service: ServiceRow, at: datetime) -> AgreementRow:
+    """The version of the service's own agreement that is in force at `at`; raises `NoAgreement`."""
+    found = next((row for row in versions_of(session, service) if in_force(row, at)), None)
+    if found is None:
+        raise NoAgreement(service.customer, service.specification, at)
+    return found
+
+
+def agreed_spans(session: Session, service: ServiceRow, span: Interval) -> Iterator[tuple[AgreementRow, Interval]]:
+    """`span` cut where one version of the service's agreement follows another; what is not covered is left out."""
+    for row in versions_of(session, service):
+        part = Interval(row.valid_from, max(row.valid_from, row.valid_to or span.end)).intersect(span)
+        if part is not None:
+            yield row, part
+
+
+def versions_of(session: Session, service: ServiceRow) -> list[AgreementRow]:
+    """All versions of the agreement that the service was ordered under, the latest first; without one, of the best match."""
+    own = session.get(AgreementRow, service.agreement) if service.agreement else _best(session, service)
+    if own is None:
+        return []
+    statement = select(AgreementRow).where(AgreementRow.customer_id == own.customer_id, AgreementRow.name == own.name)
+    return list(session.scalars(statement.order_by(AgreementRow.version.desc())))
+
+
+def agree(
+    session: Session, customer: CustomerRow, wanted: AgreementTerms, *, since: datetime, at: datetime
+) -> tuple[AgreementRow, bool]:
+    """Make the agreement what is wanted; says whether anything had to change.
+
+    The first version may begin in the past. A later one begins at `at` at the earliest, and the one before ends there: what has
+    been in force cannot be unsaid.
+    """
+    last = session.scalars(
+        select(AgreementRow)
+        .where(AgreementRow.customer_id == customer.id, AgreementRow.name == wanted.name)
+        .order_by(AgreementRow.version.desc())
+        .limit(1)
+    ).first()
+    if last is not None and last.valid_to is None and terms_of(last) == wanted:
+        return last, False
+    if last is not None:
+        since = max(since, at)
+        last.valid_to = max(last.valid_from, since if last.valid_to is None else min(last.valid_to, since))
+    row = AgreementRow(
+        id=new_id("agr", since),
+        customer_id=customer.id,
+        name=wanted.name,
+        version=1 if last is None else last.version + 1,
+        specification=wanted.specification,
+        sla=wanted.sla,
+        tariff=wanted.tariff,
+        terms=dict(wanted.terms),
+        valid_from=since,
+        valid_to=None,
+    )
+    session.add(row)
+    session.flush()
+    return row, True
+
+
+def terms_of(row: AgreementRow) -> AgreementTerms:
+    return AgreementTerms(row.name, row.sla, row.tariff, row.specification, dict(row.terms))
+
+
+def _best(session: Session, service: ServiceRow) -> AgreementRow | None:
+    customer = session.scalars(select(CustomerRow).where(CustomerRow.account_number == service.customer)).one_or_none()
+    if customer is None:
+        return None
+    return agreement_for(session, customer.id, service.specification, service.started_at or service.created_at)

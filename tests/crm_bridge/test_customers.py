@@ -1,0 +1,180 @@
+"""Accounts, agreements and the customer file, on both databases."""
+
+from datetime import timedelta
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import func, select
+
+from crm_bridge.agreements import AgreementTerms, agree, agreement_for
+from crm_bridge.customer_file import CustomerDocument, KnownNames, read_customers
+from crm_bridge.customer_import import external_ids, import_customers
+from crm_bridge.customers import CustomerData, create_customer, customer_by_account
+from crm_bridge.errors import InvalidDocument, UnknownCustomer
+from crm_bridge.numbers import is_account_number, take_number, with_check_digits
+from crm_bridge.tables import AgreementRow, CustomerRow, EventRow, NumberSequenceRow
+from inventory.db import Database
+from tests.clock import EPOCH, FakeClock
+from tests.crm_bridge.book import Book
+
+KNOWN = KnownNames(Book(), {"internet-access", "l3vpn"})
+YAML = """
+customers:
+  - external_id: acme
+    name: Acme Ltd
+    contact: {email: noc@acme.example}
+    agreements:
+      - {name: internet, specification: internet-access, sla: gold, tariff: metered, valid_from: 2026-01-01}
+  - external_id: acme-lab
+    name: Acme Laboratories
+    parent: acme
+    agreements:
+      - {name: everything, sla: gold, tariff: metered, terms: {sla: {period: 1 hour}}}
+"""
+CSV = """external_id,name,email,parent,agreement,specification,sla,tariff,valid_from
+acme,Acme Ltd,noc@acme.example,,internet,internet-access,gold,metered,2026-01-01
+acme,Acme Ltd,noc@acme.example,,vpn,l3vpn,gold,metered,
+acme-lab,"Acme, Laboratories",,acme,,,,,
+"""
+
+
+def document(text: str = YAML, file: str = "customers.yaml") -> CustomerDocument:
+    return read_customers(text, file, KNOWN)
+
+
+@given(st.integers(1, 10**12))
+def test_every_account_number_is_one(serial: int) -> None:
+    assert is_account_number(with_check_digits(serial))
+
+
+@given(st.integers(100_000, 10**8), st.integers(0, 9), st.integers(0, 9))
+def test_a_wrong_digit_and_a_swapped_pair_are_noticed(serial: int, position: int, digit: int) -> None:
+    number = with_check_digits(serial)
+    position %= len(number)
+    mistyped = number[:position] + str(digit) + number[position + 1 :]
+    assert is_account_number(mistyped) == (mistyped == number)
+    for index, (left, right) in enumerate(pairwise(number)):
+        swapped = number[:index] + right + left + number[index + 2 :]
+        assert is_account_number(swapped) == (left == right)
+
+
+@pytest.mark.parametrize("text", ["", "97", "x", "10000141 ", "\u0661\u0660\u0660"])
+def test_what_is_no_account_number(text: str) -> None:
+    assert not is_account_number(text)
+
+
+def test_numbers_have_no_gap_after_a_rollback(database: Database) -> None:
+    with database.write() as session:
+        assert [take_number(session, "x"), take_number(session, "x")] == [1, 2]
+    with database.write() as session, session.begin_nested() as lost:
+        take_number(session, "x")
+        lost.rollback()
+    with database.write() as session:
+        assert take_number(session, "x") == 3
+
+
+def test_a_customer_is_found_by_its_account_number(database: Database) -> None:
+    with database.write() as session:
+        created = create_customer(session, CustomerData("Acme"), EPOCH)
+        assert customer_by_account(session, created.account_number) is created
+        with pytest.raises(UnknownCustomer, match="99999999"):
+            customer_by_account(session, "99999999")
+
+
+@pytest.mark.parametrize(("text", "file", "agreements"), [(YAML, "c.yaml", 2), (CSV, "c.csv", 2)])
+def test_a_file_imported_again_changes_nothing(database: Database, text: str, file: str, agreements: int) -> None:
+    with database.write() as session:
+        first = import_customers(session, document(text, file), EPOCH)
+    with database.write() as session:
+        events = session.scalar(select(func.count(EventRow.id)))
+        again = import_customers(session, document(text, file), EPOCH + timedelta(days=1))
+        assert [each.outcome for each in first] == ["created", "created"]
+        assert [each.outcome for each in again] == ["unchanged", "unchanged"]
+        assert [each.account_number for each in first] == [each.account_number for each in again]
+        assert session.scalar(select(func.count(AgreementRow.id))) == agreements
+        assert session.scalar(select(func.count(EventRow.id))) == events
+        assert external_ids(session) == {"acme", "acme-lab"}
+        child = session.scalars(select(CustomerRow).where(CustomerRow.external_id == "acme-lab")).one()
+        assert child.parent_id == customer_by_account(session, first[0].account_number).id
+
+
+def test_a_dry_run_says_the_same_and_leaves_nothing(database: Database) -> None:
+    with database.write() as session:
+        dry = import_customers(session, document(), EPOCH, dry_run=True)
+    with database.write() as session:
+        for table in (CustomerRow, AgreementRow, EventRow, NumberSequenceRow):
+            assert session.scalar(select(func.count()).select_from(table)) == 0
+        assert import_customers(session, document(), EPOCH) == dry
+
+
+def test_a_changed_agreement_is_a_new_version_from_now_on(database: Database, clock: FakeClock) -> None:
+    with database.write() as session:
+        import_customers(session, document(), clock.now())
+    later = clock.advance(3600)
+    with database.write() as session:
+        report = import_customers(session, document(YAML.replace("{period: 1 hour}", "{period: 2 hours}")), later)
+        assert report[1].changes == ("agreement everything, version 2",)
+        customer = customer_by_account(session, report[1].account_number)
+        before = agreement_for(session, customer.id, "l3vpn", later - timedelta(seconds=1))
+        after = agreement_for(session, customer.id, "l3vpn", later)
+        assert before is not None
+        assert after is not None
+        assert (before.version, before.valid_to, after.version, after.valid_to) == (1, later, 2, None)
+
+
+def test_an_agreement_that_names_the_specification_goes_first(database: Database) -> None:
+    with database.write() as session:
+        customer = create_customer(session, CustomerData("Acme"), EPOCH)
+        agree(session, customer, AgreementTerms("all", "gold", "metered"), since=EPOCH, at=EPOCH)
+        agree(session, customer, AgreementTerms("own", "gold", "metered", "l3vpn"), since=EPOCH, at=EPOCH)
+        names = [
+            found.name if (found := agreement_for(session, customer.id, specification, EPOCH)) else None
+            for specification in ("l3vpn", "internet-access")
+        ]
+        assert names == ["own", "all"]
+        assert agreement_for(session, customer.id, "l3vpn", EPOCH - timedelta(seconds=1)) is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "said"),
+    [
+        (
+            "sla: gold, tariff: metered, valid_from",
+            "sla: platinum, tariff: metered, valid_from",
+            7,
+            "agreements[0].sla: no sla is called 'platinum'",
+        ),
+        ("tariff: metered, terms", "tariff: free, terms", 12, "no tariff is called 'free'"),
+        ("specification: internet-access", "specification: telepathy", 7, "fabd spec list"),
+        ("external_id: acme-lab", "external_id: acme", 8, "twice"),
+        ("parent: acme", "parent: globex", 10, "no customer has the external id"),
+        ("parent: acme", "parent: acme-lab", 10, "above itself"),
+        ("{period: 1 hour}", "{period: never}", 12, "terms.sla.period"),
+        ("{sla: {period: 1 hour}}", "{slo: {}}", 12, "terms.slo"),
+        ("name: Acme Ltd", "nom: Acme Ltd", 4, "spelling"),
+        ("name: Acme Ltd", "name: ''", 4, "at least 1"),
+        ("valid_from: 2026-01-01", "valid_from: soon", 7, "valid_from"),
+    ],
+)
+def test_mistakes_are_named_with_their_place(old: str, new: str, line: int, said: str) -> None:
+    with pytest.raises(InvalidDocument) as caught:
+        document(YAML.replace(old, new, 1))
+    assert [problem.line for problem in caught.value.problems if said in str(problem)] == [line]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "said"),
+    [
+        ("vpn,l3vpn,gold", "vpn,l3vpn,platinum", 3, "agreements[1].sla"),
+        ("external_id,name", "external_id,nmae", 1, "nmae"),
+        ("external_id,name", "id,name", 1, "no such column"),
+        ('"Acme, Laboratories"', '"Acme" Laboratories', 4, "not CSV"),
+        ("acme-lab,", ",", 4, "external_id"),
+    ],
+)
+def test_mistakes_in_csv_are_named_with_their_line(old: str, new: str, line: int, said: str) -> None:
+    with pytest.raises(InvalidDocument) as caught:
+        document(CSV.replace(old, new, 1), "c.csv")
+    assert line in [problem.line for problem in caught.value.problems if said in str(problem)]
