@@ -1,0 +1,218 @@
+"""Lists the TM Forum way: `fields`, filters with operators, `sort`, `offset` and `limit`. Pure; shapes are JSON documents."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from agent.api.errors import BadRequest
+
+Document = Mapping[str, Any]
+
+OPERATORS = ("gt", "gte", "lt", "lte", "ne", "eq", "regex")
+DEFAULT_LIMIT = 100
+MAX_LIMIT = 1000
+MAX_FILTERS = 20
+MAX_VALUE = 256
+"""Characters of one filter value."""
+RESERVED = frozenset({"fields", "offset", "limit", "sort"})
+_NESTED_QUANTIFIER = re.compile(r"[+*}]\)?[+*{]|\)[+*{]|\\[1-9]")
+"""What can make a backtracking matcher run away: quantified groups and back-references."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """`path` dotted, any of `values` may match (none may, for `ne`)."""
+
+    path: tuple[str, ...]
+    operator: str
+    values: tuple[str, ...]
+
+    def matches(self, document: Document) -> bool:
+        found = [value for value in _reach(document, self.path) if not isinstance(value, dict | list)]
+        if self.operator == "ne":
+            return not any(_compare(value, "eq", wanted) for value in found for wanted in self.values)
+        return any(_compare(value, self.operator, wanted) for value in found for wanted in self.values)
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What one request asks of a list."""
+
+    fields: tuple[str, ...] = ()
+    filters: tuple[Filter, ...] = ()
+    sort: tuple[tuple[tuple[str, ...], bool], ...] = ()
+    """(path, descending), most significant first."""
+    offset: int = 0
+    limit: int = DEFAULT_LIMIT
+
+    def equal(self, name: str) -> str | None:
+        """The one value that top-level `name` must equal, when that is so simple that a database index can answer it."""
+        for rule in self.filters:
+            if rule.path == (name,) and rule.operator == "eq" and len(rule.values) == 1:
+                return rule.values[0]
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of a list; `total` counts what the filters let through."""
+
+    items: list[dict[str, Any]]
+    total: int
+    offset: int
+
+    @property
+    def partial(self) -> bool:
+        return len(self.items) < self.total
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"X-Result-Count": str(len(self.items)), "X-Total-Count": str(self.total)}
+
+
+def parse_query(parameters: Iterable[tuple[str, str]]) -> Query:
+    """Of the request's query parameters; raises `BadRequest` naming the parameter and the remedy."""
+    fields: tuple[str, ...] = ()
+    sort: tuple[tuple[tuple[str, ...], bool], ...] = ()
+    offset, limit = 0, DEFAULT_LIMIT
+    filters: list[Filter] = []
+    for name, value in parameters:
+        match name:
+            case "fields":
+                fields = tuple(part.strip() for part in value.split(",") if part.strip())
+            case "sort":
+                sort = tuple(_sort_key(part.strip()) for part in value.split(",") if part.strip())
+            case "offset":
+                offset = _number(name, value, least=0, most=10**9)
+            case "limit":
+                limit = _number(name, value, least=0, most=MAX_LIMIT)
+            case _:
+                filters.append(_filter(name, value))
+    if len(filters) > MAX_FILTERS:
+        raise BadRequest("tooManyFilters", f"{len(filters)} filters; at most {MAX_FILTERS} are taken")
+    return Query(fields, tuple(filters), sort, offset, limit)
+
+
+def page(documents: Iterable[Document], query: Query) -> Page:
+    """Filter, sort, cut and select."""
+    kept = [document for document in documents if all(rule.matches(document) for rule in query.filters)]
+    for path, descending in reversed(query.sort):
+        kept.sort(key=lambda document, path=path: _sort_value(document, path), reverse=descending)  # type: ignore[misc]  the default binds the loop's value
+    cut = kept[query.offset : query.offset + query.limit]
+    return Page([select(document, query.fields) for document in cut], len(kept), query.offset)
+
+
+def select(document: Document, fields: Sequence[str]) -> dict[str, Any]:
+    """Exactly `id`, `href` and what was asked; everything when nothing was."""
+    if not fields:
+        return dict(document)
+    wanted = {"id", "href", *(field.split(".")[0] for field in fields)}
+    return {key: value for key, value in document.items() if key in wanted}
+
+
+def _filter(name: str, value: str) -> Filter:
+    *path, last = name.split(".")
+    operator = "eq"
+    if path and last in OPERATORS:
+        operator = last
+    else:
+        path = [*path, last]
+    if len(value) > MAX_VALUE:
+        raise BadRequest(
+            "filterTooLong", f"the value of filter {name!r} has {len(value)} characters; at most {MAX_VALUE} are taken"
+        )
+    if operator == "regex":
+        _safe_pattern(name, value)
+        return Filter(tuple(path), operator, (value,))
+    return Filter(tuple(path), operator, tuple(_unquoted(part) for part in value.split(",")))
+
+
+def _safe_pattern(name: str, pattern: str) -> None:
+    if _NESTED_QUANTIFIER.search(pattern):
+        raise BadRequest(
+            "patternRefused", f"filter {name!r}: quantified groups and back-references are not taken; use a plainer pattern"
+        )
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise BadRequest("patternInvalid", f"filter {name!r} is not a regular expression: {error}") from None
+
+
+def _unquoted(text: str) -> str:
+    text = text.strip()
+    return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'" else text
+
+
+def _number(name: str, value: str, *, least: int, most: int) -> int:
+    if not value.isascii() or not value.isdigit() or not least <= int(value[:12]) <= most:
+        raise BadRequest("pagingInvalid", f"{name}={value[:40]!r} is not a whole number from {least} to {most}")
+    return int(value)
+
+
+def _sort_key(text: str) -> tuple[tuple[str, ...], bool]:
+    return tuple(text.lstrip("+- ").split(".")), text.startswith("-")
+
+
+def _sort_value(document: Document, path: tuple[str, ...]) -> tuple[int, float, str]:
+    """Missing first, then numbers and instants, then text."""
+    value = next(iter(_reach(document, path)), None)
+    if value is None:
+        return 0, 0.0, ""
+    if isinstance(value, bool | int | float):
+        return 1, float(value), ""
+    instant = _instant(str(value))
+    return (1, instant.timestamp(), "") if instant else (2, 0.0, str(value))
+
+
+def _reach(node: object, path: Sequence[str]) -> list[Any]:
+    """Every value at the end of the path; lists along the way are entered."""
+    if isinstance(node, list):
+        return [value for item in node for value in _reach(item, path)]
+    if not path:
+        return [node]
+    return _reach(node[path[0]], path[1:]) if isinstance(node, Mapping) and path[0] in node else []
+
+
+def _compare(value: object, operator: str, wanted: str) -> bool:
+    if operator == "regex":
+        return re.search(wanted, _text(value)) is not None
+    left, right = _comparable(value, wanted)
+    match operator:
+        case "gt":
+            return bool(left > right)
+        case "gte":
+            return bool(left >= right)
+        case "lt":
+            return bool(left < right)
+        case "lte":
+            return bool(left <= right)
+    return bool(left == right)
+
+
+def _comparable(value: object, wanted: str) -> tuple[Any, Any]:
+    """Both as numbers or instants when both can be, else both as text."""
+    text = _text(value)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        try:
+            return float(value), float(wanted)
+        except ValueError:
+            return text, wanted
+    left, right = _instant(text), _instant(wanted)
+    return (left, right) if left and right else (text, wanted)
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _instant(text: str) -> datetime | None:
+    """An ISO 8601 date-time or date; without a zone it is UTC. A `+` that a query string turned into a space is forgiven."""
+    if len(text) < len("2026-01-01") or not text[:4].isdigit() or text[4] != "-":
+        return None
+    try:
+        instant = datetime.fromisoformat(re.sub(r" (?=\d\d:\d\d$)", "+", text) if "T" in text else text)
+    except ValueError:
+        return None
+    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
