@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from agent.api.errors import BadRequest
@@ -99,7 +100,7 @@ def page(documents: Iterable[Document], query: Query) -> Page:
     """Filter, sort, cut and select."""
     kept = [document for document in documents if all(rule.matches(document) for rule in query.filters)]
     for path, descending in reversed(query.sort):
-        kept.sort(key=lambda document, path=path: _sort_value(document, path), reverse=descending)  # type: ignore[misc]  the default binds the loop's value
+        kept.sort(key=partial(_sort_value, path=path), reverse=descending)
     cut = kept[query.offset : query.offset + query.limit]
     return Page([select(document, query.fields) for document in cut], len(kept), query.offset)
 
