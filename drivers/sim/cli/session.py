@@ -14,7 +14,7 @@ from drivers.sim.faults import ElementFaults, Phase
 from drivers.sim.state import ElementState
 
 IDLE_TIMEOUT = 600.0
-"""Seconds without a keystroke after which the session ends (`exec-timeout 10 0`)."""
+"""Seconds after which a session ends whose client neither types nor reads (`exec-timeout 10 0`)."""
 _CHUNK = 4096
 
 Process = asyncssh.SSHServerProcess[str]
@@ -68,7 +68,8 @@ class CliSession:
     async def _answer(self, line: str) -> None:
         lines = await self._carry_out(line)
         self._process.stdout.write("".join(f"{text}\r\n" for text in lines) + self._shell.prompt)
-        await self._process.stdout.drain()
+        async with asyncio.timeout(IDLE_TIMEOUT):
+            await self._process.stdout.drain()
 
     async def _carry_out(self, line: str) -> list[str]:
         column = len(self._shell.prompt)

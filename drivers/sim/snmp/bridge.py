@@ -41,7 +41,7 @@ def bridge_objects() -> list[MibObject]:
         _column(EGRESS, lambda state, vlan: octets(port_list(state, vlan.egress)), _port_list_writer("egress")),
         _column(FORBIDDEN, lambda state, vlan: octets(port_list(state, vlan.forbidden)), _port_list_writer("forbidden")),
         _column(UNTAGGED, lambda state, vlan: octets(port_list(state, vlan.untagged)), _port_list_writer("untagged")),
-        _column(ROW_STATUS, lambda *_: number(INTEGER, ACTIVE), _write_row_status, first=True),
+        _column(ROW_STATUS, lambda *_: number(INTEGER, ACTIVE), _write_row_status, _row_status_turn),
         MibObject(PVID, base_ports, lambda state, index: number(GAUGE32, _pvid(state, index)), _write_pvid),
     ]
 
@@ -81,13 +81,15 @@ def _pvid(state: ElementState, index: Oid) -> int:
     return port.pvid if port else DEFAULT_VLAN
 
 
-def _column(column: int, read: Callable[[ElementState, Vlan], Value], write: Write, *, first: bool = False) -> MibObject:
+def _column(
+    column: int, read: Callable[[ElementState, Vlan], Value], write: Write, turn: Callable[[Value], int] | None = None
+) -> MibObject:
     return MibObject(
         (*VLAN_ENTRY, column),
         lambda state: sorted((vid,) for vid in state.vlans),
         lambda state, index: read(state, state.vlans[index[0]]),
         write,
-        first,
+        turn,
     )
 
 
@@ -108,6 +110,12 @@ def _port_list_writer(attribute: str) -> Write:
         setattr(vlan, attribute, members(sorted(draft.ports), take_octets(value, _LONGEST_PORT_LIST)))
 
     return write
+
+
+def _row_status_turn(value: Value) -> int:
+    if value.data == CREATE_AND_GO:
+        return -1
+    return 1 if value.data == DESTROY else 0
 
 
 def _write_row_status(draft: Draft, index: Oid, value: Value) -> None:

@@ -26,13 +26,13 @@ SERIALS = range(2**31)
 
 @dataclass(frozen=True, slots=True)
 class MibObject:
-    """`first` marks RowStatus: it is written before the other columns, wherever it stands in the SET."""
+    """`turn` orders the writes of one SET, whose varbinds happen at once: rows are made before and removed after."""
 
     prefix: Oid
     indices: Indices
     read: Read
     write: Write | None = None
-    first: bool = False
+    turn: Callable[[Value], int] | None = None
 
 
 def scalar(prefix: Oid, read: Callable[[ElementState], Value], write: Write | None = None) -> MibObject:
@@ -67,7 +67,7 @@ class MibView:
     def set(self, varbinds: Sequence[VarBind]) -> None:
         """All or nothing; raises SetRefused with the varbind's number from 1."""
         draft = Draft(self._state, self._serial)
-        ordered = sorted(enumerate(varbinds, start=1), key=lambda item: not self._is_first(item[1][0]))
+        ordered = sorted(enumerate(varbinds, start=1), key=lambda item: self._turn(*item[1]))
         for place, (oid, value) in ordered:
             self._write(draft, place, oid, value)
         draft.check()
@@ -89,9 +89,9 @@ class MibView:
         except SetRefused as refused:
             raise SetRefused(refused.status, place) from refused
 
-    def _is_first(self, oid: Oid) -> bool:
+    def _turn(self, oid: Oid, value: Value) -> int:
         found = self._object(oid)
-        return found is not None and found.first
+        return found.turn(value) if found and found.turn else 0
 
     def _object(self, oid: Oid) -> MibObject | None:
         position = bisect_right(self._prefixes, oid) - 1

@@ -62,7 +62,7 @@ SERVICE = [
     create(100),
     pvid(1, 100),
 ]
-REMOVAL = [pvid(1, 1), destroy(100)]
+REMOVAL = [pvid(1, 1), row(100, UNTAGGED, OCTETS, b""), row(100, EGRESS, OCTETS, b""), destroy(100)]
 
 
 @pytest.mark.parametrize("order", [1, -1])
