@@ -10,13 +10,17 @@ FulfilmentError                   any failure; carries refusals: code, where, me
 Inside the worker, never seen by a client:
 PhaseFailed                       one or more elements failed in a step of a plan
 ElementsHeld                      another plan holds an element: wait
-Superseded                        another worker has taken the plan over: leave it alone
+DriverFailed, EndpointUnusable    failures of an element that no driver reports        (ElementError)
+Stopping                          the daemon ends and nothing has been changed yet
+Interrupted                       the run ends here, the journal says how it goes on
+└── Superseded                    another worker has taken the plan over: leave it alone
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from agent.fulfillment.plan import Failure
 from drivers.errors import ElementError
 
 
@@ -75,16 +79,12 @@ class ResolutionRefused(FulfilmentError):
 
 
 class PhaseFailed(Exception):
-    """`failures`: element → what it said. `transient` when trying the whole plan again can help."""
+    """`transient` when trying the whole plan again can help."""
 
-    def __init__(self, step: str, failures: Mapping[str, ElementError]) -> None:
-        super().__init__("; ".join(str(error) for error in failures.values()))
-        self.step = step
-        self.failures = dict(failures)
-
-    @property
-    def transient(self) -> bool:
-        return all(error.transient for error in self.failures.values())
+    def __init__(self, failures: Sequence[Failure], *, transient: bool = False) -> None:
+        super().__init__("; ".join(str(failure) for failure in failures))
+        self.failures = tuple(failures)
+        self.transient = transient
 
 
 class ElementsHeld(Exception):
@@ -92,6 +92,23 @@ class ElementsHeld(Exception):
         super().__init__("; ".join(reasons))
 
 
-class Superseded(Exception):
+class DriverFailed(ElementError):
+    """A driver raised what no driver may raise: a mistake in the program, told as a failure of the element."""
+
+
+class EndpointUnusable(ElementError):
+    """The inventory or the credentials do not say how to reach the element."""
+
+
+class Stopping(Exception):
+    def __init__(self) -> None:
+        super().__init__("fabd was stopped")
+
+
+class Interrupted(Exception):
+    """The run ends here and now, without touching anything; the journal says how it goes on."""
+
+
+class Superseded(Interrupted):
     def __init__(self, plan_id: str, fence: int) -> None:
         super().__init__(f"plan {plan_id} was taken over by another worker (ours was fence {fence})")

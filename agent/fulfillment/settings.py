@@ -6,10 +6,6 @@ from datetime import timedelta
 from inventory.work import Backoff
 
 
-def _seconds(number: float) -> timedelta:
-    return timedelta(seconds=number)
-
-
 @dataclass(frozen=True, slots=True)
 class FulfilmentSettings:
     """Defaults suit elements on a management network; the confirmation timeout must outlast verification and a restart of fabd."""
@@ -18,28 +14,28 @@ class FulfilmentSettings:
     """Plans at once."""
     elements_at_once: int = 8
     """Elements of one plan at once."""
-    connect_timeout: timedelta = _seconds(15)
-    stage_timeout: timedelta = _seconds(30)
+    connect_timeout: timedelta = timedelta(seconds=15)
+    stage_timeout: timedelta = timedelta(seconds=30)
     """Locking (with retries while another session holds the lock), editing and validating."""
-    commit_timeout: timedelta = _seconds(30)
-    confirm_timeout: timedelta = _seconds(120)
+    commit_timeout: timedelta = timedelta(seconds=30)
+    confirm_timeout: timedelta = timedelta(seconds=120)
     """After it an element undoes a commit that nobody confirmed; started anew while verification runs."""
-    verify_timeout: timedelta = _seconds(20)
+    verify_timeout: timedelta = timedelta(seconds=20)
     """How long configuration and ports may take to show what was committed."""
-    finish_timeout: timedelta = _seconds(30)
+    finish_timeout: timedelta = timedelta(seconds=30)
     """Confirming and saving, or reverting, before an element counts as in doubt."""
-    reading_timeout: timedelta = _seconds(5)
+    reading_timeout: timedelta = timedelta(seconds=5)
     """The counter reading at activation and before a delete."""
     plan_timeout: timedelta = timedelta(minutes=15)
     """From the order to the last attempt; waiting for an element that another plan holds included."""
     attempts: int = 4
     """How often a plan is tried while what stops it is transient."""
-    retry: Backoff = field(default_factory=lambda: Backoff(_seconds(2), _seconds(30)))
-    doubt_retry: Backoff = field(default_factory=lambda: Backoff(_seconds(5), timedelta(minutes=5)))
+    retry: Backoff = field(default_factory=lambda: Backoff(timedelta(seconds=2), timedelta(seconds=30)))
+    doubt_retry: Backoff = field(default_factory=lambda: Backoff(timedelta(seconds=5), timedelta(minutes=5)))
     """An element in doubt is tried until it answers or an operator resolves it."""
-    hold_wait: timedelta = _seconds(1)
+    hold_wait: timedelta = timedelta(seconds=1)
     """How soon a plan looks again for an element that another plan holds."""
-    lease: timedelta = _seconds(60)
+    lease: timedelta = timedelta(seconds=60)
     """A worker that does not renew for so long has lost its plans to others."""
-    poll: timedelta = _seconds(1)
+    poll: timedelta = timedelta(seconds=1)
     """How often a worker looks for work that another process submitted."""

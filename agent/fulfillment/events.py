@@ -1,0 +1,54 @@
+"""What fulfilment tells the outside, through the outbox: events of orders and services, in the transaction of the fact."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Protocol
+
+from sqlalchemy.orm import Session
+
+from agent.fulfillment.tables import OrderRow
+from crm_bridge import outbox
+from inventory.tables import ServiceRow
+
+
+class Presenter(Protocol):
+    """How a resource looks in an event; the API's own shape when the API hands its presenter in."""
+
+    def order(self, order: OrderRow) -> Mapping[str, Any]: ...
+
+    def service(self, service: ServiceRow) -> Mapping[str, Any]: ...
+
+
+class PlainPresenter:
+    def order(self, order: OrderRow) -> Mapping[str, Any]:
+        items = [{"id": item.reference, "state": item.state, "service": {"id": item.service_id}} for item in order.items]
+        return {"id": order.id, "externalId": order.external_id, "state": order.state, "serviceOrderItem": items}
+
+    def service(self, service: ServiceRow) -> Mapping[str, Any]:
+        return {"id": service.id, "name": service.name, "state": service.state, "serviceType": service.specification}
+
+
+class Announcer:
+    def __init__(self, presenter: Presenter | None = None) -> None:
+        self._presenter = presenter or PlainPresenter()
+
+    def order(self, session: Session, order: OrderRow, at: datetime, *, created: bool = False) -> None:
+        outbox.publish(
+            session,
+            aggregate=f"order:{order.id}",
+            type="serviceOrderCreateEvent" if created else "serviceOrderStateChangeEvent",
+            payload={"serviceOrder": self._presenter.order(order)},
+            correlation_id=order.correlation_id,
+            at=at,
+        )
+
+    def service(self, session: Session, service: ServiceRow, event: str, order: OrderRow, at: datetime) -> None:
+        """`event`: Create, StateChange, AttributeValueChange or Delete (TMF638)."""
+        outbox.publish(
+            session,
+            aggregate=f"service:{service.id}",
+            type=f"service{event}Event",
+            payload={"service": self._presenter.service(service)},
+            correlation_id=order.correlation_id,
+            at=at,
+        )

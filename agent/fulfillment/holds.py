@@ -1,0 +1,71 @@
+"""Who holds which element: one plan at a time, and nobody else while it is in doubt."""
+
+from collections.abc import Collection, Iterable
+from datetime import datetime
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from agent.fulfillment.errors import ElementsHeld
+from agent.fulfillment.plan import PlanState
+from agent.fulfillment.tables import ChangeSetRow, ElementHoldRow, PlanRow
+
+
+def take(session: Session, plan_id: str, fence: int, elements: Iterable[str], at: datetime) -> None:
+    """Hold the elements for the plan, in sorted order, so that no two plans can wait for each other. All or `ElementsHeld`."""
+    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    wanted = sorted(elements)
+    for element in wanted:
+        new = {"element": element, "plan_id": plan_id, "fence": fence, "since": at, "in_doubt": False, "reason": ""}
+        session.execute(insert(ElementHoldRow).values(**new).on_conflict_do_nothing())
+    refuse_if_held(session, plan_id, wanted)
+    session.execute(update(ElementHoldRow).where(ElementHoldRow.plan_id == plan_id).values(fence=fence))
+
+
+def refuse_if_held(session: Session, plan_id: str, elements: Collection[str]) -> None:
+    """`ElementsHeld` says of each element that another plan holds: who, since when, and what ends it."""
+    others = select(ElementHoldRow).where(ElementHoldRow.element.in_(elements), ElementHoldRow.plan_id != plan_id)
+    held = session.scalars(others.order_by(ElementHoldRow.element)).all()
+    if held:
+        raise ElementsHeld([_why(row) for row in held])
+
+
+def release(session: Session, plan_id: str, *, keep: Collection[str] = ()) -> frozenset[str]:
+    """Let go of the plan's elements, but for those in `keep`; the names of those that are free now."""
+    gone = delete(ElementHoldRow).where(ElementHoldRow.plan_id == plan_id, ElementHoldRow.element.not_in(keep))
+    return frozenset(session.scalars(gone.returning(ElementHoldRow.element)))
+
+
+def doubt(session: Session, plan_id: str, reasons: dict[str, str]) -> None:
+    """Element → why nobody knows what is on it."""
+    for element, reason in reasons.items():
+        held = (ElementHoldRow.plan_id == plan_id, ElementHoldRow.element == element)
+        session.execute(update(ElementHoldRow).where(*held).values(in_doubt=True, reason=reason))
+
+
+def waiting_for(session: Session, elements: Collection[str]) -> list[str]:
+    """Plans that wait and want one of the elements, the oldest first; no more than can go on at once."""
+    if not elements:
+        return []
+    return list(
+        session.scalars(
+            select(PlanRow.id)
+            .where(
+                PlanRow.state == PlanState.WAITING,
+                PlanRow.id.in_(select(ChangeSetRow.plan_id).where(ChangeSetRow.element.in_(elements))),
+            )
+            .order_by(PlanRow.id)
+            .limit(len(elements))
+        )
+    )
+
+
+def _why(row: ElementHoldRow) -> str:
+    since = row.since.isoformat(timespec="seconds")
+    if row.in_doubt:
+        return (
+            f"{row.element} is in doubt since {since} (plan {row.plan_id}: {row.reason}); it is tried again until it answers, "
+            f"or resolve it with `fabd element resolve {row.element}`"
+        )
+    return f"{row.element} is held by plan {row.plan_id} since {since}"

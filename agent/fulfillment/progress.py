@@ -1,0 +1,209 @@
+"""Every point of a plan's journal: each method is one transaction that moves the plan on, or ends this worker's part in it."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+from sqlalchemy.orm import Session
+
+from agent.fulfillment import holds
+from agent.fulfillment.doors import Doors
+from agent.fulfillment.errors import PhaseFailed, Superseded
+from agent.fulfillment.journal import Checkpoint, Journal, no_checkpoint, record
+from agent.fulfillment.lifecycle import CounterReadings, ServiceLifecycle
+from agent.fulfillment.network import Failures, Network
+from agent.fulfillment.outcome import PLAN_WORK, Outcomes
+from agent.fulfillment.plan import ChangeState, Decision, Failure, Plan, PlanState, Step, read_plan
+from agent.fulfillment.settings import FulfilmentSettings
+from agent.fulfillment.tables import PlanRow
+from inventory.db import Database
+from inventory.work import Claim, Work, WorkQueue
+from policies.values import Clock
+
+log = structlog.get_logger(__name__)
+
+INTERRUPTED = Failure(
+    "", "interrupted", "the worker ended after the network may have been changed and before it was decided to keep it"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What every run uses."""
+
+    database: Database
+    clock: Clock
+    queue: WorkQueue
+    doors: Doors
+    lifecycle: ServiceLifecycle
+    outcomes: Outcomes
+    settings: FulfilmentSettings
+    pause: Callable[[float], None]
+    """Waits some seconds."""
+    stopping: Callable[[], bool] = lambda: False
+    """Whether the daemon is asked to end: a plan that has changed nothing yet is given back."""
+    checkpoint: Checkpoint = no_checkpoint
+
+
+def take(tools: Tools, claim: Claim, journal: Journal) -> Plan | None:
+    """The plan is ours from here on, as its journal stands now. None when it has ended already."""
+    with journal.point("take", taking=True) as (session, row):
+        at = tools.clock.now()
+        if row.state in (PlanState.DONE, PlanState.FAILED):
+            tools.queue.finish(session, claim, at)
+            return None
+        if row.state != PlanState.IN_DOUBT:
+            row.state = PlanState.RUNNING
+            tools.outcomes.begin(session, row, at)
+        session.add(journal.journaled(journal.started(Step(row.step))))
+        return read_plan(row)
+
+
+class Progress:
+    def __init__(self, tools: Tools, claim: Claim, journal: Journal, network: Network) -> None:
+        self._tools = tools
+        self._claim = claim
+        self._journal = journal
+        self._network = network
+
+    # -- going on ------------------------------------------------------------------------------------------------------
+
+    def hold(self) -> None:
+        """Hold the elements and write down our sessions. Raises `ElementsHeld`."""
+        with self._point("hold", step=Step.STAGE) as (session, row):
+            self._take_elements(session, row)
+
+    def staged(self, readings: CounterReadings) -> None:
+        """From here on the network may have changed."""
+        with self._point("stage", step=Step.COMMIT) as (_, row):
+            row.readings = readings.to_document()
+
+    def committed(self) -> None:
+        with self._point("commit", step=Step.VERIFY):
+            pass
+
+    def decide_to_commit(self) -> None:
+        with self._point("decide", step=Step.CONFIRM) as (_, row):
+            row.decision = Decision.COMMIT
+
+    def decide_to_revert(self, failures: Failures) -> None:
+        with self._point("decide", step=Step.REVERT) as (_, row):
+            row.decision, row.error = Decision.REVERT, _error(_told(failures))
+
+    def confirmed(self) -> None:
+        with self._point("confirm", step=Step.SAVE):
+            pass
+
+    def regain(self, settled: dict[str, ChangeState]) -> None:
+        """After another worker: hold the elements again, settle what an operator settled. Raises `ElementsHeld`."""
+        with self._point("regain") as (session, row):
+            self._take_elements(session, row)
+            for change in row.change_sets:
+                change.state = settled.get(change.element, change.state)
+            if row.decision is None:
+                row.decision, row.error, row.step = Decision.REVERT, _error([INTERRUPTED]), Step.REVERT
+
+    def reconnected(self) -> None:
+        with self._point("reconnect"):
+            pass
+
+    # -- ends ----------------------------------------------------------------------------------------------------------
+
+    def done(self, after: CounterReadings) -> None:
+        """`after`: the first readings of what begins; the last ones of what ends stand in the plan."""
+        with self._point("activate", step=Step.RELEASE) as (session, row):
+            before = CounterReadings.from_document(row.readings) if row.readings else CounterReadings()
+            at = self._now()
+            self._tools.outcomes.succeed(session, row, before, after, at)
+            self._end(session, row, PlanState.DONE, at)
+
+    def undone(self) -> None:
+        """Everything is as it was before."""
+        with self._point("undone", step=Step.RELEASE) as (session, row):
+            at = self._now()
+            self._tools.outcomes.fail(session, row, _reasons(row), at, used=True)
+            self._end(session, row, PlanState.FAILED, at)
+
+    def refused(self, failures: Sequence[Failure]) -> None:
+        """It failed before anything was changed."""
+        with self._point("refuse", step=Step.RELEASE) as (session, row):
+            at = self._now()
+            row.decision, row.error = Decision.REVERT, _error(failures)
+            self._tools.outcomes.fail(session, row, failures, at, used=False)
+            self._end(session, row, PlanState.FAILED, at)
+
+    # -- pauses --------------------------------------------------------------------------------------------------------
+
+    def pause(self, reason: str, run_at: datetime, *, counted: bool) -> None:
+        """Give the plan back, to go on at `run_at`. Before any commit its elements are free meanwhile."""
+        with self._point("pause") as (session, row):
+            if row.state != PlanState.IN_DOUBT:
+                row.state = PlanState.WAITING
+            if row.decision is None:
+                row.step = Step.CONNECT
+                self._free(session, row, self._now())
+            self._release(session, run_at, reason, counted=counted)
+
+    def doubt(self, failures: Failures) -> None:
+        """Nobody else touches what is in doubt; the other elements are free."""
+        with self._point("doubt") as (session, row):
+            at = self._now()
+            holds.doubt(session, row.id, {element: error.message for element, error in failures.items()})
+            self._free(session, row, at, keep=failures)
+            row.state = PlanState.IN_DOUBT
+            self._tools.outcomes.hold(session, row, [*_reasons(row), *_told(failures)], at)
+            again = at + self._tools.settings.doubt_retry.delay(self._claim.attempts)
+            self._release(session, again, str(PhaseFailed(_told(failures))))
+        log.error("elements in doubt", plan_id=self._claim.work.key, elements=sorted(failures))
+
+    # -- one transaction -----------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _point(self, name: str, *, step: Step | None = None) -> Iterator[tuple[Session, PlanRow]]:
+        notes = [*self._network.notes]
+        if step is not None and step is not Step.RELEASE:
+            notes.append(self._journal.started(step))
+        with self._journal.point(name, notes) as (session, row):
+            row.step = step or row.step
+            record(row, self._network.participants)
+            yield session, row
+        self._network.notes.clear()
+
+    def _take_elements(self, session: Session, row: PlanRow) -> None:
+        elements = [participant.element for participant in self._network.participants]
+        holds.take(session, row.id, self._claim.fence, elements, self._now())
+
+    def _end(self, session: Session, row: PlanRow, state: PlanState, at: datetime) -> None:
+        row.state, row.finished_at = state, at
+        self._free(session, row, at)
+        if not self._tools.queue.finish(session, self._claim, at):
+            raise Superseded(row.id, self._claim.fence)
+        log.info("plan ended", plan_id=row.id, order_id=row.order_id, state=str(state))
+
+    def _free(self, session: Session, row: PlanRow, at: datetime, *, keep: Iterable[str] = ()) -> None:
+        """Let go of elements and wake the plans that wait for them."""
+        free = holds.release(session, row.id, keep=set(keep))
+        for plan_id in holds.waiting_for(session, free):
+            self._tools.queue.submit(session, Work(PLAN_WORK, plan_id), at)
+
+    def _release(self, session: Session, run_at: datetime, reason: str, *, counted: bool = True) -> None:
+        at = self._now()
+        if not self._tools.queue.release(session, self._claim, at, run_at=run_at, error=reason, counted=counted):
+            raise Superseded(self._claim.work.key, self._claim.fence)
+
+    def _now(self) -> datetime:
+        return self._tools.clock.now()
+
+
+def _told(failures: Failures) -> list[Failure]:
+    return [Failure.of(error) for error in failures.values()]
+
+
+def _error(failures: Iterable[Failure]) -> dict[str, object]:
+    return {"failures": [failure.to_document() for failure in failures]}
+
+
+def _reasons(row: PlanRow) -> list[Failure]:
+    return [Failure.from_document(document) for document in (row.error or {}).get("failures", [])]

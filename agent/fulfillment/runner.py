@@ -1,0 +1,200 @@
+"""One plan in one worker's hands, from the claim to its end, or to the point where the journal lets another go on.
+
+Forward: connect → hold → stage → commit → verify → decide → confirm → save → activate. Whatever fails before the decision
+leads back; whatever fails after it is tried until it holds.
+"""
+
+from collections.abc import Callable
+from functools import cached_property
+
+from sqlalchemy import select
+
+from agent.fulfillment import holds
+from agent.fulfillment.errors import ElementsHeld, PhaseFailed, Stopping
+from agent.fulfillment.journal import Journal
+from agent.fulfillment.lifecycle import CounterReadings
+from agent.fulfillment.network import Failures, Network, Participant
+from agent.fulfillment.outcome import endpoint_ports
+from agent.fulfillment.plan import SETTLED, ChangeState, Failure, Plan, Verb
+from agent.fulfillment.progress import Progress, Tools, take
+from agent.fulfillment.recovery import Course, course_of, initial_state
+from agent.fulfillment.tables import OrderItemRow
+from inventory.work import Claim
+
+
+class PlanRunner:
+    """Handles claims of kind `plan`."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+
+    def __call__(self, claim: Claim) -> None:
+        journal = Journal(self._tools.database, claim, self._tools.clock.now, self._tools.checkpoint)
+        plan = take(self._tools, claim, journal)
+        if plan is None:
+            return
+        run = _Run(self._tools, claim, journal, plan)
+        try:
+            run.run()
+        finally:
+            run.network.close()
+
+
+class _Run:
+    def __init__(self, tools: Tools, claim: Claim, journal: Journal, plan: Plan) -> None:
+        self._tools = tools
+        self._claim = claim
+        self._settings = tools.settings
+        self._plan = plan
+        self.network = Network(
+            plan_id=plan.id,
+            participants=self._participants,
+            settings=tools.settings,
+            clock=tools.clock,
+            pause=tools.pause,
+            guard=journal.guard,
+            saved_before=any(planned.resolution is Verb.REVERT for planned in plan.changes),
+        )
+        self._progress = Progress(tools, claim, journal, self.network)
+
+    def run(self) -> None:
+        match course_of(self._plan):
+            case Course.FORWARD:
+                self._forward()
+            case Course.ROLL_FORWARD:
+                self._take_over(self._roll_forward)
+            case Course.REVERT:
+                self._take_over(self._go_back)
+
+    # -- forward -------------------------------------------------------------------------------------------------------
+
+    def _forward(self) -> None:
+        try:
+            readings = self._prepare()
+        except ElementsHeld as held:
+            self.network.abort()
+            self._wait(held)
+        except Stopping as stopping:
+            self.network.abort()
+            self._progress.pause(str(stopping), self._tools.clock.now(), counted=False)
+        except PhaseFailed as failed:
+            self.network.abort()
+            self._try_again_or_fail(failed)
+        else:
+            self._progress.staged(readings)
+            self._change()
+
+    def _prepare(self) -> CounterReadings:
+        """Everything that has no effect yet, and the last counter reading of what is to end."""
+        if self._claim.attempts > self._settings.attempts:
+            raise PhaseFailed([Failure("", "givenUp", f"given up after {self._settings.attempts} attempts")])
+        with self._tools.database.read() as session:
+            holds.refuse_if_held(session, self._plan.id, [participant.element for participant in self._participants])
+        self._phase(self.network.connect)
+        self._progress.hold()
+        self._phase(self.network.stage)
+        return self._read_counters("delete")
+
+    def _change(self) -> None:
+        failures = self.network.commit()
+        if not failures:
+            self._progress.committed()
+            failures = self.network.verify()
+        if failures:
+            self._progress.decide_to_revert(failures)
+            self._go_back()
+        else:
+            self._progress.decide_to_commit()
+            self._roll_forward()
+
+    def _roll_forward(self) -> None:
+        failures = self.network.confirm()
+        self._progress.confirmed()
+        failures |= self.network.save()
+        if failures:
+            self._progress.doubt(self._doubted(failures))
+        else:
+            self._progress.done(self._read_counters("add", "modify"))
+
+    # -- back ----------------------------------------------------------------------------------------------------------
+
+    def _go_back(self) -> None:
+        failures = self.network.revert()
+        if failures:
+            self._progress.doubt(self._doubted(failures))
+        else:
+            self._progress.undone()
+
+    def _take_over(self, go_on: Callable[[], None]) -> None:
+        """Another worker went before, or an element is in doubt: hold the elements again, end its sessions, go on one by one."""
+        try:
+            self._progress.regain(self._settled)
+        except ElementsHeld as held:
+            return self._wait(held)
+        self.network.connect()  # what cannot be reached now is tried again below, and in doubt if that fails too
+        self._progress.reconnected()
+        return go_on()
+
+    # -- pauses --------------------------------------------------------------------------------------------------------
+
+    def _wait(self, held: ElementsHeld) -> None:
+        """Another plan has an element. That is nobody's fault, but it does not go on for ever."""
+        now = self._tools.clock.now()
+        if now >= self._plan.deadline and course_of(self._plan) is Course.FORWARD:
+            waited = f"waited in vain until {self._plan.deadline.isoformat(timespec='seconds')}: {held}"
+            self._progress.refused([Failure("", "elementHeld", waited)])
+        else:
+            self._progress.pause(str(held), now + self._settings.hold_wait, counted=False)
+
+    def _try_again_or_fail(self, failed: PhaseFailed) -> None:
+        again = self._tools.clock.now() + self._settings.retry.delay(self._claim.attempts)
+        if failed.transient and self._claim.attempts < self._settings.attempts and again < self._plan.deadline:
+            self._progress.pause(str(failed), again, counted=True)
+        else:
+            self._progress.refused(failed.failures)
+
+    def _phase(self, action: Callable[[], Failures]) -> None:
+        if self._tools.stopping():
+            raise Stopping
+        failures = action()
+        if failures:
+            transient = all(error.transient for error in failures.values())
+            raise PhaseFailed([Failure.of(error) for error in failures.values()], transient=transient)
+
+    # -- small things --------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _participants(self) -> tuple[Participant, ...]:
+        return tuple(
+            Participant(
+                planned=planned,
+                door=self._tools.doors.to(planned.element),
+                state=state,
+                predecessor=planned.session_id,
+                session_id=planned.session_id,
+            )
+            for planned in self._plan.open_changes
+            if (state := initial_state(self._plan, planned)) not in SETTLED
+        )
+
+    @cached_property
+    def _settled(self) -> dict[str, ChangeState]:
+        """Elements that an operator's word settles."""
+        states = {planned.element: initial_state(self._plan, planned) for planned in self._plan.open_changes}
+        return {element: state for element, state in states.items() if state in SETTLED}
+
+    def _doubted(self, failures: Failures) -> Failures:
+        for participant in self._participants:
+            if participant.element in failures:
+                participant.state = ChangeState.IN_DOUBT
+        return failures
+
+    def _read_counters(self, *actions: str) -> CounterReadings:
+        """Of the customer ports of the services that these actions begin or end."""
+        with self._tools.database.read() as session:
+            mine = select(OrderItemRow.service_id).where(OrderItemRow.plan_id == self._plan.id, OrderItemRow.action.in_(actions))
+            ports = endpoint_ports(session, session.scalars(mine).all())
+        if not ports:
+            return CounterReadings()
+        deadline = self._tools.clock.monotonic() + self._settings.reading_timeout.total_seconds()
+        return self._tools.lifecycle.read_counters(ports, deadline)
