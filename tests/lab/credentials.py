@@ -39,8 +39,15 @@ class Credentials:
         return cls(**json.loads(path.read_text()))
 
     def write(self, path: Path) -> None:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            json.dump(asdict(self), file)
+        _write_privately(path, json.dumps(asdict(self)))
+
+    def write_for_fabd(self, path: Path) -> None:
+        """The credentials file of the daemon: TOML, one table per reference, readable by its owner only."""
+        tables = [
+            "".join([f"[{reference}]\n", *(f'{key} = "{value}"\n' for key, value in fields.items())])
+            for reference, fields in self.by_reference().items()
+        ]
+        _write_privately(path, "\n".join(tables))
 
     def by_reference(self) -> dict[str, dict[str, str]]:
         """What each credential reference of the lab's inventory stands for, in the fields of `drivers.port.Credential`."""
@@ -51,3 +58,8 @@ class Credentials:
             SNMP_V2C: {"community": self.community},
             **{snmp_v3(router.name): {"username": SNMP_USER, **keys, "engine_id": router.engine_id.hex()} for router in ROUTERS},
         }
+
+
+def _write_privately(path: Path, text: str) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(text)

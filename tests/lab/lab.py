@@ -138,6 +138,10 @@ class Lab:
         """Credential reference → the fields of `drivers.port.Credential` it stands for."""
         return self._secrets().by_reference()
 
+    def write_credentials(self, path: Path) -> None:
+        """The same, as the daemon's credentials file."""
+        self._secrets().write_for_fabd(path)
+
     @property
     def known_hosts(self) -> Path:
         return self.folder / "known_hosts"
