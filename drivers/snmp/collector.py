@@ -7,7 +7,7 @@ time queue in a lane of their own, so that they never hold the places of those t
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 from gufo.snmp import SnmpError
 
@@ -47,11 +47,21 @@ class _Memory:
 
 
 @dataclass(slots=True)
-class _Cycle:
+class _Visit:
+    """One element in one cycle."""
+
+    element: int
+    """Index of the job."""
+    job: PollJob
     builder: BatchBuilder
-    jobs: Sequence[PollJob]
-    done: dict[int, int] = field(default_factory=dict)
-    """Element index → number of its ports already read."""
+    left: list[int]
+    """Positions of the ports not read yet."""
+    heard: bool = False
+    short: int = 0
+    """Size of the last GET whose answer lacked some of its ports; 0 when it had all or none."""
+
+    def part(self, size: int) -> list[int]:
+        return self.left[:size]
 
 
 class Collector:
@@ -65,16 +75,17 @@ class Collector:
 
     async def poll(self, jobs: Sequence[PollJob]) -> PollBatch:
         """One cycle over these elements (each at most once)."""
-        cycle = _Cycle(BatchBuilder(jobs), jobs)
-        lanes: dict[bool, list[int]] = {False: [], True: []}
-        for index, job in enumerate(jobs):
-            lanes[self._recall(job.target.element).silent].append(index)
+        builder = BatchBuilder(jobs)
+        visits = [_Visit(index, job, builder, list(range(len(job.ports)))) for index, job in enumerate(jobs)]
+        lanes: dict[bool, list[_Visit]] = {False: [], True: []}
+        for visit in visits:
+            lanes[self._recall(visit.job.target.element).silent].append(visit)
         async with asyncio.TaskGroup() as group:
             for suspect, members in lanes.items():
                 queue = iter(members)
                 for _ in range(min(len(members), self._limits.suspects if suspect else self._limits.concurrency)):
-                    group.create_task(self._drain(cycle, queue, self._lanes[suspect]))
-        return cycle.builder.build()
+                    group.create_task(self._drain(queue, self._lanes[suspect]))
+        return builder.build()
 
     async def discover(self, target: Target, deadline: float = 10.0) -> tuple[PortRef, ...]:
         """Every port of the element with its ifName, by a walk bounded in rows and in `deadline` seconds."""
@@ -102,37 +113,34 @@ class Collector:
         except _FAILURES as error:
             raise poller.error_of(error, target) from error
 
-    async def _drain(self, cycle: _Cycle, queue: Iterator[int], lane: asyncio.Semaphore) -> None:
-        for index in queue:
+    async def _drain(self, queue: Iterator[_Visit], lane: asyncio.Semaphore) -> None:
+        for visit in queue:
             async with lane:
-                await self._element(cycle, index)
+                await self._visit(visit)
 
-    async def _element(self, cycle: _Cycle, index: int) -> None:
-        job = cycle.jobs[index]
-        memory = self._recall(job.target.element)
-        cycle.done[index] = 0
+    async def _visit(self, visit: _Visit) -> None:
+        memory = self._recall(visit.job.target.element)
         try:
-            async with asyncio.timeout(job.timeout):
-                await self._all_ports(cycle, index, memory)
-            memory.silent = False
+            async with asyncio.timeout(visit.job.timeout):
+                await self._all_ports(visit, memory)
         except _FAILURES as error:
             memory.engine_id = None
-            memory.silent = cycle.done[index] == 0
-            for failure in _unread(job, cycle.done[index], error):
-                cycle.builder.failed(failure)
+            for failure in _unread(visit, error):
+                visit.builder.failed(failure)
+        memory.silent = not visit.heard
 
-    async def _all_ports(self, cycle: _Cycle, index: int, memory: _Memory) -> None:
+    async def _all_ports(self, visit: _Visit, memory: _Memory) -> None:
         """GET after GET, each as large as the element has shown to bear; a failed one is halved and asked anew."""
-        job, session = cycle.jobs[index], None
+        session: Poller | None = None
         failed: list[int] = []
-        while cycle.done[index] < len(job.ports) or session is None:
-            part = job.ports[cycle.done[index] : cycle.done[index] + memory.size.size]
+        while visit.left or not visit.heard:
+            part = visit.part(memory.size.size)
             try:
-                session = session or await self._open(job.target, memory)
-                answer = await session.ports([port.if_index for port in part])
+                session = session or await self._open(visit.job.target, memory)
+                answer = await session.ports([visit.job.ports[position].if_index for position in part])
             except (TimeoutError, SnmpError) as error:
                 failed.append(len(part))
-                if self._hopeless(error, failed, cycle.done[index]):
+                if self._hopeless(error, failed, heard=visit.heard):
                     raise
                 memory.size.halve()
                 # a late answer to the old request must not be taken for the new one's
@@ -140,14 +148,14 @@ class Collector:
                 continue
             self._learn(memory.size, failed)
             failed = []
-            self._record(cycle, index, part, answer)
+            self._record(visit, part, answer)
 
-    def _hopeless(self, error: Exception, failed: Sequence[int], done: int) -> bool:
+    def _hopeless(self, error: Exception, failed: Sequence[int], *, heard: bool) -> bool:
         """Refused; or silent from the start; or failing even port by port."""
         if poller.reason_of(error) is Reason.AUTHENTICATION:
             return True
         spent = len(failed) >= self._limits.attempts
-        return spent and (failed[-1] <= 1 or (done == 0 and isinstance(error, TimeoutError)))
+        return spent and (failed[-1] <= 1 or (not heard and isinstance(error, TimeoutError)))
 
     def _learn(self, size: GetSize, failed: Sequence[int]) -> None:
         now = self._clock.monotonic()
@@ -162,33 +170,46 @@ class Collector:
             memory.engine_id = session.engine_id
         return session
 
-    def _record(self, cycle: _Cycle, index: int, part: Sequence[PortRef], answer: poller.Answer) -> None:
+    def _record(self, visit: _Visit, part: Sequence[int], answer: poller.Answer) -> None:
+        """Some agents cut long answers short instead of refusing; so a port is absent only if it is so in a PDU that found none."""
         wall, monotonic = self._clock.now().timestamp(), self._clock.monotonic()
-        cycle.builder.answered(index, wall, monotonic, answer.uptime)
-        element = cycle.jobs[index].target.element
-        for position, ref in enumerate(part, start=cycle.done[index]):
-            sample = answer.port(ref.if_index, wall, monotonic)
-            if sample is None:
-                cycle.builder.failed(PollFailure(element, Reason.NO_SUCH_INSTANCE, "the element has no such port", ref.if_index))
-            elif ref.name and sample.name != ref.name:
-                detail = f"ifIndex {ref.if_index} is now {sample.name!r}, not {ref.name!r}; read the element's ports again"
-                cycle.builder.failed(PollFailure(element, Reason.WRONG_NAME, detail, ref.if_index))
-                cycle.builder.port(index, position, PortSample(ref.if_index, sample.name, wall, monotonic, answer.uptime, {}))
-            else:
-                cycle.builder.port(index, position, sample)
-        cycle.done[index] += len(part)
+        visit.heard = True
+        visit.builder.answered(visit.element, wall, monotonic, answer.uptime)
+        samples = {position: answer.port(visit.job.ports[position].if_index, wall, monotonic) for position in part}
+        found = {position: sample for position, sample in samples.items() if sample is not None}
+        for position, sample in found.items():
+            self._accept(visit, position, sample)
+        missing = [position for position in part if position not in found]
+        if not found:
+            for position in missing:
+                index = visit.job.ports[position].if_index
+                detail = "the element has no such port; read its ports again"
+                visit.builder.failed(PollFailure(visit.job.target.element, Reason.NO_SUCH_INSTANCE, detail, index))
+            missing = []
+        elif visit.short:
+            self._recall(visit.job.target.element).size.cut_short(visit.short, monotonic)
+        visit.short = len(part) if missing else 0
+        visit.left = [*missing, *visit.left[len(part) :]]
+
+    def _accept(self, visit: _Visit, position: int, sample: PortSample) -> None:
+        expected = visit.job.ports[position]
+        if expected.name and sample.name != expected.name:
+            detail = f"ifIndex {expected.if_index} is now {sample.name!r}, not {expected.name!r}; read the element's ports again"
+            visit.builder.failed(PollFailure(visit.job.target.element, Reason.WRONG_NAME, detail, expected.if_index))
+            sample = replace(sample, values={})
+        visit.builder.port(visit.element, position, sample)
 
     def _recall(self, element: str) -> _Memory:
         largest = self._limits.ports_per_get
         return self._memory.setdefault(element, _Memory(GetSize(min(4, largest), largest)))
 
 
-def _unread(job: PollJob, done: int, error: Exception) -> Iterator[PollFailure]:
+def _unread(visit: _Visit, error: Exception) -> Iterator[PollFailure]:
     """One failure for a silent element, one per missing port for an element that broke off."""
-    reason = poller.reason_of(error)
-    detail = str(poller.error_of(error, job.target))
-    if done == 0:
-        yield PollFailure(job.target.element, reason, detail)
+    element, reason = visit.job.target.element, poller.reason_of(error)
+    detail = str(poller.error_of(error, visit.job.target))
+    if not visit.heard:
+        yield PollFailure(element, reason, detail)
         return
-    for port in job.ports[done:]:
-        yield PollFailure(job.target.element, reason, detail, port.if_index)
+    for position in visit.left:
+        yield PollFailure(element, reason, detail, visit.job.ports[position].if_index)

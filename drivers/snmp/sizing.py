@@ -27,5 +27,10 @@ class GetSize:
         recent = [at for at in self._failures.get(size, []) if now - at < FORGIVE_AFTER]
         self._failures[size] = [*recent, now][-2:]
 
+    def cut_short(self, size: int, now: float) -> None:
+        """An answer to this size lacked ports that the element has."""
+        self.blame(size, now)
+        self.size = max(1, min(self.size, size - 1))
+
     def _barred(self, size: int, now: float) -> bool:
         return sum(now - at < FORGIVE_AFTER for at in self._failures.get(size, [])) > 1
