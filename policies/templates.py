@@ -1,0 +1,104 @@
+"""The template language of specifications: Jinja2 in a sandbox, where what is undefined or unsafe is an error, never a gap.
+
+What a template prints of its data is made safe by the syntax in the file's name: `.xml.j2` escapes markup, `.objects.j2` prints
+JSON (which YAML reads), `.lines.j2` prints as it is; none prints a control character, so no value can begin a line of its own.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Any, Literal, get_args
+
+from jinja2 import StrictUndefined, Undefined
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from markupsafe import Markup, escape
+
+Syntax = Literal["xml", "lines", "objects"]
+SYNTAXES: tuple[Syntax, ...] = get_args(Syntax)
+_DELETE = "\x7f"
+
+
+def environment(syntax: Syntax = "lines") -> ImmutableSandboxedEnvironment:
+    """A fresh one: nothing that a template does outlives it."""
+    made = ImmutableSandboxedEnvironment(
+        undefined=StrictUndefined,
+        autoescape=syntax == "xml",
+        finalize=_FINALIZERS[syntax],
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters.update(FILTERS)
+    made.globals.clear()
+    made.globals["range"] = range
+    return made
+
+
+def has_control_characters(text: str) -> bool:
+    return any(character < " " or character == _DELETE or character in "\x85\u2028\u2029" for character in text)
+
+
+def first_address(prefix: str) -> str:
+    """The first usable address, the provider's: 10.0.0.0 of 10.0.0.0/31, 10.0.0.1 of 10.0.0.0/30."""
+    return _usable(ip_network(prefix), 0)
+
+
+def second_address(prefix: str) -> str:
+    """The second usable address, the customer's."""
+    return _usable(ip_network(prefix), 1)
+
+
+def prefix_length(prefix: str) -> int:
+    return ip_network(prefix).prefixlen
+
+
+def netmask(prefix: str) -> str:
+    """255.255.255.254 of 10.0.0.0/31."""
+    return str(ip_network(prefix).netmask)
+
+
+def network_address(prefix: str) -> str:
+    return str(ip_network(prefix).network_address)
+
+
+FILTERS: Mapping[str, Callable[..., Any]] = {
+    "first_address": first_address,
+    "second_address": second_address,
+    "prefix_length": prefix_length,
+    "netmask": netmask,
+    "network_address": network_address,
+}
+
+
+def _usable(network: IPv4Network | IPv6Network, position: int) -> str:
+    """RFC 3021 and RFC 6164: in a /31 and a /127 both addresses are usable; elsewhere the first one is the network's."""
+    point_to_point = network.max_prefixlen - network.prefixlen == 1
+    address = network.network_address + position + (0 if point_to_point else 1)
+    if address not in network:
+        raise ValueError(f"{network} has no usable address number {position + 1}")
+    return str(address)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Undefined):
+        return value  # StrictUndefined says itself what is missing
+    if value is None:
+        raise ValueError("a value is missing where the template prints one")
+    if has_control_characters(str(value)):
+        raise ValueError(f"{str(value)!r} holds a control character or a line break")
+    return value
+
+
+def _markup(value: object) -> object:
+    return value if isinstance(value, Markup | Undefined) else escape(_plain(value))
+
+
+def _json(value: object) -> object:
+    """Strings quoted, so that none can be read as anything else; numbers and lists as they are."""
+    if isinstance(value, Undefined):
+        return value
+    if isinstance(value, str) or value is None:
+        _plain(value)
+    return json.dumps(value, ensure_ascii=False)
+
+
+_FINALIZERS: Mapping[Syntax, Callable[[object], object]] = {"xml": _markup, "lines": _plain, "objects": _json}
