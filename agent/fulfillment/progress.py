@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from agent.fulfillment import holds
 from agent.fulfillment.doors import Doors
-from agent.fulfillment.errors import PhaseFailed, Superseded
+from agent.fulfillment.errors import Interrupted, PhaseFailed, Superseded
 from agent.fulfillment.journal import Checkpoint, Journal, no_checkpoint, record
 from agent.fulfillment.lifecycle import CounterReadings, ServiceLifecycle
 from agent.fulfillment.network import Failures, Network
@@ -114,6 +114,8 @@ class Progress:
     def done(self, after: CounterReadings) -> None:
         """`after`: the first readings of what begins; the last ones of what ends stand in the plan."""
         with self._point("activate", step=Step.RELEASE) as (session, row):
+            if row.decision != Decision.COMMIT:
+                raise Interrupted(f"plan {row.id}: an operator overruled the decision meanwhile; it is reverted in the next run")
             before = CounterReadings.from_document(row.readings) if row.readings else CounterReadings()
             at = self._now()
             self._tools.outcomes.succeed(session, row, before, after, at)

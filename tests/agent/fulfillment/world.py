@@ -261,12 +261,9 @@ class World:
 
     def _elements_of(self, service):
         with self.database.read() as session:
-            return (
-                session.execute(
-                    select(ElementRow.name)
-                    .join(PortRow, PortRow.element_id == ElementRow.id)
-                    .join(ServiceResourceRow, ServiceResourceRow.port_id == PortRow.id)
-                    .where(ServiceResourceRow.service_id == service)
-                )
-                .all()
-            )
+            return session.execute(
+                select(ElementRow.name)
+                .join(PortRow, PortRow.element_id == ElementRow.id)
+                .join(ServiceResourceRow, ServiceResourceRow.port_id == PortRow.id)
+                .where(ServiceResourceRow.service_id == service)
+            ).all()
