@@ -132,13 +132,13 @@ def text(entry: etree._Element, path: str) -> str | None:
     return entry.findtext(path, namespaces={"if": IF, "ip": IP})
 
 
-def until(condition: Callable[[], bool], deadline: float = 8.0) -> bool:
-    """For what a server does of its own accord."""
+def until(condition: Callable[[], bool], deadline: float = 8.0, every: float = 0.05) -> bool:
+    """For what a server does of its own accord; asks every `every` seconds."""
     end = time.monotonic() + deadline
     while not condition():
         if time.monotonic() > end:
             return False
-        time.sleep(0.05)
+        time.sleep(every)
     return True
 
 
@@ -316,10 +316,10 @@ def killing_a_session_that_is_not_there_is_refused(server: Server) -> None:
 def a_confirmed_commit_that_nobody_confirms_reverts(server: Server) -> None:
     with server.session() as s:
         edit(s, interface("exch0"))
-        # netconfd counts in whole seconds of its own clock, so that 1 may be over at once
+        # netconfd counts in whole seconds, so that 1 may be over at once, and looks at its timers only while nobody asks
         s.commit(confirmed=True, timeout="2")
         assert names(s) == {"exch0"}
-        assert until(lambda: names(s) == set())
+        assert until(lambda: names(s) == set(), every=2.1)
 
 
 def a_confirmed_commit_that_is_confirmed_stays(server: Server) -> None:
