@@ -80,11 +80,11 @@ class UsmEngine:
         return self._unseal(header, security, reader)
 
     def answer(self, request: Request, pdu: Pdu) -> bytes:
-        return self._seal(pdu, request.message_id, AUTH | PRIV, request.context)
+        return self._seal(pdu, request.message_id, AUTH | PRIV, request.context, self._user)
 
     def notify(self, pdu: Pdu, message_id: int) -> bytes:
         """A trap: its sender is the authoritative engine."""
-        return self._seal(pdu, message_id, AUTH | PRIV, b"")
+        return self._seal(pdu, message_id, AUTH | PRIV, b"", self._user)
 
     # -- incoming
 
@@ -97,50 +97,51 @@ class UsmEngine:
             scoped = reader.enter()
             scoped.octets(), scoped.octets()
             request_id = read_pdu(scoped).request_id
-        raise self._report(UNKNOWN_ENGINE, header, request_id)
+        raise self._report(UNKNOWN_ENGINE, header, security, request_id)
 
     def _check_user(self, header: _Header, security: _Security) -> None:
         if security.user != self._user:
-            raise self._report(UNKNOWN_USER, header)
+            raise self._report(UNKNOWN_USER, header, security)
         if header.flags & (AUTH | PRIV) != AUTH | PRIV:
-            raise self._report(UNSUPPORTED_LEVEL, header)
+            raise self._report(UNSUPPORTED_LEVEL, header, security)
 
     def _check_digest(self, message: bytes, header: _Header, security: _Security) -> None:
         end = security.digest_at + DIGEST_SIZE
         blank = message[: security.digest_at] + bytes(DIGEST_SIZE) + message[end:]
         if len(security.digest) != DIGEST_SIZE or not self._keys.authentic(blank, security.digest):
-            raise self._report(WRONG_DIGEST, header)
+            raise self._report(WRONG_DIGEST, header, security)
 
     def _check_time(self, header: _Header, security: _Security) -> None:
         if security.boots != self.boots or abs(security.time - self.clock()) > TIME_WINDOW:
-            raise self._report(NOT_IN_WINDOW, header, flags=AUTH)
+            raise self._report(NOT_IN_WINDOW, header, security, flags=AUTH)
 
     def _unseal(self, header: _Header, security: _Security, reader: Reader) -> Request:
         sealed = reader.octets()
         if len(security.salt) != SALT_SIZE:
-            raise self._report(DECRYPTION, header, flags=AUTH)
+            raise self._report(DECRYPTION, header, security, flags=AUTH)
         plain = Reader(self._keys.decrypt(sealed, security.boots, security.time, security.salt))
         try:
             scoped = plain.enter()
             context_engine, context = scoped.octets(), scoped.octets()
             pdu = read_pdu(scoped)
         except MalformedMessage:
-            raise self._report(DECRYPTION, header, flags=AUTH) from None
+            raise self._report(DECRYPTION, header, security, flags=AUTH) from None
         if context_engine != self.engine_id:
             raise MalformedMessage("the request is for the context of another engine")
         return Request(header.message_id, header.max_size, context, pdu)
 
-    def _report(self, cause: int, header: _Header, request_id: int = 0, flags: int = 0) -> ReportDue:
+    def _report(self, cause: int, header: _Header, security: _Security, request_id: int = 0, flags: int = 0) -> ReportDue:
+        """Carries the asker's user name back (RFC 3414 §3.1.7): managers match the report to their request by it."""
         self._rejected[cause] += 1
         if not header.flags & REPORTABLE:
             return ReportDue(cause, None)
         bound = ((*_STATS, cause, 0), Value(COUNTER32, self._rejected[cause] % 2**32))
         pdu = Pdu(PduKind.REPORT, request_id, (bound,))
-        return ReportDue(cause, self._seal(pdu, header.message_id, flags, b""))
+        return ReportDue(cause, self._seal(pdu, header.message_id, flags, b"", security.user))
 
     # -- outgoing
 
-    def _seal(self, pdu: Pdu, message_id: int, flags: int, context: bytes) -> bytes:
+    def _seal(self, pdu: Pdu, message_id: int, flags: int, context: bytes, user: bytes) -> bytes:
         boots, time = self.boots, self.clock()
         scoped = wrap(SEQUENCE, wrap(OCTETS, self.engine_id) + wrap(OCTETS, context) + write_pdu(pdu))
         salt = b""
@@ -148,7 +149,6 @@ class UsmEngine:
             salt = self._keys.next_salt()
             scoped = wrap(OCTETS, self._keys.encrypt(scoped, boots, time, salt))
         digest = bytes(DIGEST_SIZE) if flags & AUTH else b""
-        user = self._user if flags & AUTH else b""
         tail = wrap(OCTETS, salt)
         security = wrap(
             SEQUENCE,
