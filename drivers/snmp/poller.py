@@ -64,7 +64,8 @@ class Poller:
 
     async def ports(self, indices: Iterable[int]) -> Answer:
         """SysUpTime with name, discontinuity and counters of these ports, all in one PDU."""
-        columns = (oids.IF_NAME, *COLUMN_OID.values())
+        # the name comes last: a port that an answer was cut short in lacks it, and so is not mistaken for read
+        columns = (*COLUMN_OID.values(), oids.IF_NAME)
         values = await self._session.get_many([oids.SYS_UPTIME, *(f"{oid}.{index}" for index in indices for oid in columns)])
         uptime = values.get(oids.SYS_UPTIME)
         if not isinstance(uptime, int):

@@ -1,0 +1,203 @@
+"""The SNMP driver through every phase of the port, over real sockets."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import pytest
+
+from drivers.diff import objects
+from drivers.errors import (
+    AuthenticationRefused,
+    EditRefused,
+    ElementLocked,
+    ElementTimeout,
+    RevertFailed,
+)
+from drivers.port import ChangeSet, Credential, Standing, Target
+from drivers.sim.faults import Fault, Phase
+from drivers.sim.state import Vlan
+from drivers.snmp.driver import SnmpDriver, SnmpSession
+from drivers.snmp.errors import NoSuchObject
+from tests.drivers.snmp.conftest import V2C, V3, Lab
+
+AFTER = """\
+vlans: {100: {name: acme, tagged: [110], untagged: [103]}}
+pvid: {103: 100}
+alias: {103: "Acme, Ghent"}
+admin: {103: up}
+"""
+HALF_MINUTE = timedelta(seconds=30)
+
+
+def change(after: str = AFTER, before: str = "", ports: tuple[str, ...] = ("ge3", "ge10")) -> ChangeSet:
+    forward, reverse = objects.forward(before, after), objects.forward(after, before)
+    return ChangeSet("acc1", "qbridge", before, after, forward, reverse, ports)
+
+
+@contextmanager
+def opened(target: Target) -> Iterator[SnmpSession]:
+    session = SnmpDriver().open(target, time.monotonic() + 5)
+    try:
+        yield session
+    finally:
+        session.close()
+
+
+@pytest.mark.parametrize("credential", [V2C, V3], ids=["v2c", "v3"])
+def test_a_change_is_committed_verified_and_reverted_without_a_trace(lab: Lab, credential: Credential, soon: float) -> None:
+    lab.state.vlans[200] = Vlan(200, "others", {101, 110}, {101})
+    with opened(lab.target(credential)) as session:
+        assert session.standing(change(), soon) is Standing.BEFORE
+        session.lock(soon)
+        session.stage(change(), soon)
+        assert lab.state.vlans.keys() == {1, 200}
+        session.commit(change(), "plan-1", HALF_MINUTE, soon)
+        assert lab.state.vlans[100] == Vlan(100, "acme", {103, 110}, {103})
+        assert lab.state.ports["ge3"].alias == "Acme, Ghent"
+        assert session.verify(change(), soon).problems == ()
+        assert session.standing(change(), soon) is Standing.AFTER
+        session.confirm("plan-1", soon)
+        session.save(soon)
+        session.revert(change(), "plan-1", soon)
+        assert session.standing(change(), soon) is Standing.BEFORE
+        assert lab.state.vlans == {1: Vlan(1, "default"), 200: Vlan(200, "others", {101, 110}, {101})}
+        assert (lab.state.ports["ge3"].alias, lab.state.ports["ge3"].pvid) == ("", 1)
+
+
+def test_the_whole_change_is_one_set(lab: Lab, soon: float) -> None:
+    with opened(lab.target()) as session:
+        session.lock(soon)
+        session.commit(change(), "p", HALF_MINUTE, soon)
+        assert "6 objects in 1 SET" in session.transcript
+        session.commit(change(), "p", HALF_MINUTE, soon)
+        assert session.transcript.endswith("nothing")
+
+
+def test_a_second_revert_sets_nothing(lab: Lab, soon: float) -> None:
+    with opened(lab.target()) as session:
+        session.commit(change(), "p", HALF_MINUTE, soon)
+        session.revert(change(), "p", soon)
+        session.revert(change(), "p", soon)
+        assert session.transcript.endswith("nothing")
+
+
+def test_a_later_session_reverts_from_the_stored_reverse(lab: Lab, soon: float) -> None:
+    with opened(lab.target()) as first:
+        first.commit(change(), "p", HALF_MINUTE, soon)
+    with opened(lab.target()) as recovery:
+        recovery.revert(change(), "p", soon)
+        assert recovery.standing(change(), soon) is Standing.BEFORE
+    assert lab.state.vlans == {1: Vlan(1, "default")}
+
+
+def test_a_vlan_that_gained_others_members_stays_with_them(lab: Lab, soon: float) -> None:
+    with opened(lab.target()) as session:
+        session.commit(change(), "p", HALF_MINUTE, soon)
+        lab.state.vlans[100].egress.add(107)
+        session.revert(change(), "p", soon)
+        assert session.verify(change().inverted(), soon).problems == ()
+    assert lab.state.vlans[100] == Vlan(100, "acme", {107})
+
+
+def test_an_element_half_changed_stands_mixed(lab: Lab, soon: float) -> None:
+    with opened(lab.target()) as session:
+        session.commit(change(), "p", HALF_MINUTE, soon)
+        lab.state.ports["ge3"].pvid = 1
+        assert session.standing(change(), soon) is Standing.MIXED
+        assert session.verify(change(), soon).missing == ("port 103: pvid 100",)
+
+
+def test_ports_that_are_down_or_absent_are_told(lab: Lab, soon: float) -> None:
+    with opened(lab.target()) as session:
+        session.commit(change(), "p", HALF_MINUTE, soon)
+        lab.loop.call(lambda: lab.state.set_carrier(lab.state.ports["ge3"], up=False))
+        problems = session.verify(change(ports=("ge3", "ge10", "ge77")), soon).problems
+    assert problems == ("port ge3 is down", "port ge77 does not exist")
+
+
+def test_a_locked_out_worker_can_no_longer_set_anything(lab: Lab, soon: float) -> None:
+    with opened(lab.target()) as stale, opened(lab.target()) as successor:
+        stale.lock(soon)
+        successor.lock(soon)
+        for _ in range(2):
+            with pytest.raises(ElementLocked, match="another manager took over"):
+                stale.commit(change(), "p", HALF_MINUTE, soon)
+        assert lab.state.vlans == {1: Vlan(1, "default")}
+        successor.commit(change(), "p", HALF_MINUTE, soon)
+        with pytest.raises(ElementLocked, match="another manager took over"):
+            stale.revert(change(), "p", soon)
+        assert lab.state.vlans[100] == Vlan(100, "acme", {103, 110}, {103})
+
+
+@pytest.mark.parametrize("phase", [Phase.COMMIT, Phase.AFTER_COMMIT], ids=["request lost", "answer lost"])
+def test_a_set_without_an_answer_ends_applied_once(lab: Lab, phase: Phase, soon: float) -> None:
+    with opened(lab.target()) as session:
+        session.lock(soon)
+        lab.loop.call(lambda: lab.faults.inject(Fault("disconnect", phase, times=1)))
+        session.commit(change(), "p", HALF_MINUTE, soon)
+        assert session.verify(change(), soon).problems == ()
+
+
+def test_a_refusal_is_final_in_the_elements_words_and_changes_nothing(lab: Lab, soon: float) -> None:
+    with opened(lab.target()) as session:
+        session.lock(soon)
+        lab.loop.call(lambda: lab.faults.inject(Fault("refuse", Phase.EDIT, times=1)))
+        with pytest.raises(EditRefused, match="acc1: genErr") as refused:
+            session.commit(change(), "p", HALF_MINUTE, soon)
+        assert not refused.value.transient
+        assert session.standing(change(), soon) is Standing.BEFORE
+
+
+def test_a_refused_reverse_leaves_the_element_in_doubt(lab: Lab, soon: float) -> None:
+    with opened(lab.target()) as session:
+        session.commit(change(), "p", HALF_MINUTE, soon)
+        lab.loop.call(lambda: lab.faults.inject(Fault("refuse", Phase.EDIT, times=1)))
+        with pytest.raises(RevertFailed, match="the reverse was refused: genErr"):
+            session.revert(change(), "p", soon)
+
+
+@pytest.mark.parametrize(
+    ("after", "error", "said"),
+    [
+        ("alias: {999: x}", NoSuchObject, "no port with ifIndex 999"),
+        ("vlans: {5: {tagged: [998]}}", NoSuchObject, "no port with ifIndex 998"),
+        ("admin: {103: sideways}", EditRefused, "neither up nor down"),
+    ],
+)
+def test_what_cannot_work_is_refused_while_staging(lab: Lab, after: str, error: type[Exception], said: str, soon: float) -> None:
+    wrong = ChangeSet("acc1", "qbridge", "", after, "[]", "[]")
+    with opened(lab.target()) as session, pytest.raises(error, match=said):
+        session.stage(wrong, soon)
+
+
+def test_a_silent_element_costs_no_more_than_the_deadline(lab: Lab) -> None:
+    with opened(lab.target()) as session:
+        lab.loop.call(lambda: lab.faults.inject(Fault("snmp_silent")))
+        started = time.monotonic()
+        with pytest.raises(ElementTimeout, match="did not answer in time"):
+            session.standing(change(), started + 0.3)
+        assert time.monotonic() - started < 3
+
+
+@pytest.mark.parametrize(
+    ("credential", "said"),
+    [
+        (Credential("r", username="nobody", auth_key="x" * 8, priv_key="x" * 8), "refused credential r"),
+        (Credential("r", username=V3.username, auth_key="wrong-key", priv_key=V3.priv_key), "refused credential r"),
+        (Credential("r"), "neither a community"),
+        (Credential("r", username="u", auth_key="short", priv_key="x" * 8), "at least 8 characters"),
+        (Credential("r", username="u", auth_protocol="sha3", auth_key="x" * 8, priv_key="x" * 8), "unknown auth protocol sha3"),
+    ],
+)
+def test_credentials_that_do_not_serve_are_refused_without_showing_them(lab: Lab, credential: Credential, said: str) -> None:
+    with pytest.raises(AuthenticationRefused, match=said) as refused, opened(lab.target(credential)):
+        pytest.fail("a session was opened")
+    assert "x" * 8 not in str(refused.value)
+    assert "wrong-key" not in str(refused.value)
+
+
+def test_a_wrong_community_times_out_and_says_so(lab: Lab) -> None:
+    with pytest.raises(ElementTimeout, match=r"a wrong community \(credential r\) looks the same"):
+        SnmpDriver().open(lab.target(Credential("r", community="wrong")), time.monotonic() + 0.3)
