@@ -166,7 +166,7 @@ def fill(session: Session, pool: str) -> PoolFill:
     if row is None:
         raise UnknownObject("pool", pool)
     per_state = select(AllocationRow.state, func.count()).where(AllocationRow.pool_id == row.id).group_by(AllocationRow.state)
-    counts = {state: count for state, count in session.execute(per_state)}  # noqa: C416  a Row is no tuple to the type checker
+    counts = dict(session.execute(per_state).all())
     allocated = row.used_bps if row.kind == BANDWIDTH else counts.get("allocated", 0)
     return PoolFill(
         row.name, row.kind, int(row.size), allocated, counts.get("quarantined", 0), counts.get("reserved", 0), row.low_watermark

@@ -1,5 +1,6 @@
 """The specifications that come with fabd, read as the daemon reads them."""
 
+from functools import cache
 from pathlib import Path
 
 import policies
@@ -9,6 +10,7 @@ FOLDER = Path(policies.__file__).parent / "specifications"
 NAMES = tuple(sorted(folder.name for folder in FOLDER.iterdir() if folder.is_dir()))
 
 
+@cache
 def shipped(name: str) -> Specification:
     return parse(files(name), folder=name)
 

@@ -1,0 +1,233 @@
+"""Services: what a customer has, its part on each element, and the ports and links it runs over."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from inventory.allocation import Allocation, held, release_service
+from inventory.errors import ServiceStateConflict, UnknownObject
+from inventory.ports import PortClaim, claims, release_claims
+from inventory.tables import ElementRow, LinkRow, PortRow, ServicePartRow, ServiceResourceRow, ServiceRow
+from policies.values import new_id
+
+State = Literal["feasibilityChecked", "designed", "reserved", "inactive", "active", "terminated"]
+"""TMF638."""
+Role = Literal["endpoint", "transit"]
+
+
+@dataclass(frozen=True, slots=True)
+class NewService:
+    name: str
+    specification: str
+    specification_version: str
+    customer: str
+    """Account number."""
+    characteristics: Mapping[str, Any]
+    agreement: str | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ServicePart:
+    element: str
+    platform: str
+    desired: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServicePort:
+    reference: str
+    port_id: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceView:
+    """A service with all it has."""
+
+    id: str
+    name: str
+    specification: str
+    specification_version: str
+    state: str
+    customer: str
+    agreement: str | None
+    characteristics: Mapping[str, Any]
+    revision: int
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    parts: tuple[ServicePart, ...]
+    ports: tuple[ServicePort, ...]
+    links: tuple[str, ...]
+    """Names."""
+    allocations: Mapping[str, Allocation]
+    """By role."""
+    claims: tuple[PortClaim, ...]
+
+
+def create_service(session: Session, new: NewService, at: datetime, *, state: State = "reserved") -> ServiceRow:
+    row = ServiceRow(
+        id=new.id or new_id("svc", at),
+        name=new.name,
+        specification=new.specification,
+        specification_version=new.specification_version,
+        state=state,
+        customer=new.customer,
+        agreement=new.agreement,
+        characteristics=dict(new.characteristics),
+        extra=dict(new.extra),
+        revision=1,
+        created_at=at,
+        started_at=None,
+        ended_at=None,
+        parts=[],
+        resources=[],
+    )
+    session.add(row)
+    session.flush()
+    return row
+
+
+def service_row(session: Session, service_id: str) -> ServiceRow:
+    row = session.get(ServiceRow, service_id)
+    if row is None:
+        raise UnknownObject("service", service_id, "list them with `fabd inventory show --services`")
+    return row
+
+
+def change_service(session: Session, service_id: str, characteristics: Mapping[str, Any]) -> ServiceRow:
+    """New characteristics, and a revision more. `ServiceStateConflict` once it is terminated."""
+    row = service_row(session, service_id)
+    if row.state == "terminated":
+        raise ServiceStateConflict(service_id, row.state, "changed")
+    row.characteristics = dict(characteristics)
+    row.revision += 1
+    return row
+
+
+def set_parts(session: Session, service_id: str, desired: Mapping[str, str]) -> None:
+    """The service's rendered intent by element; elements that are not named, or named with "", have no part any more."""
+    row = service_row(session, service_id)
+    ids = dict(session.execute(select(ElementRow.name, ElementRow.id).where(ElementRow.name.in_(desired))).all())
+    wanted = {_known(ids, "element", name): text for name, text in desired.items() if text}
+    for part in list(row.parts):
+        if part.element_id in wanted:
+            part.desired = wanted.pop(part.element_id)
+        else:
+            row.parts.remove(part)
+    row.parts.extend(
+        ServicePartRow(id=new_id("rfs"), element_id=element_id, desired=text) for element_id, text in sorted(wanted.items())
+    )
+    session.flush()
+
+
+def set_resources(session: Session, service_id: str, ports: Mapping[str, Role], links: Sequence[str] = ()) -> None:
+    """The ports (id → role) and links (ids) that the service runs over, instead of those it had."""
+    row = service_row(session, service_id)
+    wanted: dict[tuple[str | None, str | None], Role] = {(port, None): role for port, role in ports.items()}
+    wanted |= {(None, link): "transit" for link in links}
+    for resource in list(row.resources):
+        role = wanted.pop((resource.port_id, resource.link_id), None)
+        if role is None:
+            row.resources.remove(resource)
+        else:
+            resource.role = role
+    row.resources.extend(
+        ServiceResourceRow(id=new_id("srs"), port_id=port, link_id=link, role=role) for (port, link), role in wanted.items()
+    )
+    session.flush()
+
+
+def terminate_service(session: Session, service_id: str, at: datetime, *, used: bool = True) -> ServiceRow:
+    """Its parts, ports and links are free, its values rest (`used`: it was on the network). The row stays for the record."""
+    row = service_row(session, service_id)
+    if row.state == "terminated":
+        raise ServiceStateConflict(service_id, row.state, "terminated again")
+    row.state, row.ended_at = "terminated", at
+    row.parts.clear()
+    row.resources.clear()
+    session.flush()
+    release_claims(session, service_id=service_id)
+    release_service(session, service_id, at, used=used)
+    return row
+
+
+def service_view(session: Session, service_id: str) -> ServiceView:
+    row = service_row(session, service_id)
+    return ServiceView(
+        id=row.id,
+        name=row.name,
+        specification=row.specification,
+        specification_version=row.specification_version,
+        state=row.state,
+        customer=row.customer,
+        agreement=row.agreement,
+        characteristics=dict(row.characteristics),
+        revision=row.revision,
+        created_at=row.created_at,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        parts=_parts(session, service_id),
+        ports=_ports(session, service_id),
+        links=_links(session, service_id),
+        allocations=held(session, service_id),
+        claims=claims(session, service_id),
+    )
+
+
+def services_on(
+    session: Session, *, ports: Sequence[str] = (), links: Sequence[str] = (), element: str | None = None
+) -> tuple[str, ...]:
+    """Ids of services that run over any of these ports or links (ids), or have a part on the element (name)."""
+    found: set[str] = set()
+    if ports:
+        found.update(session.scalars(select(ServiceResourceRow.service_id).where(ServiceResourceRow.port_id.in_(ports))))
+    if links:
+        found.update(session.scalars(select(ServiceResourceRow.service_id).where(ServiceResourceRow.link_id.in_(links))))
+    if element is not None:
+        parts = select(ServicePartRow.service_id).join(ElementRow, ElementRow.id == ServicePartRow.element_id)
+        found.update(session.scalars(parts.where(ElementRow.name == element)))
+    return tuple(sorted(found))
+
+
+def _known(ids: Mapping[str, str], kind: str, name: str) -> str:
+    if name not in ids:
+        raise UnknownObject(kind, name)
+    return ids[name]
+
+
+def _parts(session: Session, service_id: str) -> tuple[ServicePart, ...]:
+    query = (
+        select(ElementRow.name, ElementRow.platform, ServicePartRow.desired)
+        .join(ServicePartRow, ServicePartRow.element_id == ElementRow.id)
+        .where(ServicePartRow.service_id == service_id)
+        .order_by(ElementRow.name)
+    )
+    return tuple(ServicePart(name, platform, desired) for name, platform, desired in session.execute(query))
+
+
+def _ports(session: Session, service_id: str) -> tuple[ServicePort, ...]:
+    query = (
+        select(ElementRow.name, PortRow.name, PortRow.id, ServiceResourceRow.role)
+        .join(PortRow, PortRow.element_id == ElementRow.id)
+        .join(ServiceResourceRow, ServiceResourceRow.port_id == PortRow.id)
+        .where(ServiceResourceRow.service_id == service_id)
+        .order_by(ElementRow.name, PortRow.name)
+    )
+    return tuple(ServicePort(f"{element}/{port}", port_id, role) for element, port, port_id, role in session.execute(query))
+
+
+def _links(session: Session, service_id: str) -> tuple[str, ...]:
+    query = (
+        select(LinkRow.name)
+        .join(ServiceResourceRow, ServiceResourceRow.link_id == LinkRow.id)
+        .where(ServiceResourceRow.service_id == service_id)
+        .order_by(LinkRow.name)
+    )
+    return tuple(session.scalars(query))
