@@ -87,6 +87,7 @@ def _mistakes(document: CustomerDocument, known: KnownNames) -> Iterator[tuple[P
             if agreement.name in names[:position]:
                 yield (*there, "name"), f"the customer has two agreements {agreement.name!r}; remove one"
             yield from _agreement_mistakes(agreement, there, known)
+            yield from _currency_mistakes(entry.currency, agreement.tariff, there, known.book)
     yield from _circles(document)
 
 
@@ -101,6 +102,15 @@ def _agreement_mistakes(agreement: AgreementEntry, here: Path, known: KnownNames
     yield from _terms_mistakes(
         "tariff", agreement.tariff, here, lambda: known.book.tariff(agreement.tariff).with_terms(agreement.terms.get("tariff", {}))
     )
+
+
+def _currency_mistakes(currency: str, tariff: str, here: Path, book: PolicyBook) -> Iterator[tuple[Path, str]]:
+    try:
+        asked = book.tariff(tariff).currency
+    except LookupError:
+        return  # told already
+    if asked != currency:
+        yield (*here, "tariff"), f"tariff {tariff!r} is in {asked}, but the customer pays in {currency}; choose another"
 
 
 def _terms_mistakes(kind: str, name: str, here: Path, look: Callable[[], object]) -> Iterator[tuple[Path, str]]:

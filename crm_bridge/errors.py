@@ -15,8 +15,8 @@ BridgeError                       any failure of the bridge, names the object an
 │   ├── PeriodBilled              the period, or a part of it, is on a bill already
 │   ├── BillSealed                a sent bill never changes
 │   ├── BillNeedsReview           too little of its usage was measured
-│   ├── PeriodOpen                an SLA period is judged after its end
-│   ├── TooLate                   usage older than the limit for late records
+│   ├── PeriodOpen                an SLA period is judged, and a period billed, after its end
+│   ├── CurrencyConflict          a customer pays in another currency than a tariff asks
 │   ├── CallbackRefused           a callback address that events must not be sent to
 │   └── InvalidSubscription       a filter or a kind that cannot be served
 └── InvalidDocument               a customer file with mistakes, each with its file, line and path (ValueError)
@@ -135,8 +135,12 @@ class PeriodOpen(Refused):
         self.service_id = service_id
 
 
-class TooLate(Refused):
-    pass
+class CurrencyConflict(Refused):
+    def __init__(self, customer: str, currency: str, tariff: str, asked: str) -> None:
+        super().__init__(
+            f"customer {customer} pays in {currency}, but tariff {tariff} is in {asked}; give the agreement a tariff in {currency}"
+        )
+        self.customer = customer
 
 
 class CallbackRefused(Refused):

@@ -153,6 +153,7 @@ def test_an_agreement_that_names_the_specification_goes_first(database: Database
         ("parent: acme", "parent: acme-lab", 10, "above itself"),
         ("{period: 1 hour}", "{period: never}", 12, "terms.sla.period"),
         ("{sla: {period: 1 hour}}", "{slo: {}}", 12, "terms.slo"),
+        ("name: Acme Ltd", "name: Acme Ltd\n    currency: SEK", 8, "pays in SEK"),
         ("name: Acme Ltd", "nom: Acme Ltd", 4, "spelling"),
         ("name: Acme Ltd", "name: ''", 4, "at least 1"),
         ("valid_from: 2026-01-01", "valid_from: soon", 7, "valid_from"),
