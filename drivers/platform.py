@@ -102,8 +102,6 @@ class XmlRules(_Data):
 class Netconf(_Data):
     validation: Literal["test-then-set", "validate", "none"] = "validate"
     """How an edit is validated: as an option of `edit-config`, by the operation of its own, or only by `commit`."""
-    owned: tuple[str, ...] = ()
-    """Subtrees that fabd looks at, as `prefix:name` of their top elements."""
     port_state: Literal["auto", "oper", "config"] = "auto"
     """Whether a port is up is told by `oper-status`, or only by its configuration; `auto`: by what the server serves."""
 

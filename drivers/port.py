@@ -128,7 +128,7 @@ class ElementSession(Protocol):
 
     @property
     def transcript(self) -> str:
-        """What the element answered since the last `stage` or `commit`, without secrets (for `plan show`)."""
+        """What the element answered since the last `stage`, `commit` or `revert`, without secrets (for `plan show`)."""
         ...
 
     def lock(self, deadline: float) -> None:

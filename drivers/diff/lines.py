@@ -55,6 +55,10 @@ def opens(rules: LineRules, text: str) -> frozenset[str]:
     return frozenset(line for line in grammar.parse(text) if grammar.is_whole(line))
 
 
+HIGHEST_MEMBER = 4095
+"""Of a list line: twelve bits, as VLANs have."""
+
+
 class _Grammar:
     def __init__(self, rules: LineRules) -> None:
         self._rules = rules
@@ -211,7 +215,9 @@ class _Grammar:
 def _numbers(members: str) -> Iterator[int]:
     """`100,200-202` → 100, 200, 201, 202."""
     for part in members.split(","):
-        first, _, last = part.partition("-")
+        first, dash, last = part.partition("-")
+        if not (first.isdecimal() and (last.isdecimal() or not dash) and int(last or first) <= HIGHEST_MEMBER):
+            raise ValueError(f"{members!r} is no list of numbers up to {HIGHEST_MEMBER}, such as 100,200-202")
         yield from range(int(first), int(last or first) + 1)
 
 

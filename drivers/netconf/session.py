@@ -1,5 +1,6 @@
 """One change set through the phases of a network transaction, over NETCONF with confirmed commit (RFC 6241 §8.4)."""
 
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
@@ -16,6 +17,9 @@ from drivers.port import ChangeSet, PortState, Standing, Verification
 
 DATASTORES = ("running", "candidate")
 """In the order in which they are locked: a confirmed commit that expires would also undo another's edit of running."""
+
+PARTING = 2.0
+"""Seconds to unlock in when a session is closed with locks."""
 
 
 class NetconfSession:
@@ -82,6 +86,7 @@ class NetconfSession:
                 ) from refusal
 
     def revert(self, change: ChangeSet, persist: str, deadline: float) -> None:
+        self._transcript.clear()
         with suppress(EditRefused):  # nothing is pending: never committed, confirmed or expired
             self._ask(rpc.cancel_commit(persist), deadline)
         if self.standing(change, deadline) is not Standing.BEFORE:
@@ -104,9 +109,11 @@ class NetconfSession:
             self._unlock(deadline)
 
     def close(self) -> None:
-        """What is still locked ends with the session; a session without locks is kept for the next use."""
+        """What is still locked is given up, politely or by ending the session."""
         if not self._closed:
             self._closed = True
+            if self._locked:
+                self.abort(time.monotonic() + PARTING)
             self._give_back(not self._locked)
 
     def _lock(self, datastore: str, deadline: float) -> None:
@@ -191,6 +198,6 @@ class NetconfSession:
 def _lock_words(datastore: str, error: ElementLocked) -> str:
     if error.session in ("", "0"):
         return (
-            f"{datastore} cannot be locked: {error.message}. It may hold uncommitted changes; commit or discard them on the element"
+            f"{datastore} cannot be locked: {error.message}. If it holds uncommitted changes, commit or discard them on the element"
         )
-    return f"{datastore} is locked by session {error.session}; try again when it is released"
+    return f"{datastore} cannot be locked, session {error.session} holds it: {error.message}"

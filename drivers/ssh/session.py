@@ -74,6 +74,7 @@ class SshSession:
 
     def revert(self, change: ChangeSet, persist: str, deadline: float) -> None:  # noqa: ARG002 - nothing is pending
         """Back to what `stage` found in this session, or, after a takeover, to the change's own `before`."""
+        self._transcript.clear()
         way_back = self._way_back(change, deadline)
         if not way_back:
             return

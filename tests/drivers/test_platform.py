@@ -1,0 +1,102 @@
+import re
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pytest
+
+from drivers import platform
+from drivers.errors import DriverSetupError
+from drivers.platform import load_platform, platforms
+from drivers.port import Commitment
+
+EVERYTHING = {"ipv4", "ipv6", "description", "announce", "vlan", "rate", "vrf", "switching"}
+
+MINIMAL = """
+name: box
+title: A box
+protocol: ssh
+commitment: immediate
+syntax: lines
+template: box
+realises: [ipv4]
+ssh: {device_type: cisco_ios, error: '^%', ports: {command: show ports, row: '^(?P<name>\\S+) (?P<up>up)?'}}
+lines: {}
+"""
+
+
+def folder(path: Path, text: str, name: str = "box") -> str:
+    place = path / name
+    place.mkdir()
+    (place / "platform.yaml").write_text(text)
+    return f"{place}/"
+
+
+def test_four_platforms_are_shipped() -> None:
+    assert set(platforms()) >= {"ietf", "frr", "ios", "qbridge"}
+
+
+@pytest.mark.parametrize(
+    ("name", "protocol", "commitment", "syntax", "realises"),
+    [
+        ("ietf", "netconf", Commitment.CONFIRMED, "xml", {"ipv4", "ipv6", "description"}),
+        ("frr", "ssh", Commitment.IMMEDIATE, "lines", {"ipv4", "ipv6", "description", "announce"}),
+        ("ios", "ssh", Commitment.IMMEDIATE, "lines", EVERYTHING),
+        ("qbridge", "snmp", Commitment.IMMEDIATE, "objects", {"switching", "vlan", "description"}),
+    ],
+)
+def test_what_a_platform_is(name: str, protocol: str, commitment: Commitment, syntax: str, realises: set[str]) -> None:
+    found = load_platform(name)
+    assert (found.protocol, found.commitment, found.syntax, found.realises) == (protocol, commitment, syntax, realises)
+
+
+def test_an_unknown_platform_is_refused_with_the_known_ones_and_the_remedy() -> None:
+    with pytest.raises(DriverSetupError, match=r"unknown platform 'nokia'; known are .*frr.*fabd\.platforms"):
+        load_platform("nokia")
+
+
+def test_a_platform_is_found_by_path(tmp_path: Path) -> None:
+    assert load_platform(folder(tmp_path, MINIMAL)).title == "A box"
+
+
+def test_a_platform_is_found_by_entry_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder(tmp_path, MINIMAL, "fabd_box_platform")
+    (tmp_path / "fabd_box_platform" / "__init__.py").touch()
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(platform, "entry_points", lambda group: [EntryPoint("box", "fabd_box_platform", group)])
+    assert "box" in platforms()
+    assert load_platform("box").name == "box"
+
+
+def test_an_entry_point_that_cannot_be_imported_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(platform, "entry_points", lambda group: [EntryPoint("gone", "no_such_package", group)])
+    with pytest.raises(DriverSetupError, match=r"no_such_package cannot be imported"):
+        load_platform("gone")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (("name: box", "nome: box"), "name: Field required"),
+        (("commitment: immediate", "commitment: perhaps"), "commitment"),
+        (("lines: {}", ""), "section `lines` is missing"),
+        (("(?P<up>up)?", "up"), "groups `name` and `up`"),
+        (("error: '^%'", "error: '('"), "ssh.error"),
+        (("lines: {}", "lines: {lines: [{match: '^vlan (?P<members>.*)'}]}"), "needs both `add` and `remove`"),
+        (("realises: [ipv4]", "realises: [IPv4]"), "realises"),
+        (("title: A box", "title: [unclosed"), "is not YAML"),
+    ],
+)
+def test_a_mistake_in_the_data_is_named(tmp_path: Path, change: tuple[str, str], words: str) -> None:
+    with pytest.raises(DriverSetupError, match=re.escape(words)):
+        load_platform(folder(tmp_path, MINIMAL.replace(*change)))
+
+
+def test_a_prefix_that_is_not_declared_is_named(tmp_path: Path) -> None:
+    text = MINIMAL.replace("syntax: lines", "syntax: xml").replace("lines: {}", "xml: {namespaces: {}, mandatory: ['if:type']}")
+    with pytest.raises(DriverSetupError, match="`if:type` has a prefix"):
+        load_platform(folder(tmp_path, text))
+
+
+def test_a_folder_without_the_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DriverSetupError, match=r"no readable platform\.yaml"):
+        load_platform(f"{tmp_path}/")
