@@ -99,10 +99,6 @@ class Worker:
             log.warning("stopped with work in hand; the journal says how it goes on", plans=self.busy)
         return ended
 
-    def pause(self, seconds: float) -> None:
-        """How a handler waits. Not cut short by stopping: a step that has begun is to end well, and its waits are short."""
-        threading.Event().wait(seconds)
-
     def _dispatch(self) -> None:
         renewal = self._settings.lease.total_seconds() / 4
         renewed = self._clock.monotonic()

@@ -1,0 +1,216 @@
+"""Placing orders: validation, allocation, plan and journal in one transaction; a refusal leaves nothing behind."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from agent.fulfillment import refusals
+from agent.fulfillment.designs import Design, Designer, Product, Submission
+from agent.fulfillment.errors import OrderConflict, OrderMalformed
+from agent.fulfillment.events import Announcer
+from agent.fulfillment.outcome import PLAN_WORK, ready_plans
+from agent.fulfillment.plan import VERSION, ChangeState, PlanState, Step
+from agent.fulfillment.planning import Change, changes
+from agent.fulfillment.requests import Arrangement, OrderRequest, arrange, mistakes
+from agent.fulfillment.settings import FulfilmentSettings
+from agent.fulfillment.states import ItemState
+from agent.fulfillment.tables import ChangeSetRow, OrderItemRow, OrderRow, PlanRow
+from crm_bridge.agreements import agreement_for
+from crm_bridge.customers import customer_by_account
+from crm_bridge.errors import UnknownCustomer
+from crm_bridge.tables import CustomerRow
+from drivers.errors import DriverSetupError
+from inventory.tables import ServicePartRow, ServiceResourceRow, ServiceRow
+from inventory.topology import load_topology
+from inventory.work import Work, WorkQueue
+from policies.layout import Layout
+from policies.values import new_id
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """What an order came to. Only the order itself when it had been placed before."""
+
+    order: OrderRow
+    new: bool
+    designs: tuple[Design, ...] = ()
+    changes: tuple[Change, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OrderDesk:
+    designer: Designer
+    queue: WorkQueue
+    announcer: Announcer
+    settings: FulfilmentSettings
+
+    def place(self, session: Session, request: OrderRequest, client: str, at: datetime) -> Placed:
+        """The order with everything it takes; the same one when the client placed it before under its external id.
+
+        `OrderMalformed` or `OrderConflict` name everything that is wrong; the caller rolls back, as an exception does.
+        """
+        known = _known(session, request, client)
+        if known is not None:
+            return Placed(known, new=False)
+        wrong = mistakes(request)
+        if wrong:
+            raise OrderMalformed(*wrong)
+        case = Submission(session, request, _customer(session, request.customer), load_topology(session), at)
+        designs = self.designer.designs(case)
+        order = _order_row(request, client, at)
+        session.add(order)
+        session.flush()
+        for design in designs:
+            if design.product is not None:
+                self._store_service(case, order, design, design.product)
+        made = self._store_plans(case, order, designs)
+        session.refresh(order, ["items"])
+        for plan_id in ready_plans(order, ()):
+            work = Work(PLAN_WORK, plan_id)
+            self.queue.submit(session, work, at, run_at=request.requested_start, priority=request.priority)
+        self.announcer.order(session, order, at, created=True)
+        return Placed(order, new=True, designs=designs, changes=made)
+
+    def _store_service(self, case: Submission, order: OrderRow, design: Design, product: Product) -> None:
+        agreement = agreement_for(case.session, case.customer.id, product.spec.name, case.at)
+        service = ServiceRow(
+            id=design.service_id,
+            name=product.name,
+            specification=product.spec.name,
+            specification_version=product.spec.version,
+            state="reserved",
+            customer=case.customer.account_number,
+            agreement=agreement.id if agreement else None,
+            characteristics=dict(design.request.characteristics),
+            created_at=case.at,
+            parts=[_part(case, name, text) for name, text in design.intent.after.items()],
+            resources=_resources(product.layout, case.at),
+        )
+        case.session.add(service)
+        case.session.flush()
+        self.announcer.service(case.session, service, "Create", order, case.at)
+
+    def _store_plans(self, case: Submission, order: OrderRow, designs: Sequence[Design]) -> tuple[Change, ...]:
+        """One plan per item, or per bundle of items."""
+        arrangement = arrange(case.request)
+        by_reference = {design.request.reference: design for design in designs}
+        made: list[Change] = []
+        for bundle in arrangement.bundles:
+            mine = [by_reference[reference] for reference in bundle]
+            plan = self._plan_row(case, order)
+            case.session.add(plan)
+            own = self._changes(case, mine)
+            plan.change_sets = [_change_row(change, case.at) for change in own]
+            case.session.flush()
+            case.session.add_all(_item_row(order, plan, design, arrangement) for design in mine)
+            made += own
+        case.session.flush()
+        return tuple(made)
+
+    def _changes(self, case: Submission, designs: Sequence[Design]) -> tuple[Change, ...]:
+        intents = [design.intent for design in designs]
+        names = {name for intent in intents for name in (*intent.before, *intent.after)}
+        try:
+            platforms = {name: self.designer.platforms(case.network.element(name).platform) for name in names}
+            return changes(intents, platforms)
+        except DriverSetupError as error:
+            raise OrderConflict(refusals.of_data(error, designs[0].where)) from error
+
+    def _plan_row(self, case: Submission, order: OrderRow) -> PlanRow:
+        begin = max(case.at, case.request.requested_start or case.at)
+        return PlanRow(
+            id=new_id("pln", case.at),
+            order_id=order.id,
+            version=VERSION,
+            state=PlanState.WAITING,
+            step=Step.CONNECT,
+            created_at=case.at,
+            deadline=begin + self.settings.plan_timeout,
+        )
+
+
+def _known(session: Session, request: OrderRequest, client: str) -> OrderRow | None:
+    """The order that this client placed under this external id. `OrderConflict` when it said something else then."""
+    if request.external_id is None:
+        return None
+    if session.get_bind().dialect.name == "postgresql":  # two that race: the second sees what the first has stored
+        key = func.hashtextextended(f"{client}\x1f{request.external_id}", 0)
+        session.execute(select(func.pg_advisory_xact_lock(key)))
+    same = select(OrderRow).where(OrderRow.client == client, OrderRow.external_id == request.external_id)
+    known = session.scalars(same).first()
+    if known is not None and known.body_digest != request.digest:
+        raise OrderConflict(refusals.of_external_id(request.external_id, known.id))
+    return known
+
+
+def _customer(session: Session, number: str) -> CustomerRow:
+    try:
+        return customer_by_account(session, number)
+    except UnknownCustomer as error:
+        raise OrderMalformed(refusals.of_customer(number)) from error
+
+
+def _order_row(request: OrderRequest, client: str, at: datetime) -> OrderRow:
+    return OrderRow(
+        id=new_id("ord", at),
+        client=client,
+        external_id=request.external_id,
+        body_digest=request.digest,
+        customer=request.customer,
+        state=ItemState.ACKNOWLEDGED,
+        document=dict(request.document),
+        correlation_id=request.correlation_id or new_id("cor", at),
+        order_date=at,
+        requested_start=request.requested_start,
+        requested_completion=request.requested_completion,
+    )
+
+
+def _item_row(order: OrderRow, plan: PlanRow, design: Design, arrangement: Arrangement) -> OrderItemRow:
+    return OrderItemRow(
+        id=design.id,
+        order_id=order.id,
+        reference=design.request.reference,
+        position=design.position,
+        action=design.request.action,
+        state=ItemState.ACKNOWLEDGED,
+        specification=design.specification,
+        service_id=design.service_id,
+        depends_on=list(arrangement.depends_on[design.request.reference]),
+        characteristics=dict(design.request.characteristics),
+        document=dict(design.request.document),
+        plan_id=plan.id,
+    )
+
+
+def _change_row(change: Change, at: datetime) -> ChangeSetRow:
+    return ChangeSetRow(
+        id=new_id("chg", at),
+        element=change.set.element,
+        platform=change.set.platform,
+        commitment=change.commitment,
+        before=change.set.before,
+        after=change.set.after,
+        forward=change.set.forward,
+        reverse=change.set.reverse,
+        ports=list(change.set.ports),
+        state=ChangeState.PLANNED,
+    )
+
+
+def _part(case: Submission, element: str, text: str) -> ServicePartRow:
+    return ServicePartRow(id=new_id("prt", case.at), element_id=case.network.element(element).id, desired=text)
+
+
+def _resources(layout: Layout, at: datetime) -> list[ServiceResourceRow]:
+    """A port that the service uses twice stands once, as endpoint if it is one."""
+    roles: dict[str, str] = {}
+    for use in layout.attachments:
+        if roles.get(use.port_id) != "endpoint":
+            roles[use.port_id] = use.role
+    ports = [ServiceResourceRow(id=new_id("res", at), port_id=port_id, role=role) for port_id, role in roles.items()]
+    links = [ServiceResourceRow(id=new_id("res", at), link_id=link, role="transit") for link in dict.fromkeys(layout.links)]
+    return [*ports, *links]

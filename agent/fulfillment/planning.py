@@ -1,0 +1,128 @@
+"""From what was ordered to what changes on which element. Pure: rows, allocations and platforms come in, values go out."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from drivers.diff import change_set
+from drivers.diff.union import union
+from drivers.platform import Platform
+from drivers.port import ChangeSet, Commitment
+from policies.errors import Refused
+from policies.layout import Layout, Realises, TopologyView, lay_out, unsupported
+from policies.rendering import ServiceFacts, context, render
+from policies.specification import Specification, check_characteristics
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a plan does on one element."""
+
+    set: ChangeSet
+    commitment: Commitment
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """One service's desired configuration before and after a plan: element → text. Absent where there is none."""
+
+    before: Mapping[str, str]
+    after: Mapping[str, str]
+    ports: Mapping[str, tuple[str, ...]]
+    """Element → ports that must exist and be up afterwards."""
+
+
+def lay(spec: Specification, characteristics: Mapping[str, Any], network: TopologyView, realises: Realises) -> Layout:
+    """Where the service would lie. `Refused` with everything that does not fit: the schema, the way, what platforms can do."""
+    refusals = check_characteristics(spec, characteristics)
+    if refusals:
+        raise Refused(refusals)
+    layout = lay_out(spec, characteristics, network, realises)
+    refusals = unsupported(spec, characteristics, layout, realises)
+    if refusals:
+        raise Refused(refusals)
+    return layout
+
+
+def desired(
+    spec: Specification,
+    layout: Layout,
+    network: TopologyView,
+    service: ServiceFacts,
+    *,
+    characteristics: Mapping[str, Any],
+    allocations: Mapping[str, str],
+) -> dict[str, str]:
+    """What should be on each element, in its own language. Raises `RenderingFailed`."""
+    texts = {}
+    for name in layout.elements:
+        element = network.element(name)
+        facts = context(layout, element, service, characteristics, allocations)
+        texts[name] = render(spec, element.platform, facts)
+    return texts
+
+
+def ports_of(layout: Layout) -> dict[str, tuple[str, ...]]:
+    """Element → the ports that the service uses there."""
+    return {name: tuple(dict.fromkeys(use.port for use in layout.of(name))) for name in layout.elements}
+
+
+def changes(intents: Sequence[Intent], platforms: Mapping[str, Platform]) -> tuple[Change, ...]:
+    """One change set per element for all services of a plan, sorted by element; elements where nothing changes are left out.
+
+    `platforms`: element → its platform. Raises `DriverSetupError` when a template rendered what the platform cannot read.
+    """
+    return tuple(change for change in _changes(intents, platforms) if not change.set.empty)
+
+
+def _changes(intents: Sequence[Intent], platforms: Mapping[str, Platform]) -> Iterator[Change]:
+    elements = sorted({name for intent in intents for name in (*intent.before, *intent.after)})
+    for name in elements:
+        platform = platforms[name]
+        before = union(platform, [intent.before[name] for intent in intents if name in intent.before])
+        after = union(platform, [intent.after[name] for intent in intents if name in intent.after])
+        ports = dict.fromkeys(port for intent in intents for port in intent.ports.get(name, ()))
+        yield Change(change_set(platform, name, before, after, ports), platform.commitment)
+
+
+def bundles(references: Sequence[str], pairs: Iterable[tuple[str, str]]) -> list[tuple[str, ...]]:
+    """Items that stand or fall together, given which pairs do; in the order of the items."""
+    leader = {reference: reference for reference in references}
+
+    def find(reference: str) -> str:
+        while leader[reference] != reference:
+            reference = leader[reference]
+        return reference
+
+    for one, other in pairs:
+        first, second = sorted((find(one), find(other)), key=references.index)
+        leader[second] = first
+    groups: dict[str, list[str]] = {}
+    for reference in references:
+        groups.setdefault(find(reference), []).append(reference)
+    return [tuple(group) for group in groups.values()]
+
+
+def circle(needs: Mapping[str, Iterable[str]]) -> tuple[str, ...]:
+    """Some that wait for each other in a circle, the first repeated at the end; () when there is none."""
+    done: set[str] = set()
+    for start in needs:
+        way: list[str] = []
+        ahead: list[Iterator[str]] = []
+        _enter(start, needs, way, ahead, done)
+        while ahead:
+            following = next(ahead[-1], None)
+            if following is None:
+                ahead.pop()
+                done.add(way.pop())
+            elif following in way:
+                return (*way[way.index(following) :], following)
+            else:
+                _enter(following, needs, way, ahead, done)
+    return ()
+
+
+def _enter(name: str, needs: Mapping[str, Iterable[str]], way: list[str], ahead: list[Iterator[str]], done: set[str]) -> None:
+    if name not in done:
+        way.append(name)
+        ahead.append(iter(needs.get(name, ())))

@@ -1,0 +1,70 @@
+"""What others refuse, in the order's terms: code, place, message and remedy."""
+
+from collections.abc import Iterator
+
+from agent.fulfillment.errors import Refusal
+from inventory.errors import InventoryError, PoolExhausted, PortInUse, UnknownObject, ValueNotInPool, ValueTaken
+from policies.errors import NotInCatalog, Refused
+
+_INVENTORY_CODES: dict[type[InventoryError], str] = {
+    PoolExhausted: "poolExhausted",
+    PortInUse: "portInUse",
+    ValueTaken: "valueTaken",
+    ValueNotInPool: "valueNotInPool",
+    UnknownObject: "unknownObject",
+}
+
+
+def of_catalog(error: NotInCatalog, where: str) -> Refusal:
+    known = f"use one of {', '.join(error.known)}" if error.known else "install one"
+    return Refusal("unknownSpecification", f"{where}/specification", f"there is no specification {error.name!r}", known)
+
+
+def of_policy(error: Refused, where: str) -> Iterator[Refusal]:
+    for refusal in error.refusals:
+        place = f"{where}/characteristics{refusal.pointer}"
+        code = "unsupportedFeature" if refusal.rule == "feature" else "invalidCharacteristic"
+        name = refusal.pointer.removeprefix("/") or "characteristics"
+        yield Refusal(code, place, f"{name}: {refusal.message}", f"correct it (rule: {refusal.rule})")
+
+
+def of_inventory(error: InventoryError, where: str) -> Refusal:
+    """The inventory's messages end with their own remedy after a semicolon."""
+    message, _, remedy = str(error).partition("; ")
+    code = next((code for kind, code in _INVENTORY_CODES.items() if isinstance(error, kind)), "inventory")
+    return Refusal(code, where, message, remedy or "see `fabd inventory show`")
+
+
+def of_customer(number: str) -> Refusal:
+    return Refusal(
+        "unknownCustomer",
+        "/customer",
+        f"there is no customer with account number {number!r}",
+        "list them with `fabd customer list`",
+    )
+
+
+def of_external_id(external_id: str, order_id: str) -> Refusal:
+    message = f"order {order_id} has the external id {external_id!r} and says something else"
+    return Refusal("externalIdConflict", "/externalId", message, "give the new order an external id of its own")
+
+
+def of_service(service_id: str, customer: str, where: str) -> Refusal:
+    message = f"customer {customer} has no service {service_id!r}"
+    return Refusal("unknownService", where, message, "name one of the customer's services")
+
+
+def of_state(service_id: str, state: str, action: str, where: str) -> Refusal:
+    message = f"service {service_id} is {state} and cannot be the object of {action}"
+    remedy = "it is gone already" if state == "terminated" else "wait until it is active"
+    return Refusal("serviceState", where, message, remedy)
+
+
+def of_busy(service_id: str, order_id: str, where: str) -> Refusal:
+    message = f"service {service_id} is being changed by order {order_id}"
+    return Refusal("serviceBusy", where, message, "wait until that order has ended")
+
+
+def of_data(error: Exception, where: str) -> Refusal:
+    """A specification's template or a platform's data is broken: the operator's to mend, not the client's."""
+    return Refusal("brokenData", where, str(error), "have the specification corrected (`fabd config check` names such mistakes)")

@@ -1,0 +1,177 @@
+"""An order as fulfilment understands it, whatever API it came by; and what of it can be judged without the inventory. Pure.
+
+Places are JSON pointers into this shape: `/items/0/characteristics/vlan`.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from agent.fulfillment.errors import Refusal
+from agent.fulfillment.planning import bundles, circle
+
+ACTIONS = ("add", "delete", "noChange")
+BUNDLE = "bundle"
+"""One network transaction for both items."""
+DEPENDENCIES = frozenset({"reliesOn", "dependency", "dependsOn", "requires"})
+"""The item begins when the other is completed."""
+URGENT, ORDINARY, PATIENT = 0, 100, 200
+
+
+@dataclass(frozen=True, slots=True)
+class Related:
+    kind: str
+    reference: str
+    """Of the other item."""
+
+
+@dataclass(frozen=True, slots=True)
+class ItemRequest:
+    reference: str
+    """The client's own id, unique in the order."""
+    action: str
+    """add, modify, delete or noChange."""
+    specification: str = ""
+    service_id: str | None = None
+    """Of the service that is there already."""
+    characteristics: Mapping[str, Any] = field(default_factory=dict)
+    related: tuple[Related, ...] = ()
+    document: Mapping[str, Any] = field(default_factory=dict)
+    """What the client sent, to be echoed."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRequest:
+    customer: str
+    """Account number."""
+    items: tuple[ItemRequest, ...]
+    external_id: str | None = None
+    document: Mapping[str, Any] = field(default_factory=dict)
+    """What the client sent, to be echoed."""
+    correlation_id: str = ""
+    requested_start: datetime | None = None
+    requested_completion: datetime | None = None
+    priority: int = ORDINARY
+    """Lower is sooner."""
+
+    @property
+    def digest(self) -> str:
+        """The same for the same order: what `externalId` is compared by."""
+        items = [
+            [item.reference, item.action, item.specification, item.service_id, item.characteristics, item.related]
+            for item in self.items
+        ]
+        said = [self.customer, self.requested_start, items, self.document]
+        return hashlib.sha256(json.dumps(said, sort_keys=True, default=_plain).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Arrangement:
+    """Which items share a plan, and what each waits for."""
+
+    bundles: tuple[tuple[str, ...], ...]
+    depends_on: Mapping[str, tuple[str, ...]]
+
+
+def arrange(request: OrderRequest) -> Arrangement:
+    """Call it for a request without `mistakes`."""
+    references = [item.reference for item in request.items]
+    pairs = [(item.reference, other.reference) for item in request.items for other in item.related if other.kind == BUNDLE]
+    needs = {
+        item.reference: tuple(other.reference for other in item.related if other.kind in DEPENDENCIES) for item in request.items
+    }
+    return Arrangement(tuple(bundles(references, pairs)), needs)
+
+
+def mistakes(request: OrderRequest) -> list[Refusal]:
+    """Everything that cannot be meant, whatever the inventory holds."""
+    found = [*_of_order(request), *_of_items(request), *_of_services(request)]
+    return found or list(_of_circles(request))
+
+
+def _of_order(request: OrderRequest) -> Iterator[Refusal]:
+    if not request.customer:
+        yield Refusal("customerMissing", "/customer", "the order names no customer", "name one by account number")
+    if not request.items:
+        yield Refusal("noItems", "/items", "the order has no items", "add at least one")
+
+
+def _of_items(request: OrderRequest) -> Iterator[Refusal]:
+    references = [item.reference for item in request.items]
+    for position, item in enumerate(request.items):
+        where = f"/items/{position}"
+        if not item.reference:
+            yield Refusal("itemIdMissing", f"{where}/id", "the item has no id", "give each item an id of its own")
+        elif item.reference in references[:position]:
+            yield Refusal("duplicateItem", f"{where}/id", f"two items have the id {item.reference!r}", "give each an id of its own")
+        yield from _of_action(item, where)
+        yield from _of_relations(item, where, references)
+
+
+def _of_action(item: ItemRequest, where: str) -> Iterator[Refusal]:
+    if item.action == "modify":
+        yield Refusal(
+            "unsupportedAction",
+            f"{where}/action",
+            "modify is not supported yet",
+            "delete the service and add it with the new values",
+        )
+    elif item.action not in ACTIONS:
+        yield Refusal("unknownAction", f"{where}/action", f"there is no action {item.action!r}", f"use one of {', '.join(ACTIONS)}")
+    elif item.action == "add" and item.service_id is not None:
+        yield Refusal("serviceExists", f"{where}/service", "an add names no service; it gets its id from here", "leave the id out")
+    elif item.action == "add" and not item.specification:
+        yield Refusal("specificationMissing", f"{where}/specification", "the item names no specification", "name the one to add")
+    elif item.action != "add" and item.service_id is None:
+        yield Refusal("serviceMissing", f"{where}/service", f"{item.action} needs a service", "give the id of the service")
+
+
+def _of_services(request: OrderRequest) -> Iterator[Refusal]:
+    changed: dict[str, str] = {}
+    for position, item in enumerate(request.items):
+        if item.service_id is None or item.action == "noChange":
+            continue
+        if item.service_id in changed:
+            message = f"items {changed[item.service_id]} and {item.reference} both change service {item.service_id}"
+            yield Refusal("serviceTwice", f"/items/{position}/service", message, "keep one of them")
+        changed.setdefault(item.service_id, item.reference)
+
+
+def _of_relations(item: ItemRequest, where: str, references: list[str]) -> Iterator[Refusal]:
+    for number, other in enumerate(item.related):
+        there = f"{where}/related/{number}"
+        if other.kind != BUNDLE and other.kind not in DEPENDENCIES:
+            known = ", ".join([BUNDLE, *sorted(DEPENDENCIES)])
+            yield Refusal("unknownRelationship", there, f"there is no relationship {other.kind!r}", f"use one of {known}")
+        if other.reference not in references:
+            yield Refusal(
+                "unknownItem",
+                there,
+                f"it refers to item {other.reference!r}, which is not in the order",
+                "name an item of this order",
+            )
+
+
+def _of_circles(request: OrderRequest) -> Iterator[Refusal]:
+    arrangement = arrange(request)
+    bundle_of = {reference: bundle[0] for bundle in arrangement.bundles for reference in bundle}
+    needs: dict[str, list[str]] = {}
+    for reference, others in arrangement.depends_on.items():
+        own = bundle_of[reference]
+        needs.setdefault(own, []).extend(bundle_of[other] for other in others if bundle_of[other] != own or other == reference)
+    if around := circle(needs):
+        way = " → ".join(around)
+        yield Refusal(
+            "cyclicDependency", "/items", f"items wait for each other in a circle: {way}", "remove one of the dependencies"
+        )
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Related):
+        return [value.kind, value.reference]
+    if isinstance(value, Mapping):
+        return dict(value)
+    return str(value)

@@ -1,0 +1,159 @@
+"""Fulfilment as the daemon, the API and the command line use it."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import event
+from sqlalchemy.orm import Session
+
+from agent.fulfillment import resolution, views
+from agent.fulfillment.designs import Designer
+from agent.fulfillment.doors import CredentialResolver, DriverLookup, InventoryDoors
+from agent.fulfillment.events import Announcer, Presenter
+from agent.fulfillment.journal import Checkpoint, no_checkpoint
+from agent.fulfillment.lifecycle import ServiceLifecycle
+from agent.fulfillment.orders import OrderDesk, Placed
+from agent.fulfillment.outcome import PLAN_WORK, Outcomes
+from agent.fulfillment.plan import Verb
+from agent.fulfillment.progress import Tools
+from agent.fulfillment.requests import OrderRequest
+from agent.fulfillment.runner import PlanRunner
+from agent.fulfillment.settings import FulfilmentSettings
+from agent.fulfillment.tables import OrderRow
+from agent.fulfillment.worker import Handler, Worker
+from drivers.platform import Platform, load_platform, platforms
+from inventory.db import Database
+from inventory.work import WorkQueue
+from policies.catalog import Catalog
+from policies.values import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What fulfilment is built from."""
+
+    database: Database
+    clock: Clock
+    catalog: Catalog
+    queue: WorkQueue
+    drivers: DriverLookup
+    credentials: CredentialResolver
+    lifecycle: ServiceLifecycle
+    settings: FulfilmentSettings = field(default_factory=FulfilmentSettings)
+    known_hosts: Path | None = None
+    presenter: Presenter | None = None
+    handlers: Mapping[str, Handler] = field(default_factory=dict)
+    """Other kinds of work that the worker is to do."""
+    platform: Callable[[str], Platform] = load_platform
+    installed: Callable[[], Iterable[str]] = platforms
+    checkpoint: Checkpoint = no_checkpoint
+
+
+@dataclass(frozen=True, slots=True)
+class GivenValue:
+    """A value that the order would take from a pool."""
+
+    item: str
+    role: str
+    pool: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What an order would do, with nothing kept and nothing touched."""
+
+    allocations: tuple[GivenValue, ...]
+    changes: tuple[views.ChangeView, ...]
+
+
+class FulfilmentService:
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        announcer = Announcer(parts.presenter)
+        designer = Designer(parts.catalog, parts.platform, parts.installed)
+        self._desk = OrderDesk(designer, parts.queue, announcer, parts.settings)
+        outcomes = Outcomes(parts.queue, parts.lifecycle, announcer, parts.settings)
+        tools = Tools(
+            database=parts.database,
+            clock=parts.clock,
+            queue=parts.queue,
+            doors=InventoryDoors(
+                parts.database,
+                parts.drivers,
+                parts.credentials,
+                lambda name: parts.platform(name).protocol,
+                parts.known_hosts,
+            ),
+            lifecycle=parts.lifecycle,
+            outcomes=outcomes,
+            settings=parts.settings,
+            pause=time.sleep,
+            stopping=lambda: self.worker.stopping,
+            checkpoint=parts.checkpoint,
+        )
+        handlers: dict[str, Handler] = {PLAN_WORK: PlanRunner(tools), **parts.handlers}
+        self.worker = Worker(parts.database, parts.queue, handlers, parts.clock, parts.settings)
+
+    # -- orders --------------------------------------------------------------------------------------------------------
+
+    def place(self, session: Session, request: OrderRequest, client: str, at: datetime) -> Placed:
+        """Inside the caller's transaction; the worker is woken once it is committed. Raises `OrderRefused`."""
+        placed = self._desk.place(session, request, client, at)
+        event.listen(session, "after_commit", lambda _session: self.worker.kick(), once=True)
+        return placed
+
+    def submit(self, request: OrderRequest, client: str) -> OrderRow:
+        """In a transaction of its own. Raises `OrderRefused`."""
+        with self._parts.database.write() as session:
+            return self.place(session, request, client, self._parts.clock.now()).order
+
+    def plan_only(self, request: OrderRequest, client: str) -> Preview:
+        """What placing it would take and change: the same code, rolled back. Raises `OrderRefused` as placing would."""
+        with self._parts.database.write() as session:
+            placed = self._desk.place(session, replace(request, external_id=None), client, self._parts.clock.now())
+            session.rollback()
+        return _preview(placed)
+
+    # -- operators -----------------------------------------------------------------------------------------------------
+
+    def resolve(self, session: Session, element: str, verb: Verb, *, by: str, at: datetime) -> str:
+        """An operator's word about an element in doubt; the plan's id. `Missing` or `ResolutionRefused`."""
+        plan_id = resolution.resolve(session, self._parts.queue, element, verb, by=by, at=at)
+        event.listen(session, "after_commit", lambda _session: self.worker.kick(), once=True)
+        return plan_id
+
+    # -- the worker ----------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Take up what a dead predecessor left, then work."""
+        self.worker.start()
+
+    def stop(self, timeout: timedelta = timedelta(seconds=10)) -> bool:
+        """Finish the present steps or leave them to the journal; whether all ended in time."""
+        return self.worker.stop(timeout)
+
+
+def _preview(placed: Placed) -> Preview:
+    given = tuple(
+        GivenValue(design.request.reference, allocation.role, allocation.pool, allocation.value)
+        for design in placed.designs
+        for allocation in design.allocations
+    )
+    changes = tuple(
+        views.ChangeView(
+            element=change.set.element,
+            platform=change.set.platform,
+            commitment=change.commitment,
+            state="planned",
+            before=change.set.before,
+            after=change.set.after,
+            payload=change.set.forward,
+            reverse=change.set.reverse,
+        )
+        for change in placed.changes
+    )
+    return Preview(given, changes)
