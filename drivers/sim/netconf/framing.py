@@ -34,8 +34,8 @@ class Decoder:
 
     def _next_marked(self) -> bytes | None:
         end = self._buffer.find(END, self._scanned)
+        self._check_size(end if end >= 0 else len(self._buffer))
         if end < 0:
-            self._check_size(len(self._buffer))
             self._scanned = max(0, len(self._buffer) - len(END) + 1)
             return None
         message = bytes(self._buffer[:end])

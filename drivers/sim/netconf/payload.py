@@ -56,7 +56,7 @@ class _Reader:
     def inner(self, sent: Element, node: Inner, path: str, *, removing: bool) -> Element:
         result = new(node.tag)
         removing = self._operation(sent, result, path) in _REMOVALS or removing
-        if text_of(sent):
+        if text_of(sent) or any((child.tail or "").strip() for child in sent):
             self._error("bad-element", f"{local(sent.tag)} holds text where elements belong", path, sent)
         seen: set[str] = set()
         for child in elements(sent):
