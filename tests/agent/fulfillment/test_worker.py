@@ -1,0 +1,145 @@
+"""The worker's own threads, on a real clock; waits end by events, with a deadline."""
+
+import os
+import threading
+from datetime import timedelta
+
+import pytest
+
+from agent.clock import SystemClock
+from agent.fulfillment.settings import FulfilmentSettings
+from agent.fulfillment.worker import Worker, WorkerName
+from inventory.work import Backoff, DatabaseQueue, Work
+
+DEADLINE = 10
+SETTINGS = FulfilmentSettings(
+    workers=2, poll=timedelta(milliseconds=20), lease=timedelta(seconds=1), retry=Backoff(timedelta(0), timedelta(0))
+)
+
+
+class Bench:
+    def __init__(self, database) -> None:
+        self.database, self.queue, self.clock = database, DatabaseQueue(database), SystemClock()
+        self.done: list[str] = []
+        self.all_done = threading.Event()
+        self.expected = 1
+
+    def submit(self, *keys) -> None:
+        with self.database.write() as session:
+            for key in keys:
+                self.queue.submit(session, Work("plan", key), self.clock.now())
+
+    def handle(self, claim) -> None:
+        with self.database.write() as session:
+            assert self.queue.finish(session, claim, self.clock.now())
+        self.done.append(claim.work.key)
+        if len(self.done) >= self.expected:
+            self.all_done.set()
+
+    def worker(self, handler=None, settings=SETTINGS) -> Worker:
+        return Worker(self.database, self.queue, {"plan": handler or self.handle}, self.clock, settings)
+
+
+@pytest.fixture
+def bench(database) -> Bench:
+    return Bench(database)
+
+
+def test_work_is_done_and_the_worker_stops(bench):
+    bench.expected = 5
+    worker = bench.worker()
+    worker.start()
+    bench.submit(*"abcde")
+    assert bench.all_done.wait(DEADLINE)
+    assert worker.stop(timedelta(seconds=DEADLINE))
+    assert sorted(bench.done) == list("abcde")
+
+
+def test_work_that_fails_is_tried_again_and_the_worker_lives_on(bench):
+    tries = []
+
+    def fails_once(claim):
+        tries.append(claim.attempts)
+        if len(tries) == 1:
+            raise ZeroDivisionError
+        bench.handle(claim)
+
+    bench.submit("a")
+    worker = bench.worker(fails_once)
+    worker.start()
+    assert bench.all_done.wait(DEADLINE)
+    assert worker.stop(timedelta(seconds=DEADLINE))
+    assert tries == [1, 2]
+
+
+def test_a_lease_is_renewed_while_the_work_goes_on(bench):
+    go = threading.Event()
+    begun = threading.Event()
+
+    def slow(claim):
+        begun.set()
+        assert go.wait(DEADLINE)
+        bench.handle(claim)
+
+    bench.submit("a")
+    worker = bench.worker(slow)
+    worker.start()
+    assert begun.wait(DEADLINE)
+    first = lease_end(bench)
+    deadline = bench.clock.monotonic() + DEADLINE
+    while lease_end(bench) <= first:
+        assert bench.clock.monotonic() < deadline, "the lease was never renewed"
+    go.set()
+    assert bench.all_done.wait(DEADLINE)
+    assert worker.stop(timedelta(seconds=DEADLINE))
+    assert bench.done == ["a"]
+
+
+def test_stopping_waits_for_work_in_hand_but_not_for_ever(bench):
+    go = threading.Event()
+    begun = threading.Event()
+
+    def hangs(claim):
+        begun.set()
+        assert go.wait(DEADLINE)
+        bench.handle(claim)
+
+    bench.submit("a", "b", "c")
+    worker = bench.worker(hangs)
+    worker.start()
+    assert begun.wait(DEADLINE)
+    assert not worker.stop(timedelta(milliseconds=50))
+    assert worker.stopping
+    go.set()
+    assert worker.stop(timedelta(seconds=DEADLINE))
+    assert len(bench.done) <= 2
+
+
+def test_what_a_dead_process_left_is_taken_up_at_once(bench):
+    bench.submit("a")
+    name = WorkerName()
+    dead = f"{name.host}/{name.pid}/another-life"
+    bench.queue.claim(["plan"], dead, bench.clock.now(), timedelta(hours=1))
+    worker = bench.worker()
+    worker.start()
+    assert bench.all_done.wait(DEADLINE)
+    assert worker.stop(timedelta(seconds=DEADLINE))
+
+
+def test_a_worker_is_gone_only_when_this_host_can_tell():
+    name = WorkerName()
+    assert not name.is_gone(str(name))
+    assert name.is_gone(f"{name.host}/{os.getpid()}/other")
+    assert not name.is_gone(f"{name.host}/{os.getppid()}/parent")
+    assert name.is_gone(f"{name.host}/{2**22 + 1}/long-gone")
+    assert not name.is_gone(f"elsewhere/{2**22 + 1}/alive")
+    assert not name.is_gone("test")
+
+
+def lease_end(bench):
+    from sqlalchemy import select
+
+    from inventory.tables import WorkItemRow
+
+    with bench.database.read() as session:
+        return session.scalars(select(WorkItemRow.lease_until)).one()
