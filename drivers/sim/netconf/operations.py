@@ -200,7 +200,9 @@ def _parameters(operation: Element, allowed: list[str]) -> Parameters:
     given: Parameters = {}
     for child in elements(operation):
         name = local(child.tag)
-        if namespace(child.tag) != namespace(operation.tag) or name not in allowed:
+        # clients, the stock ncclient among them, send the base namespace's filter in a subscription
+        spaces = {namespace(operation.tag), NC} if name == "filter" else {namespace(operation.tag)}
+        if namespace(child.tag) not in spaces or name not in allowed:
             raise protocol_refusal("unknown-element", f"{local(operation.tag)} takes no {name}", bad_element=name)
         if name in given:
             raise protocol_refusal("bad-element", f"{name} is given twice", bad_element=name)
