@@ -85,13 +85,28 @@ def test_it_arms_and_clears_faults(control: SimControl) -> None:
     assert control.faults("pe1") == []
 
 
-def test_it_reboots_resets_and_flaps(control: SimControl) -> None:
-    control.reset_counters("pe1")
+def test_it_reboots(control: SimControl) -> None:
     control.reboot("pe2", seconds=0.05)
     assert control.element("pe2")["reachable"] is False
     assert until(lambda: control.element("pe2")["reachable"] is True)
-    control.flap("pe1", "ge-0/0/3", times=1, period=0.02)
+
+
+def test_it_flaps_a_port(control: SimControl) -> None:
+    control.flap("pe1", "ge-0/0/3", times=1, period=1.0)
+    assert until(lambda: port(control, "pe1", "ge-0/0/3")["oper_up"] is False)
     assert until(lambda: port(control, "pe1", "ge-0/0/3")["oper_up"] is True)
+
+
+def test_it_resets_counters(control: SimControl) -> None:
+    control.set_traffic("office", 8e8)
+    assert until(lambda: octets(control) > 10_000_000)
+    control.set_traffic("office", 0)
+    control.reset_counters("pe1")
+    assert octets(control) == 0
+
+
+def octets(control: SimControl) -> int:
+    return port(control, "pe1", "ge-0/0/2")["counters"]["in_octets"]  # type: ignore[index,no-any-return]
 
 
 def test_it_gives_inventory_and_host_keys(control: SimControl, sim: SimThread) -> None:
