@@ -3,16 +3,34 @@
 ApiError                         any refusal, with its HTTP status
 ├── BadRequest                   400: shape, values, filters (ValueError)
 ├── NotFound                     404 (LookupError)
+├── BodyTimeout                  408 (TimeoutError)
 ├── Conflict                     409: what the inventory or the state cannot give
 ├── TooLarge                     413
 ├── UnsupportedMediaType         415
 ├── Unprocessable                422: an idempotency key with another body (ValueError)
-└── TooManyRequests              429: carries `retry_after_s`
+├── TooManyRequests              429: carries `retry_after_s`
+└── Unavailable                  503: not now, maybe soon
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import ClassVar
+from typing import ClassVar, Self
+
+PROBLEM_JSON = "application/problem+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """One of several mistakes in one request."""
+
+    code: str
+    pointer: str
+    """RFC 6901, into the body; "" when it is not about one place."""
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.pointer}: {self.message}" if self.pointer else self.message
 
 
 class ApiError(Exception):
@@ -20,11 +38,19 @@ class ApiError(Exception):
 
     status: ClassVar[HTTPStatus] = HTTPStatus.INTERNAL_SERVER_ERROR
 
-    def __init__(self, code: str, message: str, *, pointer: str = "") -> None:
+    def __init__(self, code: str, message: str, *, pointer: str = "", details: Sequence[Detail] = ()) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.pointer = pointer
+        self.details = tuple(details)
+
+    @classmethod
+    def of(cls, details: Sequence[Detail]) -> Self:
+        """All mistakes at once; the first gives code and pointer."""
+        first = details[0]
+        message = "; ".join(str(detail) for detail in details)
+        return cls(first.code, message, pointer=first.pointer, details=details if len(details) > 1 else ())
 
 
 class BadRequest(ApiError, ValueError):
@@ -33,6 +59,10 @@ class BadRequest(ApiError, ValueError):
 
 class NotFound(ApiError, LookupError):
     status = HTTPStatus.NOT_FOUND
+
+
+class BodyTimeout(ApiError, TimeoutError):
+    status = HTTPStatus.REQUEST_TIMEOUT
 
 
 class Conflict(ApiError):
@@ -59,6 +89,10 @@ class TooManyRequests(ApiError):
         self.retry_after_s = retry_after_s
 
 
+class Unavailable(ApiError):
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+
+
 @dataclass(frozen=True, slots=True)
 class ErrorBody:
     """What went wrong, before it is given a form."""
@@ -67,14 +101,15 @@ class ErrorBody:
     code: str
     message: str
     pointer: str = ""
-    correlation_id: str = ""
+    details: tuple[Detail, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def reason(self) -> str:
         return HTTPStatus(self.status).phrase
 
     def tmf(self) -> dict[str, object]:
-        """TM Forum's `Error`."""
+        """TM Forum's `Error`; `referenceError` is a pointer in the form of a URI fragment (RFC 6901 §6)."""
         body: dict[str, object] = {
             "code": self.code,
             "reason": self.reason,
@@ -82,9 +117,9 @@ class ErrorBody:
             "status": str(self.status),
             "@type": "Error",
         }
-        return body | ({"referenceError": self.pointer} if self.pointer else {})
+        return body | ({"referenceError": f"#{self.pointer}"} if self.pointer else {})
 
-    def problem(self) -> dict[str, object]:
+    def problem(self, correlation_id: str = "") -> dict[str, object]:
         """RFC 9457."""
         body: dict[str, object] = {
             "type": f"urn:fabd:problem:{self.code}",
@@ -93,7 +128,12 @@ class ErrorBody:
             "detail": self.message,
         }
         if self.pointer:
-            body["pointer"] = self.pointer
-        if self.correlation_id:
-            body["instance"] = f"urn:fabd:request:{self.correlation_id}"
+            body["pointer"] = f"#{self.pointer}"
+        if self.details:
+            body["errors"] = [
+                {"code": each.code, "detail": each.message} | ({"pointer": f"#{each.pointer}"} if each.pointer else {})
+                for each in self.details
+            ]
+        if correlation_id:
+            body["instance"] = f"urn:fabd:request:{correlation_id}"
         return body

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from agent.api.errors import BadRequest
+from agent.api.pattern import compile_pattern, found
 
 Document = Mapping[str, Any]
 
@@ -17,9 +18,8 @@ MAX_LIMIT = 1000
 MAX_FILTERS = 20
 MAX_VALUE = 256
 """Characters of one filter value."""
-RESERVED = frozenset({"fields", "offset", "limit", "sort"})
-_NESTED_QUANTIFIER = re.compile(r"[+*}]\)?[+*{]|\)[+*{]|\\[1-9]")
-"""What can make a backtracking matcher run away: quantified groups and back-references."""
+_PART = re.compile(r"""(?:^|,)\s*("[^"]*"(?=\s*(?:,|$))|'[^']*'(?=\s*(?:,|$))|[^,]*)""")
+"""One of the values of a filter; a comma inside quotes is part of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +29,16 @@ class Filter:
     path: tuple[str, ...]
     operator: str
     values: tuple[str, ...]
+    pattern: re.Pattern[str] | None = None
+    """Of `regex`."""
 
     def matches(self, document: Document) -> bool:
-        found = [value for value in _reach(document, self.path) if not isinstance(value, dict | list)]
+        values = [value for value in _reach(document, self.path) if not isinstance(value, dict | list)]
+        if self.pattern is not None:
+            return any(found(self.pattern, _text(value)) for value in values)
         if self.operator == "ne":
-            return not any(_compare(value, "eq", wanted) for value in found for wanted in self.values)
-        return any(_compare(value, self.operator, wanted) for value in found for wanted in self.values)
+            return not any(_compare(value, "eq", wanted) for value in values for wanted in self.values)
+        return any(_compare(value, self.operator, wanted) for value in values for wanted in self.values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +51,6 @@ class Query:
     """(path, descending), most significant first."""
     offset: int = 0
     limit: int = DEFAULT_LIMIT
-
-    def equal(self, name: str) -> str | None:
-        """The one value that top-level `name` must equal, when that is so simple that a database index can answer it."""
-        for rule in self.filters:
-            if rule.path == (name,) and rule.operator == "eq" and len(rule.values) == 1:
-                return rule.values[0]
-        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,20 +122,20 @@ def _filter(name: str, value: str) -> Filter:
             "filterTooLong", f"the value of filter {name!r} has {len(value)} characters; at most {MAX_VALUE} are taken"
         )
     if operator == "regex":
-        _safe_pattern(name, value)
-        return Filter(tuple(path), operator, (value,))
-    return Filter(tuple(path), operator, tuple(_unquoted(part) for part in value.split(",")))
+        return Filter(tuple(path), operator, (value,), _pattern(name, _unquoted(value)))
+    return Filter(tuple(path), operator, tuple(_unquoted(part) for part in _parts(value)))
 
 
-def _safe_pattern(name: str, pattern: str) -> None:
-    if _NESTED_QUANTIFIER.search(pattern):
-        raise BadRequest(
-            "patternRefused", f"filter {name!r}: quantified groups and back-references are not taken; use a plainer pattern"
-        )
+def _pattern(name: str, text: str) -> re.Pattern[str]:
     try:
-        re.compile(pattern)
-    except re.error as error:
-        raise BadRequest("patternInvalid", f"filter {name!r} is not a regular expression: {error}") from None
+        return compile_pattern(text)
+    except ValueError as error:
+        raise BadRequest("patternRefused", f"filter {name!r}: {error}") from None
+
+
+def _parts(text: str) -> list[str]:
+    """`a,"b,c"` → a and "b,c"."""
+    return [match.group(1) for match in _PART.finditer(text)]
 
 
 def _unquoted(text: str) -> str:
@@ -163,8 +160,8 @@ def _sort_value(document: Document, path: tuple[str, ...]) -> tuple[int, float, 
         return 0, 0.0, ""
     if isinstance(value, bool | int | float):
         return 1, float(value), ""
-    instant = _instant(str(value))
-    return (1, instant.timestamp(), "") if instant else (2, 0.0, str(value))
+    at = instant(str(value))
+    return (1, at.timestamp(), "") if at else (2, 0.0, str(value))
 
 
 def _reach(node: object, path: Sequence[str]) -> list[Any]:
@@ -177,8 +174,6 @@ def _reach(node: object, path: Sequence[str]) -> list[Any]:
 
 
 def _compare(value: object, operator: str, wanted: str) -> bool:
-    if operator == "regex":
-        return re.search(wanted, _text(value)) is not None
     left, right = _comparable(value, wanted)
     match operator:
         case "gt":
@@ -200,7 +195,7 @@ def _comparable(value: object, wanted: str) -> tuple[Any, Any]:
             return float(value), float(wanted)
         except ValueError:
             return text, wanted
-    left, right = _instant(text), _instant(wanted)
+    left, right = instant(text), instant(wanted)
     return (left, right) if left and right else (text, wanted)
 
 
@@ -208,12 +203,12 @@ def _text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _instant(text: str) -> datetime | None:
+def instant(text: str) -> datetime | None:
     """An ISO 8601 date-time or date; without a zone it is UTC. A `+` that a query string turned into a space is forgiven."""
     if len(text) < len("2026-01-01") or not text[:4].isdigit() or text[4] != "-":
         return None
     try:
-        instant = datetime.fromisoformat(re.sub(r" (?=\d\d:\d\d$)", "+", text) if "T" in text else text)
+        at = datetime.fromisoformat(re.sub(r" (?=\d\d:\d\d$)", "+", text) if "T" in text else text)
     except ValueError:
         return None
-    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+    return at if at.tzinfo else at.replace(tzinfo=UTC)

@@ -1,0 +1,1 @@
+"""TM Forum Open APIs v4, one module each. Their spellings exist only here."""

@@ -1,0 +1,57 @@
+"""The application: every router, one way of answering errors, and a refusal to start when a route does not say who may call it."""
+
+from functools import cached_property
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
+
+from agent.api import docs, forms, health, openapi
+from agent.api.access import access_table
+from agent.api.context import RequestContext
+from agent.api.parts import Parts
+from agent.api.tmf import service_ordering
+
+ROUTERS: tuple[APIRouter, ...] = (
+    health.router,
+    docs.router,
+    service_ordering.router,
+)
+
+
+def methods_at(path: str) -> list[str]:
+    """What can be done at a path, for `Allow`."""
+    routes = (route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute))
+    return sorted({method for route in routes if route.path_regex.match(path) for method in route.methods or ()})
+
+
+class FabdApi(FastAPI):
+    @cached_property
+    def access(self) -> openapi.AccessTable:
+        return access_table(ROUTERS)
+
+    def openapi(self) -> dict[str, Any]:
+        if not self.openapi_schema:
+            self.openapi_schema = openapi.build(self, self.access)
+        return self.openapi_schema
+
+
+def create_app(parts: Parts) -> FabdApi:
+    app = FabdApi(
+        title="fabd",
+        summary="Provisioning and assurance: from order to activation, from fault to SLA credit",
+        version=version("fabd"),
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.parts = parts
+    app.state.methods_at = methods_at
+    for router in ROUTERS:
+        app.include_router(router)
+    app.add_middleware(RequestContext, metrics=parts.metrics)
+    forms.install(app)
+    app.access  # noqa: B018  raises for a route that anybody could call by mistake
+    return app

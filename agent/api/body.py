@@ -1,0 +1,121 @@
+"""Request bodies: JSON objects, no larger than allowed, read within a deadline."""
+
+import asyncio
+import json
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import Request
+
+from agent.api.errors import BadRequest, BodyTimeout, TooLarge, UnsupportedMediaType
+
+READ_DEADLINE_S = 30.0
+"""Longest wait for a whole body."""
+MAX_DEPTH = 50
+DRAIN_FACTOR = 8
+"""A body that is refused is still read up to so many times the limit, and thrown away: a client that is busy sending would
+otherwise see a broken connection instead of the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class JsonBody:
+    raw: bytes
+    data: dict[str, Any]
+
+
+async def json_body(request: Request) -> JsonBody:
+    """The request's JSON object. Raises `UnsupportedMediaType`, `TooLarge`, `BodyTimeout` or `BadRequest`."""
+    sent = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if sent != "application/json" and not (sent.startswith("application/") and sent.endswith("+json")):
+        raise UnsupportedMediaType(
+            "unsupportedMediaType", f"the body is {sent or 'of no declared type'}; send it with Content-Type: application/json"
+        )
+    return parse_object(await _read(request, request.app.state.parts.settings.max_body_bytes))
+
+
+def parse_object(raw: bytes) -> JsonBody:
+    """Strict: UTF-8, no duplicate keys, no NaN or infinity, no text that a database cannot keep, not nested without end."""
+    try:
+        data = json.loads(raw.decode("utf-8"), object_pairs_hook=_distinct, parse_constant=_number, parse_float=_number)
+        _check(data)
+    except UnicodeDecodeError as error:
+        raise BadRequest("malformedJson", f"the body is not UTF-8 at byte {error.start}; send JSON in UTF-8") from None
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise BadRequest("malformedJson", f"the body is not JSON at {where}: {error.msg}; correct it and send it again") from None
+    except (RecursionError, ValueError) as error:
+        reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise BadRequest("malformedJson", f"the body cannot be taken: {reason}") from None
+    if not isinstance(data, dict):
+        raise BadRequest("malformedJson", f"the body is a JSON {_kind(data)}; send an object")
+    return JsonBody(raw, data)
+
+
+async def _read(request: Request, limit: int) -> bytes:
+    try:
+        async with asyncio.timeout(READ_DEADLINE_S):
+            return await _read_within(request, limit)
+    except TimeoutError:
+        raise BodyTimeout("bodyTimeout", f"the body did not arrive within {READ_DEADLINE_S:.0f} s; send it again") from None
+
+
+async def _read_within(request: Request, limit: int) -> bytes:
+    too_large = TooLarge("bodyTooLarge", f"the body is larger than {limit} bytes; send less, or raise api.max_body_bytes")
+    declared = request.headers.get("content-length", "")
+    asks_first = request.headers.get("expect", "").lower() == "100-continue"
+    if asks_first and declared.isdigit() and int(declared) > limit:
+        raise too_large  # nothing has been sent yet, and now nothing will
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size <= limit:
+            chunks.append(chunk)
+        elif size > limit * DRAIN_FACTOR:
+            break
+        else:
+            chunks.clear()
+    if size > limit:
+        raise too_large
+    return b"".join(chunks)
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"the key {twice!r} stands twice in one object; keep one")
+    return found
+
+
+def _number(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text[:40]} is not a number that can be kept")
+    return value
+
+
+def _check(data: object) -> None:
+    waiting = [(data, 1)]
+    while waiting:
+        node, depth = waiting.pop()
+        if isinstance(node, str):
+            _check_text(node)
+        elif isinstance(node, dict | list):
+            if depth > MAX_DEPTH:
+                raise ValueError(f"it is nested deeper than {MAX_DEPTH} levels; flatten it")
+            inner = [*node, *node.values()] if isinstance(node, dict) else node
+            waiting += [(value, depth + 1) for value in inner]
+
+
+def _check_text(text: str) -> None:
+    if "\0" in text:
+        raise ValueError("a text has a NUL character, which cannot be kept; leave it out")
+    if any("\ud800" <= character <= "\udfff" for character in text if not character.isascii()):
+        raise ValueError("a text has half of a surrogate pair; send whole characters")
+
+
+def _kind(data: object) -> str:
+    return {list: "array", str: "string", bool: "boolean", type(None): "null"}.get(type(data), "number")

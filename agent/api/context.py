@@ -1,0 +1,88 @@
+"""Around every request: a correlation id, one line in the log, counters, and a last answer when the program made a mistake."""
+
+import re
+import secrets
+import time
+from http import HTTPStatus
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from agent.api.forms import error_answer
+from agent.log import correlated
+from agent.metrics import Metrics
+
+HEADER = "X-Correlation-Id"
+_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+_READING = frozenset({"GET", "HEAD", "OPTIONS"})
+
+log = structlog.get_logger(__name__)
+
+
+class RequestContext:
+    """ASGI middleware, outermost."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        correlation_id = correlation_of(Headers(scope=scope))
+        scope.setdefault("state", {})["correlation_id"] = correlation_id
+        answer = _Answer(send, correlation_id)
+        begun = time.monotonic()
+        with correlated(correlation_id):
+            try:
+                await self._app(scope, receive, answer)
+            except Exception as error:
+                log.exception("request failed", method=scope["method"], path=scope["path"])
+                if answer.status:
+                    raise
+                await error_answer(scope, error)(scope, receive, answer)
+            self._report(scope, answer.status, time.monotonic() - begun)
+
+    def _report(self, scope: Scope, status: int, seconds: float) -> None:
+        route = getattr(scope.get("route"), "path", "unknown")
+        self._metrics.request(scope["method"], route, status, seconds)
+        quiet = scope["method"] in _READING and status < HTTPStatus.BAD_REQUEST
+        caller = scope["state"].get("caller")
+        (log.debug if quiet else log.info)(
+            "request",
+            method=scope["method"],
+            path=scope["path"],
+            status=status,
+            milliseconds=round(seconds * 1000, 1),
+            caller=caller.name if caller else None,
+        )
+
+
+def correlation_of(headers: Headers) -> str:
+    """The caller's own id, else the trace id of W3C Trace Context, else a new one."""
+    given = headers.get(HEADER, "")
+    if _ID.fullmatch(given):
+        return given
+    trace = _TRACEPARENT.fullmatch(headers.get("traceparent", ""))
+    return trace.group(1) if trace else secrets.token_hex(16)
+
+
+class _Answer:
+    """Passes the answer on, with the headers that every answer has."""
+
+    def __init__(self, send: Send, correlation_id: str) -> None:
+        self._send = send
+        self._correlation_id = correlation_id
+        self.status = 0
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = MutableHeaders(scope=message)
+            headers[HEADER] = self._correlation_id
+            headers["X-Content-Type-Options"] = "nosniff"
+            headers.setdefault("Cache-Control", "no-store")
+        await self._send(message)

@@ -1,0 +1,35 @@
+"""Is the daemon alive, is it ready, and what are its numbers."""
+
+from fastapi import APIRouter
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+
+from agent.api.access import OPEN, needs
+from agent.api.openapi import described
+from agent.api.parts import PartsOf
+from agent.metrics import CONTENT_TYPE, write
+from agent.security.roles import Role
+
+router = APIRouter(tags=["Health and metrics"])
+
+
+@router.get("/-/healthy", dependencies=[OPEN], **described("Whether the process answers"))
+def healthy() -> Response:
+    return PlainTextResponse("ok\n")
+
+
+@router.get("/-/ready", dependencies=[OPEN], **described("Whether it does its work", 503))
+def ready(parts: PartsOf) -> Response:
+    """200 once migrations are done and the first poll cycle is through; until then 503 with what is awaited."""
+    waiting = parts.readiness()
+    return JSONResponse({"ready": not waiting, "waiting": list(waiting)}, 503 if waiting else 200)
+
+
+@router.get("/metrics", dependencies=[needs(Role.VIEWER)], **described("Numbers of the daemon, for Prometheus"))
+def metrics(parts: PartsOf) -> Response:
+    return Response(parts.metrics.text(), media_type=CONTENT_TYPE)
+
+
+@router.get("/metrics/elements", dependencies=[needs(Role.VIEWER)], **described("Numbers of the elements, for Prometheus"))
+def element_metrics(parts: PartsOf) -> Response:
+    """Last values that were polled, of the ports that services use; streamed, for there may be very many."""
+    return StreamingResponse(write(parts.element_families()), media_type=CONTENT_TYPE)

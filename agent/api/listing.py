@@ -1,0 +1,92 @@
+"""Lists out of the database: what an index can answer is asked of the database, the rest is looked at in bounded numbers."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import ColumnElement, Select, SQLColumnExpression, func, not_, or_, select
+from sqlalchemy.orm import Session
+
+from agent.api.errors import BadRequest
+from agent.api.query import Document, Filter, Page, Query, instant, page
+from agent.api.query import select as choose
+from inventory.db import Base
+
+SCAN_LIMIT = 5_000
+"""Objects that one request may have rendered to filter or sort them by what is not a column."""
+
+Row = TypeVar("Row", bound=Base)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing(Generic[Row]):
+    """How one kind of object is listed. `texts` and `instants`: attribute path → what holds exactly its value."""
+
+    row: type[Row]
+    render: Callable[[Session, Sequence[Row]], list[Document]]
+    texts: Mapping[str, SQLColumnExpression[Any]]
+    instants: Mapping[str, SQLColumnExpression[Any]]
+    order: tuple[SQLColumnExpression[Any], ...]
+    """Unless the request says otherwise; total, so that pages do not overlap."""
+    where: tuple[ColumnElement[bool], ...] = field(default=())
+
+    def only(self, *conditions: ColumnElement[bool]) -> "Listing[Row]":
+        return replace(self, where=(*self.where, *conditions))
+
+    def fetch(self, session: Session, query: Query) -> Page:
+        """Raises `BadRequest` when too much would have to be looked at."""
+        pushed = {rule: condition for rule in query.filters if (condition := self._condition(rule)) is not None}
+        statement = select(self.row).where(*self.where, *pushed.values())
+        ordering = self._ordering(query)
+        if len(pushed) == len(query.filters) and ordering is not None:
+            return self._cut(session, statement, ordering, query)
+        rest = replace(query, filters=tuple(rule for rule in query.filters if rule not in pushed))
+        return page(self._scan(session, statement), rest)
+
+    def _cut(self, session: Session, statement: Select[Row], ordering: Sequence[Any], query: Query) -> Page:
+        total = session.scalar(select(func.count()).select_from(statement.with_only_columns(self.order[-1]).subquery())) or 0
+        rows = session.scalars(statement.order_by(*ordering).offset(query.offset).limit(query.limit)).all()
+        return Page([choose(document, query.fields) for document in self.render(session, rows)], total, query.offset)
+
+    def _scan(self, session: Session, statement: Select[Row]) -> list[Document]:
+        rows = session.scalars(statement.order_by(*self.order).limit(SCAN_LIMIT + 1)).all()
+        if len(rows) > SCAN_LIMIT:
+            better = ", ".join(sorted([*self.texts, *self.instants]))
+            raise BadRequest("queryTooBroad", f"more than {SCAN_LIMIT} objects would have to be looked at; narrow it by {better}")
+        return self.render(session, rows)
+
+    def _condition(self, rule: Filter) -> ColumnElement[bool] | None:
+        """None when only the rendered object can tell."""
+        path = ".".join(rule.path)
+        if rule.pattern is None and path in self.instants:
+            instants = [instant(value) for value in rule.values]
+            return None if None in instants else _compared(self.instants[path], rule.operator, instants)
+        if rule.operator in {"eq", "ne"} and path in self.texts:
+            return _compared(self.texts[path], rule.operator, rule.values)
+        return None
+
+    def _ordering(self, query: Query) -> list[SQLColumnExpression[Any]] | None:
+        """None when only the rendered objects can be sorted. Missing values come first, as `query.page` has it."""
+        wanted: list[SQLColumnExpression[Any]] = []
+        for path, descending in query.sort:
+            column = self.instants.get(".".join(path))
+            if column is None:
+                return None
+            wanted.append(column.desc().nulls_last() if descending else column.asc().nulls_first())
+        return [*wanted, *self.order]
+
+
+def _compared(column: SQLColumnExpression[Any], operator: str, values: Sequence[str | datetime | None]) -> ColumnElement[bool]:
+    match operator:
+        case "eq":
+            return column.in_(values)
+        case "ne":
+            return or_(column.is_(None), not_(column.in_(values)))
+        case "gt":
+            return or_(*(column > value for value in values))
+        case "gte":
+            return or_(*(column >= value for value in values))
+        case "lt":
+            return or_(*(column < value for value in values))
+    return or_(*(column <= value for value in values))

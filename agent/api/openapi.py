@@ -1,0 +1,138 @@
+"""The OpenAPI document: what FastAPI derives, with every error status, the roles, and examples that run as they stand."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, TypedDict
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
+
+from agent.api.errors import PROBLEM_JSON
+from agent.api.forms import TMF_ROOT
+from agent.security.roles import Role
+
+TAG_ORDERING = "TMF641 Service Ordering"
+TAG_INVENTORY = "TMF638 Service Inventory"
+TAG_TICKET = "TMF621 Trouble Ticket"
+TAG_USAGE = "TMF635 Usage"
+
+ALWAYS = (400, 401, 403, 429, 500, 503)
+"""Statuses that every guarded route can answer."""
+OPEN = (500,)
+
+AccessTable = Mapping[tuple[str, str], Role | None]
+Json = dict[str, Any]
+
+ORDER_EXAMPLE: Json = {
+    "externalId": "PO-4711",
+    "relatedParty": [{"id": "100007", "role": "customer", "@type": "RelatedParty", "@referredType": "Customer"}],
+    "serviceOrderItem": [
+        {
+            "id": "1",
+            "action": "add",
+            "service": {
+                "serviceSpecification": {"id": "internet-access"},
+                "serviceCharacteristic": [
+                    {"name": "port", "value": "pe1/ge-0/0/1"},
+                    {"name": "description", "value": "Acme, head office"},
+                ],
+            },
+        }
+    ],
+}
+
+_ERROR: Json = {
+    "type": "object",
+    "required": ["code", "reason"],
+    "properties": {name: {"type": "string"} for name in ("code", "reason", "message", "status", "referenceError", "@type")},
+}
+_PROBLEM: Json = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string", "format": "uri"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "instance": {"type": "string", "format": "uri"},
+        "pointer": {"type": "string"},
+        "errors": {"type": "array", "items": {"type": "object"}},
+    },
+}
+_FIELDS: Json = {
+    "name": "fields",
+    "in": "query",
+    "schema": {"type": "string"},
+    "description": "Attributes to answer beside id and href, separated by commas.",
+}
+_LIST: list[Json] = [
+    _FIELDS,
+    {"name": "offset", "in": "query", "schema": {"type": "integer", "minimum": 0, "default": 0}},
+    {"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 0, "maximum": 1000, "default": 100}},
+    {"name": "sort", "in": "query", "schema": {"type": "string"}, "description": "E.g. -orderDate,+id"},
+    {
+        "name": "filter",
+        "in": "query",
+        "style": "form",
+        "explode": True,
+        "schema": {"type": "object", "additionalProperties": {"type": "string"}},
+        "description": "attribute=value with dotted paths; a comma is or; .gt .gte .lt .lte .ne .regex compare.",
+    },
+]
+
+
+class Described(TypedDict):
+    """Arguments of FastAPI's route decorators."""
+
+    summary: str
+    responses: dict[int | str, Json]
+    openapi_extra: Json
+
+
+def described(summary: str, *statuses: int, body: type[BaseModel] | None = None, example: Json | None = None) -> Described:
+    """`statuses`: those beside success and those of every route. 206 marks a list, `body` is the shape of what is sent."""
+    extra: Json = {}
+    if HTTPStatus.PARTIAL_CONTENT in statuses:
+        extra["parameters"] = _LIST
+    if body is not None:
+        content: Json = {"schema": body.model_json_schema()} | ({"example": example} if example else {})
+        extra["requestBody"] = {"required": True, "content": {"application/json": content}}
+    responses: dict[int | str, Json] = {status: {"description": HTTPStatus(status).phrase} for status in statuses}
+    return Described(summary=summary, responses=responses, openapi_extra=extra)
+
+
+def build(app: FastAPI, access: AccessTable) -> Json:
+    document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(unused, None)
+    schemas |= {"Error": _ERROR, "Problem": _PROBLEM}
+    document["components"]["securitySchemes"] = {
+        "token": {"type": "http", "scheme": "bearer", "bearerFormat": "fabd_<id>_<secret>"}
+    }
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            _complete(operation, path, access.get((method.upper(), path)))
+    return document
+
+
+def _complete(operation: Json, path: str, role: Role | None) -> None:
+    responses = operation["responses"]
+    if "HTTPValidationError" in str(responses.get("422")):
+        del responses["422"]
+    for status in ALWAYS if role else OPEN:
+        responses.setdefault(str(status), {"description": HTTPStatus(status).phrase})
+    for status, response in responses.items():
+        if int(status) >= HTTPStatus.BAD_REQUEST:
+            response["content"] = _error_content(path)
+    if role:
+        operation["security"] = [{"token": []}]
+        operation["x-fabd-role"] = role.value
+
+
+def _error_content(path: str) -> Json:
+    problem = {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    if not path.startswith(TMF_ROOT):
+        return problem
+    return {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}} | problem

@@ -1,0 +1,38 @@
+"""What the API is built from, and how an endpoint gets at it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from agent.api.ratelimit import RateLimiter
+from agent.config import ApiSettings
+from agent.fulfillment.service import FulfilmentService
+from agent.metrics import Families, Metrics
+from inventory.db import Database
+from policies.catalog import Catalog
+from policies.values import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    settings: ApiSettings
+    database: Database
+    clock: Clock
+    catalog: Catalog
+    fulfilment: FulfilmentService
+    metrics: Metrics
+    limiter: RateLimiter
+    readiness: Callable[[], Sequence[str]] = tuple
+    """What is still awaited; ready when nothing is."""
+    element_families: Families = tuple
+    """Last values of the ports that services use, for `/metrics/elements`."""
+
+
+def parts(request: Request) -> Parts:
+    found: Parts = request.app.state.parts
+    return found
+
+
+PartsOf = Annotated[Parts, Depends(parts)]

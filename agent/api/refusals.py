@@ -1,0 +1,104 @@
+"""From what went wrong anywhere below to the one error object: the only place that knows every package's tree."""
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+
+from sqlalchemy.exc import OperationalError
+
+import crm_bridge.errors as bridge
+import inventory.errors as inventory
+import policies.errors as policies
+from agent.api.errors import ApiError, Detail, ErrorBody, TooManyRequests
+from agent.errors import AgentError
+from agent.fulfillment.errors import FulfilmentError, Kind, Refusal
+from agent.security.errors import NotAuthenticated, NotPermitted, TokenError
+from drivers.errors import ElementError
+
+KNOWN = (
+    ApiError,
+    FulfilmentError,
+    inventory.InventoryError,
+    bridge.BridgeError,
+    policies.PolicyError,
+    NotAuthenticated,
+    NotPermitted,
+    TokenError,
+    ElementError,
+    OperationalError,
+    AgentError,
+)
+"""Roots of what is answered in the error's own words; everything else is a mistake in the program: 500, without words."""
+
+_KINDS: Mapping[Kind, HTTPStatus] = {
+    Kind.SHAPE: HTTPStatus.BAD_REQUEST,
+    Kind.CONFLICT: HTTPStatus.CONFLICT,
+    Kind.NOT_FOUND: HTTPStatus.NOT_FOUND,
+}
+
+
+def error_body(error: Exception) -> ErrorBody:
+    """What to answer. Unknown errors become a 500 that says nothing of the inside."""
+    match error:
+        case ApiError():
+            headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, TooManyRequests) else {}
+            return ErrorBody(error.status, error.code, error.message, error.pointer, error.details, headers)
+        case FulfilmentError():
+            return _fulfilment(error)
+        case NotAuthenticated():
+            return ErrorBody(HTTPStatus.UNAUTHORIZED, "notAuthenticated", str(error), headers={"WWW-Authenticate": "Bearer"})
+        case policies.Refused():
+            details = [Detail(refusal.rule, refusal.pointer, refusal.message) for refusal in error.refusals]
+            return _several(HTTPStatus.BAD_REQUEST, "invalidCharacteristic", details)
+        case OperationalError():
+            message = "the database does not answer at the moment; try again, and look at `fabd db check` when it stays so"
+            return ErrorBody(HTTPStatus.SERVICE_UNAVAILABLE, "databaseUnavailable", message, headers={"Retry-After": "5"})
+    return _plain(error)
+
+
+def _plain(error: Exception) -> ErrorBody:
+    """Errors whose text is all there is to say: the first rule that fits gives the status, the class its code."""
+    for kinds, status in _RULES:
+        if isinstance(error, kinds):
+            return ErrorBody(status, _code(error), str(error))
+    if isinstance(error, KNOWN):
+        return ErrorBody(HTTPStatus.CONFLICT, _code(error), str(error))
+    return ErrorBody(
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        "internalError",
+        "fabd made a mistake; its log tells more under the correlation id of this answer",
+    )
+
+
+_RULES: Sequence[tuple[type[Exception] | tuple[type[Exception], ...], HTTPStatus]] = (
+    (NotPermitted, HTTPStatus.FORBIDDEN),
+    (TokenError, HTTPStatus.CONFLICT),
+    ((bridge.NotFound, inventory.UnknownObject, policies.NotInCatalog), HTTPStatus.NOT_FOUND),
+    ((inventory.InvalidPool, inventory.InvalidDocument, inventory.ValueNotInPool), HTTPStatus.BAD_REQUEST),
+    ((bridge.InvalidSubscription, bridge.CallbackRefused, bridge.InvalidDocument), HTTPStatus.BAD_REQUEST),
+    ((policies.InvalidPolicy, policies.RenderingFailed), HTTPStatus.BAD_REQUEST),
+    ((ElementError, AgentError), HTTPStatus.SERVICE_UNAVAILABLE),
+)
+
+
+def _fulfilment(error: FulfilmentError) -> ErrorBody:
+    details = [
+        Detail(refusal.code, refusal.where if refusal.where.startswith("/") else "", _sentence(refusal))
+        for refusal in error.refusals
+    ]
+    return _several(_KINDS[error.kind], "refused", details)
+
+
+def _sentence(refusal: Refusal) -> str:
+    return f"{refusal.message}; {refusal.remedy}" if refusal.remedy else refusal.message
+
+
+def _several(status: HTTPStatus, code: str, details: list[Detail]) -> ErrorBody:
+    if not details:
+        return ErrorBody(status, code, status.phrase)
+    message = "; ".join(str(detail) for detail in details)
+    return ErrorBody(status, details[0].code, message, details[0].pointer, tuple(details) if len(details) > 1 else ())
+
+
+def _code(error: Exception) -> str:
+    name = type(error).__name__
+    return name[0].lower() + name[1:]

@@ -1,0 +1,22 @@
+"""Where each API lives: the `basePath` of its official Swagger file, and references between resources."""
+
+SERVICE_ORDERING = "/tmf-api/serviceOrdering/v4"
+SERVICE_INVENTORY = "/tmf-api/serviceInventory/v4"
+TROUBLE_TICKET = "/tmf-api/troubleTicket/v4"
+USAGE = "/tmf-api/usageManagement/v4"
+
+
+def order_href(order_id: str) -> str:
+    return f"{SERVICE_ORDERING}/serviceOrder/{order_id}"
+
+
+def service_href(service_id: str) -> str:
+    return f"{SERVICE_INVENTORY}/service/{service_id}"
+
+
+def ticket_href(ticket_id: str) -> str:
+    return f"{TROUBLE_TICKET}/troubleTicket/{ticket_id}"
+
+
+def usage_href(usage_id: str) -> str:
+    return f"{USAGE}/usage/{usage_id}"
