@@ -103,12 +103,6 @@ class InvalidDocument(InventoryError):
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
-class StillInUse(InventoryError):
-    def __init__(self, kind: str, name: str, by: Sequence[str]) -> None:
-        self.kind, self.name, self.by = kind, name, tuple(by)
-        super().__init__(f"{kind} {name} cannot be removed: in use by {', '.join(by)}; delete those first")
-
-
 class ServiceStateConflict(InventoryError):
     def __init__(self, service: str, state: str, action: str) -> None:
         self.service, self.state, self.action = service, state, action

@@ -15,7 +15,7 @@ def inventory_document(network: SimNetwork) -> Plain:
         "sites": [{"name": site} for site in dict.fromkeys(e.site for e in topology.elements)],
         "elements": [_element(network, spec) for spec in topology.elements],
         "links": [
-            {"name": link.label, "a": f"{link.a.element}:{link.a.port}", "b": f"{link.b.element}:{link.b.port}"}
+            {"name": link.label, "a": f"{link.a.element}/{link.a.port}", "b": f"{link.b.element}/{link.b.port}"}
             for link in topology.links
         ],
     }

@@ -4,7 +4,19 @@ from typing import Any
 
 from tests.lab import namespaces
 from tests.lab.credentials import CLI, NETCONF, snmp_v3
-from tests.lab.topology import CABLES_LAID, NC1, NETCONF_PORT, ROUTERS, SITE, SNMP_PORT, SSH_PORT, Router, cable_at, ends_of
+from tests.lab.topology import (
+    AUTONOMOUS_SYSTEM,
+    CABLES_LAID,
+    NC1,
+    NETCONF_PORT,
+    ROUTERS,
+    SITE,
+    SNMP_PORT,
+    SSH_PORT,
+    Router,
+    cable_at,
+    ends_of,
+)
 
 PORT_SPEED = 10_000_000_000  # bit/s, what a veth device reports
 
@@ -39,6 +51,7 @@ def _router(router: Router) -> dict[str, Any]:
         "role": router.role,
         "endpoints": endpoints,
         "ports": ports,
+        "attributes": {"bgp_as": AUTONOMOUS_SYSTEM},
     }
 
 
@@ -62,4 +75,4 @@ def _port_role(node: str, port: str) -> str:
 def _link(name: str) -> dict[str, Any]:
     cable = next(cable for cable in CABLES_LAID if cable.name == name)
     a, b = cable.ends
-    return {"name": name, "a": f"{a.node}:{a.port}", "b": f"{b.node}:{b.port}"}
+    return {"name": name, "a": f"{a.node}/{a.port}", "b": f"{b.node}/{b.port}"}

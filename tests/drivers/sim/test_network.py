@@ -252,7 +252,7 @@ def test_the_inventory_describes_the_network() -> None:
     assert pe1["endpoints"]["netconf"] == {"host": address, "port": 8300, "credential": "sim"}
     assert set(pe1["endpoints"]) == {"netconf", "snmp"}
     assert [p["role"] for p in pe1["ports"]] == ["core", "core", "customer", "customer"]
-    assert document["links"][0] == {"name": "direct", "a": "pe1:ge-0/0/0", "b": "pe2:GigabitEthernet0/0"}  # type: ignore[index]
+    assert document["links"][0] == {"name": "direct", "a": "pe1/ge-0/0/0", "b": "pe2/GigabitEthernet0/0"}  # type: ignore[index]
 
 
 def test_a_demand_may_be_added() -> None:
