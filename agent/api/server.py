@@ -1,0 +1,80 @@
+"""The HTTP listener: uvicorn on a socket that is bound before anything else starts, so that a taken port is found first."""
+
+import asyncio
+import contextlib
+import errno
+import socket
+from collections.abc import Iterator
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from agent.config import ApiSettings
+from agent.errors import AddressInUse
+
+START_DEADLINE_S = 10.0
+GRACE_S = 3
+"""Requests under way get this long when the daemon stops."""
+
+
+class _QuietServer(uvicorn.Server):
+    """Leaves the process's signals to the daemon."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class ApiServer:
+    def __init__(self, settings: ApiSettings) -> None:
+        """Binds; raises `AddressInUse`."""
+        self._settings = settings
+        self._socket = _bind(settings.host, settings.port)
+        self._server: uvicorn.Server | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def url(self) -> str:
+        host, port = self._socket.getsockname()[:2]
+        scheme = "https" if self._settings.tls_certificate else "http"
+        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+
+    async def start(self, app: ASGIApp) -> None:
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            ssl_certfile=self._settings.tls_certificate,
+            ssl_keyfile=self._settings.tls_key,
+            timeout_graceful_shutdown=GRACE_S,
+            h11_max_incomplete_event_size=64 * 1024,
+        )
+        self._server = server = _QuietServer(config)
+        self._task = asyncio.create_task(server.serve(sockets=[self._socket]), name="api")
+        async with asyncio.timeout(START_DEADLINE_S):
+            while not server.started and not self._task.done():  # noqa: ASYNC110  uvicorn tells by an attribute only
+                await asyncio.sleep(0.01)
+        if self._task.done():
+            await self._task
+
+    async def stop(self) -> None:
+        if self._server and self._task:
+            self._server.should_exit = True
+            await asyncio.wait({self._task}, timeout=GRACE_S + 2)
+        self._socket.close()
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(256)
+    except OSError as error:
+        listener.close()
+        if error.errno == errno.EADDRINUSE:
+            raise AddressInUse(f"{host} port {port} is taken by another program; stop it or set api.port (--port)") from None
+        raise AddressInUse(f"cannot listen on {host} port {port}: {error.strerror}; set api.host and api.port") from None
+    return listener

@@ -1,0 +1,168 @@
+"""The composition root: builds the parts, starts them in order, stops them in the reverse. No logic."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Sequence
+from datetime import timedelta
+
+import structlog
+
+from agent import log as logs
+from agent import storage
+from agent.api import parts as api_parts
+from agent.api.app import create_app
+from agent.api.ratelimit import RateLimiter
+from agent.api.server import ApiServer
+from agent.catalog import load_catalog
+from agent.clock import SystemClock
+from agent.config import FulfillmentSettings, OutboxSettings, Settings
+from agent.fulfillment.journal import Checkpoint, no_checkpoint
+from agent.fulfillment.lifecycle import NoLifecycle
+from agent.fulfillment.service import FulfilmentService
+from agent.fulfillment.service import Parts as FulfilmentParts
+from agent.fulfillment.settings import FulfilmentSettings
+from agent.metrics import Metrics
+from agent.scheduler import Scheduler
+from agent.security.credentials import CredentialResolver
+from crm_bridge.callbacks import CallbackPolicy
+from crm_bridge.dispatcher import Dispatcher, DispatchSettings
+from crm_bridge.subscriptions import SubscriptionRequest, keep_configured
+from drivers.registry import driver_for, protocols
+from inventory.db import Database
+from inventory.work import DatabaseQueue
+
+log = structlog.get_logger(__name__)
+
+STOP_DEADLINE = timedelta(seconds=9)
+"""SIGTERM to exit within ten seconds: steps that are not through by then are left to the journal."""
+
+
+class Daemon:
+    def __init__(self, settings: Settings, *, checkpoint: Checkpoint = no_checkpoint) -> None:
+        """Builds and binds; raises what keeps the daemon from starting, each error with its remedy."""
+        self.settings = settings
+        self.clock = SystemClock()
+        self.catalog = load_catalog(settings.catalog)
+        self.database = Database(settings.database_url, pool_size=settings.database.pool_size)
+        prepare(self.database)
+        self.credentials = CredentialResolver(settings.credentials_file)
+        self.fulfilment = FulfilmentService(
+            FulfilmentParts(
+                database=self.database,
+                clock=self.clock,
+                catalog=self.catalog,
+                queue=DatabaseQueue(self.database),
+                drivers=driver_for,
+                credentials=self.credentials.resolve,
+                lifecycle=NoLifecycle(),
+                settings=fulfilment_settings(settings.fulfillment),
+                known_hosts=settings.known_hosts_file,
+                checkpoint=checkpoint,
+            )
+        )
+        policy = CallbackPolicy.of(settings.outbox.allow_private, http=settings.outbox.allow_http)
+        self._subscribe(settings.outbox, policy)
+        self.dispatcher = Dispatcher(
+            self.database,
+            self.clock,
+            secrets=lambda reference: self.credentials.resolve(reference).password,
+            policy=policy,
+            settings=DispatchSettings(timeout_s=settings.outbox.timeout_s),
+        )
+        self.metrics = Metrics()
+        self.scheduler = Scheduler()
+        self.server = ApiServer(settings.api)
+        self.app = create_app(
+            api_parts.Parts(
+                settings=settings.api,
+                database=self.database,
+                clock=self.clock,
+                catalog=self.catalog,
+                fulfilment=self.fulfilment,
+                metrics=self.metrics,
+                limiter=RateLimiter(settings.api.rate_per_minute, self.clock.monotonic),
+                readiness=self._awaited,
+            )
+        )
+        self._stopping = asyncio.Event()
+        self._dispatching: asyncio.Task[None] | None = None
+
+    @property
+    def url(self) -> str:
+        return self.server.url
+
+    async def start(self) -> None:
+        await asyncio.to_thread(self.fulfilment.start)
+        self._dispatching = asyncio.create_task(self.dispatcher.run(self._stopping), name="dispatcher")
+        self.scheduler.start()
+        await self.server.start(self.app)
+        log.info("fabd is up", url=self.url, database=self.database.url.render_as_string(hide_password=True))
+
+    async def stop(self) -> None:
+        """No new work, then what is under way; the database last."""
+        await self.server.stop()
+        self.scheduler.stop()
+        self._stopping.set()
+        in_time = await asyncio.to_thread(self.fulfilment.stop, STOP_DEADLINE)
+        if self._dispatching:
+            await asyncio.wait({self._dispatching}, timeout=1)
+            self._dispatching.cancel()
+        for protocol in protocols():
+            await asyncio.to_thread(driver_for(protocol).close)
+        self.database.close()
+        log.info("fabd is down", finished=in_time)
+
+    def _subscribe(self, settings: OutboxSettings, policy: CallbackPolicy) -> None:
+        wanted = [SubscriptionRequest("webhook", each.url, each.secret, each.query) for each in settings.webhooks]
+        with self.database.write() as session:
+            keep_configured(session, wanted, policy, self.clock.now())
+
+    def _awaited(self) -> Sequence[str]:
+        return ()
+
+
+def prepare(database: Database) -> None:
+    """A new database gets its schema; an old or newer one is refused with the remedy."""
+    if storage.current_revision(database) is None:
+        storage.upgrade(database)
+    storage.require_current(database)
+
+
+def fulfilment_settings(settings: FulfillmentSettings) -> FulfilmentSettings:
+    return FulfilmentSettings(
+        workers=settings.workers,
+        elements_at_once=settings.element_parallelism,
+        connect_timeout=_seconds(settings.connect_timeout_s),
+        stage_timeout=_seconds(settings.stage_timeout_s),
+        commit_timeout=_seconds(settings.commit_timeout_s),
+        confirm_timeout=_seconds(settings.confirm_timeout_s),
+        verify_timeout=_seconds(settings.verify_timeout_s),
+        plan_timeout=_seconds(settings.plan_deadline_s),
+        lease=_seconds(settings.lease_s),
+    )
+
+
+def _seconds(value: float) -> timedelta:
+    return timedelta(seconds=value)
+
+
+def run(settings: Settings) -> int:
+    """Until SIGTERM or SIGINT; the exit code of the process."""
+    logs.configure(settings.log)
+    asyncio.run(_run(settings))
+    return 0
+
+
+async def _run(settings: Settings) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    daemon = await asyncio.to_thread(Daemon, settings)
+    try:
+        await daemon.start()
+        await stop.wait()
+    finally:
+        with contextlib.suppress(asyncio.CancelledError):
+            await daemon.stop()
