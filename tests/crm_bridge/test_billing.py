@@ -1,6 +1,7 @@
 """From usage and outages to a bill that adds up, is written once and explains itself. On both databases."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -21,7 +22,7 @@ from crm_bridge.errors import (
 )
 from crm_bridge.explain import Explanation, explain
 from crm_bridge.rating import rate
-from crm_bridge.tables import BillRow, CreditRow, RatedLineRow, UsageRecordRow, ViolationRow
+from crm_bridge.tables import BillRow, CreditRow, CustomerRow, RatedLineRow, UsageRecordRow, ViolationRow
 from crm_bridge.tickets import TicketReport, report
 from crm_bridge.usage import Quality, UsageInput, receive
 from crm_bridge.violations import Assessment, Outage, assess
@@ -124,6 +125,26 @@ def test_usage_is_billed_once_over_all_bills(database: Database) -> None:
         assert [row.total for row in rows] == [Decimal("14.50"), Decimal("14.50")]
         assert session.scalars(select(UsageRecordRow.status).distinct()).all() == ["billed"]
         assert session.scalar(select(func.count(RatedLineRow.id)).where(RatedLineRow.bill_line_id.is_(None))) == 0
+
+
+def test_concurrent_runs_of_one_period_make_one_bill_and_numbers_have_no_gap(database: Database) -> None:
+    with database.write() as session:
+        parties = [party(session, EPOCH, name) for name in ("Acme", "Globex", "Initech")]
+        for number in range(10):
+            use(session, number, octets=10**9)
+
+    def run(index: int) -> tuple[str, Decimal]:
+        with database.write() as session:
+            customer = session.get_one(CustomerRow, parties[index % 3].customer.id)
+            row = bill(session, customer, PERIOD, PERIOD.end, book=BOOK)
+            return row.id, row.total
+
+    with ThreadPoolExecutor(6) as pool:
+        made = set(pool.map(run, range(12)))
+    with database.read() as session:
+        assert sorted(session.scalars(select(BillRow.number))) == [1, 2, 3]
+        assert session.scalar(select(func.count(RatedLineRow.id))) == 3 + 10
+    assert sorted(total for _, total in made) == [Decimal("10.00"), Decimal("10.00"), Decimal("14.50")]
 
 
 def test_overlapping_periods_are_refused_and_name_the_bill(database: Database) -> None:
