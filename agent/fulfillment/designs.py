@@ -1,6 +1,6 @@
 """Thinking an order's items through: from request to allocated values and desired configuration, in the caller's transaction."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -19,7 +19,8 @@ from drivers.platform import Platform
 from inventory.allocation import Allocation, allocate, lock_pools
 from inventory.errors import InventoryError
 from inventory.ports import claim
-from inventory.tables import ElementRow, ServicePartRow, ServiceRow
+from inventory.services import service_view
+from inventory.tables import ServiceRow
 from inventory.topology import Topology
 from policies.catalog import Catalog
 from policies.errors import NotInCatalog, Refused, RenderingFailed
@@ -188,8 +189,10 @@ def _existing(case: Submission, position: int, item: ItemRequest) -> Design:
         raise OrderMalformed(refusals.of_service(service_id, case.customer.account_number, where))
     if item.action == "delete":
         _refuse_unless_free(case.session, service, where)
-    before = _parts(case.session, service) if item.action == "delete" else {}
-    intent = Intent(before, {}, {})
+        before = {part.element: part.desired for part in service_view(case.session, service.id).parts}
+        intent = Intent(before, {}, {})
+    else:
+        intent = NOTHING
     return Design(new_id("itm", case.at), position, item, service.id, service.specification, intent=intent)
 
 
@@ -203,12 +206,3 @@ def _refuse_unless_free(session: Session, service: ServiceRow, where: str) -> No
     busy = session.scalars(changes).first()
     if busy is not None:
         raise OrderConflict(refusals.of_busy(service.id, busy, where))
-
-
-def _parts(session: Session, service: ServiceRow) -> Mapping[str, str]:
-    rows = session.execute(
-        select(ElementRow.name, ServicePartRow.desired)
-        .join(ServicePartRow, ServicePartRow.element_id == ElementRow.id)
-        .where(ServicePartRow.service_id == service.id)
-    )
-    return {element: desired for element, desired in rows}  # noqa: C416  rows are not typed as pairs

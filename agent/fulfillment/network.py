@@ -16,7 +16,7 @@ from agent.fulfillment.errors import DriverFailed, Interrupted
 from agent.fulfillment.parallel import in_parallel
 from agent.fulfillment.plan import ChangeState, PlannedChange, Step
 from agent.fulfillment.settings import FulfilmentSettings
-from drivers.errors import ElementError, ElementLocked, VerificationFailed
+from drivers.errors import ElementError, ElementLocked, RevertFailed, VerificationFailed
 from drivers.port import ChangeSet, Commitment, ElementSession, Standing
 from policies.values import Clock
 
@@ -251,7 +251,7 @@ class Network:
         session.revert(participant.change, self.plan_id, deadline)
         standing = session.standing(participant.change, deadline)
         if standing is not Standing.BEFORE:
-            raise VerificationFailed(participant.element, f"after its revert the configuration is {standing}, not as it was before")
+            raise RevertFailed(participant.element, f"after its revert the configuration is {standing}, not as it was before")
         if self.saved_before:
             session.save(deadline)
 

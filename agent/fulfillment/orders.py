@@ -13,7 +13,7 @@ from agent.fulfillment.errors import OrderConflict, OrderMalformed
 from agent.fulfillment.events import Announcer
 from agent.fulfillment.outcome import PLAN_WORK, ready_plans
 from agent.fulfillment.plan import VERSION, ChangeState, PlanState, Step
-from agent.fulfillment.planning import Change, changes
+from agent.fulfillment.planning import Change, changes, port_roles
 from agent.fulfillment.requests import Arrangement, OrderRequest, arrange, mistakes
 from agent.fulfillment.settings import FulfilmentSettings
 from agent.fulfillment.states import ItemState
@@ -23,10 +23,9 @@ from crm_bridge.customers import customer_by_account
 from crm_bridge.errors import UnknownCustomer
 from crm_bridge.tables import CustomerRow
 from drivers.errors import DriverSetupError
-from inventory.tables import ServicePartRow, ServiceResourceRow, ServiceRow
+from inventory.services import NewService, create_service, set_parts, set_resources
 from inventory.topology import load_topology
 from inventory.work import Work, WorkQueue
-from policies.layout import Layout
 from policies.values import new_id
 
 
@@ -76,21 +75,18 @@ class OrderDesk:
 
     def _store_service(self, case: Submission, order: OrderRow, design: Design, product: Product) -> None:
         agreement = agreement_for(case.session, case.customer.id, product.spec.name, case.at)
-        service = ServiceRow(
+        new = NewService(
             id=design.service_id,
             name=product.name,
             specification=product.spec.name,
             specification_version=product.spec.version,
-            state="reserved",
             customer=case.customer.account_number,
             agreement=agreement.id if agreement else None,
-            characteristics=dict(design.request.characteristics),
-            created_at=case.at,
-            parts=[_part(case, name, text) for name, text in design.intent.after.items()],
-            resources=_resources(product.layout, case.at),
+            characteristics=design.request.characteristics,
         )
-        case.session.add(service)
-        case.session.flush()
+        service = create_service(case.session, new, case.at)
+        set_parts(case.session, service.id, design.intent.after)
+        set_resources(case.session, service.id, port_roles(product.layout), product.layout.links)
         self.announcer.service(case.session, service, "Create", order, case.at)
 
     def _store_plans(self, case: Submission, order: OrderRow, designs: Sequence[Design]) -> tuple[Change, ...]:
@@ -199,18 +195,3 @@ def _change_row(change: Change, at: datetime) -> ChangeSetRow:
         ports=list(change.set.ports),
         state=ChangeState.PLANNED,
     )
-
-
-def _part(case: Submission, element: str, text: str) -> ServicePartRow:
-    return ServicePartRow(id=new_id("prt", case.at), element_id=case.network.element(element).id, desired=text)
-
-
-def _resources(layout: Layout, at: datetime) -> list[ServiceResourceRow]:
-    """A port that the service uses twice stands once, as endpoint if it is one."""
-    roles: dict[str, str] = {}
-    for use in layout.attachments:
-        if roles.get(use.port_id) != "endpoint":
-            roles[use.port_id] = use.role
-    ports = [ServiceResourceRow(id=new_id("res", at), port_id=port_id, role=role) for port_id, role in roles.items()]
-    links = [ServiceResourceRow(id=new_id("res", at), link_id=link, role="transit") for link in dict.fromkeys(layout.links)]
-    return [*ports, *links]

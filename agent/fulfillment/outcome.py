@@ -15,6 +15,7 @@ from agent.fulfillment.states import FINAL, ItemState, can_become, order_state
 from agent.fulfillment.tables import OrderItemRow, OrderRow, PlanRow
 from inventory.allocation import release_service
 from inventory.ports import release_claims
+from inventory.services import terminate_service
 from inventory.tables import ElementRow, PortRow, ServiceResourceRow, ServiceRow
 from inventory.work import Work, WorkQueue
 
@@ -73,7 +74,7 @@ class Outcomes:
         own = readings.of(endpoint_ports(session, [service.id]))
         if item.action == "delete":
             self.lifecycle.terminated(session, service, own, at)
-            terminate(session, service, at)
+            terminate_service(session, service.id, at)
         else:
             service.state, service.started_at = "active", service.started_at or at
             self.lifecycle.activated(session, service, own, at)
@@ -135,15 +136,6 @@ def ready_plans(order: OrderRow, done: Iterable[str]) -> list[str]:
         for plan_id, items in plans.items()
         if all(item.state == ItemState.ACKNOWLEDGED for item in items) and _needs(items) <= finished
     ]
-
-
-def terminate(session: Session, service: ServiceRow, at: datetime) -> None:
-    """The service is gone from the network: what it had rests, then serves others. Its row stays for bills and history."""
-    service.state, service.ended_at = "terminated", at
-    service.parts.clear()
-    service.resources.clear()
-    release_service(session, service.id, at)
-    release_claims(session, service_id=service.id)
 
 
 def endpoint_ports(session: Session, services: Iterable[str]) -> list[str]:

@@ -11,7 +11,7 @@ from drivers.port import ChangeSet, Commitment
 from policies.errors import Refused
 from policies.layout import Layout, Realises, TopologyView, lay_out, unsupported
 from policies.rendering import ServiceFacts, context, render
-from policies.specification import Specification, check_characteristics
+from policies.specification import Role, Specification, check_characteristics
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,15 @@ def desired(
 def ports_of(layout: Layout) -> dict[str, tuple[str, ...]]:
     """Element → the ports that the service uses there."""
     return {name: tuple(dict.fromkeys(use.port for use in layout.of(name))) for name in layout.elements}
+
+
+def port_roles(layout: Layout) -> dict[str, Role]:
+    """Port id → what the service uses it for: endpoint where a customer is, even if it also passes through."""
+    roles: dict[str, Role] = {}
+    for use in layout.attachments:
+        if roles.get(use.port_id) != "endpoint":
+            roles[use.port_id] = use.role
+    return roles
 
 
 def changes(intents: Sequence[Intent], platforms: Mapping[str, Platform]) -> tuple[Change, ...]:

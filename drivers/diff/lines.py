@@ -113,6 +113,8 @@ class _Grammar:
         kept: Section = {}
         for line, below in wanted.items():
             if self._is_section(line, below):
+                if line not in live and self.is_whole(line):
+                    continue  # else a `no X` below would hold there and seem to prove that the section exists
                 inner = self.restrict(live.get(line, {}), below, foreign=foreign)
                 if inner or (line in live and self.is_whole(line)):
                     kept[line] = inner

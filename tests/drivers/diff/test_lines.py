@@ -204,3 +204,10 @@ def test_what_cannot_be_typed_is_found(text: str) -> None:
 
 def test_plain_text_can_be_typed() -> None:
     assert lines.untypable(IOS, "interface Gi0/1\n description Ghent, 100 %") is None
+
+
+def test_a_section_that_is_not_there_is_not_found_by_a_default_that_holds_in_it():
+    running = "interface Gi0/4\n no ip address"
+    owned = "interface Gi0/4.100\n encapsulation dot1Q 100\n no shutdown"
+    assert lines.restrict(IOS, running, owned) == ""
+    assert lines.restrict(IOS, running, owned, foreign=True) == ""
