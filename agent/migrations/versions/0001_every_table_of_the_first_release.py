@@ -125,6 +125,7 @@ def upgrade() -> None:
         sa.Column("decision", sa.String(), nullable=True),
         sa.Column("fence", sa.Integer(), nullable=False),
         sa.Column("error", DOCUMENT, nullable=True),
+        sa.Column("readings", DOCUMENT, nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("deadline", sa.DateTime(timezone=True), nullable=False),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
@@ -175,6 +176,16 @@ def upgrade() -> None:
     with op.batch_alter_table("problem", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_problem_key"), ["key"], unique=False)
 
+    op.create_table(
+        "rating_total",
+        sa.Column("service_id", sa.String(), nullable=False),
+        sa.Column("tariff", sa.String(), nullable=False),
+        sa.Column("tariff_version", sa.String(), nullable=False),
+        sa.Column("cycle_start", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("octets_in", sa.String(20), nullable=False),
+        sa.Column("octets_out", sa.String(20), nullable=False),
+        sa.PrimaryKeyConstraint("service_id", "tariff", "tariff_version", "cycle_start", name=op.f("pk_rating_total")),
+    )
     op.create_table(
         "reading",
         sa.Column("id", sa.String(), nullable=False),
@@ -439,6 +450,7 @@ def upgrade() -> None:
         sa.Column("ports", DOCUMENT, nullable=False),
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("session_id", sa.String(), nullable=False),
+        sa.Column("resolution", sa.String(), nullable=False),
         sa.Column("answer", sa.String(), nullable=False),
         sa.ForeignKeyConstraint(["plan_id"], ["plan.id"], name=op.f("fk_change_set_plan_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_change_set")),
@@ -785,6 +797,7 @@ def upgrade() -> None:
         "rated_line",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("usage_id", sa.String(), nullable=False),
+        sa.Column("charge", sa.String(), nullable=False),
         sa.Column("tariff", sa.String(), nullable=False),
         sa.Column("tariff_version", sa.String(), nullable=False),
         sa.Column("run", sa.Integer(), nullable=False),
@@ -804,7 +817,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["bill_line_id"], ["bill_line.id"], name=op.f("fk_rated_line_bill_line_id")),
         sa.ForeignKeyConstraint(["customer_id"], ["customer.id"], name=op.f("fk_rated_line_customer_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_rated_line")),
-        sa.UniqueConstraint("usage_id", "tariff_version", "run", name=op.f("uq_rated_line_usage_id_tariff_version_run")),
+        sa.UniqueConstraint(
+            "usage_id", "charge", "tariff_version", "run", name=op.f("uq_rated_line_usage_id_charge_tariff_version_run")
+        ),
     )
     with op.batch_alter_table("rated_line", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_rated_line_bill_line_id"), ["bill_line_id"], unique=False)
@@ -968,6 +983,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_reading_port_id"))
 
     op.drop_table("reading")
+    op.drop_table("rating_total")
     with op.batch_alter_table("problem", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_problem_key"))
 
