@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import delete, exists, func, select
 from sqlalchemy.orm import Session
 
 from crm_bridge.eventfilter import EventFilter
@@ -42,3 +42,17 @@ def publish(
         if EventFilter.parse(subscription.query).wants(event.type, event.payload):
             session.add(DeliveryRow(event_sequence=event.sequence, subscription_id=subscription.id, state=DUE, due_at=at))
     return event
+
+
+def forget(session: Session, *, before: datetime, limit: int = 1000) -> int:
+    """Delete events from before `before` that nobody is owed any more, at most `limit`; how many. Dead letters are kept.
+
+    The newest event stays in any case: SQLite numbers on from the highest row there is, and a number must not come twice.
+    """
+    owed = exists().where(DeliveryRow.event_sequence == EventRow.sequence, DeliveryRow.state != DELIVERED)
+    newest = select(func.max(EventRow.sequence)).scalar_subquery()
+    old = select(EventRow.sequence).where(EventRow.at < before, EventRow.sequence < newest, ~owed).order_by(EventRow.sequence)
+    sequences = session.scalars(old.limit(limit)).all()
+    for table, key in ((DeliveryRow, DeliveryRow.event_sequence), (EventRow, EventRow.sequence)):
+        session.execute(delete(table).where(key.in_(sequences)).execution_options(synchronize_session=False))
+    return len(sequences)
