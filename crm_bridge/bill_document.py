@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, dataclass
 from decimal import Decimal
+from textwrap import wrap
 from typing import Any
 
 from sqlalchemy import select
@@ -10,6 +11,7 @@ from sqlalchemy.orm import Session
 from crm_bridge.billing import DRAFT
 from crm_bridge.tables import BillRow, CustomerRow
 from inventory.tables import ServiceRow
+from policies.money import plain
 from policies.values import Interval
 
 WIDTH = 100
@@ -106,9 +108,8 @@ def as_text(document: BillDocument) -> str:
 
 
 def _line(line: BillLine) -> list[str]:
-    quantity = f"{line.quantity.normalize():f} {line.unit}"
-    room = WIDTH - 14 - len(quantity) - 3
-    return [
-        f"  {line.description[:room]:<{room}} {quantity}{line.amount:>14f}",
-        f"    {line.id}",
-    ]
+    """Long descriptions go on in the next row; nothing is cut off."""
+    figures = f" {plain(line.quantity):>12} {line.unit:<6}{line.amount:>14f}"
+    first, *more = wrap(line.description, WIDTH - 2 - len(figures)) or [""]
+    rows = [f"  {first:<{WIDTH - 2 - len(figures)}}{figures}", *(f"  {row}" for row in more)]
+    return [*rows, f"    {line.id}"]

@@ -11,9 +11,10 @@ from sqlalchemy.orm import Session
 from crm_bridge.errors import CurrencyConflict
 from crm_bridge.rating import unbilled
 from crm_bridge.tables import BillLineRow, BillRow, CreditRow, CustomerRow, RatedLineRow
-from policies.money import EXACT, exact_sum, rounded
+from policies.money import exact_sum, plain, rounded
 
 RECURRING, USAGE, CREDIT = "recurring", "usage", "credit"
+_INSTANT = "%Y-%m-%d %H:%M:%S"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +92,9 @@ def _drafts(session: Session, bill: BillRow, customer: CustomerRow) -> Iterator[
         yield Draft(
             kind=CREDIT,
             service_id=credit.service_id,
-            description=f"{credit.reason} ({credit.period_start.isoformat()} .. {credit.period_end.isoformat()})",
+            description=f"{credit.reason}: {credit.period_start:{_INSTANT}} .. {credit.period_end:{_INSTANT}} UTC",
             quantity=credit.percent,
-            unit="% of the recurring fee",
+            unit="%",
             amount=-rounded(credit.amount, credit.currency),
             credit_id=credit.id,
         )
@@ -109,7 +110,7 @@ def _gathered(kind: str, rated: Iterable[RatedLineRow]) -> Iterator[Draft]:
             yield Draft(
                 kind=kind,
                 service_id=service_id,
-                description=f"{description}, {EXACT.normalize(price):f} {rows[0].currency} per {unit}",
+                description=f"{description}, {plain(price)} {rows[0].currency} per {unit}",
                 quantity=exact_sum(each.quantity for each in rows),
                 unit=unit,
                 amount=rounded(exact_sum(each.amount for each in rows), rows[0].currency),

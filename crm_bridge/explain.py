@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from crm_bridge.errors import NothingToExplain
 from crm_bridge.tables import BillLineRow, BillRow, CreditRow, RatedLineRow, TicketRow, UsageRecordRow, ViolationRow
 from inventory.db import Base
+from policies.money import plain
 
 _Row = TypeVar("_Row", bound=Base)
 
@@ -30,6 +31,7 @@ class Explanation:
     """How many more there are of `because`."""
 
 
+_COUNTS_AS = {"0": "up", "1": "down", "exclude": "no time at all"}
 EVIDENCE = ("alm-", "bin-", "obs-", "pll-", "prb-", "rdg-", "tkt-", "use-")
 """What ids of evidence begin with."""
 
@@ -71,7 +73,7 @@ class _Walk:
         return Explanation(bill.id, "bill", title, facts, tuple(lines), len(bill.lines) - len(lines))
 
     def _line(self, line: BillLineRow) -> Explanation:
-        facts = {"quantity": f"{line.quantity:f} {line.unit}", "amount": f"{line.amount:f}", "kind": line.kind}
+        facts = {"quantity": f"{plain(line.quantity)} {line.unit}", "amount": f"{line.amount:f}", "kind": line.kind}
         if line.credit_id is not None:
             children, more = [self._credit(self._session.get_one(CreditRow, line.credit_id))], 0
         else:
@@ -88,9 +90,9 @@ class _Walk:
 
     def _rated(self, rated: RatedLineRow) -> Explanation:
         facts = {
-            "quantity": f"{rated.quantity:f} {rated.unit}",
-            "unit price": f"{rated.unit_price:f} {rated.currency}",
-            "amount": f"{rated.amount:f} {rated.currency}",
+            "quantity": f"{plain(rated.quantity)} {rated.unit}",
+            "unit price": f"{plain(rated.unit_price)} {rated.currency}",
+            "amount": f"{plain(rated.amount)} {rated.currency}",
             "tariff": f"{rated.tariff} version {rated.tariff_version}, charge {rated.charge}",
         }
         usage = self._session.get(UsageRecordRow, rated.usage_id)
@@ -111,8 +113,8 @@ class _Walk:
 
     def _credit(self, credit: CreditRow) -> Explanation:
         facts = {
-            "amount": f"{credit.amount:f} {credit.currency}",
-            "because": f"{credit.percent:f} % of {credit.base_amount:f} {credit.currency}",
+            "amount": f"{plain(credit.amount)} {credit.currency}",
+            "because": f"{plain(credit.percent)} % of {plain(credit.base_amount)} {credit.currency}",
             "service": credit.service_id,
         }
         violation = self._violation(self._session.get_one(ViolationRow, credit.violation_id))
@@ -120,10 +122,10 @@ class _Walk:
 
     def _violation(self, violation: ViolationRow) -> Explanation:
         facts = {
-            "measured": f"{violation.measured:f} %",
-            "objective": f"{violation.objective:f} %",
-            "down": f"{violation.down_s:f} s of {violation.agreed_s:f} s agreed",
-            "unknown": f"{violation.unknown_s:f} s, counts as {violation.evidence.get('unknown_counts_as', '?')}",
+            "measured": f"{plain(violation.measured)} %",
+            "objective": f"{plain(violation.objective)} %",
+            "down": f"{plain(violation.down_s)} s of {plain(violation.agreed_s)} s agreed",
+            "unknown": f"{plain(violation.unknown_s)} s, counts as {_COUNTS_AS[violation.evidence['unknown_counts_as']]}",
         }
         outages = violation.evidence.get("outages", [])
         children = tuple(self._outage(violation, number, each) for number, each in enumerate(outages[: self._shown], start=1))

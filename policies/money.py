@@ -45,6 +45,11 @@ def exact_sum(amounts: Iterable[Decimal]) -> Decimal:
     return result
 
 
+def plain(amount: Decimal) -> str:
+    """Without the zeros at its end that exact arithmetic leaves behind."""
+    return f"{EXACT.normalize(amount):f}"
+
+
 def share(price: Decimal, begin: Fraction, end: Fraction) -> Decimal:
     """The price of the part `begin`..`end` (0..1) of a period; adjoining parts add up without a remainder."""
     return EXACT.subtract(_cut(Fraction(price) * end), _cut(Fraction(price) * begin))
