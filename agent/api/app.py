@@ -11,12 +11,15 @@ from agent.api import docs, forms, health, openapi
 from agent.api.access import access_table
 from agent.api.context import RequestContext
 from agent.api.parts import Parts
-from agent.api.tmf import service_ordering
+from agent.api.tmf import service_inventory, service_ordering, trouble_ticket, usage
 
 ROUTERS: tuple[APIRouter, ...] = (
     health.router,
     docs.router,
     service_ordering.router,
+    service_inventory.router,
+    trouble_ticket.router,
+    usage.router,
 )
 
 

@@ -3,12 +3,16 @@
 import asyncio
 import json
 import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
-from fastapi import Request
+from fastapi import Depends, Request
+from pydantic import BaseModel, ValidationError
 
-from agent.api.errors import BadRequest, BodyTimeout, TooLarge, UnsupportedMediaType
+from agent.api.errors import BadRequest, BodyTimeout, Detail, TooLarge, UnsupportedMediaType
+
+Model = TypeVar("Model", bound=BaseModel)
 
 READ_DEADLINE_S = 30.0
 """Longest wait for a whole body."""
@@ -34,6 +38,9 @@ async def json_body(request: Request) -> JsonBody:
     return parse_object(await _read(request, request.app.state.parts.settings.max_body_bytes))
 
 
+BodyOf = Annotated[JsonBody, Depends(json_body)]
+
+
 def parse_object(raw: bytes) -> JsonBody:
     """Strict: UTF-8, no duplicate keys, no NaN or infinity, no text that a database cannot keep, not nested without end."""
     try:
@@ -50,6 +57,22 @@ def parse_object(raw: bytes) -> JsonBody:
     if not isinstance(data, dict):
         raise BadRequest("malformedJson", f"the body is a JSON {_kind(data)}; send an object")
     return JsonBody(raw, data)
+
+
+def read_model(
+    model: type[Model], data: Mapping[str, Any], remedy: Callable[[str], str] = lambda _: "see /docs for its form"
+) -> Model:
+    """The object in the shape of `model`. Raises `BadRequest` with the place of every mistake; `remedy` is given the attribute."""
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise BadRequest.of([_detail(found["loc"], found["msg"], remedy) for found in error.errors(include_url=False)]) from None
+
+
+def _detail(location: Sequence[int | str], message: str, remedy: Callable[[str], str]) -> Detail:
+    attribute = next((part for part in reversed(location) if isinstance(part, str)), "")
+    pointer = "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)  # RFC 6901 §3
+    return Detail("invalidValue", pointer, f"{message}; {remedy(attribute)}")
 
 
 async def _read(request: Request, limit: int) -> bytes:

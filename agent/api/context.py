@@ -40,7 +40,7 @@ class RequestContext:
             try:
                 await self._app(scope, receive, answer)
             except Exception as error:
-                log.exception("request failed", method=scope["method"], path=scope["path"])
+                log.exception("request failed", method=scope["method"], path=_path(scope))
                 if answer.status:
                     raise
                 await error_answer(scope, error)(scope, receive, answer)
@@ -54,11 +54,17 @@ class RequestContext:
         (log.debug if quiet else log.info)(
             "request",
             method=scope["method"],
-            path=scope["path"],
+            path=_path(scope),
             status=status,
             milliseconds=round(seconds * 1000, 1),
             caller=caller.name if caller else None,
         )
+
+
+def _path(scope: Scope) -> str:
+    """As it was sent, percent signs and all: what a terminal would obey does not come through."""
+    raw: bytes = scope.get("raw_path") or scope["path"].encode()
+    return raw.decode("ascii", "backslashreplace")
 
 
 def correlation_of(headers: Headers) -> str:
@@ -80,7 +86,7 @@ class _Answer:
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self.status = message["status"]
+            self.status = int(message["status"])
             headers = MutableHeaders(scope=message)
             headers[HEADER] = self._correlation_id
             headers["X-Content-Type-Options"] = "nosniff"

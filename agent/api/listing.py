@@ -1,7 +1,7 @@
 """Lists out of the database: what an index can answer is asked of the database, the rest is looked at in bounded numbers."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
@@ -29,10 +29,16 @@ class Listing(Generic[Row]):
     instants: Mapping[str, SQLColumnExpression[Any]]
     order: tuple[SQLColumnExpression[Any], ...]
     """Unless the request says otherwise; total, so that pages do not overlap."""
-    where: tuple[ColumnElement[bool], ...] = field(default=())
+    key: SQLColumnExpression[Any]
+    """What one is asked for by."""
+    where: tuple[ColumnElement[bool], ...] = ()
 
     def only(self, *conditions: ColumnElement[bool]) -> "Listing[Row]":
         return replace(self, where=(*self.where, *conditions))
+
+    def find(self, session: Session, identity: str) -> Document | None:
+        row = session.scalars(select(self.row).where(self.key == identity, *self.where)).first()
+        return None if row is None else self.render(session, [row])[0]
 
     def fetch(self, session: Session, query: Query) -> Page:
         """Raises `BadRequest` when too much would have to be looked at."""

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 from pydantic.alias_generators import to_camel
 
+from agent.api.body import read_model
 from agent.api.errors import BadRequest, Detail
 from agent.fulfillment.errors import OrderRefused, Refusal
 from agent.fulfillment.requests import ORDINARY, PATIENT, URGENT, ItemRequest, OrderRequest, Related
@@ -92,10 +93,7 @@ class Order(_Open):
 
 def read_order(body: Mapping[str, Any], correlation_id: str) -> OrderRequest:
     """Raises `BadRequest` with the place of every mistake of shape."""
-    try:
-        order = Order.model_validate(body)
-    except ValidationError as error:
-        raise BadRequest.of([_detail(found["loc"], found["msg"]) for found in error.errors(include_url=False)]) from None
+    order = read_model(Order, body, _remedy)
     wrong = [*_wrong_priority(order), *_wrong_parties(order), *_repeated_characteristics(order)]
     if wrong:
         raise BadRequest.of(wrong)
@@ -163,11 +161,9 @@ def _repeated_characteristics(order: Order) -> list[Detail]:
     return found
 
 
-def _detail(location: Sequence[int | str], message: str) -> Detail:
+def _remedy(attribute: str) -> str:
     remedies = {"quantity": "order one item per service", "serviceOrderItem": f"send 1 to {MAX_ITEMS} items, none inside another"}
-    last = next((part for part in reversed(location) if isinstance(part, str)), "")
-    remedy = remedies.get(last, "see TMF641 for its form")
-    return Detail("invalidValue", "".join(f"/{_escaped(str(part))}" for part in location), f"{message}; {remedy}")
+    return remedies.get(attribute, "see TMF641 for its form")
 
 
 def _place(where: str, body: Mapping[str, Any]) -> str:
@@ -211,8 +207,3 @@ def _customer_place(body: Mapping[str, Any]) -> str:
         if str(party.get("role", "")).lower() == CUSTOMER:
             return f"/relatedParty/{place}/id"
     return "/relatedParty"
-
-
-def _escaped(part: str) -> str:
-    """RFC 6901 §3."""
-    return part.replace("~", "~0").replace("/", "~1")

@@ -29,13 +29,13 @@ def service_order(order: OrderRow) -> dict[str, Any]:
         "id": order.id,
         "href": order_href(order.id),
         "state": order.state,
-        "orderDate": _text(order.order_date),
-        "startDate": _text(order.started_at),
-        "completionDate": _text(order.completed_at),
+        "orderDate": text_of(order.order_date),
+        "startDate": text_of(order.started_at),
+        "completionDate": text_of(order.completed_at),
         "serviceOrderItem": [order_item(item) for item in order.items],
         "errorMessage": [_of_item(message, order, item) for item in order.items for message in _messages(item)],
     }
-    return _said(document)
+    return said(document)
 
 
 def order_item(item: OrderItemRow) -> dict[str, Any]:
@@ -51,7 +51,7 @@ def order_item(item: OrderItemRow) -> dict[str, Any]:
         "service": service,
         "errorMessage": _messages(item),
     }
-    return _said(document)
+    return said(document)
 
 
 def service_document(service: ServiceRow) -> dict[str, Any]:
@@ -65,9 +65,9 @@ def service_document(service: ServiceRow) -> dict[str, Any]:
         "name": service.name,
         "serviceType": service.specification,
         "state": service.state,
-        "serviceDate": _text(service.created_at),
-        "startDate": _text(service.started_at),
-        "endDate": _text(service.ended_at),
+        "serviceDate": text_of(service.created_at),
+        "startDate": text_of(service.started_at),
+        "endDate": text_of(service.ended_at),
         "hasStarted": service.started_at is not None,
         "isServiceEnabled": service.state == "active",
         "isStateful": True,
@@ -84,7 +84,7 @@ def service_document(service: ServiceRow) -> dict[str, Any]:
             for name, value in service.characteristics.items()
         ],
     }
-    return _said(document)
+    return said(document)
 
 
 def _messages(item: OrderItemRow) -> list[dict[str, Any]]:
@@ -111,11 +111,11 @@ def _of_item(message: Mapping[str, Any], order: OrderRow, item: OrderItemRow) ->
     return {**message, "@type": "ServiceOrderErrorMessage", "serviceOrderItem": [reference]}
 
 
-def _said(document: Mapping[str, Any]) -> dict[str, Any]:
+def said(document: Mapping[str, Any]) -> dict[str, Any]:
     """Without what there is nothing to say of, `id` and `href` first."""
-    ordered = {"id": document["id"], "href": document["href"], **document}
+    ordered = {"id": document["id"], "href": document.get("href"), **document}
     return {key: value for key, value in ordered.items() if value is not None and not (key == "errorMessage" and not value)}
 
 
-def _text(at: datetime | None) -> str | None:
+def text_of(at: datetime | None) -> str | None:
     return None if at is None else at.isoformat().replace("+00:00", "Z")

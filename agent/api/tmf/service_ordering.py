@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from sqlalchemy.orm import Session
 from starlette.responses import Response
 
 from agent.api.access import ActorOf, needs
-from agent.api.body import JsonBody, json_body
+from agent.api.answers import list_answer, one_answer
+from agent.api.body import BodyOf
 from agent.api.idempotency import Answer, Attempt, perform
 from agent.api.listing import Listing
 from agent.api.openapi import ORDER_EXAMPLE, TAG_ORDERING, described
@@ -18,7 +18,6 @@ from agent.api.query import Document
 from agent.api.tmf.order_request import Order, in_tmf_terms, read_order
 from agent.api.tmf.paths import SERVICE_ORDERING
 from agent.api.tmf.presenter import service_order
-from agent.api.tmf.resources import list_answer, one_answer
 from agent.fulfillment.errors import OrderRefused
 from agent.fulfillment.tables import OrderRow
 from agent.security.audit import record
@@ -37,6 +36,7 @@ ORDERS = Listing(
     texts={"id": OrderRow.id, "state": OrderRow.state, "externalId": OrderRow.external_id},
     instants={"orderDate": OrderRow.order_date, "startDate": OrderRow.started_at, "completionDate": OrderRow.completed_at},
     order=(OrderRow.order_date, OrderRow.id),
+    key=OrderRow.id,
 )
 
 
@@ -46,7 +46,7 @@ ORDERS = Listing(
     status_code=HTTPStatus.CREATED,
     **described("Place an order", 408, 409, 413, 415, 422, body=Order, example=ORDER_EXAMPLE),
 )
-def create_order(request: Request, parts: PartsOf, actor: ActorOf, body: Annotated[JsonBody, Depends(json_body)]) -> Response:
+def create_order(request: Request, parts: PartsOf, actor: ActorOf, body: BodyOf) -> Response:
     """Nothing is stored when it is refused; once it is answered it will be carried out, whatever happens to the daemon."""
     at = parts.clock.now()
     order = read_order(body.data, actor.correlation_id)

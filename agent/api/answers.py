@@ -1,4 +1,4 @@
-"""What all TM Forum resources share: answering a list and answering one."""
+"""Answering a list and answering one, the same for every kind of object."""
 
 from typing import TypeVar
 
@@ -28,9 +28,8 @@ def one_answer(request: Request, parts: Parts, listing: Listing[Row], identity: 
     if query.filters or query.sort:
         raise BadRequest("parameterRefused", "one object takes the parameter fields only; filter the list instead")
     with parts.database.read() as session:
-        row = session.get(listing.row, identity)
-        if row is None:
-            where, _, _ = request.url.path.rpartition("/")
-            raise NotFound("notFound", f"there is no {where.rpartition('/')[2]} {identity!r}; list them at {where}")
-        document = listing.render(session, [row])[0]
+        document = listing.find(session, identity)
+    if document is None:
+        where, _, _ = request.url.path.rpartition("/")
+        raise NotFound("notFound", f"there is no {where.rpartition('/')[2]} {identity!r}; list them at {where}")
     return JSONResponse(select(document, query.fields))

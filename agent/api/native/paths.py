@@ -1,0 +1,3 @@
+"""Where the native endpoints live."""
+
+ROOT = "/api/v1"
