@@ -418,3 +418,14 @@ def test_importing_with_pruning_makes_the_inventory_the_document(
             import_document(session, whole, platforms=PLATFORMS, at=EPOCH, prune=True)
             assert difference(export(session), document, prune=True) == ()
             assert import_document(session, whole, platforms=PLATFORMS, at=EPOCH, prune=True) == ()
+
+
+def test_a_bandwidth_pool_stays_as_large_as_what_is_given(database: Database) -> None:
+    load(database, "pools: [{name: trunk, kind: bandwidth, capacity_bps: 1000}]")
+    with database.write() as session:
+        allocate(session, "trunk", owner="itm-1", role="bw", service_id="svc-1", at=EPOCH, amount_bps=600)
+    (problem,) = refused(database, "pools: [{name: trunk, kind: bandwidth, capacity_bps: 500}]")
+    assert "pool trunk cannot shrink: 600 bit/s are given out" in problem
+    assert load(database, "pools: [{name: trunk, kind: bandwidth, capacity_bps: 700}]") == ["~ pool trunk: capacity_bps 1000 → 700"]
+    with database.read() as session:
+        assert fill(session, "trunk").free == 100
