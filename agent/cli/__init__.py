@@ -1,0 +1,1 @@
+"""`fabd …`: the daemon's command line."""

@@ -1,0 +1,78 @@
+"""What commands work with that need no running daemon: settings, the database, the clock, and who sits there."""
+
+import getpass
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+from agent.cli.errors import NoDatabase
+from agent.clock import SystemClock
+from agent.config import Settings, load_settings
+from agent.security.audit import Actor
+from agent.security.roles import Role
+from agent.storage import require_current
+from inventory.db import Database
+from policies.values import Clock, new_id
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Whoever may read the settings and the database is the administrator; what they change is on record."""
+
+    config: Path | None
+    clock: Clock
+
+    @cached_property
+    def settings(self) -> Settings:
+        """Raises `ConfigurationError` with every mistake."""
+        return load_settings(self.config)
+
+    @cached_property
+    def actor(self) -> Actor:
+        return Actor(f"cli:{_user()}", Role.ADMIN.value, "local", new_id("cor", self.clock.now()))
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        with self.database() as database, database.read() as session:
+            yield session
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """One transaction."""
+        with self.database() as database, database.write() as session:
+            yield session
+
+    @contextmanager
+    def database(self) -> Iterator[Database]:
+        """The database of this program's version; raises `NoDatabase` or `DatabaseVersionError`."""
+        with self.any_database(must_exist=True) as database:
+            require_current(database)
+            yield database
+
+    @contextmanager
+    def any_database(self, *, must_exist: bool) -> Iterator[Database]:
+        """The database of whatever version. A look at an SQLite file that is not there would make it."""
+        database = Database(self.settings.database_url)
+        path = database.url.database
+        try:
+            if must_exist and database.is_sqlite and path and path != ":memory:" and not Path(path).exists():
+                raise NoDatabase(f"there is no database at {path}; make it with `fabd db upgrade`, or name another with --config")
+            yield database
+        finally:
+            database.close()
+
+
+def desk(config: Path | None) -> Desk:
+    return Desk(config, SystemClock())
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run as a number without a name
+        return str(os.getuid())
