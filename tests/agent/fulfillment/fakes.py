@@ -1,6 +1,6 @@
+# ruff: noqa: ARG002  fakes take what the ports say and need little of it
 """Elements in memory behind the driver port, which fail on demand at every phase, and a plan's surroundings."""
 
-import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -212,10 +212,3 @@ FAULTS: dict[str, Callable[[str], ElementError]] = {
     "timeout": lambda name: ElementTimeout(name, "no answer in 30 s"),
     "disconnected": lambda name: ElementDisconnected(name, "connection reset by peer"),
 }
-
-
-class Hanging:
-    """A fault that blocks until the test lets it go."""
-
-    def __init__(self) -> None:
-        self.reached, self.go = threading.Event(), threading.Event()

@@ -1,16 +1,19 @@
 """What is placed takes everything it needs in one transaction; what is refused says why and leaves nothing."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import func, select
 
 from agent.fulfillment.errors import OrderConflict, OrderMalformed
 from agent.fulfillment.requests import ItemRequest
+from agent.fulfillment.tables import OrderItemRow
 from agent.tables import metadata
+from crm_bridge.customers import CustomerData, create_customer
 from crm_bridge.tables import EventRow
 from inventory.services import service_view
-from inventory.tables import WorkItemRow
+from inventory.tables import ServiceRow, WorkItemRow
 from tests.agent.fulfillment.network import Operator, delete, eline, internet
 
 
@@ -30,9 +33,6 @@ def view(operator, service_id):
 
 
 def activate(operator, service_id, state="active"):
-    from inventory.tables import ServiceRow
-    from agent.fulfillment.tables import OrderItemRow
-
     with operator.database.write() as session:
         session.get_one(ServiceRow, service_id).state = state
         for item in session.scalars(select(OrderItemRow).where(OrderItemRow.service_id == service_id)):
@@ -116,8 +116,6 @@ def test_what_depends_on_an_item_is_not_yet_due(operator):
 
 
 def test_a_future_order_reserves_now_and_is_due_then(operator):
-    from datetime import timedelta
-
     start = operator.clock.now() + timedelta(days=1)
     operator.place(internet(), requested_start=start)
     with operator.database.read() as session:
@@ -298,8 +296,6 @@ def test_a_service_that_is_being_changed_is_busy(operator):
 def test_another_customers_service_is_unknown(operator):
     service_id = operator.place(internet()).order.items[0].service_id
     activate(operator, service_id)
-    from crm_bridge.customers import CustomerData, create_customer
-
     with operator.database.write() as session:
         other = create_customer(session, CustomerData("Bolt"), operator.clock.now()).account_number
     assert refused(operator, OrderMalformed, delete(service_id), customer=other)[0][0] == "unknownService"

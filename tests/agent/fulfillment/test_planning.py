@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -35,7 +37,7 @@ def test_a_circle_is_found_exactly_when_there_is_one(edges):
         for name in free:
             del left[name]
     assert bool(found) == bool(left)
-    assert all(following in needs[name] for name, following in zip(found, found[1:], strict=False))
+    assert all(following in needs[name] for name, following in pairwise(found))
     assert not found or found[0] == found[-1]
 
 

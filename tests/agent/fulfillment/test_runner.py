@@ -1,6 +1,8 @@
 import pytest
 
+from agent.fulfillment.runner import PlanRunner
 from drivers.port import Commitment
+from inventory.allocation import allocate
 from tests.agent.fulfillment.fakes import FAULTS, FakeElement
 from tests.agent.fulfillment.world import World
 
@@ -63,8 +65,6 @@ def test_a_refusal_at_staging_fails_at_once_and_its_values_were_never_used(world
     assert world.order_row().state == "failed"
     assert "commit" not in [call for element in world.elements.values() for call in element.calls]
     with world.database.write() as session:
-        from inventory.allocation import allocate
-
         again = allocate(session, "vlans", owner="x", role="vlan", service_id="svc-x", at=world.clock.now())
     assert again.value == "100"
 
@@ -162,8 +162,6 @@ def test_a_plan_waits_for_an_element_that_another_holds_and_is_woken(world):
     world.clock.advance(60)
     claims = [world.claim(), world.claim()]
     (mine,) = [claim for claim in claims if claim.work.key == "pln-ord-1-1"]
-    from agent.fulfillment.runner import PlanRunner
-
     other = next(claim for claim in claims if claim is not mine)
     PlanRunner(world.tools())(other)
     PlanRunner(world.tools())(mine)

@@ -5,10 +5,12 @@ import threading
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
 from agent.clock import SystemClock
 from agent.fulfillment.settings import FulfilmentSettings
 from agent.fulfillment.worker import Worker, WorkerName
+from inventory.tables import WorkItemRow
 from inventory.work import Backoff, DatabaseQueue, Work
 
 DEADLINE = 10
@@ -137,9 +139,5 @@ def test_a_worker_is_gone_only_when_this_host_can_tell():
 
 
 def lease_end(bench):
-    from sqlalchemy import select
-
-    from inventory.tables import WorkItemRow
-
     with bench.database.read() as session:
         return session.scalars(select(WorkItemRow.lease_until)).one()

@@ -16,7 +16,17 @@ from agent.fulfillment.tables import ChangeSetRow, ElementHoldRow, JournalRow, O
 from crm_bridge.tables import EventRow
 from drivers.port import Commitment
 from inventory.allocation import allocate
-from inventory.tables import AllocationRow, ElementRow, PoolRow, PortClaimRow, PortRow, ServiceResourceRow, ServiceRow, SiteRow
+from inventory.tables import (
+    AllocationRow,
+    ElementRow,
+    PoolRow,
+    PortClaimRow,
+    PortRow,
+    ServiceResourceRow,
+    ServiceRow,
+    SiteRow,
+    WorkItemRow,
+)
 from inventory.work import DatabaseQueue, Work
 from tests.agent.fulfillment.fakes import FakeDoors, FakeElement, FakeLifecycle, Killed
 
@@ -51,7 +61,7 @@ class World:
                 session.flush()
                 session.add(PortRow(id=f"prt-{element.name}", element_id=f"elm-{element.name}", name="ge-0/0/1"))
 
-    def order(self, *items, order="ord-1", **options) -> None:
+    def order(self, *items, order="ord-1") -> None:
         """Items are (reference, action, elements) or (reference, action, elements, depends_on); each has a plan and a service."""
         at = self.clock.now()
         with self.database.write() as session:
@@ -68,10 +78,12 @@ class World:
             )
             session.add(row)
             session.flush()
-            for position, (reference, action, elements, *depends) in enumerate(items):
-                self._item(session, row, position, reference, action, elements, depends[0] if depends else [], **options)
+            for position, item in enumerate(items):
+                self._item(session, row, position, item)
 
-    def _item(self, session, order, position, reference, action, elements, depends, ports=True) -> None:
+    def _item(self, session, order, position, item) -> None:
+        reference, action, elements, *rest = item
+        depends = rest[0] if rest else []
         at, service, plan = self.clock.now(), f"svc-{reference}", f"pln-{order.id}-{reference}"
         if action == "add":
             self.service(session, service, elements, state="reserved", owner=f"itm-{order.id}-{reference}")
@@ -114,7 +126,7 @@ class World:
                     after=after,
                     forward=f"to {after!r}",
                     reverse=f"to {before!r}",
-                    ports=["ge-0/0/1"] if after and ports else [],
+                    ports=["ge-0/0/1"] if after else [],
                 )
             )
         session.flush()
@@ -197,8 +209,6 @@ class World:
             self.clock.advance(LEASE)
 
     def open_work(self) -> int:
-        from inventory.tables import WorkItemRow
-
         with self.database.read() as session:
             return len(session.scalars(select(WorkItemRow.id).where(WorkItemRow.state.in_(["ready", "claimed"]))).all())
 
