@@ -10,6 +10,7 @@ from fastapi.routing import APIRoute
 from agent.api import docs, forms, health, openapi
 from agent.api.access import access_table
 from agent.api.context import RequestContext
+from agent.api.native import alarms, audit, bills, customers, elements, events, explain, plans, problems, services, specifications
 from agent.api.parts import Parts
 from agent.api.tmf import service_inventory, service_ordering, trouble_ticket, usage
 
@@ -20,6 +21,17 @@ ROUTERS: tuple[APIRouter, ...] = (
     service_inventory.router,
     trouble_ticket.router,
     usage.router,
+    plans.router,
+    elements.router,
+    alarms.router,
+    problems.router,
+    services.router,
+    customers.router,
+    bills.router,
+    explain.router,
+    events.router,
+    specifications.router,
+    audit.router,
 )
 
 

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request
+from sqlalchemy.orm import Session
 
 from agent.api.ratelimit import RateLimiter
 from agent.config import ApiSettings
 from agent.fulfillment.service import FulfilmentService
 from agent.metrics import Families, Metrics
+from crm_bridge.explain import Explanation, explain
 from inventory.db import Database
 from policies.catalog import Catalog
 from policies.values import Clock
@@ -28,6 +30,8 @@ class Parts:
     """What is still awaited; ready when nothing is."""
     element_families: Families = tuple
     """Last values of the ports that services use, for `/metrics/elements`."""
+    explain: Callable[[Session, str], Explanation] = explain
+    """Raises `LookupError` of the bridge's tree for an id that nobody knows."""
 
 
 def parts(request: Request) -> Parts:

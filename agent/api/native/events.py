@@ -1,0 +1,107 @@
+"""The outbox: what was told, to whom, and what could not be delivered."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict, PositiveInt
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+from starlette.responses import JSONResponse, Response
+
+from agent.api.access import ActorOf, needs
+from agent.api.answers import list_answer
+from agent.api.body import BodyOf, read_model
+from agent.api.listing import Listing
+from agent.api.native.paths import ROOT
+from agent.api.native.plain import columns
+from agent.api.openapi import described
+from agent.api.parts import PartsOf
+from agent.api.query import Document
+from agent.security.audit import record
+from agent.security.roles import Role
+from crm_bridge.subscriptions import replay
+from crm_bridge.tables import DeliveryRow, EventRow, SubscriptionRow
+
+router = APIRouter(prefix=ROOT, tags=["Events"])
+
+
+class Replay(BaseModel):
+    """One event by its sequence number, or every dead letter of the subscription."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    sequence: PositiveInt | None = None
+
+
+def _subscriptions(session: Session, rows: Sequence[SubscriptionRow]) -> list[Document]:
+    counts: dict[str, dict[str, int]] = {row.id: {} for row in rows}
+    of_these = select(DeliveryRow.subscription_id, DeliveryRow.state, func.count()).where(DeliveryRow.subscription_id.in_(counts))
+    for subscription, state, number in session.execute(of_these.group_by(DeliveryRow.subscription_id, DeliveryRow.state)):
+        counts[subscription][state] = number
+    return [columns(row) | {"deliveries": counts[row.id]} for row in rows]
+
+
+EVENTS = Listing(
+    EventRow,
+    lambda _, rows: [columns(row) for row in rows],
+    texts={"id": EventRow.id, "type": EventRow.type, "aggregate": EventRow.aggregate, "correlation_id": EventRow.correlation_id},
+    instants={"at": EventRow.at},
+    order=(EventRow.sequence.desc(),),
+    key=EventRow.id,
+)
+SUBSCRIPTIONS = Listing(
+    SubscriptionRow,
+    _subscriptions,
+    texts={
+        "id": SubscriptionRow.id,
+        "kind": SubscriptionRow.kind,
+        "state": SubscriptionRow.state,
+        "callback": SubscriptionRow.callback,
+    },
+    instants={"created_at": SubscriptionRow.created_at},
+    order=(SubscriptionRow.created_at, SubscriptionRow.id),
+    key=SubscriptionRow.id,
+)
+DELIVERIES = Listing(
+    DeliveryRow,
+    lambda _, rows: [_delivery(row) for row in rows],
+    texts={"subscription_id": DeliveryRow.subscription_id, "state": DeliveryRow.state},
+    instants={"due_at": DeliveryRow.due_at},
+    order=(DeliveryRow.event_sequence.desc(), DeliveryRow.subscription_id),
+    key=DeliveryRow.subscription_id,
+)
+
+
+def _delivery(row: DeliveryRow) -> dict[str, Any]:
+    return {"id": f"{row.subscription_id}:{row.event_sequence}"} | columns(row)
+
+
+@router.get("/events", dependencies=[needs(Role.VIEWER)], **described("List events, the latest first", 206))
+def list_events(request: Request, parts: PartsOf) -> Response:
+    return list_answer(request, parts, EVENTS)
+
+
+@router.get("/deliveries", dependencies=[needs(Role.VIEWER)], **described("List deliveries of events, the latest first", 206))
+def list_deliveries(request: Request, parts: PartsOf) -> Response:
+    """E.g. `?state=dead` for what was given up."""
+    return list_answer(request, parts, DELIVERIES)
+
+
+@router.get("/subscriptions", dependencies=[needs(Role.VIEWER)], **described("List who is told of events", 206))
+def list_subscriptions(request: Request, parts: PartsOf) -> Response:
+    return list_answer(request, parts, SUBSCRIPTIONS)
+
+
+@router.post(
+    "/subscriptions/{subscription_id}/replay",
+    dependencies=[needs(Role.ADMIN)],
+    **described("Deliver dead letters again", 404, 408, 409, 413, 415, body=Replay, example={}),
+)
+def replay_events(parts: PartsOf, actor: ActorOf, subscription_id: str, body: BodyOf) -> Response:
+    wanted = read_model(Replay, body.data)
+    at = parts.clock.now()
+    with parts.database.write() as session:
+        revived = replay(session, subscription_id, at, sequence=wanted.sequence)
+        record(session, actor, "replay", f"subscription {subscription_id}", at, after={"events": revived})
+    return JSONResponse({"subscription": subscription_id, "events": revived})

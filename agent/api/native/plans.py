@@ -1,0 +1,73 @@
+"""How an order is carried out, element by element, and what one would do if it were placed."""
+
+from collections.abc import Sequence
+
+from fastapi import APIRouter, Request
+from sqlalchemy.orm import Session
+from starlette.responses import JSONResponse, Response
+
+from agent.api.access import ActorOf, needs
+from agent.api.answers import list_answer
+from agent.api.body import BodyOf
+from agent.api.errors import NotFound
+from agent.api.listing import Listing
+from agent.api.native.paths import ROOT
+from agent.api.native.plain import columns, plain
+from agent.api.openapi import ORDER_EXAMPLE, described
+from agent.api.parts import PartsOf
+from agent.api.query import Document
+from agent.api.tmf.order_request import Order, in_tmf_terms, read_order
+from agent.fulfillment.errors import OrderRefused
+from agent.fulfillment.tables import OrderRow, PlanRow
+from agent.fulfillment.views import plan_view, plan_views
+from agent.security.roles import Role
+
+router = APIRouter(prefix=ROOT, tags=["Plans"])
+
+
+def _render(_session: Session, rows: Sequence[PlanRow]) -> list[Document]:
+    return [columns(row, "readings") | {"elements": [change.element for change in row.change_sets]} for row in rows]
+
+
+PLANS = Listing(
+    PlanRow,
+    _render,
+    texts={"id": PlanRow.id, "order_id": PlanRow.order_id, "state": PlanRow.state, "decision": PlanRow.decision},
+    instants={"created_at": PlanRow.created_at, "deadline": PlanRow.deadline, "finished_at": PlanRow.finished_at},
+    order=(PlanRow.created_at.desc(), PlanRow.id.desc()),
+    key=PlanRow.id,
+)
+
+
+@router.get("/plans", dependencies=[needs(Role.VIEWER)], **described("List plans, the latest first", 206))
+def list_plans(request: Request, parts: PartsOf) -> Response:
+    return list_answer(request, parts, PLANS)
+
+
+@router.get("/plans/{plan_id}", dependencies=[needs(Role.VIEWER)], **described("Show one plan with its payloads and timeline", 404))
+def show_plan(parts: PartsOf, plan_id: str) -> Response:
+    """Phase by phase: element, milliseconds, what was sent in the element's own language, and what it answered."""
+    with parts.database.read() as session:
+        return JSONResponse(plain(plan_view(session, plan_id)))
+
+
+@router.get("/orders/{order_id}/plans", dependencies=[needs(Role.VIEWER)], **described("Show the plans of an order", 404))
+def show_plans(parts: PartsOf, order_id: str) -> Response:
+    with parts.database.read() as session:
+        if session.get(OrderRow, order_id) is None:
+            raise NotFound("notFound", f"there is no order {order_id!r}; list them with `fabd order list`")
+        return JSONResponse(plain(plan_views(session, order_id)))
+
+
+@router.post(
+    "/orders/plan",
+    dependencies=[needs(Role.PROVISIONER)],
+    **described("Say what an order would do", 408, 409, 413, 415, body=Order, example=ORDER_EXAMPLE),
+)
+def preview_order(parts: PartsOf, actor: ActorOf, body: BodyOf) -> Response:
+    """Takes what `POST serviceOrder` takes: values it would be given, and what each element would be sent. Keeps nothing, sends nothing."""
+    order = read_order(body.data, actor.correlation_id)
+    try:
+        return JSONResponse(plain(parts.fulfilment.plan_only(order, actor.name)))
+    except OrderRefused as error:
+        raise in_tmf_terms(error, body.data) from error

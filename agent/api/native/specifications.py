@@ -1,0 +1,44 @@
+"""What can be ordered, promised and charged."""
+
+from fastapi import APIRouter
+from starlette.responses import JSONResponse, Response
+
+from agent.api.access import needs
+from agent.api.native.paths import ROOT
+from agent.api.native.plain import plain
+from agent.api.openapi import described
+from agent.api.parts import PartsOf
+from agent.security.roles import Role
+from policies.specification import Specification
+
+router = APIRouter(prefix=ROOT, tags=["Catalog"])
+
+
+@router.get("/specifications", dependencies=[needs(Role.VIEWER)], **described("List service specifications"))
+def list_specifications(parts: PartsOf) -> Response:
+    return JSONResponse([_summary(each) for _, each in sorted(parts.catalog.specifications.items())])
+
+
+@router.get("/specifications/{name}", dependencies=[needs(Role.VIEWER)], **described("Show one specification", 404))
+def show_specification(parts: PartsOf, name: str) -> Response:
+    """`characteristics` is the JSON Schema that an order's characteristics must fit."""
+    found = parts.catalog.specification(name)
+    return JSONResponse(_summary(found) | plain({"characteristics": found.characteristics, "features": found.features}))
+
+
+@router.get("/slas/{name}", dependencies=[needs(Role.VIEWER)], **described("Show one SLA", 404))
+def show_sla(parts: PartsOf, name: str) -> Response:
+    return JSONResponse(plain(parts.catalog.sla(name)))
+
+
+def _summary(specification: Specification) -> dict[str, object]:
+    platforms = sorted({file.split(".")[0] for file in specification.templates})
+    return {
+        "id": specification.name,
+        "version": specification.version,
+        "title": specification.title,
+        "description": specification.description,
+        "platforms": platforms,
+        "sla": specification.sla,
+        "tariff": specification.tariff,
+    }
