@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from agent.fulfillment import holds
@@ -13,11 +14,11 @@ from agent.fulfillment.doors import Doors
 from agent.fulfillment.errors import Interrupted, PhaseFailed, Superseded
 from agent.fulfillment.journal import Checkpoint, Journal, no_checkpoint, record
 from agent.fulfillment.lifecycle import CounterReadings, ServiceLifecycle
-from agent.fulfillment.network import Failures, Network
+from agent.fulfillment.network import Failures, Network, Note
 from agent.fulfillment.outcome import PLAN_WORK, Outcomes
 from agent.fulfillment.plan import ChangeState, Decision, Failure, Plan, PlanState, Step, read_plan
 from agent.fulfillment.settings import FulfilmentSettings
-from agent.fulfillment.tables import PlanRow
+from agent.fulfillment.tables import JournalRow, PlanRow
 from inventory.db import Database
 from inventory.work import Claim, Work, WorkQueue
 from policies.values import Clock
@@ -72,7 +73,7 @@ class Progress:
 
     def hold(self) -> None:
         """Hold the elements and write down our sessions. Raises `ElementsHeld`."""
-        with self._point("hold", step=Step.STAGE) as (session, row):
+        with self._point("hold", step=Step.STAGE, mark=self._mark(Step.HOLD)) as (session, row):
             self._take_elements(session, row)
 
     def staged(self, readings: CounterReadings) -> None:
@@ -85,11 +86,12 @@ class Progress:
             pass
 
     def decide_to_commit(self) -> None:
-        with self._point("decide", step=Step.CONFIRM) as (_, row):
+        with self._point("decide", step=Step.CONFIRM, mark=self._mark(Step.DECIDE, "commit")) as (_, row):
             row.decision = Decision.COMMIT
 
     def decide_to_revert(self, failures: Failures) -> None:
-        with self._point("decide", step=Step.REVERT) as (_, row):
+        mark = self._mark(Step.DECIDE, f"revert: {PhaseFailed(_told(failures))}")
+        with self._point("decide", step=Step.REVERT, mark=mark) as (_, row):
             row.decision, row.error = Decision.REVERT, _error(_told(failures))
 
     def confirmed(self) -> None:
@@ -113,7 +115,7 @@ class Progress:
 
     def done(self, after: CounterReadings) -> None:
         """`after`: the first readings of what begins; the last ones of what ends stand in the plan."""
-        with self._point("activate", step=Step.RELEASE) as (session, row):
+        with self._point("activate", step=Step.RELEASE, mark=self._mark(Step.ACTIVATE)) as (session, row):
             if row.decision != Decision.COMMIT:
                 raise Interrupted(f"plan {row.id}: an operator overruled the decision meanwhile; it is reverted in the next run")
             before = CounterReadings.from_document(row.readings) if row.readings else CounterReadings()
@@ -123,14 +125,15 @@ class Progress:
 
     def undone(self) -> None:
         """Everything is as it was before."""
-        with self._point("undone", step=Step.RELEASE) as (session, row):
+        with self._point("undone", step=Step.RELEASE, mark=self._mark(Step.RELEASE, "everything is as it was")) as (session, row):
             at = self._now()
             self._tools.outcomes.fail(session, row, _reasons(row), at, used=True)
             self._end(session, row, PlanState.FAILED, at)
 
     def refused(self, failures: Sequence[Failure]) -> None:
         """It failed before anything was changed."""
-        with self._point("refuse", step=Step.RELEASE) as (session, row):
+        mark = self._mark(Step.RELEASE, f"failed before anything was changed: {PhaseFailed(failures)}")
+        with self._point("refuse", step=Step.RELEASE, mark=mark) as (session, row):
             at = self._now()
             row.decision, row.error = Decision.REVERT, _error(failures)
             self._tools.outcomes.fail(session, row, failures, at, used=False)
@@ -146,11 +149,13 @@ class Progress:
             if row.decision is None:
                 row.step = Step.CONNECT
                 self._free(session, row, self._now())
+            self._tell_once(session, row, reason)
             self._release(session, run_at, reason, counted=counted)
 
     def doubt(self, failures: Failures) -> None:
         """Nobody else touches what is in doubt; the other elements are free."""
-        with self._point("doubt") as (session, row):
+        mark = self._mark(Step.RELEASE, f"in doubt, kept from others: {PhaseFailed(_told(failures))}")
+        with self._point("doubt", mark=mark) as (session, row):
             at = self._now()
             holds.doubt(session, row.id, {element: error.message for element, error in failures.items()})
             self._free(session, row, at, keep=failures)
@@ -162,9 +167,20 @@ class Progress:
 
     # -- one transaction -----------------------------------------------------------------------------------------------
 
+    def _mark(self, step: Step, detail: str = "") -> Note:
+        """What the point itself does, for the timeline."""
+        return Note(self._now(), step, None, "done", detail=detail)
+
+    def _tell_once(self, session: Session, row: PlanRow, reason: str) -> None:
+        """A plan that looks again every second has one line for the same reason, not one per look."""
+        waiting = select(JournalRow.detail).where(JournalRow.plan_id == row.id, JournalRow.outcome == "retrying")
+        told = session.scalars(waiting.order_by(JournalRow.id.desc()).limit(1)).first()
+        if told != reason:
+            session.add(self._journal.journaled(Note(self._now(), Step(row.step), None, "retrying", detail=reason)))
+
     @contextmanager
-    def _point(self, name: str, *, step: Step | None = None) -> Iterator[tuple[Session, PlanRow]]:
-        notes = [*self._network.notes]
+    def _point(self, name: str, *, step: Step | None = None, mark: Note | None = None) -> Iterator[tuple[Session, PlanRow]]:
+        notes = [*self._network.notes, *([mark] if mark else [])]
         if step is not None and step is not Step.RELEASE:
             notes.append(self._journal.started(step))
         with self._journal.point(name, notes) as (session, row):

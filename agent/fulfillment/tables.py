@@ -78,7 +78,7 @@ class PlanRow(Base):
     fence: Mapped[int] = mapped_column(default=0)
     """Of the worker that last claimed it; checked before each push."""
     error: Mapped[dict[str, Any] | None]
-    """Why it reverts: {element, code, message}."""
+    """Why it reverts: {failures: [{element, code, message}, …]}."""
     readings: Mapped[dict[str, Any] | None]
     """Counters read before what is deleted goes; needed when the delete holds, maybe by another worker."""
     created_at: Mapped[datetime]
@@ -126,7 +126,7 @@ class JournalRow(Base):
     step: Mapped[str]
     element: Mapped[str | None]
     outcome: Mapped[str]
-    """started, done, refused, failed or retrying."""
+    """started, done, refused, failed, retrying or resolved."""
     milliseconds: Mapped[int | None]
     detail: Mapped[str] = mapped_column(default="")
     worker: Mapped[str]

@@ -1,6 +1,7 @@
 import pytest
 
 from agent.fulfillment.runner import PlanRunner
+from agent.fulfillment.views import plan_view
 from drivers.port import Commitment
 from inventory.allocation import allocate
 from tests.agent.fulfillment.fakes import FAULTS, FakeElement
@@ -171,6 +172,20 @@ def test_a_plan_waits_for_an_element_that_another_holds_and_is_woken(world):
     world.assert_consistent()
 
 
+def test_a_plan_that_waits_says_why_once(world):
+    world.order(("1", "add", ["edge"]))
+    world.kill_at = "after hold"
+    world.work()
+    world.order(("2", "add", ["edge"]), order="ord-2")
+    for _ in range(5):
+        world.work()
+        world.clock.advance(world.settings.hold_wait)
+    with world.database.read() as session:
+        told = [moment.detail for moment in plan_view(session, "pln-ord-2-2").timeline if moment.outcome == "retrying"]
+    (reason,) = told
+    assert reason.startswith("edge is held by plan pln-ord-1-1 since 2026-")
+
+
 def test_stopping_gives_back_what_has_changed_nothing(world):
     world.order(("1", "add", MIXED))
     world.stopping = True
@@ -188,16 +203,19 @@ def test_the_journal_tells_each_step_on_each_element(world):
     assert world.journal() == [
         ("connect", None, "started"),
         ("connect", "edge", "done"),
+        ("hold", None, "done"),
         ("stage", None, "started"),
         ("stage", "edge", "done"),
         ("commit", None, "started"),
         ("commit", "edge", "done"),
         ("verify", None, "started"),
         ("verify", "edge", "done"),
+        ("decide", None, "done"),
         ("confirm", None, "started"),
         ("confirm", "edge", "done"),
         ("save", None, "started"),
         ("save", "edge", "done"),
+        ("activate", None, "done"),
     ]
 
 
