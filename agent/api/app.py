@@ -13,6 +13,7 @@ from agent.api.context import RequestContext
 from agent.api.native import alarms, audit, bills, customers, elements, events, explain, plans, problems, services, specifications
 from agent.api.parts import Parts
 from agent.api.tmf import service_inventory, service_ordering, trouble_ticket, usage
+from agent.gauges import stored
 
 ROUTERS: tuple[APIRouter, ...] = (
     health.router,
@@ -68,5 +69,6 @@ def create_app(parts: Parts) -> FabdApi:
         app.include_router(router)
     app.add_middleware(RequestContext, metrics=parts.metrics)
     forms.install(app)
+    parts.metrics.add(stored(parts.database, parts.clock))
     app.access  # noqa: B018  raises for a route that anybody could call by mistake
     return app

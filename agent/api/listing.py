@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Select, SQLColumnExpression, func, not_, or_, select
+from sqlalchemy import ColumnElement, SQLColumnExpression, func, not_, or_, select
 from sqlalchemy.orm import Session
 
 from agent.api.errors import BadRequest
@@ -43,20 +43,21 @@ class Listing(Generic[Row]):
     def fetch(self, session: Session, query: Query) -> Page:
         """Raises `BadRequest` when too much would have to be looked at."""
         pushed = {rule: condition for rule in query.filters if (condition := self._condition(rule)) is not None}
-        statement = select(self.row).where(*self.where, *pushed.values())
+        where = [*self.where, *pushed.values()]
         ordering = self._ordering(query)
         if len(pushed) == len(query.filters) and ordering is not None:
-            return self._cut(session, statement, ordering, query)
+            return self._cut(session, where, ordering, query)
         rest = replace(query, filters=tuple(rule for rule in query.filters if rule not in pushed))
-        return page(self._scan(session, statement), rest)
+        return page(self._scan(session, where), rest)
 
-    def _cut(self, session: Session, statement: Select[Row], ordering: Sequence[Any], query: Query) -> Page:
-        total = session.scalar(select(func.count()).select_from(statement.with_only_columns(self.order[-1]).subquery())) or 0
-        rows = session.scalars(statement.order_by(*ordering).offset(query.offset).limit(query.limit)).all()
+    def _cut(self, session: Session, where: Sequence[ColumnElement[bool]], ordering: Sequence[Any], query: Query) -> Page:
+        total = session.scalar(select(func.count()).select_from(self.row).where(*where)) or 0
+        cut = select(self.row).where(*where).order_by(*ordering).offset(query.offset).limit(query.limit)
+        rows = session.scalars(cut).all()
         return Page([choose(document, query.fields) for document in self.render(session, rows)], total, query.offset)
 
-    def _scan(self, session: Session, statement: Select[Row]) -> list[Document]:
-        rows = session.scalars(statement.order_by(*self.order).limit(SCAN_LIMIT + 1)).all()
+    def _scan(self, session: Session, where: Sequence[ColumnElement[bool]]) -> list[Document]:
+        rows = session.scalars(select(self.row).where(*where).order_by(*self.order).limit(SCAN_LIMIT + 1)).all()
         if len(rows) > SCAN_LIMIT:
             better = ", ".join(sorted([*self.texts, *self.instants]))
             raise BadRequest("queryTooBroad", f"more than {SCAN_LIMIT} objects would have to be looked at; narrow it by {better}")

@@ -65,7 +65,10 @@ def show_plans(parts: PartsOf, order_id: str) -> Response:
     **described("Say what an order would do", 408, 409, 413, 415, body=Order, example=ORDER_EXAMPLE),
 )
 def preview_order(parts: PartsOf, actor: ActorOf, body: BodyOf) -> Response:
-    """Takes what `POST serviceOrder` takes: values it would be given, and what each element would be sent. Keeps nothing, sends nothing."""
+    """Takes what `POST serviceOrder` takes; answers the values it would be given and what each element would be sent.
+
+    Nothing is kept and nothing is sent.
+    """
     order = read_order(body.data, actor.correlation_id)
     try:
         return JSONResponse(plain(parts.fulfilment.plan_only(order, actor.name)))
