@@ -22,13 +22,14 @@ from agent.fulfillment.lifecycle import NoLifecycle
 from agent.fulfillment.service import FulfilmentService
 from agent.fulfillment.service import Parts as FulfilmentParts
 from agent.fulfillment.settings import FulfilmentSettings
+from agent.instance import Instance
 from agent.metrics import Metrics
 from agent.scheduler import Scheduler
 from agent.security.credentials import CredentialResolver
 from crm_bridge.callbacks import CallbackPolicy
 from crm_bridge.dispatcher import Dispatcher, DispatchSettings
 from crm_bridge.subscriptions import SubscriptionRequest, keep_configured
-from drivers.registry import driver_for, protocols
+from drivers.registry import Drivers
 from inventory.db import Database
 from inventory.work import DatabaseQueue
 
@@ -45,15 +46,18 @@ class Daemon:
         self.clock = SystemClock()
         self.catalog = load_catalog(settings.catalog)
         self.database = Database(settings.database_url, pool_size=settings.database.pool_size)
+        storage.make_folder(self.database)
+        self.instance = Instance(self.database)
         prepare(self.database)
         self.credentials = CredentialResolver(settings.credentials_file)
+        self.drivers = Drivers()
         self.fulfilment = FulfilmentService(
             FulfilmentParts(
                 database=self.database,
                 clock=self.clock,
                 catalog=self.catalog,
                 queue=DatabaseQueue(self.database),
-                drivers=driver_for,
+                drivers=self.drivers,
                 credentials=self.credentials.resolve,
                 lifecycle=NoLifecycle(),
                 settings=fulfilment_settings(settings.fulfillment),
@@ -108,9 +112,9 @@ class Daemon:
         if self._dispatching:
             await asyncio.wait({self._dispatching}, timeout=1)
             self._dispatching.cancel()
-        for protocol in protocols():
-            await asyncio.to_thread(driver_for(protocol).close)
+        await asyncio.to_thread(self.drivers.close)
         self.database.close()
+        self.instance.release()
         log.info("fabd is down", finished=in_time)
 
     def _subscribe(self, settings: OutboxSettings, policy: CallbackPolicy) -> None:

@@ -5,6 +5,8 @@ AgentError                       any failure of the daemon's own
 ├── CredentialUnresolved         a credential reference that leads nowhere (LookupError)
 ├── CredentialsExposed           the credentials file is readable by others (PermissionError)
 ├── DatabaseVersionError         the schema is newer or older than the program (RuntimeError)
+├── DatabaseUnusable             its file or folder cannot be made, opened or locked (OSError)
+├── AlreadyRunning               another daemon works on the same SQLite database (RuntimeError)
 ├── AddressInUse                 somebody else listens where fabd should (OSError)
 └── BackupError                  a backup that cannot be made or restored (OSError)
 """
@@ -31,6 +33,14 @@ class CredentialsExposed(AgentError, PermissionError):
 
 
 class DatabaseVersionError(AgentError, RuntimeError):
+    pass
+
+
+class DatabaseUnusable(AgentError, OSError):
+    pass
+
+
+class AlreadyRunning(AgentError, RuntimeError):
     pass
 
 

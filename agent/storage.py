@@ -21,7 +21,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Column, Connection, Dialect, MetaData, RowMapping, Table, func, inspect, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from agent.errors import BackupError, DatabaseVersionError
+from agent.errors import BackupError, DatabaseUnusable, DatabaseVersionError
 from agent.tables import metadata
 from inventory.db import Database, Exact, Unsigned64
 
@@ -40,7 +40,7 @@ class StorageReport:
 
 def upgrade(database: Database) -> str:
     """Bring the schema to this program's version; returns its revision. Raises `DatabaseVersionError` when it is newer."""
-    _make_folder(database)
+    make_folder(database)
     _refuse_newer(database)
     with database.engine.connect() as connection:
         config = _config()
@@ -78,11 +78,17 @@ def check(database: Database) -> StorageReport:
 
 
 def current_revision(database: Database) -> str | None:
+    """None when there is no schema, or no file. Raises `DatabaseUnusable`."""
+    if database.is_sqlite and not _file_exists(database):
+        return None
     try:
         with database.engine.connect() as connection:
             return MigrationContext.configure(connection).get_current_revision()
     except SQLAlchemyError as error:
-        raise DatabaseVersionError(f"database {_name(database)} cannot be opened: {error.args[0]}") from error
+        reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+        raise DatabaseUnusable(
+            f"database {_name(database)} cannot be opened: {reason}; look at database.url and data_dir"
+        ) from error
 
 
 def head_revision() -> str:
@@ -112,7 +118,7 @@ def backup(database: Database, file: Path) -> int:
 
 def restore(database: Database, file: Path) -> int:
     """Fill an empty database from `file`, then upgrade it; returns how many rows. All or nothing."""
-    _make_folder(database)
+    make_folder(database)
     try:
         with gzip.open(file, "rt", encoding="utf-8") as source:
             header = json.loads(source.readline() or "{}")
@@ -252,9 +258,22 @@ def _config() -> Config:
     return config
 
 
-def _make_folder(database: Database) -> None:
+def make_folder(database: Database) -> None:
+    """Of an SQLite file. Raises `DatabaseUnusable`."""
     if database.is_sqlite and database.url.database and database.url.database != ":memory:":
-        Path(database.url.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder = Path(database.url.database).parent
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise DatabaseUnusable(
+                f"folder {folder} cannot be made: {error.strerror}; set data_dir to one that fabd may write"
+            ) from error
+
+
+def _file_exists(database: Database) -> bool:
+    """A look at an SQLite file that is not there would make it."""
+    path = database.url.database
+    return not path or path == ":memory:" or Path(path).exists()
 
 
 def _name(database: Database) -> str:

@@ -24,3 +24,10 @@ def test_a_driver_that_cannot_be_loaded_is_named(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(registry, "entry_points", lambda group, name: [EntryPoint(name, "no_such_package:Driver", group)])
     with pytest.raises(DriverSetupError, match="no_such_package:Driver"):
         registry.driver_for("netconf")
+
+
+def test_a_program_has_one_driver_per_protocol_so_that_sessions_are_pooled() -> None:
+    drivers = registry.Drivers()
+    assert drivers("netconf") is drivers("netconf")
+    assert drivers("ssh") is not drivers("netconf")
+    drivers.close()
