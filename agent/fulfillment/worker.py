@@ -144,7 +144,8 @@ class Worker:
                 self._do(claim)
             finally:
                 with self._guard:
-                    self._claims.pop(claim.id, None)
+                    if self._claims.get(claim.id) == claim:  # else it was claimed anew after its lease had ended
+                        del self._claims[claim.id]
                 self._wake.set()
 
     def _do(self, claim: Claim) -> None:

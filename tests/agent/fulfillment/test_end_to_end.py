@@ -1,6 +1,7 @@
 """From order to active and back to nothing, on simulated elements that speak NETCONF, a command line and SNMP."""
 
 import os
+import threading
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -21,10 +22,17 @@ from drivers.sim.inventory import inventory_document
 from drivers.sim.thread import SimThread
 from drivers.sim.topology import parse_topology
 from inventory.services import service_view
-from inventory.work import DatabaseQueue
+from inventory.work import Backoff, DatabaseQueue
+from tests.agent.fulfillment.fakes import Killed
 from tests.agent.fulfillment.network import DOCUMENT, Operator, delete, eline, internet
 
 DEADLINE = 60
+SETTINGS = FulfilmentSettings(
+    poll=timedelta(milliseconds=50),
+    verify_timeout=timedelta(seconds=8),
+    lease=timedelta(seconds=1),
+    doubt_retry=Backoff(timedelta(seconds=1), timedelta(seconds=1)),
+)
 TOPOLOGY = {
     "name": "fulfilment",
     "elements": [
@@ -41,6 +49,9 @@ class Running:
 
     def __init__(self, database, sim: SimThread, folder) -> None:
         self.database, self.sim = database, sim
+        self.kill_at = ""
+        self.killed = threading.Event()
+        self._tick = threading.Event()
         document = inventory_document(sim.network)
         links = [link | {"a": link["a"].replace(":", "/", 1), "b": link["b"].replace(":", "/", 1)} for link in document["links"]]
         self.operator = Operator(database, SystemClock(), document | {"links": links, "pools": DOCUMENT["pools"]})
@@ -56,10 +67,18 @@ class Running:
                 drivers=self.drivers.__getitem__,
                 credentials=self._credential,
                 lifecycle=NoLifecycle(),
-                settings=FulfilmentSettings(poll=timedelta(milliseconds=50), verify_timeout=timedelta(seconds=8)),
+                settings=SETTINGS,
                 known_hosts=known_hosts,
+                checkpoint=self._checkpoint,
             )
         )
+
+    def _checkpoint(self, name: str) -> None:
+        """A worker killed here does nothing more, and lets go of nothing."""
+        if name == self.kill_at:
+            self.kill_at = ""
+            self.killed.set()
+            raise Killed
 
     def _credential(self, reference: str) -> Credential:
         secrets = self.sim.network.topology.credentials.resolve()
@@ -80,6 +99,14 @@ class Running:
             if row.state in FINAL:
                 return row
             assert time.monotonic() < deadline, f"{order_id} is still {row.state}"
+            self._tick.wait(0.02)
+
+    def order_killed_at(self, point: str, *items) -> OrderRow:
+        """Placed; its worker is killed at `point`, and another takes over once the lease has ended."""
+        self.kill_at = point
+        row = self.order(*items)
+        assert self.killed.is_set(), f"{point} was never reached"
+        return row
 
     def running(self, element: str) -> str:
         return self.sim.call(lambda network: network.elements[element].running_text())
@@ -158,6 +185,28 @@ def test_one_transaction_over_three_protocols_leaves_nothing_when_one_element_re
     assert order.state == "failed"
     assert {error["element"] for item in order.items for error in item.errors} == {"pe2"}
     assert fabd.everything() == there != before
+    assert holds(fabd) == 0
+
+
+BEFORE_COMMIT = ("after take", "after hold", "before stage")
+UNDECIDED = ("after stage", "after commit", "before decide")
+DECIDED = ("after decide", "after confirm", "before activate")
+
+
+@pytest.mark.parametrize("point", [*BEFORE_COMMIT, *UNDECIDED, *DECIDED])
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_worker_killed_in_the_middle_leaves_the_network_as_the_journal_says(fabd, point):
+    before = fabd.everything()
+    items = internet("1", port="pe1/ge-0/0/1"), internet("2", port="pe2/Gi0/4", accessPort="sw1/1", related=[("bundle", "1")])
+    order = fabd.order_killed_at(point, *items)
+    assert order.state == ("failed" if point in UNDECIDED else "completed")
+    after = fabd.everything()
+    if order.state == "failed":
+        assert after == before
+    else:
+        assert all(after[element] != before[element] for element in before)
+        assert fabd.order(*(delete(item.service_id, item.reference) for item in order.items)).state == "completed"
+    assert fabd.everything() == before
     assert holds(fabd) == 0
 
 
