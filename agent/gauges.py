@@ -47,9 +47,7 @@ def _families(session: Session, clock: Clock) -> Iterator[Family]:
     in_doubt = session.scalar(select(func.count()).select_from(ElementHoldRow).where(ElementHoldRow.in_doubt)) or 0
     yield _one("fabd_elements_in_doubt", "Elements whose configuration nobody knows.", in_doubt)
     yield _counted(session, "fabd_services", "Services that are not gone.", ServiceRow.state, ServiceRow.state != "terminated")
-    yield _counted(
-        session, "fabd_alarms_active", "Alarms that stand.", AlarmRow.severity, AlarmRow.cleared_at.is_(None), "severity"
-    )
+    yield _counted(session, "fabd_alarms_active", "Alarms that stand.", AlarmRow.severity, AlarmRow.cleared_at.is_(None))
     yield _counted(session, "fabd_problems_open", "Root causes not repaired.", ProblemRow.state, ProblemRow.state == "open")
     worked_on = TicketRow.status.not_in([status.value for status in ENDED])
     yield _counted(session, "fabd_tickets_open", "Tickets not closed.", TicketRow.status, worked_on)

@@ -1,6 +1,7 @@
 """Lists out of the database: what an index can answer is asked of the database, the rest is looked at in bounded numbers."""
 
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -15,6 +16,8 @@ from inventory.db import Base
 
 SCAN_LIMIT = 5_000
 """Objects that one request may have rendered to filter or sort them by what is not a column."""
+
+SCAN_SECONDS = 2.0
 
 Row = TypeVar("Row", bound=Base)
 
@@ -48,7 +51,7 @@ class Listing(Generic[Row]):
         if len(pushed) == len(query.filters) and ordering is not None:
             return self._cut(session, where, ordering, query)
         rest = replace(query, filters=tuple(rule for rule in query.filters if rule not in pushed))
-        return page(self._scan(session, where), rest)
+        return page(_in_time(self._scan(session, where)), rest)
 
     def _cut(self, session: Session, where: Sequence[ColumnElement[bool]], ordering: Sequence[Any], query: Query) -> Page:
         total = session.scalar(select(func.count()).select_from(self.row).where(*where)) or 0
@@ -82,6 +85,15 @@ class Listing(Generic[Row]):
                 return None
             wanted.append(column.desc().nulls_last() if descending else column.asc().nulls_first())
         return [*wanted, *self.order]
+
+
+def _in_time(documents: Iterable[Document]) -> Iterator[Document]:
+    """Stops when looking at them takes too long, as with a pattern that nearly matches everywhere."""
+    until = time.monotonic() + SCAN_SECONDS
+    for document in documents:
+        if time.monotonic() > until:
+            raise BadRequest("queryTooCostly", f"the filters took more than {SCAN_SECONDS:.0f} s; ask for less, or more plainly")
+        yield document
 
 
 def _compared(column: SQLColumnExpression[Any], operator: str, values: Sequence[str | datetime | None]) -> ColumnElement[bool]:
