@@ -6,6 +6,7 @@ import stat
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,14 @@ _ATTEMPTS = 3
 _ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  addresses to listen on, turned into ones to call
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was asked for of a list, and how many there are."""
+
+    items: list[Document]
+    total: int
+
+
 class Daemon:
     """Every method raises `DaemonUnreachable`, `DaemonTimeout` or `DaemonRefused`."""
 
@@ -46,17 +55,21 @@ class Daemon:
     def text(self, path: str, params: Params | None = None) -> str:
         return self._ask("GET", path, params=params, headers={"Accept": "text/plain"}).text
 
-    def pages(self, path: str, params: Params | None = None, *, limit: int) -> list[Document]:
+    def pages(self, path: str, params: Params | None = None, *, limit: int) -> "Found":
         """Up to `limit` objects of a list, page by page."""
-        found: list[Document] = []
-        while len(found) < limit:
-            size = min(PAGE, limit - len(found))
-            response = self._ask("GET", path, params={**(params or {}), "offset": len(found), "limit": size})
+        items: list[Document] = []
+        while True:
+            size = min(PAGE, limit - len(items))
+            response = self._ask("GET", path, params={**(params or {}), "offset": len(items), "limit": size})
             page = _objects(response)
-            found += page
-            if len(page) < size or len(found) >= _total(response):
-                break
-        return found
+            items += page
+            total = max(_total(response), len(items))
+            if not page or len(items) >= min(limit, total):
+                return Found(items, total)
+
+    def objects(self, path: str, params: Params | None = None) -> list[Document]:
+        """A list that has no pages."""
+        return _objects(self._ask("GET", path, params=params))
 
     def post(self, path: str, body: Mapping[str, object], *, key: str = "", params: Params | None = None) -> Document:
         """With an idempotency key it is sent again when the answer is lost."""
@@ -248,4 +261,4 @@ def _not_fabd(response: httpx.Response) -> DaemonRefused:
 
 def _total(response: httpx.Response) -> int:
     text = response.headers.get("x-total-count", "")
-    return int(text) if text.isdigit() else 10**9
+    return int(text) if text.isascii() and text.isdigit() else 0

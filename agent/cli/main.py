@@ -6,15 +6,35 @@ from typing import Annotated
 
 import typer
 
-from agent.cli import config, customer, db, element, inventory, sim, spec, token
+from agent.cli import (
+    alarm,
+    audit,
+    bill,
+    config,
+    customer,
+    db,
+    element,
+    events,
+    inventory,
+    order,
+    plan,
+    problem,
+    sim,
+    sla,
+    spec,
+    ticket,
+    token,
+    usage,
+)
+from agent.cli.explain import explain
 from agent.cli.run import run_daemon
 
 HELP = (
     "Provisioning and assurance for network operators: from order to activation, from fault to SLA credit.\n\n"
-    "Commands on config, db, token, inventory, customer, element and spec work on the settings and the database themselves and need "
-    "no running daemon; the others ask it over HTTP, with the token in FABD_TOKEN."
+    "Commands on config, db, token, inventory, customer, element and spec work on the settings and the database themselves and "
+    "need no running daemon; the others ask it over HTTP, with the token in FABD_TOKEN."
 )
-DAEMON, NETWORK, LINE, SYSTEM = "The daemon", "The network", "Orders, faults and money", "The system"
+DAEMON, NETWORK, ORDERS, FAULTS, MONEY = "The daemon", "The network", "Customers and orders", "Faults", "Money"
 
 app = typer.Typer(
     name="fabd",
@@ -52,11 +72,13 @@ def everywhere(
 
 
 app.command("run", rich_help_panel=DAEMON)(run_daemon)
-app.add_typer(config.app, name="config", rich_help_panel=DAEMON)
-app.add_typer(db.app, name="db", rich_help_panel=DAEMON)
-app.add_typer(token.app, name="token", rich_help_panel=DAEMON)
-app.add_typer(inventory.app, name="inventory", rich_help_panel=NETWORK)
-app.add_typer(element.app, name="element", rich_help_panel=NETWORK)
-app.add_typer(spec.app, name="spec", rich_help_panel=NETWORK)
-app.add_typer(sim.app, name="sim", rich_help_panel=NETWORK)
-app.add_typer(customer.app, name="customer", rich_help_panel=LINE)
+for panel, groups in {
+    DAEMON: {"config": config, "db": db, "token": token, "events": events, "audit": audit},
+    NETWORK: {"inventory": inventory, "element": element, "spec": spec, "sim": sim},
+    ORDERS: {"customer": customer, "order": order, "plan": plan},
+    FAULTS: {"alarm": alarm, "problem": problem, "ticket": ticket},
+    MONEY: {"usage": usage, "sla": sla, "bill": bill},
+}.items():
+    for name, group in groups.items():
+        app.add_typer(group.app, name=name, rich_help_panel=panel)
+app.command("explain", rich_help_panel=MONEY)(explain)

@@ -71,6 +71,11 @@ def show_text(title: str, text: str) -> None:
     console.print(Text(clean(text.rstrip("\n"))), soft_wrap=True)
 
 
+def print_text(text: str) -> None:
+    """Text that is laid out already."""
+    sys.stdout.write(clean(text))
+
+
 def say(text: str) -> None:
     """The command's result in words."""
     stdout().print(Text(clean(text)), soft_wrap=True)

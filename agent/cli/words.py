@@ -27,12 +27,14 @@ class BitRate(int):
         return f"{int(self)} bit/s"
 
 
-def octets(count: int) -> str:
-    """1.5 GB (powers of ten)."""
-    for size, letter in _UNITS:
-        if count >= size:
-            return f"{count / size:.3g} {letter}B"
-    return f"{count} B"
+class Octets(int):
+    """A plain number in JSON; printed as 1.5 GB (powers of ten)."""
+
+    def __str__(self) -> str:
+        for size, letter in _UNITS:
+            if self >= size:
+                return f"{int(self) / size:.3g} {letter}B"
+        return f"{int(self)} B"
 
 
 def seconds(count: float) -> str:

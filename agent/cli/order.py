@@ -1,0 +1,188 @@
+"""`fabd order`: placing orders and seeing what becomes of them."""
+
+import uuid
+from typing import Annotated
+
+import typer
+
+from agent.api.tmf.paths import SERVICE_ORDERING
+from agent.cli.client import Daemon, Document, segment
+from agent.cli.command import remote
+from agent.cli.errors import DaemonTimeout, DaemonUnreachable
+from agent.cli.files import read_object
+from agent.cli.options import AsJson, InputFile, Limit, argument
+from agent.cli.output import note, print_json, say, show_facts, show_rows, show_text
+from agent.cli.resources import ROOT, filters, print_list, texts
+from agent.cli.watch import DEADLINE_S, watch_order
+from agent.cli.words import when
+
+app = typer.Typer(no_args_is_help=True, help="Orders: see what one would do, place it, watch it, look back.")
+
+ORDERS = f"{SERVICE_ORDERING}/serviceOrder"
+
+_Order = Annotated[str, argument("ORDER", "Id of the order.")]
+_Deadline = Annotated[float, typer.Option("--timeout", min=1, max=86_400, help="Seconds to wait for the end.")]
+
+
+@app.command()
+@remote
+def submit(
+    daemon: Daemon,
+    file: InputFile,
+    *,
+    key: Annotated[
+        str | None, typer.Option(metavar="KEY", help="Idempotency key: with the same one an order is placed once.")
+    ] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Wait for the end; exit code 0 only when it is completed.")] = False,
+    timeout: _Deadline = DEADLINE_S,
+    as_json: AsJson = False,
+) -> None:
+    """Place an order: a TMF641 ServiceOrder as JSON or YAML. A refused one leaves nothing behind."""
+    body = read_object(file)
+    key = key or str(uuid.uuid4())
+    try:
+        order = daemon.post(ORDERS, body, key=key)
+    except (DaemonTimeout, DaemonUnreachable):
+        note(f"if it was placed all the same, this gives its answer and places nothing twice: fabd order submit {file} --key {key}")
+        raise
+    if watch:
+        note(f"order {order['id']} is placed")
+        _finish(daemon, str(order["id"]), timeout, as_json=as_json)
+    elif as_json:
+        print_json(order)
+    else:
+        say(f"order {order['id']} is {order['state']}; follow it with: fabd order watch {order['id']}")
+
+
+@app.command()
+@remote
+def plan(
+    daemon: Daemon,
+    file: InputFile,
+    reverse: Annotated[bool, typer.Option("--reverse", help="Also show how each change would be undone.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say what an order would take and send to each element. Nothing is written anywhere."""
+    preview = daemon.post(f"{ROOT}/orders/plan", read_object(file))
+    if as_json:
+        print_json(preview)
+        return
+    show_rows([_allocation(each) for each in preview["allocations"]], empty="it would take nothing from pools")
+    for change in preview["changes"]:
+        show_text(f"\n{change['element']} ({change['platform']}, {change['commitment']})", change["payload"] or "nothing to change")
+        if reverse:
+            show_text("undone by", change["reverse"])
+    if not preview["changes"]:
+        note("it would change no element")
+    note("nothing was kept or sent")
+
+
+@app.command("show")
+@remote
+def show_(daemon: Daemon, order: _Order, as_json: AsJson = False) -> None:
+    """One order with its items, what went wrong, and its plans."""
+    document = daemon.get(f"{ORDERS}/{segment(order)}")
+    if as_json:
+        print_json(document)
+        return
+    _show_order(document)
+    plans = daemon.objects(f"{ROOT}/orders/{segment(order)}/plans")
+    show_rows([_plan(each) for each in plans], empty="no plans")
+
+
+@app.command()
+@remote
+def watch(daemon: Daemon, order: _Order, timeout: _Deadline = DEADLINE_S, as_json: AsJson = False) -> None:
+    """Follow an order step by step to its end; exit code 0 only when it is completed."""
+    _finish(daemon, order, timeout, as_json=as_json)
+
+
+@app.command("list")
+@remote
+def list_(
+    daemon: Daemon,
+    *,
+    state: Annotated[str | None, typer.Option(metavar="STATE", help="E.g. inProgress, completed, failed.")] = None,
+    customer: Annotated[str | None, typer.Option(metavar="ACCOUNT", help="Only orders of this customer.")] = None,
+    external_id: Annotated[str | None, typer.Option(metavar="ID", help="Only the order with this external id.")] = None,
+    limit: Limit = 50,
+    as_json: AsJson = False,
+) -> None:
+    """Orders, the latest first."""
+    wanted = filters(state=state, relatedParty__id=customer, externalId=external_id) | {"sort": "-orderDate"}
+    print_list(daemon, ORDERS, wanted, _listed, limit=limit, as_json=as_json, empty="there are no such orders")
+
+
+def _finish(daemon: Daemon, order: str, timeout: float, *, as_json: bool) -> None:
+    document = watch_order(daemon, f"{ORDERS}/{segment(order)}", f"{ROOT}/orders/{segment(order)}/plans", timeout)
+    if as_json:
+        print_json(document)
+    else:
+        _show_order(document)
+    if document["state"] != "completed":
+        raise typer.Exit(1)
+
+
+def _show_order(document: Document) -> None:
+    show_facts(
+        f"order {document['id']}",
+        {
+            "state": document["state"],
+            "description": document.get("description"),
+            "external id": document.get("externalId"),
+            "customer": _customer(document),
+            "ordered": when(document.get("orderDate")),
+            "started": when(document.get("startDate")),
+            "completed": when(document.get("completionDate")),
+        },
+    )
+    show_rows([_item(each) for each in document.get("serviceOrderItem", [])], empty="no items")
+    for item in document.get("serviceOrderItem", []):
+        for error in item.get("errorMessage", []):
+            say(f"item {item['id']}: {error['message']}")
+
+
+def _listed(document: Document) -> dict[str, object]:
+    items = document.get("serviceOrderItem", [])
+    return {
+        "order": document["id"],
+        "state": document["state"],
+        "customer": _customer(document),
+        "external id": document.get("externalId"),
+        "items": len(items),
+        "ordered": when(document.get("orderDate")),
+        "ended": when(document.get("completionDate")),
+    }
+
+
+def _customer(document: Document) -> str:
+    parties = document.get("relatedParty", [])
+    return next((str(party.get("id", "")) for party in parties if str(party.get("role", "")).lower() == "customer"), "")
+
+
+def _item(item: Document) -> dict[str, object]:
+    service = item.get("service", {})
+    specification = service.get("serviceSpecification", {})
+    return {
+        "item": item["id"],
+        "action": item["action"],
+        "specification": specification.get("id") or specification.get("name"),
+        "service": service.get("id"),
+        "state": item["state"],
+    }
+
+
+def _plan(plan: Document) -> dict[str, object]:
+    return {
+        "plan": plan["id"],
+        "items": texts(plan["items"]),
+        "state": plan["state"],
+        "step": plan["step"],
+        "decision": plan["decision"],
+        "elements": [change["element"] for change in plan["changes"]],
+        "ended": when(plan["finished_at"]),
+    }
+
+
+def _allocation(value: Document) -> dict[str, object]:
+    return {"item": value["item"], "takes": value["role"], "from pool": value["pool"], "value": value["value"]}
