@@ -1,0 +1,92 @@
+"""The API over a small operator: real parts on a temporary database, called without a network."""
+
+import asyncio
+from datetime import timedelta
+
+import httpx
+
+from agent.api.app import create_app
+from agent.api.parts import Parts
+from agent.api.ratelimit import RateLimiter
+from agent.api.tmf.presenter import TmfPresenter
+from agent.config import ApiSettings
+from agent.fulfillment import service as fulfilment
+from agent.metrics import Metrics
+from agent.security import tokens
+from agent.security.roles import Role
+from drivers.registry import driver_for
+from drivers.port import Credential
+from tests.agent.fulfillment.fakes import FakeLifecycle
+from tests.agent.fulfillment.network import Operator
+
+ORDERS = "/tmf-api/serviceOrdering/v4/serviceOrder"
+PATIENCE = timedelta(seconds=5)
+
+
+class Office:
+    def __init__(self, database, clock, **settings) -> None:
+        self.operator = Operator(database, clock)
+        self.database, self.clock = database, clock
+        self.waiting: list[str] = []
+        self.fulfilment = fulfilment.FulfilmentService(
+            fulfilment.Parts(
+                database=database,
+                clock=clock,
+                catalog=self.operator.catalog,
+                queue=self.operator.queue,
+                drivers=driver_for,
+                credentials=Credential,
+                lifecycle=FakeLifecycle(clock),
+                presenter=TmfPresenter(),
+            )
+        )
+        self.settings = ApiSettings(**settings)
+        self.parts = Parts(
+            settings=self.settings,
+            database=database,
+            clock=clock,
+            catalog=self.operator.catalog,
+            fulfilment=self.fulfilment,
+            metrics=Metrics(),
+            limiter=RateLimiter(self.settings.rate_per_minute, clock.monotonic),
+            readiness=lambda: tuple(self.waiting),
+        )
+        self.app = create_app(self.parts)
+        with database.write() as session:
+            self.tokens = {role: tokens.create(session, role.value, role, clock.now()) for role in Role}
+
+    def call(self, method, path, *, role: Role | None = Role.ADMIN, headers=None, **request) -> httpx.Response:
+        bearer = {"Authorization": f"Bearer {self.tokens[role]}"} if role else {}
+        return asyncio.run(self._call(method, path, bearer | (headers or {}), request))
+
+    async def _call(self, method, path, headers, request) -> httpx.Response:
+        transport = httpx.ASGITransport(app=self.app, raise_app_exceptions=False, client=("192.0.2.7", 50000))
+        async with httpx.AsyncClient(transport=transport, base_url="http://fabd.test") as client:
+            return await client.request(method, path, headers=headers, **request)
+
+    def get(self, path, **request) -> httpx.Response:
+        return self.call("GET", path, **request)
+
+    def post(self, path, **request) -> httpx.Response:
+        return self.call("POST", path, **request)
+
+    def order(self, port="pe1/ge-0/0/1", **more) -> dict:
+        """A body that is taken."""
+        return {
+            "relatedParty": [{"id": self.operator.account, "role": "customer", "@referredType": "Customer"}],
+            "serviceOrderItem": [item("1", port=port)],
+        } | more
+
+
+def item(reference="1", action="add", spec="internet-access", *, related=(), service=None, **characteristics) -> dict:
+    values = [{"name": name, "value": value} for name, value in characteristics.items()]
+    body = {
+        "id": reference,
+        "action": action,
+        "service": {"serviceSpecification": {"id": spec}, "serviceCharacteristic": values} | (service or {}),
+    }
+    if related:
+        body["serviceOrderItemRelationship"] = [
+            {"relationshipType": kind, "orderItem": {"itemId": other}} for kind, other in related
+        ]
+    return body
