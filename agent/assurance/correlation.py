@@ -10,6 +10,7 @@ the likelier cause than several cuts at once: it is the root, and the ports that
 
 from collections import deque
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
@@ -63,9 +64,9 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Failures:
-    silent: frozenset[str] = frozenset()
+    silent: AbstractSet[str] = frozenset()
     """Elements that do not answer."""
-    down: frozenset[str] = frozenset()
+    down: AbstractSet[str] = frozenset()
     """Ports, as element/port."""
 
 

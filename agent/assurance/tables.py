@@ -3,6 +3,7 @@ observations that changed a state, and the states themselves as intervals.
 """
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import ForeignKey, Index, UniqueConstraint
@@ -179,3 +180,26 @@ class ServiceStateRow(Base):
     reason: Mapped[str] = mapped_column(default="")
     evidence: Mapped[dict[str, Any]] = mapped_column(default=dict)
     """Alarm, problem and observation ids."""
+
+
+class ObjectiveResultRow(Base):
+    """One objective of one service over one period that has ended, kept or missed; says how far the periods have been judged."""
+
+    __tablename__ = "objective_result"
+    __table_args__ = (UniqueConstraint("service_id", "rule", "period_start"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    service_id: Mapped[str]
+    agreement_id: Mapped[str]
+    rule: Mapped[str]
+    """E.g. "availability"."""
+    period_start: Mapped[datetime]
+    period_end: Mapped[datetime] = mapped_column(index=True)
+    objective: Mapped[Decimal]
+    measured: Mapped[Decimal | None]
+    """Per cent; None when no time counted."""
+    agreed_s: Mapped[Decimal]
+    down_s: Mapped[Decimal]
+    unknown_s: Mapped[Decimal]
+    violation_id: Mapped[str | None]
+    judged_at: Mapped[datetime]

@@ -1,0 +1,182 @@
+"""From one round of readings to what is stored of it: evidence, alarms, health, usage and problems, in one transaction."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from agent.assurance.alarms import MEANINGS, Board, apply, observe
+from agent.assurance.counters import Meta, Reading
+from agent.assurance.findings import Finding, instant_of
+from agent.assurance.health import Change, refresh
+from agent.assurance.impact import services_over
+from agent.assurance.memory import Evidence, Memory, PortStatus
+from agent.assurance.meter import Meter, Taken
+from agent.assurance.poller import Visit
+from agent.assurance.problems import Correlator, Patience
+from agent.assurance.reporting import Reporter
+from agent.assurance.tables import PollRow
+from agent.assurance.watchlist import CONTRACT_FACTOR, UsageMonitor, WatchedPort, Watchlist
+from drivers.snmp.batch import Column
+from inventory.tables import PortRow
+from policies.values import Clock
+
+MEGABIT = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Digested:
+    findings: tuple[Finding, ...]
+    newly_failing: frozenset[str]
+    """Elements that gave no answer in this round but are not called silent."""
+    reasons: Counter[str]
+    """Failure reason → elements."""
+    silent: frozenset[str]
+    """Elements that are called silent now."""
+    pending: bool
+    """Whether an alarm's cause waits to be decided."""
+
+
+class Digest:
+    """Memory and meter are changed before the transaction commits: after a failed one, both have to be built anew."""
+
+    def __init__(self, memory: Memory, meter: Meter, reporter: Reporter, patience: Patience, clock: Clock) -> None:
+        self._memory, self._meter, self._reporter = memory, meter, reporter
+        self._patience, self._clock = patience, clock
+
+    def digest(self, session: Session, watchlist: Watchlist, visit: Visit, hints: Sequence[Finding] = ()) -> Digested:
+        """`hints`: what traps said that led to this round; kept as evidence, and believed only as far as the round confirms it."""
+        at = self._clock.now()
+        _store_poll(session, visit)
+        _store_indexes(session, visit)
+        for hint in hints:
+            observe(session, hint)
+        findings = tuple(self._findings(visit))
+        self._apply(session, watchlist, findings, at)
+        self._count(session, watchlist, visit, at)
+        board = self.correlate(session, watchlist, at)
+        suspects = self._memory.suspects()
+        newly = frozenset(element.name for element in visit.elements if element.name in suspects)
+        reasons = Counter(str(failure.reason) for failure in visit.batch.failures if failure.if_index is None)
+        reasons.update({"credential": len(visit.unasked)} if visit.unasked else {})
+        return Digested(findings, newly, reasons, frozenset(board.failures.silent), board.pending)
+
+    def correlate(self, session: Session, watchlist: Watchlist, at: datetime) -> Board:
+        """Returns the open alarms."""
+        board = Board(session)
+        Correlator(session, watchlist, self._reporter, self._patience, at).run(board, self._memory.suspects())
+        return board
+
+    def _findings(self, visit: Visit) -> Iterator[Finding]:
+        evidence = Evidence(visit.source, visit.poll_id)
+        batch = visit.batch
+        for row, element in enumerate(batch.elements):
+            if batch.answered[row]:
+                found = self._memory.answered(element, float(batch.element_wall[row]), evidence)
+            else:
+                why = next((failure for failure in batch.failures if failure.element == element and failure.if_index is None), None)
+                detail = {"reason": why.reason.value, "detail": why.detail} if why else {"reason": "no answer"}
+                found = self._memory.failed(element, visit.ended_at, self._clock.monotonic(), evidence, detail)
+            if found is not None:
+                yield found
+        for row, port in enumerate(visit.ports):
+            status = _status(visit, row)
+            if status is not None and (found := self._memory.port_read(port.element, port.name, status, evidence)) is not None:
+                yield found
+        for port in (port for element in visit.elements for port in element.ports if port.port_id in visit.absent):
+            if (found := self._memory.port_absent(port.element, port.name, visit.ended_at, evidence)) is not None:
+                yield found
+
+    def _apply(self, session: Session, watchlist: Watchlist, findings: Sequence[Finding], at: datetime) -> None:
+        """What begins goes before what ends, each in the order of its instants."""
+        board = Board(session) if findings else None
+        for finding in sorted(findings, key=_order):
+            observation = observe(session, finding)
+            alarm = apply(session, finding, observation, at, self._patience.hold)
+            if alarm is None or board is None:
+                continue
+            board.update(alarm)
+            over = f"port:{finding.element}/{finding.object}" if finding.object else f"element:{finding.element}"
+            services = services_over(session, watchlist.topology, over)
+            change = Change(alarm, finding.transition, observation.id)
+            refresh(session, watchlist.topology, services, change, board=board, at=at)
+
+    def _count(self, session: Session, watchlist: Watchlist, visit: Visit, at: datetime) -> None:
+        for row, port in enumerate(visit.ports):
+            for monitor in watchlist.usage.get(port.port_id, ()):
+                taken = _taken(visit, row)
+                if taken is not None:
+                    self._meter.take(session, monitor, taken, meta_of(monitor, port, _speed(visit, row)), at)
+        self._meter.settle_due(session, [monitor for group in watchlist.usage.values() for monitor in group], at)
+
+
+def meta_of(monitor: UsageMonitor, port: WatchedPort, reported_bps: int) -> Meta:
+    """Virtual ports tell no speed: there what was contracted counts, and without that what the inventory says."""
+    return Meta(reported_bps or monitor.contract_bps * CONTRACT_FACTOR or port.speed_bps)
+
+
+def _order(finding: Finding) -> tuple[bool, datetime]:
+    meaning = MEANINGS.get(finding.kind)
+    return (meaning is not None and not meaning.raises, finding.transition.instant)
+
+
+def _store_poll(session: Session, visit: Visit) -> None:
+    failures = dict(visit.unasked)
+    for failure in visit.batch.failures:
+        where = failure.element if failure.if_index is None else f"{failure.element} ifIndex {failure.if_index}"
+        failures[where] = f"{failure.reason}: {failure.detail}"
+    failures |= {f"{element} (list of ports)": reason for element, reason in visit.listing_failed.items()}
+    session.add(
+        PollRow(
+            id=visit.poll_id,
+            started_at=visit.started_at,
+            ended_at=visit.ended_at,
+            elements=len(visit.elements),
+            failures=failures,
+        )
+    )
+    session.flush()
+
+
+def _store_indexes(session: Session, visit: Visit) -> None:
+    known = {port.port_id: port.if_index for element in visit.elements for port in element.ports}
+    for port_id, if_index in visit.found.items():
+        if known.get(port_id) != if_index:
+            session.execute(update(PortRow).where(PortRow.id == port_id).values(if_index=if_index))
+
+
+def _value(visit: Visit, row: int, column: Column) -> int | None:
+    return int(visit.batch.values[column, row]) if visit.batch.present[column, row] else None
+
+
+def _status(visit: Visit, row: int) -> PortStatus | None:
+    oper = _value(visit, row, Column.OPER_STATUS) if visit.batch.read[row] else None
+    if oper is None:
+        return None
+    batch = visit.batch
+    admin, change = _value(visit, row, Column.ADMIN_STATUS), _value(visit, row, Column.LAST_CHANGE)
+    return PortStatus(float(batch.wall[row]), int(batch.uptime[row]), oper, admin, change)
+
+
+def _taken(visit: Visit, row: int) -> Taken | None:
+    """Only ifHC octets count; a port without them is not billed by what may wrap unseen."""
+    octets = (_value(visit, row, Column.IN_OCTETS), _value(visit, row, Column.OUT_OCTETS))
+    if not visit.batch.read[row] or octets[0] is None or octets[1] is None:
+        return None
+    batch, wall = visit.batch, float(visit.batch.wall[row])
+    reading = Reading(
+        wall=wall,
+        monotonic=float(batch.monotonic[row]),
+        uptime=int(batch.uptime[row]),
+        discontinuity=_value(visit, row, Column.DISCONTINUITY) or 0,
+        values=(octets[0], octets[1]),
+        identity=f"{int(batch.if_index[row])} {batch.names[row]}",
+    )
+    return Taken(reading, instant_of(wall), visit.poll_id)
+
+
+def _speed(visit: Visit, row: int) -> int:
+    return (_value(visit, row, Column.HIGH_SPEED) or 0) * MEGABIT

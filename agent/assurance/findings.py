@@ -1,0 +1,81 @@
+"""What was found out about the network: evidence that changed a state, with the instant of the change as far as it is known."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from agent.assurance.counters import UPTIME_MODULUS
+
+TICK = timedelta(milliseconds=10)
+WRAP_IS_RECENT = timedelta(days=1)
+
+
+class FindingKind(StrEnum):
+    LINK_DOWN = "linkDown"
+    LINK_UP = "linkUp"
+    UNREACHABLE = "unreachable"
+    REACHABLE = "reachable"
+    COLD_START = "coldStart"
+
+
+class Source(StrEnum):
+    POLL = "poll"
+    TRAP = "trap"
+    VERIFY = "verify"
+    """A read that was made because something was suspected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """When something changed: `instant` is the best knowledge, and lies in [earliest, latest]."""
+
+    instant: datetime
+    earliest: datetime
+    """Last instant with the old state."""
+    latest: datetime
+    """First instant with the new state."""
+
+    @classmethod
+    def at(cls, instant: datetime) -> "Transition":
+        """Known exactly."""
+        return cls(instant, instant, instant)
+
+    @classmethod
+    def between(cls, before: datetime | None, seen: datetime, own: datetime | None) -> "Transition":
+        """The element's own word, bounded by what was read before and after; without its word, when it was first seen."""
+        own = seen if own is None else min(own, seen)
+        earliest = own if before is None else min(before, seen)
+        return cls(max(own, earliest), earliest, seen)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    kind: FindingKind
+    element: str
+    object: str
+    """Port name, or "" for the element itself."""
+    transition: Transition
+    source: Source
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    poll_id: str | None = None
+    hold_from: datetime | None = None
+    """Since when the element has been silent; None for what the element itself has told."""
+
+
+def instant_of(wall: float) -> datetime:
+    """Unix seconds → an aware instant."""
+    return datetime.fromtimestamp(wall, UTC)
+
+
+def last_change(seen: datetime, uptime: int, ticks: int | None) -> datetime | None:
+    """When the port entered its present state by the element's own clock, uptime less ifLastChange (RFC 2863).
+
+    None when it does not say: 0 stands for "before the agent started" as much as for agents that never fill it in, and a change in
+    the future is believed only where the uptime may just have wrapped.
+    """
+    if not ticks:
+        return None
+    age = (uptime - ticks) % UPTIME_MODULUS * TICK
+    return None if ticks > uptime and age > WRAP_IS_RECENT else seen - age

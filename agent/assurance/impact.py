@@ -1,0 +1,84 @@
+"""Who suffers: from ports, links and elements to services.
+
+A service is down when a port or link that it runs over is; it is unknown when an element that it runs over does not answer and
+nothing says that it is down. What it crosses in layer 3 without owning anything there is not among its resources, and does not
+hit it.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from agent.assurance.correlation import ELEMENT, LINK, PORT, Failures, element_of
+from inventory.tables import ServiceResourceRow, ServiceRow
+from inventory.topology import Topology
+
+UP, DOWN, UNKNOWN = "up", "down", "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    """What one service runs over: its ports, and the ports at both ends of its links, as element/port."""
+
+    service_id: str
+    ports: frozenset[str]
+
+    @property
+    def elements(self) -> frozenset[str]:
+        return frozenset(map(element_of, self.ports))
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    state: str
+    culprits: frozenset[str] = frozenset()
+    """Ports (element/port) that are down or elements that are silent, as far as they decide the state."""
+
+
+def condition(footprint: Footprint, failures: Failures) -> Condition:
+    if down := footprint.ports & failures.down:
+        return Condition(DOWN, down)
+    if silent := footprint.elements & failures.silent:
+        return Condition(UNKNOWN, silent)
+    return Condition(UP)
+
+
+def footprints(session: Session, topology: Topology, services: Iterable[str]) -> Mapping[str, Footprint]:
+    """Of those that are active."""
+    wanted = sorted(set(services))
+    found: dict[str, set[str]] = {}
+    ends = {link.id: (link.a.reference, link.b.reference) for link in topology.links}
+    rows = session.execute(
+        select(ServiceResourceRow.service_id, ServiceResourceRow.port_id, ServiceResourceRow.link_id)
+        .join(ServiceRow, ServiceRow.id == ServiceResourceRow.service_id)
+        .where(ServiceResourceRow.service_id.in_(wanted), ServiceRow.state == "active")
+    )
+    for service_id, port_id, link_id in rows:
+        ports = found.setdefault(service_id, set())
+        if port_id is not None:
+            ports.add(topology.port_by_id(port_id).reference)
+        if link_id is not None:
+            ports.update(ends[link_id])
+    return {service_id: Footprint(service_id, frozenset(ports)) for service_id, ports in found.items()}
+
+
+def services_over(session: Session, topology: Topology, root_object: str) -> frozenset[str]:
+    """Services with anything on `link:<name>`, `port:<element>/<port>` or `element:<name>`; active or not."""
+    ports = _ports_of(topology, root_object)
+    ids = [topology.ports[reference].id for reference in ports if reference in topology.ports]
+    links = [link.id for link in topology.links if link.a.reference in ports or link.b.reference in ports]
+    over = or_(ServiceResourceRow.port_id.in_(ids), ServiceResourceRow.link_id.in_(links))
+    return frozenset(session.scalars(select(ServiceResourceRow.service_id).where(over)))
+
+
+def _ports_of(topology: Topology, root_object: str) -> frozenset[str]:
+    kind, _, name = root_object.partition(":")
+    if kind == PORT:
+        return frozenset({name})
+    if kind == LINK:
+        return frozenset(end.reference for link in topology.links if link.name == name for end in (link.a, link.b))
+    if kind == ELEMENT and name in topology.elements:
+        return frozenset(port.reference for port in topology.ports_of(name))
+    return frozenset()

@@ -1,0 +1,246 @@
+"""What services tell assurance as they come and go: monitors, first and last readings, health from the first instant to the last.
+
+Implements `agent.fulfillment.lifecycle.ServiceLifecycle` without knowing it.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
+
+from agent.assurance import health
+from agent.assurance.counters import Meta, Reading
+from agent.assurance.findings import instant_of
+from agent.assurance.meter import ACTIVATION, FINAL, Meter, Taken
+from agent.assurance.poller import Collects, Resolve
+from agent.assurance.tables import MonitorRow, PollRow
+from agent.assurance.watchlist import CONTRACT_FACTOR, STATUS, USAGE, UsageMonitor, usage_monitor
+from agent.measurement.readings import CounterReading, CounterReadings
+from drivers.errors import ElementError
+from drivers.port import Target
+from drivers.snmp.batch import Column, PortSample
+from inventory.db import Database
+from inventory.tables import ElementRow, EndpointRow, PortRow, ServiceRow
+from inventory.topology import Topology, load_topology, split_reference
+from policies.specification import Monitor
+from policies.values import Clock, new_id
+
+MonitorsOf = Callable[[str], Sequence[Monitor]]
+"""Name of a specification → its monitors; raises `LookupError` for one that is not installed."""
+
+USUAL = (Monitor(kind="usage", of=("endpoint",)), Monitor(kind="state", of=("endpoint", "transit")))
+"""For services whose specification is not installed any more."""
+
+SHORTEST_READ = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a port is read."""
+
+    reference: str
+    target: Target
+    name: str
+    if_index: int | None
+
+
+class AssuranceLifecycle:
+    def __init__(
+        self, database: Database, clock: Clock, meter: Meter, collector: Collects, *, resolve: Resolve, monitors_of: MonitorsOf
+    ) -> None:
+        self._database, self._clock, self._meter = database, clock, meter
+        self._collector, self._resolve, self._monitors_of = collector, resolve, monitors_of
+
+    def read_counters(self, ports: Sequence[str], deadline: float) -> CounterReadings:
+        """Blocks its thread, which must have no running loop. `deadline`: seconds on `time.monotonic()`."""
+        poll_id, started = new_id("pll", self._clock.now()), self._clock.now()
+        places, failures = self._places(ports)
+        found: dict[str, CounterReading] = {}
+        if places:
+            asyncio.run(self._read(places, deadline, found, failures))
+        elements = {split_reference(port)[0] for port in ports}
+        with self._database.write() as session:
+            session.add(
+                PollRow(id=poll_id, started_at=started, ended_at=self._clock.now(), elements=len(elements), failures=failures)
+            )
+        return CounterReadings(poll_id, tuple(found[port] for port in ports if port in found), failures)
+
+    def activated(self, session: Session, service: ServiceRow, readings: CounterReadings, at: datetime) -> None:
+        topology = load_topology(session)
+        wanted = self._wanted(service)
+        held = {(row.port_id, row.kind): row for row in _monitors(session, service.id)}
+        for key, row in held.items():
+            if row.ended_at is None and key not in wanted:
+                self._end(session, service, topology, row, CounterReadings(), at)
+        for port_id, kind in sorted(wanted):
+            self._begin(session, service, topology, held.get((port_id, kind)), port_id, kind, readings, at)
+        health.begin(session, topology, service.id, at)
+
+    def terminated(self, session: Session, service: ServiceRow, readings: CounterReadings, at: datetime) -> None:
+        topology = load_topology(session)
+        for row in _monitors(session, service.id):
+            if row.ended_at is None:
+                self._end(session, service, topology, row, readings, at)
+        health.end(session, service.id, at)
+
+    def _wanted(self, service: ServiceRow) -> set[tuple[str, str]]:
+        try:
+            monitors = self._monitors_of(service.specification)
+        except LookupError:
+            monitors = USUAL
+        return {
+            (resource.port_id, USAGE if monitor.kind == "usage" else STATUS)
+            for resource in service.resources
+            for monitor in monitors
+            if resource.port_id is not None and resource.role in monitor.of
+        }
+
+    def _begin(  # noqa: PLR0917  one place in this class calls it
+        self,
+        session: Session,
+        service: ServiceRow,
+        topology: Topology,
+        row: MonitorRow | None,
+        port_id: str,
+        kind: str,
+        readings: CounterReadings,
+        at: datetime,
+    ) -> None:
+        if row is not None and row.ended_at is None:
+            return
+        node = topology.port_by_id(port_id)
+        if row is None:
+            element_id = topology.element(node.element).id
+            row = MonitorRow(
+                id=new_id("mon", at), service_id=service.id, element_id=element_id, port_id=port_id, kind=kind, started_at=at
+            )
+            session.add(row)
+        row.started_at, row.ended_at = at, None
+        session.flush()
+        if kind == USAGE:
+            monitor = usage_monitor(row, node, service.characteristics)
+            self._meter.begin(session, monitor, _taken(readings, node.reference, ACTIVATION))
+
+    def _end(  # noqa: PLR0917  see above
+        self,
+        session: Session,
+        service: ServiceRow,
+        topology: Topology,
+        row: MonitorRow,
+        readings: CounterReadings,
+        at: datetime,
+    ) -> None:
+        row.ended_at = at
+        if row.kind == USAGE:
+            node = topology.port_by_id(row.port_id)
+            monitor = usage_monitor(row, node, service.characteristics)
+            last = _taken(readings, node.reference, FINAL)
+            reason = readings.failures.get(node.reference, "")
+            self._meter.end(session, monitor, last, _meta(monitor, node.speed_bps), reason=reason, at=at)
+
+    def _places(self, ports: Sequence[str]) -> tuple[list[_Place], dict[str, str]]:
+        places, failures = [], {}
+        with self._database.read() as session:
+            for reference in ports:
+                row = session.execute(_where(reference)).one_or_none()
+                if row is None:
+                    failures[reference] = "its element has no SNMP endpoint"
+                    continue
+                try:
+                    credential = self._resolve(row.credential)
+                except (LookupError, OSError, ValueError) as error:
+                    failures[reference] = f"credential: {error}"
+                    continue
+                target = Target(row.element, row.platform, "snmp", row.host, row.port, credential)
+                places.append(_Place(reference, target, row.name, row.if_index))
+        return places, failures
+
+    async def _read(
+        self, places: Sequence[_Place], deadline: float, found: dict[str, CounterReading], failures: dict[str, str]
+    ) -> None:
+        async def one(place: _Place) -> None:
+            try:
+                sample = await self._sample(place, deadline)
+                found[place.reference] = _reading(place.reference, sample)
+            except (ElementError, LookupError) as error:
+                failures[place.reference] = str(error)
+
+        async with asyncio.TaskGroup() as group:
+            for place in places:
+                group.create_task(one(place))
+
+    async def _sample(self, place: _Place, deadline: float) -> PortSample:
+        """By the known index, and if that is another port by now, by the one that the element lists."""
+        if place.if_index is not None:
+            sample = await self._collector.targeted(place.target, place.if_index, _left(deadline))
+            if sample.name == place.name:
+                return sample
+        listed: Mapping[str, int] = {
+            port.name: port.if_index for port in await self._collector.discover(place.target, _left(deadline))
+        }
+        if place.name not in listed:
+            raise LookupError(f"{place.reference}: the element lists no such port")
+        return await self._collector.targeted(place.target, listed[place.name], _left(deadline))
+
+
+def _left(deadline: float) -> float:
+    return max(SHORTEST_READ, deadline - time.monotonic())
+
+
+def _reading(reference: str, sample: PortSample) -> CounterReading:
+    values = sample.values
+    if Column.IN_OCTETS not in values or Column.OUT_OCTETS not in values:
+        raise LookupError(f"{reference}: the element has no 64-bit octet counters for it")
+    return CounterReading(
+        port=reference,
+        at=instant_of(sample.wall),
+        uptime_ticks=sample.uptime,
+        discontinuity_ticks=values.get(Column.DISCONTINUITY, 0),
+        octets_in=values[Column.IN_OCTETS],
+        octets_out=values[Column.OUT_OCTETS],
+    )
+
+
+def _taken(readings: CounterReadings, reference: str, occasion: str) -> Taken | None:
+    found = next((reading for reading in readings.readings if reading.port == reference), None)
+    if found is None:
+        return None
+    reading = Reading(
+        wall=found.at.timestamp(),
+        monotonic=None,
+        uptime=found.uptime_ticks,
+        discontinuity=found.discontinuity_ticks,
+        values=(found.octets_in, found.octets_out),
+    )
+    return Taken(reading, found.at, readings.poll_id, occasion)
+
+
+def _meta(monitor: UsageMonitor, speed_bps: int) -> Meta:
+    return Meta(max(speed_bps, monitor.contract_bps * CONTRACT_FACTOR))
+
+
+def _monitors(session: Session, service_id: str) -> list[MonitorRow]:
+    return list(session.scalars(select(MonitorRow).where(MonitorRow.service_id == service_id).order_by(MonitorRow.id)))
+
+
+def _where(reference: str) -> Select[str, str, str, int, str, str, int | None]:
+    """Row: element, platform, host, port, credential, name, if_index."""
+    element, _, port = split_reference(reference)
+    return (
+        select(
+            ElementRow.name.label("element"),
+            ElementRow.platform,
+            EndpointRow.host,
+            EndpointRow.port,
+            EndpointRow.credential,
+            PortRow.name,
+            PortRow.if_index,
+        )
+        .join(EndpointRow, EndpointRow.element_id == ElementRow.id)
+        .join(PortRow, PortRow.element_id == ElementRow.id)
+        .where(ElementRow.name == element, PortRow.name == port, EndpointRow.protocol == "snmp")
+    )

@@ -1,0 +1,282 @@
+"""Assurance as the daemon sees it: periodic work to schedule, traps to take in, figures to show, and the lifecycle of services."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Protocol
+
+import structlog
+from sqlalchemy import delete, exists
+from sqlalchemy.orm import Session
+
+from agent.assurance.alarms import LINK_DOWN, UNREACHABLE, close_unwatched, open_alarms, reference_of
+from agent.assurance.digest import Digest, Digested
+from agent.assurance.figures import Figures, Gauge
+from agent.assurance.findings import Finding, Source
+from agent.assurance.lifecycle import AssuranceLifecycle, MonitorsOf
+from agent.assurance.memory import Memory
+from agent.assurance.meter import Meter
+from agent.assurance.poller import Collects, Poller, Resolve, Visit
+from agent.assurance.problems import Patience
+from agent.assurance.reporting import Reporter
+from agent.assurance.sla import Judged, evaluate
+from agent.assurance.tables import ObservationRow, PollRow, ReadingRow
+from agent.assurance.translation import Translation
+from agent.assurance.traps import Key, hear, to_read
+from agent.assurance.watchlist import WatchedElement, Watchlist, load_watchlist
+from agent.config import AssuranceSettings, PollingSettings, UsageSettings
+from crm_bridge.book import PolicyBook
+from drivers.snmp.traps import Trap, TrapStats
+from inventory.db import Database
+from policies.values import Clock
+
+log = structlog.get_logger(__name__)
+
+TRAPS_AT_ONCE = 500
+TICK = timedelta(seconds=1)
+PRUNE_EVERY = timedelta(hours=1)
+
+
+class Receives(Protocol):
+    """`drivers.snmp.traps.TrapReceiver`, or a stand-in."""
+
+    queue: asyncio.Queue[Trap]
+
+    @property
+    def stats(self) -> TrapStats: ...
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class AssuranceParts:
+    database: Database
+    clock: Clock
+    collector: Collects
+    resolve: Resolve
+    book: PolicyBook
+    monitors_of: MonitorsOf
+    polling: PollingSettings
+    assurance: AssuranceSettings
+    usage: UsageSettings
+    receiver: Receives | None = None
+    translation: Translation = Translation()  # noqa: RUF009  immutable
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Periodic work; `work` is called by a scheduler that never lets two of the same run at once."""
+
+    name: str
+    interval: timedelta
+    work: Callable[[], Awaitable[object]]
+
+
+class AssuranceService:
+    """Lives in one asyncio loop; the database is used in threads, one round at a time.
+
+    Nothing here waits for time to pass: what is due later is kept with its time and done by the `tick` that comes after it.
+    """
+
+    def __init__(self, parts: AssuranceParts) -> None:
+        self._parts = parts
+        self._poller = Poller(parts.collector, parts.resolve, parts.clock, parts.polling.deadline_s)
+        self._meter = Meter(timedelta(seconds=parts.usage.bin_s))
+        self._interval = timedelta(seconds=parts.polling.interval_s)
+        self._patience = Patience(hold=timedelta(seconds=parts.assurance.hold_s), recheck=2 * self._interval)
+        self._gauge = Gauge(parts.polling.interval_s)
+        self._turn = asyncio.Lock()
+        self._memory, self._digest = self._forget()
+        self._recalled = False
+        self._pending = False
+        self._verify: dict[str, float] = {}
+        self._recheck: dict[Key, float] = {}
+        self._listening: asyncio.Task[None] | None = None
+        self.lifecycle = AssuranceLifecycle(
+            parts.database, parts.clock, self._meter, parts.collector, resolve=parts.resolve, monitors_of=parts.monitors_of
+        )
+
+    async def start(self) -> None:
+        """Begin to listen for traps; raises `TrapSetupError` when their port cannot be had."""
+        if self._parts.receiver is not None:
+            await self._parts.receiver.start()
+            self._listening = asyncio.create_task(self._listen(self._parts.receiver), name="traps")
+
+    async def stop(self) -> None:
+        if self._listening is not None:
+            self._listening.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._listening
+            self._listening = None
+        if self._parts.receiver is not None:
+            await self._parts.receiver.stop()
+
+    def jobs(self) -> tuple[Job, ...]:
+        """What the daemon's scheduler has to call, and how often."""
+        settings = self._parts.assurance
+        return (
+            Job("poll", self._interval, self.poll_once),
+            Job("assurance tick", min(TICK, timedelta(seconds=settings.verify_spacing_s)), self.tick),
+            Job("objectives", timedelta(seconds=settings.sla_interval_s), self.judge),
+            Job("prune polls", PRUNE_EVERY, self.prune),
+        )
+
+    @property
+    def ready(self) -> bool:
+        """The first cycle is done."""
+        return self._gauge.is_ready
+
+    def figures(self) -> Figures:
+        receiver = self._parts.receiver
+        return self._gauge.snapshot(self._parts.clock.now().timestamp(), None if receiver is None else receiver.stats)
+
+    async def poll_once(self) -> None:
+        """One cycle over everything whose turn it is."""
+        async with self._turn:
+            watchlist = await asyncio.to_thread(self._load, tidy=True)
+            due = self._memory.due(watchlist.elements, self._parts.clock.monotonic())
+        await self._visit(watchlist, [watchlist.elements[name] for name in sorted(due)], Source.POLL)
+        self._gauge.ready()
+
+    async def tick(self) -> None:
+        """Do what has become due: reads that verify, second looks after traps, calls at silent elements, causes to be decided."""
+        now = self._parts.clock.monotonic()
+        verify = {name for name, due in self._verify.items() if due <= now}
+        async with self._turn:
+            silent = self._memory.silent_due(now)
+        again = {key for key, due in self._recheck.items() if due <= now}
+        if verify or silent or again:
+            for name in verify:
+                del self._verify[name]
+            for key in again:
+                del self._recheck[key]
+            watchlist = await self._watchlist()
+            names = (verify | silent | watchlist.neighbours(verify)) & set(watchlist.elements)
+            whole = {name: watchlist.elements[name] for name in sorted(names)}
+            narrow = {element.name: element for element in to_read(again, watchlist)}
+            await self._visit(watchlist, list((narrow | whole).values()), Source.VERIFY)
+        elif self._pending:
+            await self.correlate()
+
+    async def handle_traps(self, traps: Sequence[Trap]) -> None:
+        """Read at once what they speak of, and once more later."""
+        watchlist = await self._watchlist()
+        heard = hear(traps, watchlist, self._parts.translation, self._gauge.trap_dropped)
+        if not heard.objects:
+            return
+        self._gauge.traps_processed(heard.processed)
+        due = self._parts.clock.monotonic() + self._parts.assurance.recheck_s
+        self._recheck.update(dict.fromkeys(heard.objects, due))
+        await self._visit(watchlist, to_read(heard.objects, watchlist), Source.VERIFY, heard.findings)
+
+    async def correlate(self) -> None:
+        """Decide what can be decided by now."""
+        async with self._turn:
+            await asyncio.to_thread(self._correlate)
+
+    async def judge(self) -> list[Judged]:
+        """Judge the periods that have ended, once enough time has passed to know of everything in them."""
+        patience = 2 * self._interval + self._patience.hold
+        return await asyncio.to_thread(self._judge, patience)
+
+    async def prune(self) -> int:
+        """Drop poll cycles that are older than the setting and behind nothing that is kept."""
+        return await asyncio.to_thread(self._prune)
+
+    async def _listen(self, receiver: Receives) -> None:
+        while True:
+            traps = [await receiver.queue.get()]
+            while len(traps) < TRAPS_AT_ONCE and not receiver.queue.empty():
+                traps.append(receiver.queue.get_nowait())
+            try:
+                await self.handle_traps(traps)
+            except Exception:  # the next traps must be heard whatever became of these
+                log.exception("traps could not be handled", traps=len(traps))
+
+    async def _watchlist(self) -> Watchlist:
+        async with self._turn:
+            return await asyncio.to_thread(self._load)
+
+    async def _visit(
+        self, watchlist: Watchlist, elements: Iterable[WatchedElement], source: Source, hints: Sequence[Finding] = ()
+    ) -> None:
+        visit = await self._poller.visit(elements, source)
+        async with self._turn:
+            digested = await asyncio.to_thread(self._store, watchlist, visit, hints)
+        due = self._parts.clock.monotonic() + self._parts.assurance.verify_spacing_s
+        for name in digested.newly_failing:
+            self._verify.setdefault(name, due)
+        for name, reason in visit.unasked.items():
+            log.warning("element not polled", element=name, reason=reason)
+
+    def _store(self, watchlist: Watchlist, visit: Visit, hints: Sequence[Finding]) -> Digested:
+        try:
+            with self._parts.database.write() as session:
+                self._recall(session)
+                digested = self._digest.digest(session, watchlist, visit, hints)
+        except BaseException:
+            self._memory, self._digest = self._forget()
+            self._recalled = False
+            raise
+        for finding in digested.findings:
+            log.info("found", finding=finding.kind.value, element=finding.element, object=finding.object, poll_id=finding.poll_id)
+        self._note(digested.pending, len(digested.silent))
+        self._gauge.rounds(watchlist, visit, digested, self._meter.gaps)
+        return digested
+
+    def _correlate(self) -> None:
+        with self._parts.database.write() as session:
+            board = self._digest.correlate(session, load_watchlist(session), self._parts.clock.now())
+            self._note(board.pending, len(board.failures.silent))
+
+    def _note(self, pending: bool, silent: int) -> None:
+        self._pending = pending
+        self._gauge.unreachable(silent)
+
+    def _judge(self, grace: timedelta) -> list[Judged]:
+        with self._parts.database.write() as session:
+            return evaluate(session, self._parts.book, self._parts.clock.now(), grace=grace)
+
+    def _load(self, *, tidy: bool = False) -> Watchlist:
+        """`tidy`: forget what is not watched any more, and close its alarms."""
+        if not tidy:
+            with self._parts.database.read() as session:
+                return load_watchlist(session)
+        with self._parts.database.write() as session:
+            watchlist = load_watchlist(session)
+            close_unwatched(session, watchlist.topology.elements.keys(), watchlist.ports, self._parts.clock.now())
+            self._recall(session)
+        self._memory.keep(watchlist.topology.elements, watchlist.ports)
+        return watchlist
+
+    def _recall(self, session: Session) -> None:
+        """Once after the start, and after a failure: what the open alarms say."""
+        if self._recalled:
+            return
+        alarms = open_alarms(session)
+        self._memory.recall(
+            {alarm.element: alarm.last_at for alarm in alarms if alarm.cause == UNREACHABLE},
+            {reference_of(alarm): alarm.last_at for alarm in alarms if alarm.cause == LINK_DOWN},
+            self._parts.clock.monotonic(),
+        )
+        self._pending = bool(alarms)
+        self._recalled = True
+
+    def _forget(self) -> tuple[Memory, Digest]:
+        """Nothing in memory that is not in the database."""
+        parts = self._parts
+        memory = Memory(parts.polling.failures_to_down, parts.polling.successes_to_up, parts.polling.interval_s)
+        self._meter.forget()
+        return memory, Digest(memory, self._meter, Reporter(parts.book), self._patience, parts.clock)
+
+    def _prune(self) -> int:
+        before = self._parts.clock.now() - timedelta(days=self._parts.assurance.poll_retention_days)
+        read = exists().where(ReadingRow.poll_id == PollRow.id)
+        observed = exists().where(ObservationRow.poll_id == PollRow.id)
+        statement = delete(PollRow).where(PollRow.started_at < before, ~read, ~observed)
+        with self._parts.database.write() as session:
+            return len(session.scalars(statement.returning(PollRow.id)).all())
