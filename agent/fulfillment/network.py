@@ -4,6 +4,7 @@ Nothing here knows the database. A step gives the failures it met, element → e
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -133,13 +134,23 @@ class Network:
         return self._each(Step.COMMIT, immediate, lambda participant: self._commit(participant, deadline))
 
     def verify(self) -> Failures:
-        """Read back until configuration and ports show the change, or the deadline is reached."""
-        deadline = self._deadline(self.settings.verify_timeout)
+        """Read back until configuration and ports show the change everywhere, or the deadline is reached.
 
-        def verify(participant: Participant) -> None:
-            self._insist(participant, deadline, lambda session: self._verify(participant, session, deadline))
-
-        return self._each(Step.VERIFY, self.participants, verify)
+        In rounds, so that all provisional commits are kept waiting together while one element takes its time.
+        """
+        deadline, pause = self._deadline(self.settings.verify_timeout), FIRST_PAUSE
+        waiting: Sequence[Participant] = self.participants
+        while True:
+            told = len(self.notes)
+            failures = self._each(Step.VERIFY, waiting, lambda participant: self._check(participant, deadline))
+            hopeless = any(not _may_pass(error) for error in failures.values())
+            if not failures or hopeless or self.clock.monotonic() + pause >= deadline:
+                return failures
+            self.notes[told:] = [note for note in self.notes[told:] if note.element not in failures]
+            waiting = [participant for participant in waiting if participant.element in failures]
+            self._extend(pause, deadline)
+            self.pause(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
 
     def confirm(self) -> Failures:
         """After the decision. An element that lost the change meanwhile (its timeout expired, it was swapped) gets it again."""
@@ -197,20 +208,27 @@ class Network:
         session.commit(participant.change, self.plan_id, self.settings.confirm_timeout, deadline)
         participant.state = ChangeState.COMMITTED
 
-    def _verify(self, participant: Participant, session: ElementSession, deadline: float) -> None:
-        pause = FIRST_PAUSE
-        while problems := session.verify(participant.change, deadline).problems:
-            if self.clock.monotonic() + pause >= deadline:
-                raise VerificationFailed(participant.element, "; ".join(problems))
-            self._extend(participant, session, deadline)
-            self.pause(pause)
-            pause = min(2 * pause, LONGEST_PAUSE)
+    def _check(self, participant: Participant, deadline: float) -> None:
+        try:
+            problems = self._session(participant, deadline).verify(participant.change, deadline).problems
+        except (ConnectionError, TimeoutError):
+            participant.drop()
+            raise
+        if problems:
+            raise VerificationFailed(participant.element, "; ".join(problems))
 
-    def _extend(self, participant: Participant, session: ElementSession, deadline: float) -> None:
+    def _extend(self, pause: float, deadline: float) -> None:
+        """Start confirmation timeouts anew that would be half over after the next pause.
+
+        Where that fails the commit may expire; confirming looks first then, and pushes again what is gone.
+        """
         now = self.clock.monotonic()
-        if participant.provisional and now - participant.committed_at > self._confirm_seconds / 2:
-            session.extend(self.plan_id, self.settings.confirm_timeout, deadline)
-            participant.committed_at = now
+        for participant in self.participants:
+            due = now + pause - participant.committed_at > self._confirm_seconds / 2
+            if participant.provisional and due and participant.session is not None:
+                with suppress(ElementError):
+                    participant.session.extend(self.plan_id, self.settings.confirm_timeout, deadline)
+                    participant.committed_at = now
 
     def _make_permanent(self, participant: Participant, session: ElementSession, deadline: float) -> None:
         """Confirm at once when the commit is surely pending, else look first, and push again what is not there."""
@@ -233,7 +251,7 @@ class Network:
             session.revert(participant.change, self.plan_id, deadline)
         session.stage(participant.change, deadline)
         self._commit(participant, deadline)
-        self._verify(participant, session, deadline)
+        self._check(participant, deadline)
 
     def _revert(self, participants: Sequence[Participant]) -> Failures:
         deadline = self._deadline(self.settings.finish_timeout)
@@ -329,3 +347,8 @@ class Network:
     @property
     def _confirm_seconds(self) -> float:
         return self.settings.confirm_timeout.total_seconds()
+
+
+def _may_pass(error: ElementError) -> bool:
+    """Whether looking again can show something else: an interface that comes up, a connection that comes back."""
+    return error.transient or isinstance(error, VerificationFailed)

@@ -2,9 +2,10 @@
 
 import pytest
 
-from agent.fulfillment.errors import Missing, ResolutionRefused
+from agent.fulfillment.errors import Interrupted, Missing, ResolutionRefused
 from agent.fulfillment.plan import Verb
 from agent.fulfillment.resolution import resolve
+from agent.fulfillment.runner import PlanRunner
 from drivers.port import Commitment
 from tests.agent.fulfillment.fakes import FAULTS, FakeElement
 from tests.agent.fulfillment.world import World
@@ -154,6 +155,27 @@ def test_an_operator_who_reverts_can_wait_for_the_element_too(world):
     assert world.plan().state == "inDoubt"
     assert world.elements["core"].startup == set()
     world.elements["edge"].reachable = True
+    world.work_off()
+    assert world.order_row().state == "failed"
+    world.assert_consistent()
+
+
+def test_an_operator_who_overrules_while_the_plan_is_being_tried_is_heard(world):
+    """The verb comes between the element's answer and the point that would activate the service."""
+    lost_after_decision(world)
+    world.elements["edge"].reachable = True
+
+    def overrule(name):
+        if name == "before activate":
+            world.checkpoint = world.points.append
+            say(world, "edge", Verb.REVERT)
+
+    world.checkpoint = overrule
+    world.clock.advance(LONG)
+    claim = world.claim()
+    with pytest.raises(Interrupted, match="overruled"):
+        PlanRunner(world.tools())(claim)
+    assert world.service_states() == {"svc-1": "reserved"}
     world.work_off()
     assert world.order_row().state == "failed"
     world.assert_consistent()

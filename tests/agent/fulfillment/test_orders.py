@@ -299,3 +299,19 @@ def test_another_customers_service_is_unknown(operator):
     with operator.database.write() as session:
         other = create_customer(session, CustomerData("Bolt"), operator.clock.now()).account_number
     assert refused(operator, OrderMalformed, delete(service_id), customer=other)[0][0] == "unknownService"
+
+
+def test_a_broken_template_is_the_operators_to_mend(operator):
+    spec = operator.catalog.specifications["internet-access"]
+    broken = spec.model_copy(
+        update={"templates": spec.templates | {"ietf.xml.j2": "<interfaces>{{ element.attributes.missing.x }}"}}
+    )
+    operator.catalog = replace(operator.catalog, specifications={"internet-access": broken})
+    ((code, where, message),) = refused(operator, OrderConflict, internet())
+    assert (code, where) == ("brokenData", "/items/0")
+    assert "ietf.xml.j2" in message
+    unreadable = spec.model_copy(update={"templates": spec.templates | {"ietf.xml.j2": "<interfaces>"}})
+    operator.catalog = replace(operator.catalog, specifications={"internet-access": unreadable})
+    ((code, _, message),) = refused(operator, OrderConflict, internet())
+    assert code == "brokenData"
+    assert "pe1" in message

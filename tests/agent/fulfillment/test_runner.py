@@ -1,5 +1,11 @@
-import pytest
+from dataclasses import replace
+from datetime import timedelta
 
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from agent.fulfillment.errors import Interrupted
+from agent.fulfillment.journal import Journal, no_checkpoint
 from agent.fulfillment.runner import PlanRunner
 from agent.fulfillment.views import plan_view
 from drivers.port import Commitment
@@ -8,6 +14,11 @@ from tests.agent.fulfillment.fakes import FAULTS, FakeElement
 from tests.agent.fulfillment.world import World
 
 MIXED = {"core": Commitment.CONFIRMED, "edge": Commitment.CONFIRMED, "switch": Commitment.IMMEDIATE}
+
+
+class Unreadable:
+    def read(self):
+        raise OperationalError("SELECT", {}, Exception("disk I/O error"))
 
 
 @pytest.fixture
@@ -129,6 +140,34 @@ def test_verification_waits_for_what_comes_a_little_later(world):
     world.order(("1", "add", MIXED))
     world.work()
     assert world.order_row().state == "completed"
+
+
+def test_the_confirmation_timeout_starts_anew_while_verification_runs(world):
+    world.settings = replace(world.settings, confirm_timeout=timedelta(seconds=4))
+    edge = world.elements["edge"]
+    edge.ports_down.add("ge-0/0/1")
+    advance, waited = world.clock.advance, []
+
+    def comes_up_late(seconds):
+        waited.append(seconds)
+        if sum(waited) > 10:
+            edge.ports_down.clear()
+        return advance(seconds)
+
+    world.clock.advance = comes_up_late
+    world.order(("1", "add", ["edge", "switch"]))
+    world.work()
+    assert world.order_row().state == "completed"
+    assert edge.calls.count("extend") >= 3
+    assert world.elements["switch"].calls.count("extend") == 0
+    world.assert_consistent()
+
+
+def test_a_journal_that_cannot_be_read_stops_the_push(world):
+    world.order(("1", "add", ["edge"]))
+    journal = Journal(Unreadable(), world.claim(), world.clock.now, no_checkpoint)
+    with pytest.raises(Interrupted, match="nothing more is pushed"):
+        journal.guard()
 
 
 def test_dependent_items_wait_and_start_when_what_they_need_is_done(world):
