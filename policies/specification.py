@@ -174,6 +174,9 @@ def _message(rule: str, schema: Mapping[str, Any], text: str) -> str:
     """The schema's own words where it has some (`description` beside a pattern), else the validator's."""
     if rule == "pattern" and (hint := schema.get("description")):
         return f"does not fit: {hint}"
+    if rule in {"anyOf", "oneOf"} and all(branch.keys() == {"required"} for branch in schema[rule]):
+        choices = " or ".join(" and ".join(branch["required"]) for branch in schema[rule])
+        return f"needs {'exactly one of ' if rule == 'oneOf' else ''}{choices}"
     return text if len(text) <= _LONGEST_MESSAGE else f"{text[:_LONGEST_MESSAGE]}…"
 
 
