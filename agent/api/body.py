@@ -3,12 +3,13 @@
 import asyncio
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from agent.api.errors import BadRequest, BodyTimeout, Detail, TooLarge, UnsupportedMediaType
 
@@ -66,12 +67,14 @@ def read_model(
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        raise BadRequest.of([_detail(found["loc"], found["msg"], remedy) for found in error.errors(include_url=False)]) from None
+        raise BadRequest.of([_detail(found, remedy) for found in error.errors(include_url=False)]) from None
 
 
-def _detail(location: Sequence[int | str], message: str, remedy: Callable[[str], str]) -> Detail:
-    attribute = next((part for part in reversed(location) if isinstance(part, str)), "")
+def _detail(found: ErrorDetails, remedy: Callable[[str], str]) -> Detail:
+    location = found["loc"]
+    attribute = location[-1] if location and isinstance(location[-1], str) else ""
     pointer = "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)  # RFC 6901 §3
+    message = "Input should be an object" if found["type"] == "model_type" else found["msg"]
     return Detail("invalidValue", pointer, f"{message}; {remedy(attribute)}")
 
 

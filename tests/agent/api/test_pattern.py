@@ -17,7 +17,21 @@ def test_plain_patterns_are_taken_as_they_are(text):
 
 @pytest.mark.parametrize(
     "text",
-    ["(a+)+$", "(a)", r"a\1", "a*a*a*", "a?a?a?b", "x{1}y{2}z{3}", "|".join("abcdefghijk"), "[[a]", "[a--z]", "*", "[", "a**", "\\"],
+    [
+        "(a+)+$",
+        "(a)",
+        r"a\1",
+        "a*a*a*",
+        "a?a?a?b",
+        "x{1}y{2}z{3}",
+        "|".join("abcdefghijk"),
+        "[[a]",
+        "[a--z]",
+        "*",
+        "[",
+        "a**",
+        "\\",
+    ],
 )
 def test_what_could_run_away_or_is_no_pattern_is_refused(text):
     with pytest.raises(ValueError, match="groups|repetitions|alternatives|inside|regular expression"):

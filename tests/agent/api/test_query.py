@@ -6,8 +6,22 @@ from agent.api.errors import BadRequest
 from agent.api.query import page, parse_query, select
 
 DOCUMENTS = [
-    {"id": "1", "href": "/1", "state": "done", "priority": 3, "orderDate": "2026-01-05T09:00:00Z", "party": [{"id": "A", "role": "x"}]},
-    {"id": "2", "href": "/2", "state": "open", "priority": 1, "orderDate": "2026-01-05T12:00:00Z", "party": [{"id": "B"}, {"id": "C"}]},
+    {
+        "id": "1",
+        "href": "/1",
+        "state": "done",
+        "priority": 3,
+        "orderDate": "2026-01-05T09:00:00Z",
+        "party": [{"id": "A", "role": "x"}],
+    },
+    {
+        "id": "2",
+        "href": "/2",
+        "state": "open",
+        "priority": 1,
+        "orderDate": "2026-01-05T12:00:00Z",
+        "party": [{"id": "B"}, {"id": "C"}],
+    },
     {"id": "3", "href": "/3", "state": "open", "priority": 2, "flag": True, "note": {"text": "cut, at pole 7"}},
 ]
 
