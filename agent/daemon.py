@@ -14,15 +14,18 @@ from agent.api import parts as api_parts
 from agent.api.app import create_app
 from agent.api.ratelimit import RateLimiter
 from agent.api.server import ApiServer
+from agent.assurance.explain import explain
+from agent.assurance.figures import daemon_families, element_families
+from agent.assurance.service import AssuranceParts, AssuranceService
 from agent.catalog import load_catalog
 from agent.clock import SystemClock
-from agent.config import FulfillmentSettings, OutboxSettings, Settings
+from agent.config import FulfillmentSettings, OutboxSettings, PollingSettings, Settings, TrapSettings
 from agent.fulfillment.journal import Checkpoint, no_checkpoint
-from agent.fulfillment.lifecycle import NoLifecycle
 from agent.fulfillment.service import FulfilmentService
 from agent.fulfillment.service import Parts as FulfilmentParts
 from agent.fulfillment.settings import FulfilmentSettings
 from agent.instance import Instance
+from agent.listening import trap_settings
 from agent.metrics import Metrics
 from agent.scheduler import Scheduler
 from agent.security.credentials import CredentialResolver
@@ -30,6 +33,8 @@ from crm_bridge.callbacks import CallbackPolicy
 from crm_bridge.dispatcher import Dispatcher, DispatchSettings
 from crm_bridge.subscriptions import SubscriptionRequest, keep_configured
 from drivers.registry import Drivers
+from drivers.snmp.collector import Collector, CollectorLimits
+from drivers.snmp.traps import TrapReceiver
 from inventory.db import Database
 from inventory.work import DatabaseQueue
 
@@ -51,6 +56,20 @@ class Daemon:
         prepare(self.database)
         self.credentials = CredentialResolver(settings.credentials_file)
         self.drivers = Drivers()
+        self.assurance = AssuranceService(
+            AssuranceParts(
+                database=self.database,
+                clock=self.clock,
+                collector=Collector(self.clock, collector_limits(settings.polling)),
+                resolve=self.credentials.resolve,
+                book=self.catalog,
+                monitors_of=lambda name: self.catalog.specification(name).monitors,
+                polling=settings.polling,
+                assurance=settings.assurance,
+                usage=settings.usage,
+                receiver=self._receiver(settings.traps),
+            )
+        )
         self.fulfilment = FulfilmentService(
             FulfilmentParts(
                 database=self.database,
@@ -59,7 +78,7 @@ class Daemon:
                 queue=DatabaseQueue(self.database),
                 drivers=self.drivers,
                 credentials=self.credentials.resolve,
-                lifecycle=NoLifecycle(),
+                lifecycle=self.assurance.lifecycle,
                 settings=fulfilment_settings(settings.fulfillment),
                 known_hosts=settings.known_hosts_file,
                 checkpoint=checkpoint,
@@ -75,6 +94,7 @@ class Daemon:
             settings=DispatchSettings(timeout_s=settings.outbox.timeout_s),
         )
         self.metrics = Metrics()
+        self.metrics.add(lambda: daemon_families(self.assurance.figures()))
         self.scheduler = Scheduler()
         self.server = ApiServer(settings.api)
         self.app = create_app(
@@ -87,6 +107,8 @@ class Daemon:
                 metrics=self.metrics,
                 limiter=RateLimiter(settings.api.rate_per_minute, self.clock.monotonic),
                 readiness=self._awaited,
+                element_families=lambda: element_families(self.assurance.figures()),
+                explain=explain,
             )
         )
         self._stopping = asyncio.Event()
@@ -97,8 +119,11 @@ class Daemon:
         return self.server.url
 
     async def start(self) -> None:
+        await self.assurance.start()
         await asyncio.to_thread(self.fulfilment.start)
         self._dispatching = asyncio.create_task(self.dispatcher.run(self._stopping), name="dispatcher")
+        for job in self.assurance.jobs():
+            self.scheduler.every(job.interval, job.name, job.work)
         self.scheduler.start()
         await self.server.start(self.app)
         log.info("fabd is up", url=self.url, database=self.database.url.render_as_string(hide_password=True))
@@ -109,6 +134,7 @@ class Daemon:
         self.scheduler.stop()
         self._stopping.set()
         in_time = await asyncio.to_thread(self.fulfilment.stop, STOP_DEADLINE)
+        await self.assurance.stop()
         if self._dispatching:
             await asyncio.wait({self._dispatching}, timeout=1)
             self._dispatching.cancel()
@@ -123,7 +149,12 @@ class Daemon:
             keep_configured(session, wanted, policy, self.clock.now())
 
     def _awaited(self) -> Sequence[str]:
-        return ()
+        return () if self.assurance.ready else ("the first poll cycle",)
+
+    def _receiver(self, settings: TrapSettings) -> TrapReceiver | None:
+        if not settings.enabled:
+            return None
+        return TrapReceiver(trap_settings(settings, self.database, self.credentials), self.clock)
 
 
 def prepare(database: Database) -> None:
@@ -145,6 +176,10 @@ def fulfilment_settings(settings: FulfillmentSettings) -> FulfilmentSettings:
         plan_timeout=_seconds(settings.plan_deadline_s),
         lease=_seconds(settings.lease_s),
     )
+
+
+def collector_limits(settings: PollingSettings) -> CollectorLimits:
+    return CollectorLimits(concurrency=settings.concurrency, attempt=settings.timeout_s)
 
 
 def _seconds(value: float) -> timedelta:

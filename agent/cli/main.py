@@ -2,9 +2,10 @@
 
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from agent.cli import (
     alarm,
@@ -26,6 +27,7 @@ from agent.cli import (
     token,
     usage,
 )
+from agent.cli.demo import demo
 from agent.cli.explain import explain
 from agent.cli.run import run_daemon
 
@@ -35,9 +37,31 @@ HELP = (
     "need no running daemon; the others ask it over HTTP, with the token in FABD_TOKEN."
 )
 DAEMON, NETWORK, ORDERS, FAULTS, MONEY = "The daemon", "The network", "Customers and orders", "Faults", "Money"
+GROUPS = {
+    DAEMON: {"config": config, "db": db, "token": token, "events": events, "audit": audit},
+    NETWORK: {"inventory": inventory, "element": element, "spec": spec, "sim": sim},
+    ORDERS: {"customer": customer, "order": order, "plan": plan},
+    FAULTS: {"alarm": alarm, "problem": problem, "ticket": ticket},
+    MONEY: {"usage": usage, "sla": sla, "bill": bill},
+}
+ORDER = ["demo", "run", *(name for groups in GROUPS.values() for name in groups), "explain"]
+
+
+class _InOrder(TyperGroup):
+    """Lists the commands as they are put together here, not commands before groups."""
+
+    def __init__(self, **attributes: Any) -> None:  # noqa: ANN401  Typer's own
+        super().__init__(**attributes)
+        self.commands = {name: self.commands[name] for name in sorted(self.commands, key=_place)}
+
+
+def _place(name: str) -> int:
+    return ORDER.index(name) if name in ORDER else len(ORDER)
+
 
 app = typer.Typer(
     name="fabd",
+    cls=_InOrder,
     help=HELP,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -72,13 +96,8 @@ def everywhere(
 
 
 app.command("run", rich_help_panel=DAEMON)(run_daemon)
-for panel, groups in {
-    DAEMON: {"config": config, "db": db, "token": token, "events": events, "audit": audit},
-    NETWORK: {"inventory": inventory, "element": element, "spec": spec, "sim": sim},
-    ORDERS: {"customer": customer, "order": order, "plan": plan},
-    FAULTS: {"alarm": alarm, "problem": problem, "ticket": ticket},
-    MONEY: {"usage": usage, "sla": sla, "bill": bill},
-}.items():
+app.command("demo", rich_help_panel=DAEMON)(demo)
+for panel, groups in GROUPS.items():
     for name, group in groups.items():
         app.add_typer(group.app, name=name, rich_help_panel=panel)
 app.command("explain", rich_help_panel=MONEY)(explain)

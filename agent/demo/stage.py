@@ -32,6 +32,8 @@ from inventory.source import Source
 CONTENT = files("agent.demo")
 DEADLINE_S = 30.0
 HOST = "127.0.0.1"
+AUTONOMOUS_SYSTEM = 65000
+"""Of every router; with it the prefixes of internet access are announced."""
 PERIODS = range(45, 90)
 """Lengths in seconds that an agreement period of the demonstration may have."""
 UNTIL_PERIOD_ENDS = timedelta(seconds=38)
@@ -101,6 +103,15 @@ class Stage:
     def post(self, path: str, body: object) -> Any:  # noqa: ANN401  JSON is any
         return self._answer("POST", path, json=body)
 
+    def text(self, path: str) -> str:
+        """The same resource as people read it."""
+        return str(self._answer("GET", path, headers={"Accept": "text/plain"}))
+
+    def ready(self) -> dict[str, Any]:
+        """`{"ready": …, "waiting": […]}`; answered with 503 until it is."""
+        found: dict[str, Any] = self._client().get("/-/ready").json()
+        return found
+
     def order(self, name: str) -> dict[str, Any]:
         """One of `orders/`, with the account numbers that this database gave the customers."""
         text = (CONTENT / "orders" / f"{name}.json").read_text()
@@ -114,17 +125,22 @@ class Stage:
         return self.sim.call(lambda network: network.elements[element].running_text())
 
     def _answer(self, method: str, path: str, **rest: Any) -> Any:  # noqa: ANN401  JSON is any
-        if self._http is None:
-            raise RuntimeError("the demonstration's daemon is not running")
-        response = self._http.request(method, path, **rest)
+        response = self._client().request(method, path, **rest)
         if response.is_error:
             raise RuntimeError(f"{method} {path} was answered {response.status_code}: {response.text[:400]}")
         return response.json() if response.headers.get("content-type", "").startswith("application/") else response.text
 
+    def _client(self) -> httpx.Client:
+        if self._http is None:
+            raise RuntimeError("the demonstration's daemon is not running")
+        return self._http
+
     def _fill(self, daemon: Daemon) -> None:
         """Import the network and the customers, and make a token, as an operator would with the command line."""
         now = daemon.clock.now()
-        inventory = inventory_document(self.sim.network) | yaml.safe_load((CONTENT / "pools.yaml").read_text())
+        inventory: dict[str, Any] = inventory_document(self.sim.network) | yaml.safe_load((CONTENT / "pools.yaml").read_text())
+        for element in inventory["elements"]:
+            element["attributes"] = {"bgp_as": AUTONOMOUS_SYSTEM}
         with daemon.database.write() as session:
             import_document(session, Source.of_data(inventory, "network.yaml"), platforms=platforms(), at=now)
         text = (CONTENT / "customers.yaml").read_text()

@@ -101,6 +101,27 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_number_sequence")),
     )
     op.create_table(
+        "objective_result",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("service_id", sa.String(), nullable=False),
+        sa.Column("agreement_id", sa.String(), nullable=False),
+        sa.Column("rule", sa.String(), nullable=False),
+        sa.Column("period_start", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("period_end", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("objective", sa.String(48), nullable=False),
+        sa.Column("measured", sa.String(48), nullable=True),
+        sa.Column("agreed_s", sa.String(48), nullable=False),
+        sa.Column("down_s", sa.String(48), nullable=False),
+        sa.Column("unknown_s", sa.String(48), nullable=False),
+        sa.Column("violation_id", sa.String(), nullable=True),
+        sa.Column("judged_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_objective_result")),
+        sa.UniqueConstraint("service_id", "rule", "period_start", name=op.f("uq_objective_result_service_id_rule_period_start")),
+    )
+    with op.batch_alter_table("objective_result", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_objective_result_period_end"), ["period_end"], unique=False)
+
+    op.create_table(
         "observation",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
@@ -1002,6 +1023,10 @@ def downgrade() -> None:
         batch_op.drop_index("ix_observation_object")
 
     op.drop_table("observation")
+    with op.batch_alter_table("objective_result", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_objective_result_period_end"))
+
+    op.drop_table("objective_result")
     op.drop_table("number_sequence")
     with op.batch_alter_table("monitor", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_monitor_service_id"))
