@@ -49,6 +49,30 @@ def test_what_a_platform_is(name: str, protocol: str, commitment: Commitment, sy
     assert (found.protocol, found.commitment, found.syntax, found.realises) == (protocol, commitment, syntax, realises)
 
 
+@pytest.mark.parametrize(
+    ("row", "name", "up"),
+    [
+        ("cust1           up      up        Acme, Ghent", "cust1", True),
+        ("cust1           up      down      ", "cust1", False),
+        ("nosuch0         down    down      up up ", "nosuch0", False),
+    ],
+)
+def test_a_port_of_frr_is_up_when_it_has_a_carrier(row: str, name: str, up: bool) -> None:
+    settings = load_platform("frr").ssh
+    assert settings
+    found = settings.ports.row.match(row)
+    assert found
+    assert (found["name"], found["up"] is not None) == (name, up)
+    assert not settings.ports.row.match("Interface       Status  Protocol  Description")
+
+
+@pytest.mark.parametrize("answer", ["% Unknown command: vrf", "BGP is already running; AS is 65000"])
+def test_frr_refuses_with_a_percent_sign_or_without(answer: str) -> None:
+    settings = load_platform("frr").ssh
+    assert settings
+    assert settings.error.search(answer)
+
+
 def test_an_unknown_platform_is_refused_with_the_known_ones_and_the_remedy() -> None:
     with pytest.raises(DriverSetupError, match=r"unknown platform 'nokia'; known are .*frr.*fabd\.platforms"):
         load_platform("nokia")

@@ -38,6 +38,11 @@ def log_in_command(router: str) -> str:
     return f"vtysh -N {namespaces.full_name(router)}"
 
 
+def saved(router: str) -> str:
+    """The startup configuration."""
+    return (_CONFIG / namespaces.full_name(router) / "frr.conf").read_text()
+
+
 def configuration(router: Router) -> str:
     """Routing in the core and nothing of any customer."""
     core = [end for end in ends_of(router.name) if end.address]

@@ -1,0 +1,46 @@
+"""What the lab's elements are configured to do, running and saved, asked of themselves and not of fabd."""
+
+from tests.drivers.sim import exchange
+from tests.drivers.sim.exchange import Server
+from tests.lab import frr
+from tests.lab.credentials import NETCONF
+from tests.lab.lab import Lab
+from tests.lab.topology import MANAGEMENT, NC1, NETCONF_PORT, ROUTERS
+
+Configurations = dict[str, str]
+"""`pe1 running`, `pe1 startup`, …, `nc1 running`, `nc1 startup` → text."""
+
+
+def netconf_server(lab: Lab) -> Server:
+    login = lab.credentials()[NETCONF]
+    return Server(str(NC1.management.ip), NETCONF_PORT, login["username"], login["password"])
+
+
+def read(lab: Lab) -> Configurations:
+    found = {}
+    for router in ROUTERS:
+        found[f"{router.name} running"] = lab.vtysh(router.name, "show running-config")
+        found[f"{router.name} startup"] = frr.saved(router.name)
+    with lab.inside(MANAGEMENT), netconf_server(lab).session() as session:
+        for store in ("running", "startup"):
+            found[f"{NC1.name} {store}"] = session.get_config(store).data_xml
+    return found
+
+
+def settle(lab: Lab) -> Configurations:
+    """Let every element write down what it has in its own words, so that whoever saves next changes only what was changed.
+
+    The first save adds lines of their own to both kinds of startup, and netconfd keeps the container of the last interface
+    it had, empty.
+    """
+    for router in ROUTERS:
+        lab.vtysh(router.name, "write memory")
+    with lab.inside(MANAGEMENT), netconf_server(lab).session() as session:
+        exchange.put(session, exchange.interface("settling"))
+        exchange.put(session, exchange.only("settling", "delete"))
+        session.copy_config(source="running", target="startup")
+    return read(lab)
+
+
+def changed(before: Configurations, after: Configurations) -> set[str]:
+    return {name for name in before if before[name] != after[name]}
