@@ -7,9 +7,11 @@ import httpx
 
 from drivers.sim.errors import ControlError
 from drivers.sim.faults import FaultKind, Phase
-from drivers.sim.inventory import Plain
 
 TIMEOUT = 10.0
+
+Plain = dict[str, object]
+"""A JSON object."""
 
 
 class SimControl:
