@@ -98,7 +98,7 @@ def check(element: str, trusted: tuple[HostKey, ...], shown: HostKey, where: str
     raise HostKeyChanged(
         element,
         f"{where} shows host key {shown}, but {' or '.join(map(str, trusted))} is trusted. Somebody may be in between. "
-        f"If the element was replaced or has a new key, compare it and run: fabd element trust {element}",
+        f"If the element was replaced or has a new key, compare it and run: fabd element trust {element} --replace",
     )
 
 

@@ -97,7 +97,7 @@ def create_service(session: Session, new: NewService, at: datetime, *, state: St
 def service_row(session: Session, service_id: str) -> ServiceRow:
     row = session.get(ServiceRow, service_id)
     if row is None:
-        raise UnknownObject("service", service_id, "list them with `fabd inventory show --services`")
+        raise UnknownObject("service", service_id, "list them with `fabd inventory show services`")
     return row
 
 
