@@ -215,13 +215,15 @@ def _refusal(response: httpx.Response) -> str:
         body = response.json()
     except ValueError:
         body = None
-    if isinstance(body, dict):
+    if isinstance(body, dict) and ("code" in body or "type" in body):
         mistakes = body.get("errors")
         if isinstance(mistakes, list) and mistakes:
             return "\n".join(_mistake(each) for each in mistakes)
         text = body.get("detail") or body.get("message") or body.get("reason") or body.get("title")
         if isinstance(text, str):
-            return _placed(text, body.get("pointer") or body.get("referenceError"))
+            told = _placed(text, body.get("pointer") or body.get("referenceError"))
+            known = response.headers.get("x-correlation-id") if response.is_server_error else None
+            return f"{told} (correlation id {known})" if known else told
     return f"{response.url} answers {response.status_code} {response.reason_phrase}, and not as fabd does; check --url"
 
 

@@ -37,7 +37,7 @@ def list_elements(desk: Desk, as_json: AsJson = False) -> None:
 @local
 def trust(
     desk: Desk,
-    names: Annotated[list[str] | None, argument("NAME…", "Elements by name.")] = None,
+    names: Annotated[list[str] | None, argument("NAME", "Elements by name.")] = None,
     all_: Annotated[bool, typer.Option("--all", help="Every element that is managed over SSH or NETCONF.")] = False,
     replace: Annotated[
         bool, typer.Option("--replace", help="Also where another key is trusted: the element was replaced.")
@@ -49,7 +49,7 @@ def trust(
     Compare the fingerprints with the element's console before you agree: whoever has the key is taken for the element from then on.
     """
     if bool(names) == all_:
-        raise typer.BadParameter("name the elements, or give --all", param_hint="NAME…")
+        raise typer.BadParameter("name the elements, or give --all", param_hint="NAME")
     with desk.reading() as session:
         chosen = elements(session) if all_ else tuple(element(session, name) for name in names or ())
     refused = 0

@@ -14,7 +14,7 @@ from agent.cli.desk import Desk
 from agent.cli.files import read_text, write_text
 from agent.cli.options import AsJson, DryRun, InputFile
 from agent.cli.output import in_json, note, print_json, print_rows, say, show_facts
-from agent.cli.words import BitRate
+from agent.cli.words import BitRate, Count
 from agent.security.audit import record
 from drivers.platform import platforms
 from inventory.allocation import PoolFill, fill
@@ -215,7 +215,7 @@ def _pools(session: Session) -> list[_Row]:
 
 
 def _pool(pool: PoolFill) -> _Row:
-    shown = BitRate if pool.kind == BANDWIDTH else int
+    shown = BitRate if pool.kind == BANDWIDTH else Count
     return {
         "pool": pool.name,
         "kind": pool.kind,

@@ -15,6 +15,7 @@ from agent.cli.output import note, print_json, say, show_facts, show_rows, show_
 from agent.cli.resources import ROOT, filters, print_list, texts
 from agent.cli.watch import DEADLINE_S, watch_order
 from agent.cli.words import when
+from agent.fulfillment.states import FINAL
 
 app = typer.Typer(no_args_is_help=True, help="Orders: see what one would do, place it, watch it, look back.")
 
@@ -51,7 +52,7 @@ def submit(
     elif as_json:
         print_json(order)
     else:
-        say(f"order {order['id']} is {order['state']}; follow it with: fabd order watch {order['id']}")
+        say(f"order {order['id']} is {order['state']}; see it with: fabd order {_next(order)} {order['id']}")
 
 
 @app.command()
@@ -121,6 +122,11 @@ def _finish(daemon: Daemon, order: str, timeout: float, *, as_json: bool) -> Non
         _show_order(document)
     if document["state"] != "completed":
         raise typer.Exit(1)
+
+
+def _next(order: Document) -> str:
+    """What to do to see more: an order that was placed before may have ended."""
+    return "show" if order["state"] in FINAL else "watch"
 
 
 def _show_order(document: Document) -> None:

@@ -48,20 +48,19 @@ def show_rows(rows: Sequence[Row], *, empty: str) -> None:
         table.add_column(title, justify="right" if _is_number(value) else "left", overflow="fold", header_style="bold")
     for row in rows:
         table.add_row(*(_cell(value) for value in row.values()))
-    stdout().print(table)
+    _print(table)
 
 
 def show_facts(title: str, facts: Mapping[str, object]) -> None:
     """One object: its title, then name and value on each line. Values that are not there are left out."""
-    console = stdout()
-    console.print(Text(clean(title), style="bold"))
+    stdout().print(Text(clean(title), style="bold"))
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim")
     table.add_column(overflow="fold")
     for name, value in facts.items():
         if value not in (None, "", [], {}, ()):
             table.add_row(Text(f"  {name}"), _cell(value))
-    console.print(table)
+    _print(table)
 
 
 def show_text(title: str, text: str) -> None:
@@ -113,6 +112,17 @@ def stderr() -> Console:
 def clean(text: str) -> str:
     """Without characters that a terminal would obey."""
     return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+
+
+def _print(table: Table) -> None:
+    """Outside a terminal without the blanks that fill columns up."""
+    console = stdout()
+    if console.is_terminal:
+        console.print(table)
+        return
+    with console.capture() as captured:
+        console.print(table)
+    sys.stdout.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
 
 
 def _console(*, error: bool) -> Console:

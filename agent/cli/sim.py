@@ -15,7 +15,6 @@ from agent.cli.desk import Desk
 from agent.cli.errors import CliError, DaemonUnreachable
 from agent.cli.options import AsJson, argument
 from agent.cli.output import print_json, say, show_facts, show_rows, show_text
-from agent.cli.simulation import Outputs, serve
 from agent.cli.words import BitRate, parse_rate, seconds
 from drivers.sim.client import SimControl
 from drivers.sim.faults import FaultKind, Phase
@@ -52,6 +51,8 @@ def run(
     ] = None,
 ) -> None:
     """Run the network of a file until Ctrl-C. It listens on loopback only."""
+    from agent.cli.simulation import Outputs, serve  # noqa: PLC0415  the servers are loaded only to run them
+
     host, port = _address(control)
     outputs = Outputs(inventory, known_hosts, credentials)
     asyncio.run(serve(load_topology(file), keys, (host, port), outputs))
@@ -296,10 +297,11 @@ def _port_rows(found: Mapping[str, object]) -> list[dict[str, object]]:
         {
             "port": port["name"],
             "index": port["index"],
-            "enabled": "yes" if port["enabled"] else "no",
+            "enabled": "yes" if port["admin_up"] else "no",
             "state": "up" if port["oper_up"] else "down",
-            "octets in": int(port["in_octets"]),
-            "octets out": int(port["out_octets"]),
+            "in": BitRate(port["in_bps"]),
+            "out": BitRate(port["out_bps"]),
+            "loss": port["loss"] or None,
         }
         for port in (ports if isinstance(ports, list) else [])
     ]

@@ -27,6 +27,13 @@ class BitRate(int):
         return f"{int(self)} bit/s"
 
 
+class Count(int):
+    """A plain number in JSON; printed in powers of ten where nobody would count the digits, as those of an IPv6 pool."""
+
+    def __str__(self) -> str:
+        return f"{float(self):.2e}" if self >= _UNITS[0][0] else super().__str__()
+
+
 class Octets(int):
     """A plain number in JSON; printed as 1.5 GB (powers of ten)."""
 
