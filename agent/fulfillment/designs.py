@@ -1,6 +1,6 @@
 """Thinking an order's items through: from request to allocated values and desired configuration, in the caller's transaction."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -77,7 +77,7 @@ class Designer:
     catalog: Catalog
     platforms: Callable[[str], Platform]
     """By name; raises `DriverSetupError` for one that is not installed."""
-    installed: Callable[[], Iterable[str]]
+    realises: Realises
 
     def designs(self, case: Submission) -> tuple[Design, ...]:
         """Every item with its values and texts. `OrderMalformed` or `OrderConflict` with everything found wrong."""
@@ -91,7 +91,7 @@ class Designer:
         where = f"/items/{position}"
         try:
             spec = self.catalog.specification(item.specification)
-            layout = lay(spec, item.characteristics, case.network, self._realises())
+            layout = lay(spec, item.characteristics, case.network, self.realises)
             name = service_name(spec, item.characteristics, case.customer.account_number)
             product = Product(spec, layout, name, needs(spec, item.characteristics, layout))
         except NotInCatalog as error:
@@ -114,9 +114,6 @@ class Designer:
         except RenderingFailed as error:
             raise OrderConflict(refusals.of_data(error, design.where)) from error
         return replace(design, intent=Intent({}, texts, ports_of(product.layout)))
-
-    def _realises(self) -> Realises:
-        return {name: self.platforms(name).realises for name in self.installed()}
 
 
 def _all_or_refused(thoughts: Iterator[Callable[[], Design]]) -> list[Design]:

@@ -74,7 +74,8 @@ class FulfilmentService:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         announcer = Announcer(parts.presenter)
-        designer = Designer(parts.catalog, parts.platform, parts.installed)
+        realises = {name: parts.platform(name).realises for name in parts.installed()}
+        designer = Designer(parts.catalog, parts.platform, realises)
         self._desk = OrderDesk(designer, parts.queue, announcer, parts.settings)
         outcomes = Outcomes(parts.queue, parts.lifecycle, announcer, parts.settings)
         tools = Tools(

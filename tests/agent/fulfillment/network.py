@@ -14,6 +14,7 @@ from inventory.source import Source
 from inventory.work import DatabaseQueue
 
 CLIENT = "portal"
+REALISES = {name: load_platform(name).realises for name in platforms()}
 
 
 def ports(names, role="customer", start=1):
@@ -75,7 +76,7 @@ class Operator:
 
     @property
     def desk(self) -> OrderDesk:
-        return OrderDesk(Designer(self.catalog, load_platform, platforms), self.queue, Announcer(), self.settings)
+        return OrderDesk(Designer(self.catalog, load_platform, REALISES), self.queue, Announcer(), self.settings)
 
     def request(self, *items, **options) -> OrderRequest:
         return OrderRequest(**({"customer": self.account, "items": items} | options))
