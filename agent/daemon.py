@@ -19,13 +19,13 @@ from agent.assurance.figures import daemon_families, element_families
 from agent.assurance.service import AssuranceParts, AssuranceService
 from agent.catalog import load_catalog
 from agent.clock import SystemClock
-from agent.config import FulfillmentSettings, OutboxSettings, PollingSettings, Settings, TrapSettings
+from agent.config import FulfillmentSettings, OutboxSettings, PollingSettings, Settings
 from agent.fulfillment.journal import Checkpoint, no_checkpoint
 from agent.fulfillment.service import FulfilmentService
 from agent.fulfillment.service import Parts as FulfilmentParts
 from agent.fulfillment.settings import FulfilmentSettings
 from agent.instance import Instance
-from agent.listening import trap_settings
+from agent.listening import Listening
 from agent.metrics import Metrics
 from agent.scheduler import Scheduler
 from agent.security.credentials import CredentialResolver
@@ -34,7 +34,6 @@ from crm_bridge.dispatcher import Dispatcher, DispatchSettings
 from crm_bridge.subscriptions import SubscriptionRequest, keep_configured
 from drivers.registry import Drivers
 from drivers.snmp.collector import Collector, CollectorLimits
-from drivers.snmp.traps import TrapReceiver
 from inventory.db import Database
 from inventory.work import DatabaseQueue
 
@@ -42,6 +41,8 @@ log = structlog.get_logger(__name__)
 
 STOP_DEADLINE = timedelta(seconds=9)
 """SIGTERM to exit within ten seconds: steps that are not through by then are left to the journal."""
+TRUST_EVERY = timedelta(seconds=30)
+"""How soon an element that was imported while the daemon runs is heard."""
 
 
 class Daemon:
@@ -56,6 +57,7 @@ class Daemon:
         prepare(self.database)
         self.credentials = CredentialResolver(settings.credentials_file)
         self.drivers = Drivers()
+        self.listening = Listening(settings.traps, self.database, self.credentials, self.clock) if settings.traps.enabled else None
         self.assurance = AssuranceService(
             AssuranceParts(
                 database=self.database,
@@ -67,7 +69,7 @@ class Daemon:
                 polling=settings.polling,
                 assurance=settings.assurance,
                 usage=settings.usage,
-                receiver=self._receiver(settings.traps),
+                receiver=self.listening.receiver if self.listening else None,
             )
         )
         self.fulfilment = FulfilmentService(
@@ -122,6 +124,9 @@ class Daemon:
         await self.assurance.start()
         await asyncio.to_thread(self.fulfilment.start)
         self._dispatching = asyncio.create_task(self.dispatcher.run(self._stopping), name="dispatcher")
+        if self.listening:
+            await self.listening.refresh()
+            self.scheduler.every(TRUST_EVERY, "trap credentials", self.listening.refresh, delay=TRUST_EVERY)
         for job in self.assurance.jobs():
             self.scheduler.every(job.interval, job.name, job.work)
         self.scheduler.start()
@@ -150,11 +155,6 @@ class Daemon:
 
     def _awaited(self) -> Sequence[str]:
         return () if self.assurance.ready else ("the first poll cycle",)
-
-    def _receiver(self, settings: TrapSettings) -> TrapReceiver | None:
-        if not settings.enabled:
-            return None
-        return TrapReceiver(trap_settings(settings, self.database, self.credentials), self.clock)
 
 
 def prepare(database: Database) -> None:

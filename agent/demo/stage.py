@@ -36,7 +36,7 @@ AUTONOMOUS_SYSTEM = 65000
 """Of every router; with it the prefixes of internet access are announced."""
 PERIODS = range(45, 90)
 """Lengths in seconds that an agreement period of the demonstration may have."""
-UNTIL_PERIOD_ENDS = timedelta(seconds=38)
+UNTIL_PERIOD_ENDS = timedelta(seconds=24)
 """When in the story the period is to end: after the repair, before anybody is tired of waiting."""
 
 
@@ -140,7 +140,10 @@ class Stage:
         now = daemon.clock.now()
         inventory: dict[str, Any] = inventory_document(self.sim.network) | yaml.safe_load((CONTENT / "pools.yaml").read_text())
         for element in inventory["elements"]:
-            element["attributes"] = {"bgp_as": AUTONOMOUS_SYSTEM}
+            element["attributes"] = {
+                "bgp_as": AUTONOMOUS_SYSTEM,
+                "poller": element["name"] == self.sim.network.topology.management.via,
+            }
         with daemon.database.write() as session:
             import_document(session, Source.of_data(inventory, "network.yaml"), platforms=platforms(), at=now)
         text = (CONTENT / "customers.yaml").read_text()

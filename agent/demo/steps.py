@@ -48,7 +48,7 @@ def refuse(story: Story) -> Told:
     """pe4 refuses; the other elements of the order had accepted already."""
     before = {element: story.stage.running(element) for element in UNTOUCHED}
     held = story.stage.get(f"{SERVICE_INVENTORY}/service", fields="state", limit="1000")
-    story.stage.sim.call(lambda network: ElementFaults.refuse_edit(network.elements["pe4"].faults, "% Resources exhausted"))
+    story.stage.sim.call(lambda network: ElementFaults.refuse_edit(network.elements["pe4"].faults, "Resources exhausted"))
     order = story.place("refused")
     expect(order["state"] == "failed", f"the order was to fail and is {order['state']}")
     words = errors_of(order)

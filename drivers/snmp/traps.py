@@ -90,7 +90,8 @@ class TrapReceiver:
         self._clock = clock
         self._counts: Counter[str] = Counter()
         self._communities = frozenset(community.encode() for community in settings.communities)
-        self._users = [User.of(credential) for credential in _checked(settings.users)]
+        self._credentials = tuple(_checked(settings.users))
+        self._users = [User.of(credential) for credential in self._credentials]
         self._engine_id = settings.engine_id or default_engine_id()
         self._gate = Gate(self._users, self._engine_id)
         self._engine: NotificationEngine | None = None
@@ -111,11 +112,28 @@ class TrapReceiver:
     def stats(self) -> TrapStats:
         return TrapStats(**self._counts, kernel_drops=self._kernel_drops())
 
+    def trust(self, communities: frozenset[str], users: tuple[Credential, ...]) -> None:
+        """Hear these from now on; raises `TrapSetupError` for a user that cannot be one. Call it in the receiver's loop.
+
+        What is the same as before is left alone: new time windows of SNMPv3 would let old messages in once more.
+        """
+        checked = tuple(_checked(users))
+        self._communities = frozenset(community.encode() for community in communities)
+        if checked == self._credentials:
+            return
+        self._credentials = checked
+        self._users = [User.of(credential) for credential in checked]
+        self._gate = Gate(self._users, self._engine_id)
+        self._pending.clear()
+        self._make_engine()
+
+    def _make_engine(self) -> None:
+        self._engine = NotificationEngine(self._engine_id, self._users, self._answer_v3, self._take_v3) if self._users else None
+
     async def start(self) -> None:
         """TrapSetupError when the port cannot be had."""
         sock = _bound(self._settings)
-        if self._users:
-            self._engine = NotificationEngine(self._engine_id, self._users, self._answer_v3, self._take_v3)
+        self._make_engine()
         loop = asyncio.get_running_loop()
         self._transport, _ = await loop.create_datagram_endpoint(lambda: _Protocol(self), sock=sock)
 
