@@ -7,7 +7,6 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
 from ipaddress import IPv4Interface, IPv4Network, IPv6Interface, IPv6Network, ip_network
 from pathlib import Path
 from types import TracebackType
@@ -125,10 +124,6 @@ class Fabd:
         """Pool → how many of its values are in use."""
         return {pool["pool"]: pool["used"] for pool in self.listed("inventory", "show", "pools")}
 
-    def held(self) -> list[str]:
-        """Elements that a plan has, or has left in doubt."""
-        return [element["element"] for element in self.listed("element", "list") if element["plan"]]
-
     # The customers' systems
 
     def get(self, path: str, **parameters: str) -> Any:
@@ -137,10 +132,14 @@ class Fabd:
     def text(self, path: str) -> str:
         return self._answered("GET", path).text
 
-    def place(self, items: Sequence[Document]) -> str:
+    def held(self) -> list[str]:
+        """Elements that a plan has, or has left in doubt."""
+        return [element["name"] for element in self.get("/api/v1/elements") if element["hold"]]
+
+    def place(self, *items: Document) -> str:
         """The id of the order, accepted and not yet carried out."""
         party = {"id": self.account, "role": "customer", "@referredType": "Organization"}
-        body = {"relatedParty": [party], "serviceOrderItem": list(items)}
+        body = {"relatedParty": [party], "serviceOrderItem": items}
         return str(self._answered("POST", ORDERS, json=body).json()["id"])
 
     def outcome(self, order_id: str) -> Document:
@@ -155,7 +154,7 @@ class Fabd:
         return last
 
     def order(self, *items: Document) -> Document:
-        return self.outcome(self.place(items))
+        return self.outcome(self.place(*items))
 
     def ordered(self, *items: Document) -> "list[Access]":
         """As `order`, for orders that must succeed: their services."""
@@ -163,8 +162,16 @@ class Fabd:
         assert order["state"] == "completed", complaints(order)
         return [self.access(item["service"]["id"]) for item in order["serviceOrderItem"]]
 
+    def steps(self, order_id: str) -> set[str]:
+        """What has begun of an order's plans, as their journals say."""
+        plans = self.get(f"/api/v1/orders/{order_id}/plans")
+        return {moment["step"] for plan in plans for moment in plan["timeline"] if moment["outcome"] == "started"}
+
     def access(self, service_id: str) -> "Access":
         return Access(self.get(f"{SERVICES}/{service_id}"))
+
+    def active(self) -> "list[Access]":
+        return [Access(document) for document in self.get(SERVICES, state="active")]
 
     # Inside
 
