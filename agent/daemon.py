@@ -14,6 +14,7 @@ from agent.api import parts as api_parts
 from agent.api.app import create_app
 from agent.api.ratelimit import RateLimiter
 from agent.api.server import ApiServer
+from agent.api.tmf.presenter import TmfPresenter
 from agent.assurance.explain import explain
 from agent.assurance.figures import daemon_families, element_families
 from agent.assurance.service import AssuranceParts, AssuranceService
@@ -83,6 +84,7 @@ class Daemon:
                 lifecycle=self.assurance.lifecycle,
                 settings=fulfilment_settings(settings.fulfillment),
                 known_hosts=settings.known_hosts_file,
+                presenter=TmfPresenter(),
                 checkpoint=checkpoint,
             )
         )

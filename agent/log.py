@@ -10,6 +10,9 @@ from structlog.types import EventDict, WrappedLogger
 
 from agent.config import LogSettings
 
+QUIET = {"apscheduler": logging.ERROR, "paramiko": logging.CRITICAL, "netmiko": logging.CRITICAL, "ncclient": logging.CRITICAL}
+"""Libraries whose failures we report ourselves, in the operator's words: their own lines would say the same twice."""
+
 SECRET_KEYS = frozenset({"password", "community", "auth_key", "priv_key", "secret", "token", "authorization", "private_key"})
 
 
@@ -37,6 +40,8 @@ def configure(settings: LogSettings) -> None:
     root.setLevel(max(level, logging.WARNING))
     for own in ("agent", "crm_bridge", "drivers", "inventory", "fabd"):
         logging.getLogger(own).setLevel(level)
+    for name, least in QUIET.items():
+        logging.getLogger(name).setLevel(least)
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

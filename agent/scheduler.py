@@ -43,5 +43,7 @@ class Scheduler:
 def _report(event: JobExecutionEvent) -> None:
     if event.code == EVENT_JOB_ERROR:
         log.error("periodic work failed", job=event.job_id, error=repr(event.exception), trace=event.traceback)
+    elif event.code == EVENT_JOB_MISSED:
+        log.warning("periodic work came too late and was left out", job=event.job_id)
     else:
-        log.warning("periodic work skipped a turn", job=event.job_id)
+        log.debug("periodic work skipped a turn: the last one still runs", job=event.job_id)

@@ -1,7 +1,7 @@
 """Why: from a bill line back to what was measured, from a credit back to what was down."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from sqlalchemy import func, select
@@ -44,7 +44,20 @@ def explain(session: Session, object_id: str, *, follow: Follow = lambda _: None
     found = _Walk(session, follow, shown).explain(object_id)
     if found is None:
         raise NothingToExplain(object_id)
-    return found
+    return told_once(found)
+
+
+def told_once(tree: Explanation) -> Explanation:
+    """The same chain with what comes again cut to its name: an alarm stands behind an outage and behind its problem, too."""
+    told: set[str] = set()
+
+    def tell(node: Explanation) -> Explanation:
+        if node.id in told and node.because:
+            return replace(node, facts={"explained": "above"}, because=(), left_out=0)
+        told.add(node.id)
+        return replace(node, because=tuple(map(tell, node.because)))
+
+    return tell(tree)
 
 
 class _Walk:

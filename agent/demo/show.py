@@ -23,6 +23,8 @@ from agent.demo.steps import STEPS
 from agent.demo.story import Outcome, Step, Story
 
 EXHIBIT_LINES = 60
+FILE_WIDTH = 132
+"""Columns when the story goes into a file or a pipe."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,8 @@ def play(wishes: Wishes) -> bool:
     logs.configure(LogSettings.model_validate({"level": wishes.log_level}))
     folder = wishes.folder or Path(tempfile.mkdtemp(prefix="fabd-demo-"))
     console = Console(quiet=wishes.as_json)
+    if not console.is_terminal:
+        console.width = FILE_WIDTH
     started = time.monotonic()
     try:
         with Stage(folder.absolute(), datetime.now(UTC), port=wishes.port, log_level=wishes.log_level) as stage:
