@@ -10,7 +10,20 @@ from fastapi.routing import APIRoute
 from agent.api import docs, forms, health, openapi
 from agent.api.access import access_table
 from agent.api.context import RequestContext
-from agent.api.native import alarms, audit, bills, customers, elements, events, explain, plans, problems, services, specifications
+from agent.api.native import (
+    alarms,
+    audit,
+    bills,
+    customers,
+    elements,
+    events,
+    explain,
+    objectives,
+    plans,
+    problems,
+    services,
+    specifications,
+)
 from agent.api.parts import Parts
 from agent.api.tmf import service_inventory, service_ordering, trouble_ticket, usage
 from agent.gauges import stored
@@ -29,6 +42,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     services.router,
     customers.router,
     bills.router,
+    objectives.router,
     explain.router,
     events.router,
     specifications.router,

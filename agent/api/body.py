@@ -5,10 +5,11 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request
-from pydantic import BaseModel, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from agent.api.errors import BadRequest, BodyTimeout, Detail, TooLarge, UnsupportedMediaType
@@ -21,6 +22,16 @@ MAX_DEPTH = 50
 DRAIN_FACTOR = 8
 """A body that is refused is still read up to so many times the limit, and thrown away: a client that is busy sending would
 otherwise see a broken connection instead of the answer."""
+
+
+def _sane(at: datetime) -> datetime:
+    if not 2000 <= at.year <= 2200:  # noqa: PLR2004  beyond it is a typing mistake, and time zones overflow the calendar
+        raise ValueError("the year must lie between 2000 and 2200")
+    return at.astimezone(UTC)
+
+
+Instant = Annotated[AwareDatetime, AfterValidator(_sane)]
+"""With a time zone; UTC from here on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,17 +1,18 @@
-"""Bills on demand, and the credits and violations that stand on them."""
+"""Bills on demand."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from http import HTTPStatus
 
 from fastapi import APIRouter, Request
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from agent.api.access import ActorOf, needs
 from agent.api.answers import list_answer
-from agent.api.body import BodyOf, read_model
+from agent.api.body import BodyOf, Instant, read_model
 from agent.api.errors import BadRequest, Conflict
 from agent.api.idempotency import Answer, Attempt, perform
 from agent.api.listing import Listing
@@ -26,7 +27,7 @@ from crm_bridge import billing
 from crm_bridge.bill_document import as_json, as_text, bill_document
 from crm_bridge.customers import customer_by_account
 from crm_bridge.errors import UnknownBill
-from crm_bridge.tables import BillRow, CreditRow, CustomerRow, ViolationRow
+from crm_bridge.tables import BillRow, CustomerRow
 from policies.values import Interval
 
 router = APIRouter(prefix=ROOT, tags=["Bills"])
@@ -37,17 +38,17 @@ class BillRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    start: AwareDatetime | None = None
-    end: AwareDatetime | None = None
+    start: Instant | None = None
+    end: Instant | None = None
 
 
 def _render(session: Session, rows: Sequence[BillRow]) -> list[Document]:
-    numbers = dict(session.execute(select(CustomerRow.id, CustomerRow.account_number)).all()) if rows else {}
+    of_these = CustomerRow.id.in_({row.customer_id for row in rows})
+    numbers = dict(session.execute(select(CustomerRow.id, CustomerRow.account_number).where(of_these)).all())
     return [columns(row, "customer_id") | {"account_number": numbers[row.customer_id]} for row in rows]
 
 
 _OF_BILL = select(CustomerRow.account_number).where(CustomerRow.id == BillRow.customer_id).scalar_subquery()
-_OF_CREDIT = select(CustomerRow.account_number).where(CustomerRow.id == CreditRow.customer_id).scalar_subquery()
 
 BILLS = Listing(
     BillRow,
@@ -56,22 +57,6 @@ BILLS = Listing(
     instants={"period_start": BillRow.period_start, "period_end": BillRow.period_end, "created_at": BillRow.created_at},
     order=(BillRow.number.desc(),),
     key=BillRow.id,
-)
-CREDITS = Listing(
-    CreditRow,
-    lambda _, rows: [columns(row) for row in rows],
-    texts={"id": CreditRow.id, "service_id": CreditRow.service_id, "rule": CreditRow.rule, "account_number": _OF_CREDIT},
-    instants={"period_start": CreditRow.period_start, "period_end": CreditRow.period_end, "granted_at": CreditRow.granted_at},
-    order=(CreditRow.granted_at.desc(), CreditRow.id.desc()),
-    key=CreditRow.id,
-)
-VIOLATIONS = Listing(
-    ViolationRow,
-    lambda _, rows: [columns(row) for row in rows],
-    texts={"id": ViolationRow.id, "service_id": ViolationRow.service_id, "rule": ViolationRow.rule},
-    instants={"period_start": ViolationRow.period_start, "period_end": ViolationRow.period_end, "found_at": ViolationRow.found_at},
-    order=(ViolationRow.found_at.desc(), ViolationRow.id.desc()),
-    key=ViolationRow.id,
 )
 
 
@@ -103,7 +88,7 @@ def create_bill(request: Request, parts: PartsOf, actor: ActorOf, account_number
 
     def make(session: Session) -> Answer:
         customer = customer_by_account(session, account_number)
-        period = _period(session, customer, wanted, parts)
+        period = _period(session, customer, wanted, at)
         row = billing.bill(session, customer, period, at, book=parts.catalog)
         record(
             session, actor, "bill", f"bill {row.id}", at, after=plain({"number": row.number, "period": period, "total": row.total})
@@ -127,18 +112,6 @@ def send_bill(parts: PartsOf, actor: ActorOf, bill_id: str) -> Response:
     return _become(parts, actor, bill_id, "send")
 
 
-@router.get("/credits", dependencies=[needs(Role.VIEWER)], **described("List credits, the latest first", 206))
-def list_credits(request: Request, parts: PartsOf) -> Response:
-    return list_answer(request, parts, CREDITS)
-
-
-@router.get(
-    "/violations", dependencies=[needs(Role.VIEWER)], **described("List objectives that were missed, the latest first", 206)
-)
-def list_violations(request: Request, parts: PartsOf) -> Response:
-    return list_answer(request, parts, VIOLATIONS)
-
-
 def _become(parts: PartsOf, actor: Actor, bill_id: str, action: str) -> Response:
     at = parts.clock.now()
     with parts.database.write() as session:
@@ -157,8 +130,8 @@ def _bill(session: Session, bill_id: str) -> BillRow:
     return row
 
 
-def _period(session: Session, customer: CustomerRow, wanted: BillRequest, parts: PartsOf) -> Interval:
-    end = wanted.end or parts.clock.now()
+def _period(session: Session, customer: CustomerRow, wanted: BillRequest, at: datetime) -> Interval:
+    end = wanted.end or at
     if wanted.start is None:
         period = billing.next_period(session, customer, end)
         if period is None:

@@ -1,13 +1,12 @@
 """A service order as TMF641 sends it, read into fulfilment's own shape; and places in that shape told as places in this one."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from pydantic.alias_generators import to_camel
 
-from agent.api.body import read_model
+from agent.api.body import Instant, read_model
 from agent.api.errors import BadRequest, Detail
 from agent.fulfillment.errors import OrderRefused, Refusal
 from agent.fulfillment.requests import ORDINARY, PATIENT, URGENT, ItemRequest, OrderRequest, Related
@@ -24,13 +23,6 @@ SERVER_SET = frozenset(
 SERVER_SET_OF_ITEM = frozenset({"state", "errorMessage"})
 
 
-def _sane(at: datetime) -> datetime:
-    if not 2000 <= at.year <= 2200:  # noqa: PLR2004  beyond it is a typing mistake, and time zones overflow the calendar
-        raise ValueError("the year must lie between 2000 and 2200")
-    return at.astimezone(UTC)
-
-
-Instant = Annotated[AwareDatetime, AfterValidator(_sane)]
 Text = Annotated[str, Field(min_length=1, max_length=256)]
 
 

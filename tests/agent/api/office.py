@@ -14,8 +14,8 @@ from agent.fulfillment import service as fulfilment
 from agent.metrics import Metrics
 from agent.security import tokens
 from agent.security.roles import Role
-from drivers.registry import driver_for
 from drivers.port import Credential
+from drivers.registry import driver_for
 from tests.agent.fulfillment.fakes import FakeLifecycle
 from tests.agent.fulfillment.network import Operator
 

@@ -34,6 +34,7 @@ provisioner  POST  /api/v1/elements/{name}/resolve
 viewer       GET   /api/v1/events
 viewer       GET   /api/v1/explain/{object_id}
 viewer       GET   /api/v1/me
+viewer       GET   /api/v1/objectives
 provisioner  POST  /api/v1/orders/plan
 viewer       GET   /api/v1/orders/{order_id}/plans
 viewer       GET   /api/v1/plans

@@ -58,7 +58,9 @@ def customers(database):
     return database
 
 
-values = st.sampled_from([*STATES, "x1", "x4", "007", "2026-01-01T02:00:00Z", "2026-01-01T03:00:00+01:00", "yesterday", "Customer 7"])
+values = st.sampled_from(
+    [*STATES, "x1", "x4", "007", "2026-01-01T02:00:00Z", "2026-01-01T03:00:00+01:00", "yesterday", "Customer 7"]
+)
 filters = st.tuples(
     st.tuples(
         st.sampled_from(["id", "status", "external", "since", "name", "nothing"]),

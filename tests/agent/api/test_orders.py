@@ -267,13 +267,35 @@ def bodies(office):
     }
 
 
-NAMES = (
-    "empty,no items,items no list,item no object,item without service,nested items,several of one,date without zone,"
-    "date beyond sense,priority,two customers,no customer,unknown customer,unknown specification,characteristic missing,"
-    "characteristic of wrong type,characteristic out of range,unknown characteristic,characteristic twice,"
-    "feature that the platform lacks,unknown element,same id twice,relation to nowhere,circle,unknown action,delete of nothing,"
-    "port in use within the order"
-).split(",")
+NAMES = [
+    "empty",
+    "no items",
+    "items no list",
+    "item no object",
+    "item without service",
+    "nested items",
+    "several of one",
+    "date without zone",
+    "date beyond sense",
+    "priority",
+    "two customers",
+    "no customer",
+    "unknown customer",
+    "unknown specification",
+    "characteristic missing",
+    "characteristic of wrong type",
+    "characteristic out of range",
+    "unknown characteristic",
+    "characteristic twice",
+    "feature that the platform lacks",
+    "unknown element",
+    "same id twice",
+    "relation to nowhere",
+    "circle",
+    "unknown action",
+    "delete of nothing",
+    "port in use within the order",
+]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,0 +1,109 @@
+"""Over a real socket: what comes in too large, too slowly or not at all as HTTP should be."""
+
+import asyncio
+import json
+import socket
+import threading
+
+import httpx
+import pytest
+
+from agent.api import body
+from agent.api.server import ApiServer
+from agent.config import ApiSettings
+from agent.errors import AddressInUse
+from agent.security.roles import Role
+from tests.agent.api.office import ORDERS, Office
+
+LIMIT = 10_000
+PATIENCE_S = 10.0
+
+
+class Served:
+    """The office behind a socket, in a loop of its own."""
+
+    def __init__(self, office: Office) -> None:
+        self.office = office
+        self.server = ApiServer(ApiSettings(port=0))
+        self.loop = asyncio.new_event_loop()
+        self.thread = threading.Thread(target=self.loop.run_forever)
+        self.thread.start()
+        self._run(self.server.start(office.app))
+        self.port = int(self.server.url.rpartition(":")[2])
+        self.headers = {"Authorization": f"Bearer {office.tokens[Role.ADMIN]}", "Content-Type": "application/json"}
+
+    def stop(self) -> None:
+        self._run(self.server.stop())
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join(PATIENCE_S)
+        self.loop.close()
+
+    def _run(self, coroutine) -> None:
+        asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(PATIENCE_S)
+
+    def post(self, content, **headers) -> httpx.Response:
+        with httpx.Client(timeout=PATIENCE_S, trust_env=False) as client:
+            return client.post(f"{self.server.url}{ORDERS}", content=content, headers=self.headers | headers)
+
+    def raw(self, *pieces: bytes) -> bytes:
+        with socket.create_connection(("127.0.0.1", self.port), PATIENCE_S) as connection:
+            for piece in pieces:
+                connection.sendall(piece)
+            return connection.recv(65536)
+
+
+@pytest.fixture
+def served(database, clock):
+    served = Served(Office(database, clock, max_body_bytes=LIMIT))
+    yield served
+    served.stop()
+
+
+def padded(office, size) -> bytes:
+    order = json.dumps(office.order() | {"description": ""}).encode()
+    return order.replace(b'"description": ""', b'"description": "%s"' % (b"x" * (size - len(order))))
+
+
+def test_a_body_up_to_the_limit_is_taken(served):
+    content = padded(served.office, LIMIT)
+    assert (len(content), served.post(content).status_code) == (LIMIT, 201)
+
+
+@pytest.mark.parametrize("size", [LIMIT + 1, 5_000_000])
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_larger_one_is_refused_however_it_is_sent(served, size, chunked):
+    content = padded(served.office, size)
+    answer = served.post((content[at : at + 4096] for at in range(0, size, 4096)) if chunked else content)
+    assert (answer.status_code, answer.json()["code"]) == (413, "bodyTooLarge")
+    assert f"larger than {LIMIT} bytes" in answer.json()["message"]
+    assert "api.max_body_bytes" in answer.json()["message"]
+    assert served.office.get(ORDERS).json() == []
+
+
+def test_a_client_that_asks_first_is_told_before_it_sends(served):
+    head = [f"POST {ORDERS} HTTP/1.1", "Host: x", "Content-Length: 5000000", "Expect: 100-continue"]
+    head += [f"{name}: {value}" for name, value in served.headers.items()]
+    answer = served.raw("\r\n".join([*head, "", ""]).encode())
+    assert answer.startswith(b"HTTP/1.1 413 ")
+
+
+def test_a_body_that_does_not_come_is_not_waited_for_without_end(served, monkeypatch):
+    monkeypatch.setattr(body, "READ_DEADLINE_S", 0.1)
+    head = [f"POST {ORDERS} HTTP/1.1", "Host: x", "Content-Length: 100"]
+    head += [f"{name}: {value}" for name, value in served.headers.items()]
+    answer = served.raw("\r\n".join([*head, "", "{"]).encode())
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert b"bodyTimeout" in answer
+
+
+def test_what_is_no_http_is_refused(served):
+    assert served.raw(b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n").startswith(b"HTTP/1.1 400 ")
+
+
+def test_the_server_does_not_tell_what_it_is_made_of(served):
+    assert "server" not in served.post(b"{}").headers
+
+
+def test_a_port_that_is_taken_is_named(served):
+    with pytest.raises(AddressInUse, match=str(served.port)):
+        ApiServer(ApiSettings(port=served.port))
