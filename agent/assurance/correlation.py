@@ -88,9 +88,10 @@ def correlate(network: Network, failures: Failures) -> Mapping[str, Verdict]:
     return _Case(network, failures).verdicts()
 
 
-def ways_to(network: Network, element: str) -> int:
-    """How many independent ways lead to an element, the poller's own included."""
-    return len(network.ways.get(element, ())) + network.attached(element)
+def at_worst(network: Network, failures: Failures, suspects: AbstractSet[str]) -> Failures:
+    """What would fail if the suspects proved to be dead: they are silent, and all that faces them is down."""
+    facing = {way.far for suspect in suspects for way in network.ways.get(suspect, ())}
+    return Failures(failures.silent | suspects, failures.down | facing)
 
 
 class _Case:

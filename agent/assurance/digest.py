@@ -1,8 +1,8 @@
 """From one round of readings to what is stored of it: evidence, alarms, health, usage and problems, in one transaction."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import update
@@ -52,9 +52,8 @@ class Digest:
         at = self._clock.now()
         _store_poll(session, visit)
         _store_indexes(session, visit)
-        for hint in hints:
-            observe(session, hint)
-        findings = tuple(self._findings(visit))
+        told = {(hint.element, hint.object): observe(session, hint).id for hint in hints}
+        findings = tuple(_prompted(finding, told) for finding in self._findings(visit))
         self._apply(session, watchlist, findings, at)
         self._count(session, watchlist, visit, at)
         board = self.correlate(session, watchlist, at)
@@ -116,6 +115,12 @@ class Digest:
 def meta_of(monitor: UsageMonitor, port: WatchedPort, reported_bps: int) -> Meta:
     """Virtual ports tell no speed: there what was contracted counts, and without that what the inventory says."""
     return Meta(reported_bps or monitor.contract_bps * CONTRACT_FACTOR or port.speed_bps)
+
+
+def _prompted(finding: Finding, told: Mapping[tuple[str, str], str]) -> Finding:
+    """What a read found because a trap spoke of the same object names that trap."""
+    trap = told.get((finding.element, finding.object))
+    return finding if trap is None else replace(finding, detail={**finding.detail, "trap": trap})
 
 
 def _order(finding: Finding) -> tuple[bool, datetime]:

@@ -81,7 +81,7 @@ class Trail:
             return None
         where = f"{row.element}/{row.object}" if row.object else row.element
         facts = {"source": row.source, "at": row.at.isoformat(), **_plain(row.detail)}
-        children = self._all([row.poll_id] if row.poll_id else [])
+        children = self._all([each for each in (row.detail.get("trap"), row.poll_id) if each])
         return Explanation(row.id, "observation", f"{row.finding} of {where}", facts, children)
 
     def _alarm(self, object_id: str) -> Explanation | None:

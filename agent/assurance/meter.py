@@ -7,7 +7,7 @@ was counted meanwhile is spread over the bins between.
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
@@ -22,6 +22,9 @@ from crm_bridge.usage import COUNTERS, Quality, UsageInput, receive
 from policies.values import derived_id
 
 ACTIVATION, POLL, FINAL = "activation", "poll", "final"
+MAX_LEGS = 12
+"""Bins left early that may wait for a better reading."""
+
 NO_FIRST_READING, NO_LAST_READING = "no reading at activation", "no reading before the end"
 
 
@@ -36,23 +39,40 @@ class Taken:
 
 
 @dataclass(slots=True)
+class _Leg:
+    """From one reading to the last one in another bin, or in the same one."""
+
+    start: Taken
+    end: Taken
+    octets: Octets = (0, 0)
+    broken: str = ""
+    """Why the octets say nothing."""
+
+    def stretch(self) -> Stretch:
+        return Stretch(self.start.at, self.end.at, None if self.broken else self.octets, self.broken)
+
+
+@dataclass(slots=True)
 class _State:
     settled: datetime
     """Up to here the bins are stored."""
     anchor: Taken | None
     """The last stored reading."""
-    latest: Taken | None = None
-    octets: Octets = (0, 0)
+    legs: list[_Leg] = field(default_factory=list)
     """From the anchor to the latest reading."""
-    broken: str = ""
-    """Why the octets say nothing."""
+
+    @property
+    def latest(self) -> Taken | None:
+        return self.legs[-1].end if self.legs else None
 
 
 class Meter:
     """One per process; what it holds in memory is guarded, because services begin and end in other threads."""
 
-    def __init__(self, bin_length: timedelta) -> None:
+    def __init__(self, bin_length: timedelta, poll_interval: timedelta) -> None:
         self._length = bin_length
+        self._usual = poll_interval * 3 / 2
+        """A bin whose last reading is not older than that at its end has been watched to its end."""
         self._states: dict[str, _State] = {}
         self._guard = threading.RLock()
         self.gaps: dict[str, int] = {}
@@ -70,7 +90,7 @@ class Meter:
             state = self._state(session, monitor)
             if taken.at <= state.settled and state.anchor is not None:
                 return  # older than what is stored already: a late answer
-            if state.latest is not None and bin_start(taken.at, self._length) > state.latest.at:
+            if self._is_complete(state, taken.at):
                 self._settle(session, monitor, state, at=at)
             self._follow(state, taken, meta)
 
@@ -79,7 +99,7 @@ class Meter:
         with self._guard:
             for monitor in monitors:
                 state = self._states.get(monitor.id)
-                if state is not None and state.latest is not None and bin_end(state.latest.at, self._length) <= at:
+                if state is not None and self._is_complete(state, at):
                     self._settle(session, monitor, state, at=at)
 
     def end(self, session: Session, monitor: UsageMonitor, last: Taken | None, meta: Meta, *, reason: str, at: datetime) -> None:
@@ -97,14 +117,23 @@ class Meter:
         with self._guard:
             self._states.clear()
 
+    def _is_complete(self, state: _State, now: datetime) -> bool:
+        """The bin of the latest reading is over and was watched to its end; or too much has been waiting for that."""
+        if state.latest is None:
+            return False
+        end = bin_end(state.latest.at, self._length)
+        return end <= now and (end - state.latest.at <= self._usual or len(state.legs) >= MAX_LEGS)
+
     def _finish(self, session: Session, monitor: UsageMonitor, state: _State, last: Taken, meta: Meta, *, at: datetime) -> None:
-        if state.latest is not None and bin_start(last.at, self._length) > state.latest.at:
+        if self._is_complete(state, last.at):
             self._settle(session, monitor, state, at=at)
         self._follow(state, last, meta)
-        if state.latest is not last and state.latest is not None and state.anchor is not None:
-            # less than a second after a poll: count from the stored reading, so that not even that is lost
-            state.latest = None
-            self._follow(state, last, meta)
+        if state.latest is not last and state.legs:
+            # less than a second after a poll: count from where that leg began, so that not even that is lost
+            previous = state.legs.pop()
+            self._follow_from(state, previous.start, last, meta)
+            if state.legs:
+                state.legs[-1].broken = state.legs[-1].broken or previous.broken
         end = min(bin_end(last.at, self._length), max(at, last.at))
         if state.latest is not None and state.settled < end:
             self._settle(session, monitor, state, at=at, end=end)
@@ -116,33 +145,39 @@ class Meter:
             self._keep(session, monitor, part, (), at)
 
     def _follow(self, state: _State, taken: Taken, meta: Meta) -> None:
-        reference = state.latest or state.anchor
+        self._follow_from(state, state.latest or state.anchor, taken, meta)
+
+    def _follow_from(self, state: _State, reference: Taken | None, taken: Taken, meta: Meta) -> None:
         outcome = compare(None if reference is None else reference.reading, taken.reading, meta)
+        leg = _Leg(reference or taken, taken)
         if isinstance(outcome, Delta):
-            since = state.octets if state.latest is not None else (0, 0)
-            state.octets = (since[0] + outcome.values[0], since[1] + outcome.values[1])
+            leg.octets = (outcome.values[0], outcome.values[1])
         elif isinstance(outcome, Gap):
-            state.broken = outcome.reason.value
-            self.gaps[state.broken] = self.gaps.get(state.broken, 0) + 1
+            leg.broken = outcome.reason.value
+            self.gaps[leg.broken] = self.gaps.get(leg.broken, 0) + 1
         elif outcome.reason is SkipReason.FIRST:
-            state.broken = NO_FIRST_READING
+            leg.broken = NO_FIRST_READING
         else:
             return
-        state.latest = taken
+        if state.legs and bin_start(taken.at, self._length) <= state.legs[-1].end.at:
+            last = state.legs[-1]
+            last.octets = (last.octets[0] + leg.octets[0], last.octets[1] + leg.octets[1])
+            last.end, last.broken = taken, last.broken or leg.broken
+        else:
+            state.legs.append(leg)
 
     def _settle(self, session: Session, monitor: UsageMonitor, state: _State, *, at: datetime, end: datetime | None = None) -> None:
         latest = state.latest
         if latest is None:
             return
-        _store(session, monitor, latest)
+        for leg in state.legs:
+            _store(session, monitor, leg.end)
         end = end or bin_end(latest.at, self._length)
-        before = latest if state.anchor is None else state.anchor
-        stretch = Stretch(before.at, latest.at, None if state.broken else state.octets, state.broken)
-        readings = tuple(_reading_id(monitor, each) for each in (state.anchor, latest) if each is not None)
-        for part in lay_out(stretch, state.settled, end, self._length):
+        known = [*([state.anchor] if state.anchor else []), *(leg.end for leg in state.legs)]
+        readings = tuple(_reading_id(monitor, each) for each in known)
+        for part in lay_out([leg.stretch() for leg in state.legs], state.settled, end, self._length):
             self._keep(session, monitor, part, readings, at)
-        state.settled, state.anchor = max(state.settled, end), latest
-        state.latest, state.octets, state.broken = None, (0, 0), ""
+        state.settled, state.anchor, state.legs = max(state.settled, end), latest, []
 
     def _keep(self, session: Session, monitor: UsageMonitor, part: Bin, readings: tuple[str, ...], at: datetime) -> None:
         """The bin and its usage record; a bin that is there already stays as it is."""

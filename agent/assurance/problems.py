@@ -12,9 +12,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from agent.assurance import correlation
 from agent.assurance.alarms import PENDING, UNREACHABLE, Board, Judgement, judge, reference_of
-from agent.assurance.correlation import ELEMENT, LINK, PORT, Standing, Verdict, correlate
+from agent.assurance.correlation import ELEMENT, LINK, PORT, Standing, Verdict, at_worst, correlate
 from agent.assurance.events import PROBLEM_CREATED, PROBLEM_STATE, tell_problem
 from agent.assurance.health import attribute, troubled
 from agent.assurance.impact import services_over
@@ -52,8 +51,11 @@ class Correlator:
             return
         self._recheck_orphans(alarms, problems.values())
         verdicts = correlate(self._network, board.failures)
+        worst = correlate(self._network, at_worst(self._network, board.failures, suspects)) if suspects else verdicts
         decided = [
-            (alarm, verdicts[_key(alarm)]) for alarm in alarms if not self._must_wait(alarm, verdicts[_key(alarm)], suspects)
+            (alarm, verdicts[_key(alarm)])
+            for alarm in alarms
+            if not self._must_wait(alarm, verdicts[_key(alarm)], worst[_key(alarm)])
         ]
         for alarm, verdict in decided:
             if verdict.standing is Standing.ROOT:
@@ -64,17 +66,16 @@ class Correlator:
         for problem in sorted(problems.values(), key=lambda each: "superseded_by" in each.evidence):
             self._follow_up(problem, board, problems)
 
-    def _must_wait(self, alarm: AlarmRow, verdict: Verdict, suspects: frozenset[str]) -> bool:
+    def _must_wait(self, alarm: AlarmRow, verdict: Verdict, worst: Verdict) -> bool:
         """Silence waits for its hold; a cut waits where the element behind it has just begun to fail and may be the cause."""
         if alarm.standing != PENDING:
             return False
         until = alarm.why.get("hold_until")
         if until is not None and datetime.fromisoformat(until) > self._at:
             return True
-        way = self._network.way_of.get(reference_of(alarm))
-        if way is None or verdict.standing is Standing.SYMPTOM or self._at >= alarm.last_at + self._patience.hold:
+        if verdict.standing is Standing.SYMPTOM or self._at >= alarm.last_at + self._patience.hold:
             return False
-        return any(each in suspects and correlation.ways_to(self._network, each) > 1 for each in (way.to, alarm.element))
+        return worst.standing is Standing.SYMPTOM
 
     def _recheck_orphans(self, alarms: Sequence[AlarmRow], problems: Iterable[ProblemRow]) -> None:
         """Symptoms whose root is gone get two polls to recover before they are judged for themselves."""

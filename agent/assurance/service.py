@@ -85,8 +85,8 @@ class AssuranceService:
     def __init__(self, parts: AssuranceParts) -> None:
         self._parts = parts
         self._poller = Poller(parts.collector, parts.resolve, parts.clock, parts.polling.deadline_s)
-        self._meter = Meter(timedelta(seconds=parts.usage.bin_s))
         self._interval = timedelta(seconds=parts.polling.interval_s)
+        self._meter = Meter(timedelta(seconds=parts.usage.bin_s), self._interval)
         self._patience = Patience(hold=timedelta(seconds=parts.assurance.hold_s), recheck=2 * self._interval)
         self._gauge = Gauge(parts.polling.interval_s)
         self._turn = asyncio.Lock()

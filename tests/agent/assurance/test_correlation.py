@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.assurance.correlation import Failures, Network, Standing, correlate, element_of, ways_to
+from agent.assurance.correlation import Failures, Network, Standing, at_worst, correlate, element_of
 
 
 def network(links: Iterable[str], *, attached: Iterable[str] = ()) -> Network:
@@ -97,9 +97,18 @@ def test_an_element_that_the_inventory_links_to_nothing_speaks_for_itself() -> N
     assert (verdict.standing, verdict.roots) == (Standing.ROOT, ("element:z",))
 
 
-@pytest.mark.parametrize(("net", "element", "ways"), [(CHAIN, "d", 1), (CHAIN, "a", 2), (RING, "c", 2), (BESIDE, "c", 3)])
-def test_ways_to_an_element_include_the_pollers_own(net: Network, element: str, ways: int) -> None:
-    assert ways_to(net, element) == ways
+@pytest.mark.parametrize(
+    ("case", "net", "down", "suspect", "symptom"),
+    [
+        ("beyond the cut there is no other way to it", CHAIN, "a/b", "b", False),
+        ("in a ring it may be the node", RING, "b/c", "c", True),
+        ("beside the network its silence is a second sign", BESIDE, "b/c", "c", True),
+        ("it is not behind this cut", RING, "a/b", "c", False),
+    ],
+)
+def test_at_worst_a_suspect_is_the_cause_where_it_can_be(case: str, net: Network, down: str, suspect: str, symptom: bool) -> None:
+    verdicts = correlate(net, at_worst(net, Failures(down=frozenset({down})), {suspect}))
+    assert (verdicts[f"port:{down}"].standing is Standing.SYMPTOM) is symptom, case
 
 
 NAMES = "abcdefg"
