@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from inventory.db import Base, Unsigned64
@@ -38,8 +38,8 @@ class ReadingRow(Base):
     service_id: Mapped[str] = mapped_column(index=True)
     port_id: Mapped[str] = mapped_column(index=True)
     at: Mapped[datetime]
-    uptime_ticks: Mapped[int]
-    discontinuity_ticks: Mapped[int]
+    uptime_ticks: Mapped[int] = mapped_column(BigInteger)
+    discontinuity_ticks: Mapped[int] = mapped_column(BigInteger)
     octets_in: Mapped[int] = mapped_column(Unsigned64)
     octets_out: Mapped[int] = mapped_column(Unsigned64)
     occasion: Mapped[str]
