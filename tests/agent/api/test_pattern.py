@@ -34,7 +34,7 @@ def test_plain_patterns_are_taken_as_they_are(text):
     ],
 )
 def test_what_could_run_away_or_is_no_pattern_is_refused(text):
-    with pytest.raises(ValueError, match="groups|repetitions|alternatives|inside|regular expression"):
+    with pytest.raises(ValueError, match=r"groups|repetitions|alternatives|inside|regular expression"):
         compile_pattern(text)
 
 

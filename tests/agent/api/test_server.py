@@ -49,7 +49,10 @@ class Served:
         with socket.create_connection(("127.0.0.1", self.port), PATIENCE_S) as connection:
             for piece in pieces:
                 connection.sendall(piece)
-            return connection.recv(65536)
+            answer = b""
+            while piece := connection.recv(65536):
+                answer += piece
+            return answer
 
 
 @pytest.fixture
@@ -81,7 +84,7 @@ def test_a_larger_one_is_refused_however_it_is_sent(served, size, chunked):
 
 
 def test_a_client_that_asks_first_is_told_before_it_sends(served):
-    head = [f"POST {ORDERS} HTTP/1.1", "Host: x", "Content-Length: 5000000", "Expect: 100-continue"]
+    head = [f"POST {ORDERS} HTTP/1.1", "Host: x", "Connection: close", "Content-Length: 5000000", "Expect: 100-continue"]
     head += [f"{name}: {value}" for name, value in served.headers.items()]
     answer = served.raw("\r\n".join([*head, "", ""]).encode())
     assert answer.startswith(b"HTTP/1.1 413 ")
@@ -89,7 +92,7 @@ def test_a_client_that_asks_first_is_told_before_it_sends(served):
 
 def test_a_body_that_does_not_come_is_not_waited_for_without_end(served, monkeypatch):
     monkeypatch.setattr(body, "READ_DEADLINE_S", 0.1)
-    head = [f"POST {ORDERS} HTTP/1.1", "Host: x", "Content-Length: 100"]
+    head = [f"POST {ORDERS} HTTP/1.1", "Host: x", "Connection: close", "Content-Length: 100"]
     head += [f"{name}: {value}" for name, value in served.headers.items()]
     answer = served.raw("\r\n".join([*head, "", "{"]).encode())
     assert answer.startswith(b"HTTP/1.1 408 ")

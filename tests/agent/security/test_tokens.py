@@ -42,16 +42,16 @@ def test_no_two_tokens_are_alike(database, clock):
 @pytest.mark.parametrize(
     "spoil",
     [
-        lambda token: "",
-        lambda token: "fabd_",
+        lambda _: "",
+        lambda _: "fabd_",
         lambda token: token[:-1],
         lambda token: token + "0",
         lambda token: token.upper(),
         lambda token: token.removeprefix("fabd_"),
         lambda token: token.replace("_", "-"),
         lambda token: token.rpartition("_")[0] + "_" + "0" * 64,
-        lambda token: "fabd_\0_\0",
-        lambda token: "fabd_" + "é" * 64,
+        lambda _: "fabd_\0_\0",
+        lambda _: "fabd_" + "é" * 64,
     ],
 )
 def test_anything_else_opens_nothing_and_learns_nothing(database, clock, spoil):
@@ -89,7 +89,7 @@ def test_a_name_says_who_uses_the_token_and_is_given_once(database, clock, name,
 
 
 def test_what_is_not_there_cannot_be_revoked(database, clock):
-    with database.write() as session, pytest.raises(TokenError, match="'gone'.*fabd token list"):
+    with database.write() as session, pytest.raises(TokenError, match=r"'gone'.*fabd token list"):
         tokens.revoke(session, "gone", clock.now())
 
 
