@@ -11,6 +11,7 @@ from agent.cli.command import remote
 from agent.cli.options import AsJson, argument
 from agent.cli.output import clean, print_json, stdout
 from agent.cli.resources import ROOT
+from agent.cli.words import told
 
 
 @remote
@@ -39,5 +40,5 @@ def _label(node: Document) -> RenderableType:
     title = Text.assemble((clean(str(node["kind"])), "bold"), " ", clean(str(node["title"])))
     if node["id"] != node["title"]:
         title.append(f"  {clean(str(node['id']))}", style="dim")
-    facts = [Text(clean(f"{name}: {value}"), style="dim") for name, value in node.get("facts", {}).items()]
-    return Group(title, *facts)
+    facts = "; ".join(f"{name} {told(value)}" for name, value in node.get("facts", {}).items())
+    return Group(title, Text(clean(facts), style="dim")) if facts else title

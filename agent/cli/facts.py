@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 
+from agent.cli.words import told
 
-def flat(document: Mapping[str, object], prefix: str = "") -> dict[str, object]:
-    """{"path": {"from": "pe1"}} → {"path from": "pe1"}; lists of plain values stay lists."""
-    found: dict[str, object] = {}
+
+def flat(document: Mapping[str, object], prefix: str = "") -> dict[str, str]:
+    """{"path": {"from": "pe1"}} → {"path from": "pe1"}; values as people read them."""
+    found: dict[str, str] = {}
     for key, value in document.items():
         name = f"{prefix}{key.replace('_', ' ')}"
         if isinstance(value, Mapping):
@@ -14,5 +16,5 @@ def flat(document: Mapping[str, object], prefix: str = "") -> dict[str, object]:
             for number, each in enumerate(value, start=1):
                 found |= flat(each if isinstance(each, Mapping) else {"": each}, f"{name} {number} ")
         else:
-            found[name.strip()] = value
+            found[name.strip()] = told(value)
     return found

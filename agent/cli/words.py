@@ -1,8 +1,19 @@
 """Values as people read them. Times are UTC."""
 
+import re
 from datetime import UTC, datetime
 
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)\Z")
 _UNITS = ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k"))
+
+
+def told(value: object) -> str:
+    """A value of a JSON document: instants as `when`, the items of lists joined."""
+    if isinstance(value, list):
+        return ", ".join(told(each) for each in value)
+    if isinstance(value, str):
+        return when(value) if _INSTANT.match(value) else value
+    return "" if value is None else str(value)
 
 
 def when(at: datetime | str | None) -> str:

@@ -1,0 +1,100 @@
+"""`fabd config`: every mistake by file, key and remedy; what is in force; the page about all of it."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from agent.cli.reference import settings_reference
+from agent.config import Settings, load_settings
+
+REPOSITORY = Path(__file__).parents[3]
+
+
+def test_nothing_set_is_sound(fabd):
+    assert "3 specifications" in fabd.ok("config", "check").out
+
+
+@pytest.mark.parametrize(
+    ("toml", "complaint"),
+    [
+        ("[api]\nprot = 1\n", "fabd.toml: api.prot: unknown key; did you mean 'port'?"),
+        ("[api]\nport = 70000\n", "fabd.toml: api.port: input should be less than or equal to 65535 (found 70000)"),
+        ("[nonsense]\n", "fabd.toml: nonsense: unknown key; known here: data_dir"),
+        ("port = \n", "fabd.toml: not valid TOML:"),
+        ('[api]\ntls_certificate = "x.pem"\n', "tls_certificate and tls_key go together; set both or neither"),
+        ('[api]\ntls_certificate = "x.pem"\ntls_key = "x.key"\n', "api.tls_key: x.key is not a readable file; create it"),
+        ('[credentials]\nfile = "nowhere.toml"\n', "credentials.file: nowhere.toml is not a readable file; create it"),
+        ('[database]\nurl = "mysql://x/y"\n', "database.url: mysql is not supported; use postgresql+psycopg://"),
+        ('[database]\nurl = "::"\n', "database.url: not a database URL; write postgresql+psycopg://"),
+        ('[catalog]\nslas = ["nowhere"]\n', "catalog: nowhere is not a folder; create it or take it out of the settings"),
+    ],
+)
+def test_each_mistake_is_named_with_its_remedy(fabd, folder, toml, complaint):
+    (folder / "fabd.toml").write_text(toml)
+    said = fabd("config", "check")
+    assert said.code == 1
+    assert complaint in said.complaint
+
+
+def test_all_mistakes_are_named_at_once(fabd, folder):
+    (folder / "fabd.toml").write_text("[api]\nprot = 1\nport = 70000\n")
+    said = fabd("config", "check", FABD_LOG__LEVEL="loud")
+    assert len(said.complaint.splitlines()) == 3
+    assert "environment: FABD_LOG__LEVEL" in said.complaint
+
+
+def test_a_file_that_is_named_must_be_there(fabd):
+    said = fabd("config", "check", "--config", "nowhere.toml")
+    assert (said.code, said.complaint) == (1, "nowhere.toml: no such file; create it or leave out --config")
+
+
+def test_credentials_that_others_can_read_are_a_mistake(fabd, folder):
+    file = folder / "credentials.toml"
+    file.touch(mode=0o644)
+    (folder / "fabd.toml").write_text('[credentials]\nfile = "credentials.toml"\n')
+    assert (
+        fabd("config", "check").complaint
+        == "credentials.toml can be read by others than its owner; run: chmod 600 credentials.toml"
+    )
+    file.chmod(0o600)
+    fabd.ok("config", "check")
+
+
+def test_what_is_shown_can_be_read_again_and_means_the_same(fabd, folder):
+    (folder / "fabd.toml").write_text(
+        'data_dir = "with \\"quotes\\" and ü"\n[outbox]\nallow_private = ["127.0.0.1/32"]\n'
+        '[[outbox.webhooks]]\nurl = "https://a.example"\nsecret = "hook"\n'
+    )
+    before = load_settings(environment={})
+    shown = fabd.ok("config", "show").out
+    (folder / "fabd.toml").write_text(shown)
+    assert Settings.model_validate(tomllib.loads(shown)).model_dump(exclude={"database"}) == before.model_dump(exclude={"database"})
+
+
+def test_passwords_are_not_shown(fabd):
+    for words in (["config", "show"], ["config", "show", "--json"]):
+        out = fabd.ok(*words, FABD_DATABASE__URL="postgresql+psycopg://fabd:hunter2@db/fabd").out
+        assert "hunter2" not in out
+        assert "fabd:***@db/fabd" in out
+
+
+def test_the_reference_names_every_setting_with_its_variable():
+    page = settings_reference()
+    for name, section in Settings.model_fields.items():
+        fields = getattr(section.annotation, "model_fields", None)
+        for key in [f"{name}.{field}" for field in fields] if fields else [name]:
+            assert f"| `{key}` |" in page
+            assert f"`FABD_{key.replace('.', '__').upper()}`" in page
+    assert "| `api.port` | whole number, at least 0, at most 65535 | `8640` | `FABD_API__PORT` |" in page
+    assert "Each `[[outbox.webhooks]]` has:" in page
+
+
+def test_every_setting_says_what_it_means():
+    for line in settings_reference().splitlines():
+        if line.startswith("| `"):
+            assert line.rstrip(" |").rsplit("|", 1)[1].strip(), line
+
+
+def test_the_page_in_the_repository_is_up_to_date(fabd):
+    assert fabd.ok("config", "reference").out == (REPOSITORY / "docs" / "configuration.md").read_text()
