@@ -53,10 +53,8 @@ def test_credentials_that_others_can_read_are_a_mistake(fabd, folder):
     file = folder / "credentials.toml"
     file.touch(mode=0o644)
     (folder / "fabd.toml").write_text('[credentials]\nfile = "credentials.toml"\n')
-    assert (
-        fabd("config", "check").complaint
-        == "credentials.toml can be read by others than its owner; run: chmod 600 credentials.toml"
-    )
+    remedy = "run: chmod 600 credentials.toml"
+    assert fabd("config", "check").complaint == f"credentials.toml can be read by others than its owner; {remedy}"
     file.chmod(0o600)
     fabd.ok("config", "check")
 

@@ -58,7 +58,7 @@ def test_the_version_is_that_of_the_distribution(fabd):
         (["order", "submitt", "x"], "No such command 'submitt'"),
         (["token", "create"], "Missing argument 'NAME'"),
         (["token", "create", "x", "--role", "king"], "'king' is not one of"),
-        (["token", "create", "x", "--days", "0"], "0 is not in the range"),
+        (["token", "create", "x", "--days", "0"], "Input should be greater than or equal to 1"),
         (["token", "list", "--nope"], "No such option"),
         (["element", "trust"], "name the elements, or give --all"),
         (["element", "trust", "pe1", "--all"], "name the elements, or give --all"),

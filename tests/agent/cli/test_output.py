@@ -40,15 +40,8 @@ def test_an_empty_list_in_json_is_a_list(capsys):
 
 
 def test_json_has_keys_for_programs_and_values_as_they_are(capsys):
-    row = {
-        "managed by": ["ssh"],
-        "if index": 3,
-        "at": AT,
-        "speed": BitRate(10**10),
-        "size": Count(2**80),
-        "in": Octets(5),
-        "no": None,
-    }
+    sizes = {"speed": BitRate(10**10), "size": Count(2**80), "in": Octets(5)}
+    row = {"managed by": ["ssh"], "if index": 3, "at": AT, "no": None} | sizes
     print_rows([row], as_json=True, empty="")
     (found,) = json.loads(capsys.readouterr().out)
     assert found == {
@@ -73,7 +66,6 @@ def test_cells_are_for_people(capsys):
         ("\x1b[31mred", "\\x1b[31mred"),
         ("\x9b2J", "\\x9b2J"),
         ("a\rb", "a\\x0db"),
-        ("a\tb\nc", "a\tb\nc"),
         ("safe \u202e txt", "safe \\x202e txt"),
         ("[bold]ü[/bold] :smile:", "[bold]ü[/bold] :smile:"),
     ],
