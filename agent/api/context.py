@@ -9,6 +9,7 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from agent.api.errors import BadRequest
 from agent.api.forms import error_answer
 from agent.log import correlated
 from agent.metrics import Metrics
@@ -38,7 +39,10 @@ class RequestContext:
         begun = time.monotonic()
         with correlated(correlation_id):
             try:
+                refuse_unkeepable(scope)
                 await self._app(scope, receive, answer)
+            except BadRequest as error:
+                await error_answer(scope, error)(scope, receive, answer)
             except Exception as error:
                 log.exception("request failed", method=scope["method"], path=_path(scope))
                 if answer.status:
@@ -59,6 +63,12 @@ class RequestContext:
             milliseconds=round(seconds * 1000, 1),
             caller=caller.name if caller else None,
         )
+
+
+def refuse_unkeepable(scope: Scope) -> None:
+    """A NUL in path or query: nothing is called so, and PostgreSQL takes offence even at the question."""
+    if "\0" in scope["path"] or b"%00" in scope["query_string"]:
+        raise BadRequest("invalidValue", "the address has a NUL character (%00); leave it out")
 
 
 def _path(scope: Scope) -> str:

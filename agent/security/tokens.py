@@ -5,6 +5,7 @@ A plain hash is enough because the secret is random, not chosen: there is nothin
 
 import hashlib
 import hmac
+import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from agent.security.tables import TokenRow
 from policies.values import new_id
 
 PREFIX = "fabd_"
+_FORM = re.compile(PREFIX + r"(?P<identity>[0-9a-z]{1,40})_(?P<secret>[0-9a-f]{64})")
 LAST_USE_GRANULARITY = timedelta(minutes=1)
 """`last_used_at` is not written more often: reading must not become writing."""
 
@@ -57,9 +59,9 @@ def create(session: Session, name: str, role: Role, at: datetime, *, lifetime: t
 
 def authenticate(session: Session, text: str, at: datetime) -> TokenRow:
     """The token's row; raises `NotAuthenticated`. The answer is the same for every reason but expiry and revocation."""
-    identity, _, secret = text.removeprefix(PREFIX).partition("_")
-    row = session.get(TokenRow, f"tok-{identity}") if text.startswith(PREFIX) else None
-    if row is None or not hmac.compare_digest(row.digest, _digest(secret)):
+    form = _FORM.fullmatch(text)
+    row = session.get(TokenRow, f"tok-{form['identity']}") if form else None
+    if form is None or row is None or not hmac.compare_digest(row.digest, _digest(form["secret"])):
         raise NotAuthenticated("the token is not known here; make one with: fabd token create")
     if row.revoked_at is not None:
         raise NotAuthenticated(f"token {row.name!r} was revoked; ask an administrator for another")

@@ -1,5 +1,7 @@
 """Every route says who may call it, and nobody else may."""
 
+import re
+
 import pytest
 from fastapi import APIRouter
 from sqlalchemy import select
@@ -176,3 +178,19 @@ def test_me_tells_name_role_and_address(office):
         "role": "operator",
         "source": "192.0.2.7",
     }
+
+
+def test_a_nul_in_the_address_is_refused_everywhere(generous):
+    for _, method, path in GUARDED:
+        asked = path.partition("{")[0] + "%00" if "{" in path else f"{path}?id=%00"
+        answer = generous.call(method, asked)
+        assert answer.status_code == 400, path
+        assert "NUL" in answer.text
+
+
+def test_whatever_an_object_is_called_the_answer_is_no_mistake_of_ours(generous):
+    for name in ("%ff", "%F0%9D%84%9E", "a%0Ab", "'%20OR%201=1", "%2e%2e", "x" * 2000, "9" * 40, "-1", "%25"):
+        for _, method, path in GUARDED:
+            if "{" in path:
+                status = generous.call(method, re.sub(r"\{\w+\}", name, path), json={}).status_code
+                assert status in {200, 400, 404, 405, 409, 415}, (path, name, status)
