@@ -9,7 +9,7 @@ from typing import TypeVar
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from agent.assurance.service import AssuranceParts, AssuranceService
+from agent.assurance.service import AssuranceParts, AssuranceService, Receives
 from agent.config import AssuranceSettings, PollingSettings, UsageSettings
 from agent.measurement.readings import CounterReadings
 from crm_bridge.agreements import AgreementTerms, agree
@@ -168,7 +168,7 @@ class World:
     def __post_init__(self) -> None:
         self.service = self.restarted()
 
-    def restarted(self) -> AssuranceService:
+    def restarted(self, receiver: Receives | None = None) -> AssuranceService:
         """As after a restart of the daemon: nothing in memory."""
         self.service = AssuranceService(
             AssuranceParts(
@@ -181,6 +181,7 @@ class World:
                 polling=self.polling,
                 assurance=self.assurance,
                 usage=self.usage,
+                receiver=receiver,
             )
         )
         return self.service
