@@ -32,6 +32,7 @@ def service_order(order: OrderRow) -> dict[str, Any]:
         "orderDate": text_of(order.order_date),
         "startDate": text_of(order.started_at),
         "completionDate": text_of(order.completed_at),
+        "relatedParty": [*map(_party, order.document.get("relatedParty", []))],
         "serviceOrderItem": [order_item(item) for item in order.items],
         "errorMessage": [_of_item(message, order, item) for item in order.items for message in _messages(item)],
     }
@@ -85,6 +86,12 @@ def service_document(service: ServiceRow) -> dict[str, Any]:
         ],
     }
     return said(document)
+
+
+def _party(party: Mapping[str, Any]) -> dict[str, Any]:
+    """TMF641 wants every party to say what it is; clients often do not."""
+    known = {"@type": "RelatedParty"} | ({"@referredType": "Customer"} if str(party.get("role")).lower() == "customer" else {})
+    return {**party, **{key: party.get(key, value) for key, value in known.items()}}
 
 
 def _messages(item: OrderItemRow) -> list[dict[str, Any]]:
