@@ -17,6 +17,7 @@ from agent.fulfillment.lifecycle import CounterReadings, ServiceLifecycle
 from agent.fulfillment.network import Failures, Network, Note
 from agent.fulfillment.outcome import PLAN_WORK, Outcomes
 from agent.fulfillment.plan import ChangeState, Decision, Failure, Plan, PlanState, Step, read_plan
+from agent.fulfillment.recovery import Course, course_of
 from agent.fulfillment.settings import FulfilmentSettings
 from agent.fulfillment.tables import JournalRow, PlanRow
 from inventory.db import Database
@@ -58,8 +59,10 @@ def take(tools: Tools, claim: Claim, journal: Journal) -> Plan | None:
         if row.state != PlanState.IN_DOUBT:
             row.state = PlanState.RUNNING
             tools.outcomes.begin(session, row, at)
-        session.add(journal.journaled(journal.started(Step(row.step))))
-        return read_plan(row)
+        plan = read_plan(row)
+        if course_of(plan) is not Course.FORWARD:
+            session.add(journal.journaled(journal.started(plan.step)))
+        return plan
 
 
 class Progress:
@@ -70,6 +73,10 @@ class Progress:
         self._network = network
 
     # -- going on ------------------------------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Told with the next point: a plan that only looks whether its elements are free again leaves no line per look."""
+        self._network.notes.append(self._journal.started(Step.CONNECT))
 
     def hold(self) -> None:
         """Hold the elements and write down our sessions. Raises `ElementsHeld`."""

@@ -90,6 +90,7 @@ class _Run:
             raise PhaseFailed([Failure("", "givenUp", f"given up after {self._settings.attempts} attempts")])
         with self._tools.database.read() as session:
             holds.refuse_if_held(session, self._plan.id, [participant.element for participant in self._participants])
+        self._progress.begin()
         self._phase(self.network.connect)
         self._progress.hold()
         self._phase(self.network.stage)
