@@ -68,9 +68,9 @@ class Outcomes:
         self._settle(session, order, at)
 
     def _realise(self, session: Session, item: OrderItemRow, order: OrderRow, readings: CounterReadings, at: datetime) -> None:
-        service = session.get_one(ServiceRow, item.service_id)
         if item.action == "noChange":
             return
+        service = session.get_one(ServiceRow, item.service_id)
         own = readings.of(endpoint_ports(session, [service.id]))
         if item.action == "delete":
             self.lifecycle.terminated(session, service, own, at)
