@@ -45,7 +45,10 @@ def doubt(session: Session, plan_id: str, reasons: dict[str, str]) -> None:
 
 
 def waiting_for(session: Session, elements: Collection[str]) -> list[str]:
-    """Plans that wait and want one of the elements, the oldest first; no more than can go on at once."""
+    """Plans that have begun, wait and want one of the elements, the oldest first; no more than can go on at once.
+
+    What no worker has claimed yet waits for its day or for other items of its order, not for an element.
+    """
     if not elements:
         return []
     return list(
@@ -53,6 +56,7 @@ def waiting_for(session: Session, elements: Collection[str]) -> list[str]:
             select(PlanRow.id)
             .where(
                 PlanRow.state == PlanState.WAITING,
+                PlanRow.fence > 0,
                 PlanRow.id.in_(select(ChangeSetRow.plan_id).where(ChangeSetRow.element.in_(elements))),
             )
             .order_by(PlanRow.id)
