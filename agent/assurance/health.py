@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from agent.assurance.alarms import Board
-from agent.assurance.findings import Transition
+from agent.assurance.findings import TICK, Transition
 from agent.assurance.impact import UP, Condition, condition, footprints
 from agent.assurance.tables import AlarmRow, ServiceStateRow
 from crm_bridge.outbox import publish
@@ -121,8 +121,8 @@ def _apply(session: Session, service_id: str, now: Condition, change: Change, *,
 def _follow(
     session: Session, row: ServiceStateRow, now: Condition, moment: Transition, evidence: Mapping[str, Any]
 ) -> ServiceStateRow:
-    """The next state; a state that would have lasted no time gives way to it."""
-    if moment.instant > row.start:
+    """The next state; one that would have lasted less than a tick of the element's clock gives way to it."""
+    if moment.instant - row.start >= TICK:
         row.end = moment.instant
         session.flush()
         return _start(session, row.service_id, now, moment, evidence)

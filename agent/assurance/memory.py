@@ -147,10 +147,6 @@ class Memory:
         transition = Transition.between(before, at, None)
         return evidence.finding(FindingKind.LINK_DOWN, element, name, transition, detail={"operStatus": OPER_STATUS[6]})
 
-    def is_up(self, reference: str) -> bool | None:
-        port = self.ports.get(reference)
-        return None if port is None else port.up
-
     def silent(self, element: str) -> bool:
         return element in self.elements and self.elements[element].silent
 

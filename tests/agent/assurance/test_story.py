@@ -11,6 +11,7 @@ from agent.assurance.sla import evaluate
 from agent.assurance.tables import AlarmRow, ObservationRow, PollRow, ProblemRow, ServiceStateRow
 from crm_bridge.explain import Explanation
 from crm_bridge.tables import CreditRow, EventRow, TicketRow, ViolationRow
+from drivers.snmp import oids
 from inventory.db import Database
 from tests.agent.assurance.world import World, metro
 from tests.clock import EPOCH, FakeClock
@@ -191,6 +192,21 @@ def test_what_went_down_in_the_dark_counts_from_its_own_instant(world: World) ->
     world.network.elements["pe1"].silent = False
     world.poll(40)
     assert states(world, "far") == [("up", 0.0, 60.0), ("unknown", 60.0, 140.0), ("down", 140.0, None)]
+
+
+def test_what_came_up_as_its_element_was_heard_again_leaves_no_sliver_of_unknown(world: World) -> None:
+    world.network.down("pe1/c2")
+    world.poll()
+    world.network.elements["pe1"].silent = True
+    world.poll()
+    world.tick()
+    world.tick()
+    assert states(world, "far")[1:] == [("down", 60.0, None)]
+    world.network.up("pe1/c2")
+    world.network.elements["pe1"].silent = False
+    world.clock.advance(0.004)
+    world.trap("pe1/c2", oids.LINK_UP)
+    assert [state for state, *_ in states(world, "far")] == ["up", "down", "up"]
 
 
 def test_a_dead_element_is_asked_less_and_less_often(world: World) -> None:
