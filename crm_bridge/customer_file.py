@@ -13,7 +13,7 @@ from crm_bridge.book import PolicyBook
 from crm_bridge.errors import InvalidDocument
 from policies.document import Document, Path
 from policies.errors import InvalidPolicy, Problem
-from policies.tariff import Since
+from policies.quantities import Since
 
 _Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 _CUSTOMER_COLUMNS = ("external_id", "name", "currency", "status", "parent")

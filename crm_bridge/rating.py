@@ -145,7 +145,7 @@ def _rate_record(rating: _Rating, record: UsageRecordRow, customer: CustomerRow,
     if version is None:
         _reject(record, f"tariff {tariff.name} has no version for {record.start.isoformat()}", run)
         return
-    total = rating.total(service.id, tariff, version.version, tariff.cycle_at(record.start))
+    total = rating.total(service.id, tariff, version.version, tariff.period_at(record.start))
     usage = Volume(record.octets_in, record.octets_out)
     lines = rate_volume(version, Volume(total.octets_in, total.octets_out), usage, Interval(record.start, record.end))
     for line in lines:

@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-from policies.quantities import parse_span
 from policies.values import Interval, merge
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -22,7 +21,7 @@ _DAY = timedelta(days=1)
 
 def _minutes(value: object) -> int:
     """Minutes since midnight of "08:30"; "24:00" is the end of the day."""
-    if isinstance(value, int) and 0 <= value <= MINUTES_PER_DAY:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MINUTES_PER_DAY:
         return value  # YAML 1.1 reads an unquoted 18:30 as a number of base sixty, which is minutes
     hours, colon, minutes = value.partition(":") if isinstance(value, str) else ("", "", "")
     if not (colon and hours.isdecimal() and minutes.isdecimal() and len(minutes) == len("00") and int(minutes) < 60):  # noqa: PLR2004  minutes
@@ -133,34 +132,3 @@ def _offset(instant: datetime, where: tzinfo) -> timedelta:
 
 def _at(day: date, minutes: int, offset: timedelta) -> datetime:
     return datetime.combine(day, time(), UTC) + timedelta(minutes=minutes) - offset
-
-
-def month_of(instant: datetime, where: tzinfo) -> Interval:
-    """The calendar month on the wall that holds `instant`, as UTC."""
-    local = instant.astimezone(where)
-    start = datetime(local.year, local.month, 1, tzinfo=where)
-    following = datetime(local.year + local.month // 12, local.month % 12 + 1, 1, tzinfo=where)
-    return Interval(start.astimezone(UTC), following.astimezone(UTC))
-
-
-def fixed_period(instant: datetime, length: timedelta) -> Interval:
-    """The period of that length that holds `instant`, counted from 1970-01-01T00:00Z so that all agree on the bounds."""
-    epoch = datetime(1970, 1, 1, tzinfo=UTC)
-    start = epoch + (instant - epoch) // length * length
-    return Interval(start, start + length)
-
-
-def _length(value: object) -> timedelta:
-    length = parse_span(value)
-    if length <= timedelta():
-        raise ValueError('a period needs a length; write "month" or e.g. "5 minutes"')
-    return length
-
-
-Period = Annotated[Literal["month"] | timedelta, BeforeValidator(lambda value: value if value == "month" else _length(value))]
-"""A calendar month, or a fixed length such as "5 minutes"."""
-
-
-def period_of(instant: datetime, period: Literal["month"] | timedelta, where: tzinfo) -> Interval:
-    """The period that holds `instant`."""
-    return month_of(instant, where) if period == "month" else fixed_period(instant, period)

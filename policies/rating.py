@@ -86,7 +86,7 @@ def rate_recurring(tariff: Tariff, spans: Iterable[Interval]) -> list[Line]:
 def _pieces(tariff: Tariff, span: Interval) -> Iterator[tuple[Interval, Interval, TariffVersion]]:
     start = span.start
     while start < span.end:
-        cycle = tariff.cycle_at(start)
+        cycle = tariff.period_at(start)
         end = min([cycle.end, span.end, *(each.since for each in tariff.versions if start < each.since)])
         version = tariff.version_at(start)
         if version is not None:

@@ -6,17 +6,18 @@ Ratios are fractions of whole microseconds; they are rounded only where they are
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
 
-from policies.calendar import Period, ServiceHours, period_of, zone
+from policies.calendar import ServiceHours
 from policies.document import Document, merged
 from policies.intervals import common
 from policies.maintenance import MaintenanceTerms
+from policies.periods import Periodic
 from policies.quantities import Percent, Span
 from policies.values import Interval, merge, subtract, total
 
@@ -38,18 +39,13 @@ class CreditTier(BaseModel):
     percent: Percent
 
 
-class Sla(BaseModel):
-    """What was promised. Written in YAML; every field but the name and the objective has a default."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class Sla(Periodic):
+    """What was promised, of each period. Written in YAML; every field but the name and the objective has a default."""
 
     name: str
     title: str = ""
     availability: Percent
     """The objective."""
-    period: Period = "month"
-    time_zone: str = "UTC"
-    """Of calendar months."""
     service_hours: ServiceHours = ServiceHours()
     unknown: UnknownPolicy = "exclude"
     maintenance: MaintenanceTerms = MaintenanceTerms()
@@ -63,7 +59,6 @@ class Sla(BaseModel):
 
     @model_validator(mode="after")
     def _sound(self) -> "Sla":
-        zone(self.time_zone)
         if self.availability >= 100:  # noqa: PLR2004  per cent
             raise ValueError("an objective of 100 % leaves no budget and is broken by one microsecond; write e.g. 99.99")
         for tier in self.credits:
@@ -74,9 +69,6 @@ class Sla(BaseModel):
     @property
     def objective(self) -> Fraction:
         return Fraction(self.availability) / 100
-
-    def period_at(self, instant: datetime) -> Interval:
-        return period_of(instant, self.period, zone(self.time_zone))
 
     def agreed(self, span: Interval, excluded: Iterable[Interval] = ()) -> list[Interval]:
         """The time within `span` that the objective speaks of."""

@@ -4,15 +4,15 @@ Charges are told apart by their `basis`: flat (recurring, by the period) and byt
 event and by bandwidth join the union `Charge` and `policies.rating`.
 """
 
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from policies.calendar import Period, period_of, zone
 from policies.document import Document, merged
-from policies.values import Interval
+from policies.periods import Periodic
+from policies.quantities import Since
 
 Direction = Literal["in", "out", "sum", "max"]
 """Of traffic as the operator's port counts it: `in` is what the customer sent, `out` what it received; max is the larger total."""
@@ -21,14 +21,6 @@ UNITS: dict[str, int] = {"MB": 6, "GB": 9, "TB": 12}
 """Powers of ten of octets. Decimal units only: their quotients are finite, so that nothing is lost before the bill."""
 
 
-def _midnight(value: object) -> object:
-    """A bare date is its first instant in UTC."""
-    if isinstance(value, datetime) or not hasattr(value, "isoformat"):
-        return value
-    return f"{value.isoformat()}T00:00:00Z"
-
-
-Since = Annotated[AwareDatetime, BeforeValidator(_midnight), AfterValidator(lambda value: value.astimezone(UTC))]
 Price = Annotated[Decimal, Field(ge=0, decimal_places=9, max_digits=24)]
 
 
@@ -48,7 +40,7 @@ class FlatCharge(_Data):
 class Step(_Data):
     """The price of the units above the step before and up to this bound."""
 
-    up_to: Decimal | None = Field(None, gt=0, decimal_places=6)
+    up_to: Decimal | None = Field(None, gt=0, decimal_places=6, max_digits=18)
     price: Price
 
 
@@ -101,18 +93,16 @@ class TariffVersion(_Data):
         return tuple(charge for charge in self.charges if isinstance(charge, BytesCharge))
 
 
-class Tariff(_Data):
+class Tariff(Periodic):
+    """Flat prices are for one period; graduated scales begin anew with each."""
+
     name: str
     title: str = ""
     currency: str = Field("EUR", pattern=r"^[A-Z]{3}$")
-    period: Period = "month"
-    """What flat prices are for, and after which graduated scales begin anew."""
-    time_zone: str = "UTC"
     versions: tuple[TariffVersion, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
     def _in_order(self) -> "Tariff":
-        zone(self.time_zone)
         since = [version.since for version in self.versions]
         if since != sorted(set(since)):
             raise ValueError("versions must stand in the order of their `since`, no two with the same")
@@ -123,10 +113,6 @@ class Tariff(_Data):
     def version_at(self, instant: datetime) -> TariffVersion | None:
         """None before the first one."""
         return next((version for version in reversed(self.versions) if version.since <= instant), None)
-
-    def cycle_at(self, instant: datetime) -> Interval:
-        """The period of the tariff that holds `instant`."""
-        return period_of(instant, self.period, zone(self.time_zone))
 
     def with_terms(self, terms: dict[str, Any]) -> "Tariff":
         """This tariff as one contract has it; raises Pydantic's `ValidationError` on terms that do not fit."""

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from policies.calendar import DAYS, ServiceHours, constant_offsets, fixed_period, month_of
+from policies.calendar import DAYS, ServiceHours, constant_offsets
 from policies.values import Interval, total
 
 OFFICE = {"time_zone": "Europe/Berlin", "weekly": [{"days": ["mon", "tue", "wed", "thu", "fri"], "from": "08:00", "to": "18:00"}]}
@@ -116,22 +116,6 @@ def test_an_unquoted_yaml_time_is_read_as_the_time_it_says() -> None:
 def test_hours_that_make_no_sense_are_refused_with_a_remedy(given: dict[str, Any], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         ServiceHours.model_validate(given)
-
-
-def test_a_month_is_the_month_on_the_wall() -> None:
-    assert month_of(utc("2026-03-31T22:30"), ZoneInfo("Europe/Berlin")) == Interval(
-        utc("2026-03-31T22:00"), utc("2026-04-30T22:00")
-    )
-    assert month_of(utc("2026-12-31T23:30"), ZoneInfo("UTC")) == Interval(utc("2026-12-01T00:00"), utc("2027-01-01T00:00"))
-
-
-@given(st.integers(-(10**9), 4 * 10**9), st.integers(1, 10**6))
-def test_fixed_periods_tile_the_time(since: int, seconds: int) -> None:
-    instant, length = utc("1970-01-01T00:00") + since * SECOND, timedelta(seconds=seconds)
-    period = fixed_period(instant, length)
-    assert instant in period
-    assert fixed_period(period.end, length).start == period.end
-    assert fixed_period(period.start, length) == period
 
 
 def test_offsets_are_cut_exactly_at_the_change() -> None:
