@@ -1,10 +1,11 @@
 """A YAML text as a checked model, every mistake named with its file, line and path."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from policies.errors import InvalidPolicy, Problem
 
@@ -33,12 +34,13 @@ class Document:
 
     def check(self, model: type[Model], data: object = None) -> Model:
         """The text (or `data` in its place) as `model`; raises `InvalidPolicy` with all that does not fit."""
+        whole = self.data if data is None else data
         try:
-            return model.model_validate(self.data if data is None else data)
+            return model.model_validate(whole)
         except ValidationError as error:
-            raise InvalidPolicy(
-                [self.problem(_located(e["loc"]), _said(e["type"], e["msg"])) for e in error.errors(include_url=False)]
-            ) from None
+            found = error.errors(include_url=False)
+            problems = [(_located(e["loc"], whole), _said(e["type"], e["msg"])) for e in found if not _follows(e, found)]
+            raise InvalidPolicy([self.problem(path, message) for path, message in problems]) from None
 
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -94,9 +96,27 @@ def _walk(node: yaml.Node, path: Path, lines: dict[Path, int], seen: set[int]) -
             yield from _walk(item, (*path, position), lines, seen)
 
 
-def _located(location: Path) -> Path:
-    """Without the names that Pydantic puts in for the alternatives of a union."""
-    return tuple(part for part in location if not (isinstance(part, str) and part.startswith(("function-", "tagged-"))))
+def _located(location: Path, data: object) -> Path:
+    """Without the names that Pydantic puts in for the alternatives of a union: keys on the way that the text has not."""
+    path: Path = ()
+    for left, part in enumerate(location, start=1 - len(location)):
+        inner = _part(data, part)
+        if inner is None and left and isinstance(part, str):
+            continue
+        path, data = (*path, part), inner
+    return path
+
+
+def _part(data: object, part: str | int) -> object:
+    if isinstance(data, Mapping):
+        return data.get(part)
+    return data[part] if isinstance(data, list | tuple) and isinstance(part, int) and part < len(data) else None
+
+
+def _follows(error: ErrorDetails, errors: Sequence[ErrorDetails]) -> bool:
+    """A list is also called too short when its items are wrong."""
+    place = error["loc"]
+    return error["type"] == "too_short" and any(len(e["loc"]) > len(place) and e["loc"][: len(place)] == place for e in errors)
 
 
 def _said(kind: str, message: str) -> str:

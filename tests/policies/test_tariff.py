@@ -160,3 +160,30 @@ def test_half_a_minor_unit_is_rounded_away_from_zero(amount: str, currency: str,
 def test_mistakes_in_a_tariff_are_named(old: str, new: str, said: str) -> None:
     with pytest.raises(InvalidPolicy, match=said):
         parse_tariff((TEXT % "sum").replace(old, new), "test.yaml")
+
+
+def test_mistakes_are_told_once_and_where_the_text_has_them() -> None:
+    with pytest.raises(InvalidPolicy) as caught:
+        parse_tariff((TEXT % "sum").replace("310.00", ".nan"), "test.yaml")
+    assert str(caught.value) == "test.yaml:7: versions[0].charges[0].price: should be a finite number"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("310.00", "-1", "greater than or equal to 0"),
+        ("310.00", "1e400", "24 digits"),
+        ("310.00", "1.0e+400", "finite"),
+        ("310.00", "'Infinity'", "finite"),
+        ("up_to: 10,", "up_to: '1e999999',", "18 digits"),
+        ("up_to: 10,", "up_to: 0.0000001,", "6 decimal places"),
+        ("since: 2025-01-01", "since: 0001-01-01T00:00:00+14:00", "beyond the calendar"),
+    ],
+)
+def test_absurd_numbers_are_refused(old: str, new: str, said: str) -> None:
+    with pytest.raises(InvalidPolicy, match=said):
+        parse_tariff((TEXT % "sum").replace(old, new), "test.yaml")
+
+
+def test_the_currencies_without_two_digits_are_rounded_to_theirs() -> None:
+    assert [str(rounded(Decimal("1.23456"), each)) for each in ("EUR", "XOF", "KWD", "CLF")] == ["1.23", "1", "1.235", "1.2346"]
