@@ -15,20 +15,12 @@ EXACT = Context(prec=60, traps=[Inexact, InvalidOperation, Overflow, Clamped])
 DIGITS = 12
 """After the point, of amounts that come from a fraction."""
 
-_MINOR_UNITS = {
-    "BHD": 3,
-    "CLP": 0,
-    "ISK": 0,
-    "JOD": 3,
-    "JPY": 0,
-    "KRW": 0,
-    "KWD": 3,
-    "OMR": 3,
-    "TND": 3,
-    "UGX": 0,
-    "VND": 0,
-    "XAF": 0,
+_BY_DIGITS = {
+    0: ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF"),
+    3: ("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"),
+    4: ("CLF", "UYW"),
 }
+_MINOR_UNITS = {currency: digits for digits, currencies in _BY_DIGITS.items() for currency in currencies}
 """ISO 4217, those that have not two digits."""
 
 

@@ -83,16 +83,18 @@ def subtract(intervals: Iterable[Interval], removed: Iterable[Interval]) -> list
     """What is left of the union of `intervals` without the union of `removed`."""
     holes = merge(removed)
     left: list[Interval] = []
+    passed = 0
     for interval in merge(intervals):
         start = interval.start
-        for hole in holes:
-            if hole.end <= start:
-                continue
-            if hole.start >= interval.end:
-                break
+        while passed < len(holes) and holes[passed].end <= start:
+            passed += 1
+        following = passed
+        while following < len(holes) and holes[following].start < interval.end:
+            hole = holes[following]
             if hole.start > start:
                 left.append(Interval(start, hole.start))
             start = max(start, hole.end)
+            following += 1
         if start < interval.end:
             left.append(Interval(start, interval.end))
     return left
