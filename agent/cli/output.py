@@ -25,7 +25,20 @@ UNLIMITED_WIDTH = 100_000
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _STYLES = {
     "green": {"active", "completed", "done", "resolved", "closed", "delivered", "up", "trusted", "sent", "kept", "created"},
-    "red": {"failed", "critical", "major", "down", "dead", "inDoubt", "revoked", "expired", "violated", "rejected", "cut"},
+    "red": {
+        "failed",
+        "critical",
+        "major",
+        "down",
+        "dead",
+        "inDoubt",
+        "revoked",
+        "expired",
+        "violated",
+        "rejected",
+        "cut",
+        "missed",
+    },
     "yellow": {"inProgress", "acknowledged", "pending", "held", "partial", "warning", "minor", "waiting", "running", "unknown"},
 }
 

@@ -20,13 +20,13 @@ _SHOWN = 20
 @app.command("show")
 @remote
 def show_(daemon: Daemon, service: Annotated[str, argument("SERVICE", "Id of the service.")], as_json: AsJson = False) -> None:
-    """How a service fares: up, down or unknown since when, objectives it missed, and the credits for them."""
+    """How a service fares: up, down or unknown since when, periods that were judged, and credits."""
     health = daemon.get(f"{ROOT}/services/{segment(service)}/health")
     wanted = filters(service_id=service)
-    missed = daemon.pages(f"{ROOT}/violations", wanted, limit=_SHOWN).items
+    judged = daemon.pages(f"{ROOT}/objectives", wanted, limit=_SHOWN).items
     granted = daemon.pages(f"{ROOT}/credits", wanted, limit=_SHOWN).items
     if as_json:
-        print_json({"health": health, "violations": missed, "credits": granted})
+        print_json({"health": health, "objectives": judged, "credits": granted})
         return
     facts = {
         "service": health["id"],
@@ -37,7 +37,7 @@ def show_(daemon: Daemon, service: Annotated[str, argument("SERVICE", "Id of the
     }
     show_facts(str(health["name"]), facts)
     show_rows([_state(each) for each in health["states"][:_SHOWN]], empty="nothing has been measured yet")
-    show_rows([_violation(each) for each in missed], empty="no objective was missed")
+    show_rows([_objective(each) for each in judged], empty="no period has been judged yet")
     show_rows([_credit(each) for each in granted], empty="no credit was granted")
 
 
@@ -80,6 +80,19 @@ def credits(  # noqa: A001  the command's name
 
 def _state(state: Document) -> dict[str, object]:
     return {"state": state["state"], "from": when(state["start"]), "to": when(state["end"]) or "now", "because": state["reason"]}
+
+
+def _objective(result: Document) -> dict[str, object]:
+    return {
+        "from": when(result["period_start"]),
+        "to": when(result["period_end"]),
+        "objective": f"{result['rule']} {result['objective']} %",
+        "measured": f"{result['measured']} %" if result["measured"] is not None else "nothing",
+        "down s": result["down_s"],
+        "unknown s": result["unknown_s"],
+        "verdict": "missed" if result["violation_id"] else "kept",
+        "violation": result["violation_id"],
+    }
 
 
 def _violation(violation: Document) -> dict[str, object]:

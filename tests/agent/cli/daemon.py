@@ -4,9 +4,12 @@ import asyncio
 import json
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
+
+from structlog.testing import capture_logs
 
 from agent.api.server import ApiServer
 from agent.config import ApiSettings
@@ -23,6 +26,8 @@ class ServedOffice:
         self.office = office
         self.server = ApiServer(ApiSettings(port=0))
         self.token = office.tokens[Role.ADMIN]
+        self._silence = ExitStack()
+        """What the daemon logs must not come between what a command prints: here both are one process."""
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
 
@@ -31,6 +36,7 @@ class ServedOffice:
         return self.server.url
 
     def __enter__(self) -> Self:
+        self._silence.enter_context(capture_logs())
         self._thread.start()
         self._run(self.server.start(self.office.app))
         return self
@@ -40,6 +46,7 @@ class ServedOffice:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(PATIENCE_S)
         self._loop.close()
+        self._silence.close()
 
     def _run(self, coroutine) -> None:
         asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(PATIENCE_S)
@@ -50,6 +57,7 @@ class Call:
     method: str
     path: str
     headers: Mapping[str, str]
+    """By lower-case name."""
     body: bytes
 
 
@@ -77,7 +85,7 @@ class Stub:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 body = self.rfile.read(int(self.headers.get("content-length", 0)))
-                call = Call(self.command, self.path, dict(self.headers), body)
+                call = Call(self.command, self.path, {name.lower(): value for name, value in self.headers.items()}, body)
                 stub.calls.append(call)
                 answer = reply(call)
                 if answer.broken:
