@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import os
 import signal
+import threading
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -21,6 +23,7 @@ from agent.assurance.service import AssuranceParts, AssuranceService
 from agent.catalog import load_catalog
 from agent.clock import SystemClock
 from agent.config import FulfillmentSettings, OutboxSettings, PollingSettings, Settings
+from agent.errors import AddressInUse
 from agent.fulfillment.journal import Checkpoint, no_checkpoint
 from agent.fulfillment.service import FulfilmentService
 from agent.fulfillment.service import Parts as FulfilmentParts
@@ -35,13 +38,16 @@ from crm_bridge.dispatcher import Dispatcher, DispatchSettings
 from crm_bridge.subscriptions import SubscriptionRequest, keep_configured
 from drivers.registry import Drivers
 from drivers.snmp.collector import Collector, CollectorLimits
+from drivers.snmp.errors import TrapSetupError
 from inventory.db import Database
 from inventory.work import DatabaseQueue
 
 log = structlog.get_logger(__name__)
 
-STOP_DEADLINE = timedelta(seconds=9)
-"""SIGTERM to exit within ten seconds: steps that are not through by then are left to the journal."""
+STOP_DEADLINE = timedelta(seconds=6)
+"""Steps that are not through so long after SIGTERM are left to the journal."""
+EXIT_DEADLINE_S = 9.0
+"""SIGTERM to exit within ten seconds, whatever hangs."""
 TRUST_EVERY = timedelta(seconds=30)
 """How soon an element that was imported while the daemon runs is heard."""
 
@@ -123,7 +129,10 @@ class Daemon:
         return self.server.url
 
     async def start(self) -> None:
-        await self.assurance.start()
+        try:
+            await self.assurance.start()
+        except TrapSetupError as error:
+            raise AddressInUse(f"{error} (settings traps.host, traps.port, traps.enabled)") from error
         await asyncio.to_thread(self.fulfilment.start)
         self._dispatching = asyncio.create_task(self.dispatcher.run(self._stopping), name="dispatcher")
         if self.listening:
@@ -136,11 +145,12 @@ class Daemon:
         log.info("fabd is up", url=self.url, database=self.database.url.render_as_string(hide_password=True))
 
     async def stop(self) -> None:
-        """No new work, then what is under way; the database last."""
-        await self.server.stop()
+        """No new work; then what is under way ends, all of it at the same time; the database last."""
         self.scheduler.stop()
         self._stopping.set()
-        in_time = await asyncio.to_thread(self.fulfilment.stop, STOP_DEADLINE)
+        finishing = asyncio.create_task(asyncio.to_thread(self.fulfilment.stop, STOP_DEADLINE), name="finishing")
+        await self.server.stop()
+        in_time = await finishing
         await self.assurance.stop()
         if self._dispatching:
             await asyncio.wait({self._dispatching}, timeout=1)
@@ -198,8 +208,15 @@ def run(settings: Settings) -> int:
 async def _run(settings: Settings) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+
+    def end() -> None:
+        stop.set()
+        last_resort = threading.Timer(EXIT_DEADLINE_S, _leave)
+        last_resort.daemon = True
+        last_resort.start()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, end)
     daemon = await asyncio.to_thread(Daemon, settings)
     try:
         await daemon.start()
@@ -207,3 +224,9 @@ async def _run(settings: Settings) -> None:
     finally:
         with contextlib.suppress(asyncio.CancelledError):
             await daemon.stop()
+
+
+def _leave() -> None:
+    """A thread that hangs in a library would keep the process; the journal knows what was under way."""
+    log.warning("leaving what does not end to the journal", seconds=EXIT_DEADLINE_S)
+    os._exit(0)

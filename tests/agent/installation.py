@@ -58,11 +58,11 @@ format = "json"
 """
 
 
-def simulated_network(number: int) -> SimThread:
-    """On addresses of this process's own; `number` tells the networks of one process apart (0 to 3)."""
+def simulated_network(number: int, keys: Path) -> SimThread:
+    """On addresses of this process's own; `number` (0 to 3) tells its networks apart. Host keys are kept in `keys`."""
     pid = os.getpid()
     network = f"127.{200 + pid % 50}.{(pid // 50 * 4 + number) % 256}.0/24"
-    return SimThread(parse_topology(NETWORK | {"network": network}))
+    return SimThread(parse_topology(NETWORK | {"network": network}), keys)
 
 
 class Installation:
@@ -109,12 +109,9 @@ class Installation:
     @contextmanager
     def running(self) -> Iterator["Process"]:
         """The daemon, up; killed at the end if it still lives."""
-        process = self.daemon()
-        try:
+        with self.daemon() as process:
             process.wait_until_up()
             yield process
-        finally:
-            process.kill()
 
     def client(self, process: "Process") -> httpx.Client:
         return httpx.Client(base_url=process.url, headers={"Authorization": f"Bearer {self.token}"}, timeout=PATIENCE_S)
@@ -160,16 +157,23 @@ def run_fabd(*arguments: str, folder: Path | None = None) -> Finished:
 
 
 class Process:
-    """A daemon of its own; what it logs is collected."""
+    """A daemon of its own; what it logs is collected. As a context it is killed at the end, if it still lives."""
 
-    def __init__(self, command: list[str]) -> None:
+    def __init__(self, command: list[str], folder: Path | None = None) -> None:
         self.lines: list[str] = []
         self.url = ""
         self._news: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         environment = {name: value for name, value in os.environ.items() if not name.startswith("FABD_")}
-        self._process = subprocess.Popen(command, stderr=subprocess.PIPE, stdin=subprocess.PIPE, text=True, env=environment)
+        pipes = {"stderr": subprocess.PIPE, "stdin": subprocess.PIPE}
+        self._process = subprocess.Popen(command, **pipes, text=True, cwd=folder, env=environment)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
 
     @property
     def pid(self) -> int:
