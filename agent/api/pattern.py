@@ -12,7 +12,7 @@ MAX_REPETITIONS = 2
 MAX_ALTERNATIVES = 10
 MAX_TEXT = 256
 """Characters of a text that are looked at."""
-_PIECE = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\{[^}]*\}|.", re.DOTALL)
+_PIECE = re.compile(r"\\.|\[\^?+\]?+(?:\\.|[^\]\\])*+\]|\{[^}]*\}|.", re.DOTALL)
 
 _AMBIGUOUS = re.compile(r"(?<!\\)\[|--|&&|\|\||~~")
 """What a later Python may read as operations on sets; it warns today."""
@@ -24,7 +24,9 @@ def compile_pattern(text: str) -> re.Pattern[str]:
     for piece in _pieces(text):
         if piece in "()" or (piece[0] == "\\" and piece[1:].isdigit()):
             raise ValueError("groups and back-references are not taken; use a plainer pattern")
-        if len(piece) > 1 and piece[0] == "[" and _AMBIGUOUS.search(piece[1:-1]):
+        if piece == "[":
+            raise ValueError("it is not a regular expression: a bracket is not closed")
+        if piece[0] == "[" and _AMBIGUOUS.search(piece[1:-1]):
             raise ValueError("inside [ ] write \\[ for a bracket, and no two of - & | ~ in a row")
         if piece == "|":
             alternatives, repetitions = alternatives + 1, 0

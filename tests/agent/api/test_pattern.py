@@ -4,7 +4,7 @@ import re
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.api.pattern import MAX_TEXT, compile_pattern, found
@@ -27,6 +27,9 @@ def test_plain_patterns_are_taken_as_they_are(text):
         "|".join("abcdefghijk"),
         "[[a]",
         "[a--z]",
+        "[]--",
+        "[^][[",
+        "[a--",
         "*",
         "[",
         "a**",
@@ -38,6 +41,7 @@ def test_what_could_run_away_or_is_no_pattern_is_refused(text):
         compile_pattern(text)
 
 
+@settings(max_examples=1000)
 @given(st.text(alphabet="ab.*+?{}[]()|\\19^$-&~", max_size=24), st.text(alphabet="ab", max_size=MAX_TEXT))
 def test_whatever_is_taken_is_answered_at_once(text, subject):
     try:
