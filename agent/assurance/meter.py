@@ -22,6 +22,7 @@ from crm_bridge.usage import COUNTERS, Quality, UsageInput, receive
 from policies.values import derived_id
 
 ACTIVATION, POLL, FINAL = "activation", "poll", "final"
+LINGER = timedelta(minutes=2)
 MAX_LEGS = 12
 """Bins left early that may wait for a better reading."""
 
@@ -74,6 +75,8 @@ class Meter:
         self._usual = poll_interval * 3 / 2
         """A bin whose last reading is not older than that at its end has been watched to its end."""
         self._states: dict[str, _State] = {}
+        self._ended: dict[str, datetime] = {}
+        """Monitors whose end may not be committed yet: a round that knows nothing of it must neither count nor wait for it."""
         self._guard = threading.RLock()
         self.gaps: dict[str, int] = {}
         """Reason → how often a counter could not be followed."""
@@ -84,9 +87,12 @@ class Meter:
             if first is not None:
                 _store(session, monitor, first)
             self._states[monitor.id] = _State(monitor.started_at, first)
+            self._ended.pop(monitor.id, None)
 
     def take(self, session: Session, monitor: UsageMonitor, taken: Taken, meta: Meta, at: datetime) -> None:
         with self._guard:
+            if monitor.id in self._ended and taken.at <= self._ended[monitor.id] + LINGER:
+                return
             state = self._state(session, monitor)
             if taken.at <= state.settled and state.anchor is not None:
                 return  # older than what is stored already: a late answer
@@ -111,6 +117,7 @@ class Meter:
             else:
                 self._abandon(session, monitor, state, reason or NO_LAST_READING, at=at)
             self._states.pop(monitor.id, None)
+            self._ended = {key: ended for key, ended in self._ended.items() if ended + LINGER > at} | {monitor.id: at}
 
     def forget(self) -> None:
         """After a failed transaction: go on from what is stored."""
