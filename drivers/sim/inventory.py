@@ -24,11 +24,15 @@ def inventory_document(network: SimNetwork) -> Plain:
 def _element(network: SimNetwork, spec: ElementSpec) -> Plain:
     element = network.elements[spec.name]
     linked = _linked_ports(network.topology, spec.name)
+    management = network.topology.management
+    # where management enters a network that carries it; without this a cut link looks like a dead element
+    attributes: Plain = {"attributes": {"poller": True}} if management.inband and management.via == spec.name else {}
     return {
         "name": spec.name,
         "site": spec.site,
         "platform": spec.platform,
         "role": spec.role,
+        **attributes,
         "endpoints": {
             protocol: {"host": endpoint.host, "port": endpoint.port, "credential": CREDENTIAL}
             for protocol, endpoint in element.endpoints.items()

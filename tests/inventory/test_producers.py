@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from sqlalchemy import select
+
 import agent.demo
 from drivers.platform import platforms
 from drivers.sim.inventory import inventory_document
@@ -10,8 +12,14 @@ from drivers.sim.topology import load_topology as load_simulated
 from inventory.db import Database
 from inventory.importer import import_document
 from inventory.source import Source
+from inventory.tables import ElementRow
 from inventory.topology import load_topology
 from tests.clock import EPOCH
+
+
+def _elements(database: Database) -> list[ElementRow]:
+    with database.read() as session:
+        return list(session.scalars(select(ElementRow)))
 
 
 def test_the_demos_network_imports_and_is_connected(database: Database) -> None:
@@ -21,5 +29,6 @@ def test_the_demos_network_imports_and_is_connected(database: Database) -> None:
     with database.read() as session:
         topology = load_topology(session)
     assert len(topology.elements) >= 8
+    assert [element.name for element in _elements(database) if element.attributes.get("poller")] == ["p1"]
     first = next(iter(topology.elements))
     assert all(topology.path(first, other) is not None for other in topology.elements)
