@@ -1,9 +1,11 @@
 """`fabd sim`: the simulated network, to run it and to break it."""
 
 import asyncio
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
+from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, get_args
 
@@ -25,20 +27,23 @@ app = typer.Typer(no_args_is_help=True, help="A simulated network that speaks th
 Kind = StrEnum("Kind", {name.upper(): name for name in get_args(FaultKind)})  # type: ignore[misc]
 """Kinds of faults, as Typer reads choices."""
 DEFAULT_CONTROL = "127.0.0.1:8641"
+DEMO_NETWORK = Path(str(files("agent.demo") / "network.yaml"))
 
 _Control = Annotated[
     str, typer.Option("--control", metavar="HOST:PORT", help="Where the network's control API listens.", show_default=True)
 ]
 _Element = Annotated[str, argument("ELEMENT", "Name of the element.")]
 _Port = Annotated[str, argument("PORT", "As element/port: pe1/ge-0/0/1.")]
-_Link = Annotated[str, argument("LINK", "Name of the link, or element:port of one of its ends.")]
+_Link = Annotated[str, argument("LINK", "Name of the link, or element/port of one of its ends.")]
 
 
 @app.command()
 @local
 def run(
     _desk: Desk,
-    file: Annotated[Path, argument("FILE", "The network file (YAML).")],
+    file: Annotated[
+        Path | None, typer.Argument(metavar="[FILE]", help="The network file (YAML); without it the demonstration's network.")
+    ] = None,
     *,
     control: _Control = DEFAULT_CONTROL,
     keys: Annotated[
@@ -50,12 +55,12 @@ def run(
         Path | None, typer.Option(metavar="FILE", help="Write the log-in data as fabd's credentials file (mode 0600).")
     ] = None,
 ) -> None:
-    """Run the network of a file until Ctrl-C. It listens on loopback only."""
+    """Run a simulated network until Ctrl-C. It listens on loopback only, and sends its traps to fabd's default port."""
     from agent.cli.simulation import Outputs, serve  # noqa: PLC0415  the servers are loaded only to run them
 
     host, port = _address(control)
     outputs = Outputs(inventory, known_hosts, credentials)
-    asyncio.run(serve(load_topology(file), keys, (host, port), outputs))
+    asyncio.run(serve(load_topology(file or DEMO_NETWORK), keys, (host, port), outputs))
 
 
 @app.command("list")
@@ -237,7 +242,7 @@ def _network(control: str) -> Iterator[SimControl]:
         except httpx.TransportError as error:
             reason = str(error) or type(error).__name__
             raise DaemonUnreachable(
-                f"no simulated network answers at {control}: {reason}; start one with `fabd sim run FILE`, or give its --control"
+                f"no simulated network answers at {control}: {reason}; start one with `fabd sim run`, or give its --control"
             ) from error
 
 
@@ -249,10 +254,10 @@ def _address(control: str) -> tuple[str, int]:
 
 
 def _split(port: str) -> tuple[str, str]:
-    element, slash, name = port.partition("/")
-    if not slash or not element or not name:
+    ends = re.fullmatch(r"([^/:]+)[/:](.+)", port)  # the network file writes element:port
+    if ends is None:
         raise typer.BadParameter(f"{port!r} names no port; write element/port, as pe1/ge-0/0/1", param_hint="PORT")
-    return element, name
+    return ends[1], ends[2]
 
 
 def _rate(text: str) -> float:

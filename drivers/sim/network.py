@@ -94,9 +94,9 @@ class SimNetwork:
         return ports[name]
 
     def link(self, name: str) -> SimLink:
-        """By its name, or by one of its ends (`pe1:ge-0/0/0`)."""
+        """By its name, or by one of its ends (`pe1:ge-0/0/0` or `pe1/ge-0/0/0`)."""
         for link in self.links.values():
-            if name in (link.name, f"{link.a.element}:{link.a.port}", f"{link.b.element}:{link.b.port}"):
+            if name in (link.name, *(f"{end.element}{mark}{end.port}" for end in (link.a, link.b) for mark in ":/")):
                 return link
         raise UnknownObject(f"there is no link {name}; the network has {', '.join(self.links)}")
 

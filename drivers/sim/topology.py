@@ -40,12 +40,12 @@ def _bits(value: object) -> object:
 
 
 def _end(value: object) -> object:
-    """`pe1:ge-0/0/0` → End."""
+    """`pe1:ge-0/0/0` or, as in the rest of fabd, `pe1/ge-0/0/0` → End. Element names hold neither mark."""
     if isinstance(value, str):
-        element, colon, port = value.partition(":")
-        if not colon or not element or not port:
+        ends = re.fullmatch(r"([^:/]+)[:/](.+)", value)
+        if ends is None:
             raise ValueError(f"'{value}' names no port; write element:port, such as pe1:ge-0/0/0")
-        return End(element, port)
+        return End(ends[1], ends[2])
     return value
 
 

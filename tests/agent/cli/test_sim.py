@@ -92,7 +92,7 @@ def test_ports_are_unplugged_and_plugged(control):
 
     control("unplug", "pe1/ge-0/0/1")
     assert state() is False
-    control("plug", "pe1/ge-0/0/1")
+    control("plug", "pe1:ge-0/0/1")  # as the network file and `list` write it
     assert state() is True
 
 

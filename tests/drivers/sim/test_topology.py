@@ -83,6 +83,11 @@ def test_ports_and_speeds_have_short_forms() -> None:
     ]
 
 
+def test_ports_may_be_written_as_in_the_rest_of_fabd() -> None:
+    slashed = {"a": "pe1/ge-0/0/0", "b": "pe2/Gi0/0"}
+    assert parse_topology(document(links=[slashed])).links[0].label == parse_topology(document(links=[LINK])).links[0].label
+
+
 def test_elements_get_addresses_in_file_order() -> None:
     assert parse_topology(document()).addresses() == {"pe1": "127.40.0.11", "pe2": "127.40.0.12"}
 
