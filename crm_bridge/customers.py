@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import exists, or_, select
 from sqlalchemy.orm import Session
 
-from crm_bridge.errors import UnknownCustomer
+from crm_bridge.errors import CurrencyFixed, UnknownCustomer
 from crm_bridge.numbers import is_account_number, next_account_number
 from crm_bridge.outbox import publish
-from crm_bridge.tables import CustomerRow
+from crm_bridge.tables import BillRow, CustomerRow
+from inventory.tables import ServiceRow
 from policies.values import new_id
 
 
@@ -32,7 +33,8 @@ def customer_by_account(session: Session, number: str) -> CustomerRow:
     if is_account_number(number):
         row = session.scalars(select(CustomerRow).where(CustomerRow.account_number == number)).one_or_none()
     if row is None:
-        raise UnknownCustomer(number)
+        other = customer_by_external_id(session, number)
+        raise UnknownCustomer(number, other.account_number if other else None)
     return row
 
 
@@ -63,7 +65,12 @@ def create_customer(session: Session, data: CustomerData, at: datetime) -> Custo
 
 
 def update_customer(session: Session, row: CustomerRow, data: CustomerData, at: datetime) -> list[str]:
-    """The names of the fields that changed; no event when there are none. The account number is not among them, ever."""
+    """The names of the fields that changed; no event when there are none. The account number is not among them, ever.
+
+    Raises `CurrencyFixed`: what was charged in one currency is not paid in another.
+    """
+    if data.currency != row.currency and _charged(session, row):
+        raise CurrencyFixed(row.account_number, row.currency, data.currency)
     changed = [name for name, value in _fields(data).items() if getattr(row, name) != value]
     for name in changed:
         setattr(row, name, _fields(data)[name])
@@ -71,6 +78,12 @@ def update_customer(session: Session, row: CustomerRow, data: CustomerData, at: 
         session.flush()
         _tell(session, row, "customerAttributeValueChangeEvent", at)
     return changed
+
+
+def _charged(session: Session, row: CustomerRow) -> bool:
+    ordered = exists().where(ServiceRow.customer == row.account_number)
+    billed = exists().where(BillRow.customer_id == row.id)
+    return bool(session.scalar(select(or_(ordered, billed))))
 
 
 def _fields(data: CustomerData) -> dict[str, object]:

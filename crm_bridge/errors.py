@@ -17,6 +17,8 @@ BridgeError                       any failure of the bridge, names the object an
 │   ├── BillNeedsReview           too little of its usage was measured
 │   ├── PeriodOpen                an SLA period is judged, and a period billed, after its end
 │   ├── CurrencyConflict          a customer pays in another currency than a tariff asks
+│   ├── CurrencyFixed             a customer with services or bills keeps its currency
+│   ├── AccountCircle             an account would be above itself
 │   ├── CallbackRefused           a callback address that events must not be sent to
 │   └── InvalidSubscription       a filter or a kind that cannot be served
 └── InvalidDocument               a customer file with mistakes, each with its file, line and path (ValueError)
@@ -38,9 +40,13 @@ class NotFound(BridgeError, LookupError):
 
 
 class UnknownCustomer(NotFound):
-    def __init__(self, number: str) -> None:
-        super().__init__(f"customer {number}: no account has this number; list them with `fabd customer list`")
+    """`meant` is the account number of the customer that has `number` as its external id: the likely slip."""
+
+    def __init__(self, number: str, meant: str | None = None) -> None:
+        remedy = f"it is the external id of account {meant}; give that number" if meant else "list them with `fabd customer list`"
+        super().__init__(f"customer {number}: no account has this number; {remedy}")
         self.number = number
+        self.meant = meant
 
 
 class UnknownTicket(NotFound):
@@ -128,11 +134,11 @@ class BillNeedsReview(Refused):
 
 
 class PeriodOpen(Refused):
-    def __init__(self, service_id: str, period: Interval, at: datetime) -> None:
-        super().__init__(
-            f"service {service_id}: the period {_span(period)} is not over at {at.isoformat()}; judge it after its end"
-        )
-        self.service_id = service_id
+    """`of`: a service or a customer, named with its kind."""
+
+    def __init__(self, of: str, period: Interval, at: datetime) -> None:
+        super().__init__(f"{of}: the period {_span(period)} is not over at {at.isoformat()}; judge and bill it after its end")
+        self.of = of
 
 
 class CurrencyConflict(Refused):
@@ -140,6 +146,21 @@ class CurrencyConflict(Refused):
         super().__init__(
             f"customer {customer} pays in {currency}, but tariff {tariff} is in {asked}; give the agreement a tariff in {currency}"
         )
+        self.customer = customer
+
+
+class CurrencyFixed(Refused):
+    def __init__(self, customer: str, currency: str, wanted: str) -> None:
+        super().__init__(
+            f"customer {customer} pays in {currency} and has services or bills in it, so it cannot change to {wanted}; "
+            f"open an account of its own for what is paid in {wanted}"
+        )
+        self.customer = customer
+
+
+class AccountCircle(Refused):
+    def __init__(self, customer: str, parent: str) -> None:
+        super().__init__(f"customer {customer}: {parent} cannot be above it, because it is above {parent}; correct the parent")
         self.customer = customer
 
 

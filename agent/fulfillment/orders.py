@@ -146,7 +146,7 @@ def _customer(session: Session, number: str) -> CustomerRow:
     try:
         return customer_by_account(session, number)
     except UnknownCustomer as error:
-        raise OrderMalformed(refusals.of_customer(number)) from error
+        raise OrderMalformed(refusals.of_customer(number, error.meant)) from error
 
 
 def _order_row(request: OrderRequest, client: str, at: datetime) -> OrderRow:

@@ -35,13 +35,11 @@ def of_inventory(error: InventoryError, where: str) -> Refusal:
     return Refusal(code, where, message, remedy or "see `fabd inventory show`")
 
 
-def of_customer(number: str) -> Refusal:
-    return Refusal(
-        "unknownCustomer",
-        "/customer",
-        f"there is no customer with account number {number!r}",
-        "list them with `fabd customer list`",
-    )
+def of_customer(number: str, meant: str | None) -> Refusal:
+    """`meant`: the account number of the customer whose external id was given instead."""
+    message = f"there is no customer with account number {number!r}"
+    remedy = f"it is the external id of account {meant}; give that number" if meant else "list them with `fabd customer list`"
+    return Refusal("unknownCustomer", "/customer", message, remedy)
 
 
 def of_external_id(external_id: str, order_id: str) -> Refusal:
