@@ -27,7 +27,7 @@ def read(lab: Lab) -> Configurations:
     return found
 
 
-def settle(lab: Lab) -> Configurations:
+def settle(lab: Lab) -> None:
     """Let every element write down what it has in its own words, so that whoever saves next changes only what was changed.
 
     The first save adds lines of their own to both kinds of startup, and netconfd keeps the container of the last interface
@@ -39,7 +39,6 @@ def settle(lab: Lab) -> Configurations:
         exchange.put(session, exchange.interface("settling"))
         exchange.put(session, exchange.only("settling", "delete"))
         session.copy_config(source="running", target="startup")
-    return read(lab)
 
 
 def changed(before: Configurations, after: Configurations) -> set[str]:

@@ -3,11 +3,20 @@
 import os
 from collections.abc import Iterator
 
+import ncclient.transport.session
 import pytest
 
 from tests.lab import lock, requirements
 from tests.lab.lab import Lab
 from tests.lab.topology import MANAGEMENT
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _quick_client() -> Iterator[None]:
+    """The stock client looks every 0.1 s whether it has something to send, which is most of what a short exchange takes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ncclient.transport.session, "TICK", 0.005)
+        yield
 
 
 @pytest.fixture(scope="session")

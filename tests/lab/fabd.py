@@ -15,9 +15,11 @@ from typing import Any, Self
 import httpx
 import yaml
 
+from tests.lab import configurations
+from tests.lab.configurations import Configurations, changed
 from tests.lab.lab import Lab
 from tests.lab.shell import wait_until
-from tests.lab.topology import MANAGEMENT, TRAP_V3_PORT
+from tests.lab.topology import AUTONOMOUS_SYSTEM, HOST_PORT, MANAGEMENT, NC1, SITE, TRAP_V3_PORT
 
 PROGRAM = Path(sys.executable).with_name("fabd")
 URL = "http://127.0.0.1:8640"
@@ -28,6 +30,12 @@ UP_WITHIN = 20.0  # seconds
 DOWN_WITHIN = 12.0  # the daemon promises ten
 DONE_WITHIN = 40.0  # an order over two elements takes about three
 FINAL = frozenset({"completed", "failed", "partial", "rejected", "cancelled"})
+
+NC_PORT = f"{NC1.name}/{NC1.ports[0]}"
+ON_BOTH = frozenset({"pe1 running", "pe1 startup", "nc1 running", "nc1 startup"})
+"""What an order over a router and netconfd changes."""
+BROKEN = "broken-access"
+"""A product that no element accepts."""
 
 Document = dict[str, Any]
 
@@ -77,7 +85,7 @@ class Fabd:
 
     def stop(self) -> None:
         """As an init system does; a daemon that does not end in time, or not well, fails the test."""
-        process, self._process = self._running, None
+        process, self._process = self._alive, None
         process.terminate()
         try:
             code = process.wait(DOWN_WITHIN)
@@ -89,9 +97,13 @@ class Fabd:
 
     def kill(self) -> None:
         """`kill -9`."""
-        process, self._process = self._running, None
+        process, self._process = self._alive, None
         process.kill()
         assert process.wait(DOWN_WITHIN) == -signal.SIGKILL
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None
 
     @property
     def log(self) -> Path:
@@ -114,10 +126,17 @@ class Fabd:
         self.command("inventory", "import", str(path))
 
     def network(self, **attributes: Document) -> Document:
-        """The lab as an inventory document, with some elements' attributes replaced."""
+        """The lab as an inventory document, with some elements' attributes replaced.
+
+        Management runs through the network from pe1 on. Of the operator's device at the customer only the name is known.
+        """
         document = self.lab.inventory() | {"pools": POOLS}
+        attributes = {"pe1": {"bgp_as": AUTONOMOUS_SYSTEM, "poller": True}} | attributes
         for element in document["elements"]:
             element["attributes"] = attributes.get(element["name"], element.get("attributes", {}))
+        terminal = {"name": "ce1", "site": SITE, "platform": "frr", "role": "access"}
+        document["elements"].append(terminal | {"ports": [{"name": HOST_PORT, "role": "core"}]})
+        document["links"].append({"name": "pe1-ce1", "a": "pe1/cust1", "b": f"ce1/{HOST_PORT}"})
         return document
 
     def given_out(self) -> dict[str, int]:
@@ -173,6 +192,11 @@ class Fabd:
     def active(self) -> "list[Access]":
         return [Access(document) for document in self.get(SERVICES, state="active")]
 
+    def assert_no_trace(self, before: Configurations) -> None:
+        """Of any service: the elements are configured as before, and nobody holds them."""
+        assert changed(before, configurations.read(self.lab)) == set()
+        assert self.held() == []
+
     # Inside
 
     def _set_up(self) -> None:
@@ -211,13 +235,13 @@ specifications = ["{self.specifications}"]
         return self.folder / "fabd.toml"
 
     @property
-    def _running(self) -> subprocess.Popen[bytes]:
+    def _alive(self) -> subprocess.Popen[bytes]:
         if self._process is None:
             raise RuntimeError("fabd is not running")
         return self._process
 
     def _ready(self) -> bool:
-        assert self._running.poll() is None, f"fabd ended at once; its log:\n{self.log.read_text()[-2000:]}"
+        assert self._alive.poll() is None, f"fabd ended at once; its log:\n{self.log.read_text()[-2000:]}"
         try:
             return self._ask("GET", "/-/ready").status_code == httpx.codes.OK
         except httpx.TransportError:

@@ -2,8 +2,8 @@
 
 import shutil
 import subprocess
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
 from pathlib import Path
 from typing import Any
@@ -113,6 +113,15 @@ class Lab:
 
     def link_up(self, node: str, port: str) -> None:
         cables.plug(cable_at(node, port))
+
+    @contextmanager
+    def without_management(self, router: str) -> Iterator[None]:
+        """Take a router's leg out of the management network: it goes on forwarding, and answers nobody there."""
+        namespaces.ip(MANAGEMENT, "link", "set", f"m-{router}", "down")
+        try:
+            yield
+        finally:
+            namespaces.ip(MANAGEMENT, "link", "set", f"m-{router}", "up")
 
     def attach(self, host: str, address: IPv4Interface | IPv6Interface, gateway: IPv4Address | IPv6Address) -> None:
         """Give a customer's host its half of the link prefix and send all it has to the edge."""

@@ -1,16 +1,13 @@
 """Services on real elements, ordered from the running daemon over HTTP: they work, they are where they should be, they go."""
 
 import re
-import shutil
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.drivers.sim.exchange import interfaces, text
 from tests.lab import configurations
 from tests.lab.configurations import Configurations, changed, netconf_server
-from tests.lab.fabd import Fabd, complaints, deletion, internet
+from tests.lab.fabd import BROKEN, NC_PORT, ON_BOTH, Fabd, complaints, deletion, internet
 from tests.lab.lab import Lab
 from tests.lab.shell import wait_until
 from tests.lab.topology import NC1, P1, PE2
@@ -18,38 +15,6 @@ from tests.lab.topology import NC1, P1, PE2
 pytestmark = pytest.mark.lab
 
 CONVERGED_WITHIN = 10.0  # seconds
-SHIPPED = Path(__file__).parents[2] / "policies" / "specifications" / "internet-access"
-BROKEN = "broken-access"
-NC_PORT = f"nc1/{NC1.ports[0]}"
-ON_BOTH = {"pe1 running", "pe1 startup", "nc1 running", "nc1 startup"}
-
-
-@pytest.fixture(scope="module")
-def fabd(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fabd]:
-    daemon = Fabd(lab, tmp_path_factory.mktemp("services"))
-    write_broken_product(daemon.specifications / BROKEN)
-    with daemon:
-        yield daemon
-
-
-@pytest.fixture
-def before(lab: Lab) -> Configurations:
-    return configurations.settle(lab)
-
-
-def write_broken_product(folder: Path) -> None:
-    """A product of the operator's own with a mistake in its templates that only elements find: there is no IPv4 /99."""
-    shutil.copytree(SHIPPED, folder)
-    for name in ("spec.yaml", "ietf.xml.j2", "frr.lines.j2"):
-        path = folder / name
-        broken = path.read_text().replace("{{ allocations.link4 | prefix_length }}", "99")
-        path.write_text(broken.replace("name: internet-access", f"name: {BROKEN}"))
-
-
-def assert_no_trace(fabd: Fabd, before: Configurations) -> None:
-    assert changed(before, configurations.read(fabd.lab)) == set()
-    assert fabd.held() == []
-    assert set(fabd.given_out().values()) == {0}
 
 
 def test_a_customer_of_a_router_reaches_the_core_from_the_order_to_its_delete(fabd: Fabd, lab: Lab, before: Configurations) -> None:
@@ -76,7 +41,7 @@ def test_a_customer_of_a_router_reaches_the_core_from_the_order_to_its_delete(fa
     finally:
         lab.detach("ce1")
     assert fabd.access(access.id).state == "terminated"
-    assert_no_trace(fabd, before)
+    fabd.assert_no_trace(before)
 
 
 def test_a_router_whose_autonomous_system_is_not_in_the_inventory_announces_nothing(
@@ -97,7 +62,7 @@ def test_a_router_whose_autonomous_system_is_not_in_the_inventory_announces_noth
     finally:
         lab.detach("ce2")
     assert fabd.order(deletion(access))["state"] == "completed"
-    assert_no_trace(fabd, before)
+    fabd.assert_no_trace(before)
 
 
 def test_what_was_ordered_on_netconfd_is_read_back_by_another_client_and_its_delete_leaves_no_trace(
@@ -114,7 +79,7 @@ def test_what_was_ordered_on_netconfd_is_read_back_by_another_client_and_its_del
             assert text(entry, "ip:ipv6/ip:address/ip:prefix-length") == "127"
         assert session.get_config("candidate").data_xml == session.get_config("running").data_xml
     assert fabd.order(deletion(access))["state"] == "completed"
-    assert_no_trace(fabd, before)
+    fabd.assert_no_trace(before)
 
 
 def test_one_order_over_both_kinds_of_element_and_one_delete_of_both(fabd: Fabd, lab: Lab, before: Configurations) -> None:
@@ -122,7 +87,7 @@ def test_one_order_over_both_kinds_of_element_and_one_delete_of_both(fabd: Fabd,
     assert changed(before, configurations.read(lab)) == ON_BOTH
     gone = fabd.order(deletion(on_router), deletion(on_store, reference="2", bundle="1"))
     assert gone["state"] == "completed"
-    assert_no_trace(fabd, before)
+    fabd.assert_no_trace(before)
 
 
 @pytest.mark.parametrize(
@@ -139,7 +104,7 @@ def test_what_one_element_refuses_leaves_nothing_on_the_other(
     order = fabd.order(internet("pe1/cust1", spec=on_router), internet(NC_PORT, reference="2", bundle="1", spec=on_store))
     assert order["state"] == "failed"
     assert re.match(said, complaints(order))
-    assert_no_trace(fabd, before)
+    fabd.assert_no_trace(before)
 
 
 def test_a_router_that_runs_another_autonomous_system_is_quoted(fabd: Fabd, before: Configurations) -> None:
@@ -150,7 +115,7 @@ def test_a_router_that_runs_another_autonomous_system_is_quoted(fabd: Fabd, befo
         fabd.import_network(fabd.network())
     assert order["state"] == "failed"
     assert "'router bgp 65009': BGP is already running; AS is 65000" in complaints(order)
-    assert_no_trace(fabd, before)
+    fabd.assert_no_trace(before)
 
 
 def test_a_port_without_carrier_is_no_service_and_everything_goes_back(fabd: Fabd, lab: Lab, before: Configurations) -> None:
@@ -161,4 +126,4 @@ def test_a_port_without_carrier_is_no_service_and_everything_goes_back(fabd: Fab
         lab.link_up("pe1", "cust1")
     assert order["state"] == "failed"
     assert "pe1: port cust1 is down" in complaints(order)
-    assert_no_trace(fabd, before)
+    fabd.assert_no_trace(before)

@@ -1,0 +1,194 @@
+"""Real faults and real counters: what the running daemon makes of them over SNMPv3 and its traps."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.lab.fabd import Access, Document, Fabd, deletion, internet
+from tests.lab.lab import Lab
+from tests.lab.shell import wait_until
+
+pytestmark = pytest.mark.lab
+
+TICKETS = "/tmf-api/troubleTicket/v4/troubleTicket"
+USAGE = "/tmf-api/usageManagement/v4/usage"
+TICKET_WITHIN = timedelta(seconds=5)
+SEEN_WITHIN = 20.0  # seconds
+CLOCK = timedelta(seconds=0.1)
+"""sysUpTime counts in hundredths of a second, and the agent looks at its ports once per second."""
+LOOK = timedelta(seconds=1)
+
+
+@pytest.fixture
+def access(fabd: Fabd) -> Access:
+    [service] = fabd.ordered(internet("pe1/cust1"))
+    return service
+
+
+def kernel(lab: Lab, node: str, port: str) -> dict[str, int]:
+    """Octets received and sent, as `ip -s link` counts them."""
+    [link] = json.loads(lab.exec(node, ["ip", "-s", "-json", "link", "show", port]))
+    return {"receive": link["stats64"]["rx"]["bytes"], "transmit": link["stats64"]["tx"]["bytes"]}
+
+
+def told(fabd: Fabd, port: str) -> dict[str, int]:
+    """The same as the daemon offers them to Prometheus."""
+    element, _, name = port.partition("/")
+    label = f'element="{element}",port="{name}"'
+    lines = [line for line in fabd.text("/metrics/elements").splitlines() if label in line]
+    return {
+        way: int(line.rpartition(" ")[2])
+        for way in ("receive", "transmit")
+        for line in lines
+        if line.startswith(f"fabd_port_{way}_octets_total{{")
+    }
+
+
+def instant(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+@contextmanager
+def unplugged(lab: Lab, node: str, port: str) -> Iterator[datetime]:
+    lab.link_down(node, port)
+    try:
+        yield now()
+    finally:
+        lab.link_up(node, port)
+
+
+def of_root(fabd: Fabd, root: str, since: datetime) -> list[Document]:
+    return [each for each in fabd.get("/api/v1/problems", root_object=root) if instant(each["opened_at"]) > since - LOOK]
+
+
+def the_problem(fabd: Fabd, root: str, since: datetime, state: str) -> Document:
+    found: list[Document] = []
+
+    def there() -> bool:
+        found[:] = [each for each in of_root(fabd, root, since) if each["state"] == state]
+        return bool(found)
+
+    wait_until(f"the problem of {root} is {state}; fabd's log is {fabd.log}", there, within=SEEN_WITHIN)
+    [problem] = found
+    return problem
+
+
+def tickets(fabd: Fabd, problem: Document) -> list[Document]:
+    return [fabd.get(f"{TICKETS}/{ticket}") for ticket in problem["tickets"]]
+
+
+def alarms(fabd: Fabd, problem: Document) -> list[Document]:
+    return [fabd.get(f"/api/v1/alarms/{alarm}") for alarm in problem["alarms"]]
+
+
+def health(fabd: Fabd, access: Access) -> list[Document]:
+    """States of the service, the latest first."""
+    states: list[Document] = fabd.get(f"/api/v1/services/{access.id}/health")["states"]
+    return states
+
+
+def test_counters_read_over_snmpv3_are_the_kernels(fabd: Fabd, lab: Lab, access: Access) -> None:
+    wait_until("the port was polled", lambda: len(told(fabd, "pe1/cust1")) == 2, within=SEEN_WITHIN)
+    lab.attach("ce1", access.customer4, access.link4[0])
+    try:
+        lab.exec("ce1", ["ping", "-q", "-c", "200", "-i", "0.005", "-s", "1000", str(access.link4[0])])
+    finally:
+        lab.detach("ce1")
+    wait_until("both agree", lambda: told(fabd, "pe1/cust1") == kernel(lab, "pe1", "cust1"), within=SEEN_WITHIN)
+
+
+def test_a_link_that_goes_down_is_a_ticket_within_seconds_and_its_return_resolves_it(fabd: Fabd, lab: Lab, access: Access) -> None:
+    with unplugged(lab, "pe1", "cust1") as cut:
+        problem = the_problem(fabd, "link:pe1-ce1", cut, "open")
+        [alarm] = alarms(fabd, problem)
+        assert (alarm["element"], alarm["object"], alarm["cause"]) == ("pe1", "cust1", "linkDown")
+        assert (alarm["standing"], alarm["why"]["root"]) == ("root", "link:pe1-ce1")
+        [ticket] = tickets(fabd, problem)
+        assert ticket["status"] == "acknowledged"
+        assert instant(ticket["creationDate"]) - cut < TICKET_WITHIN
+        assert problem["services"] == [access.id]
+        down = health(fabd, access)[0]
+        assert (down["state"], down["end"]) == ("down", None)
+        assert cut - CLOCK <= instant(down["start"]) <= cut + 2 * LOOK
+    plugged = now()
+    problem = the_problem(fabd, "link:pe1-ce1", cut, "resolved")
+    assert [each["cleared"] for each in alarms(fabd, problem)] == [True]
+    [ticket] = tickets(fabd, problem)
+    assert ticket["status"] == "resolved"
+    up, down = health(fabd, access)[:2]
+    assert (up["state"], up["end"], down["state"], down["end"]) == ("up", None, "down", up["start"])
+    assert plugged - CLOCK <= instant(up["start"]) <= plugged + 2 * LOOK
+    assert any(f"({down['start']} .. {down['end']})" in note["text"].replace("+00:00", "Z") for note in ticket["note"])
+
+
+def test_both_ends_of_a_core_link_are_one_problem_and_no_customers_ticket(fabd: Fabd, lab: Lab, access: Access) -> None:
+    with unplugged(lab, "p1", "c-pe2") as cut:
+        problem = the_problem(fabd, "link:p1-pe2", cut, "open")
+        wait_until(
+            "both ends are known to be down",
+            lambda: len(the_problem(fabd, "link:p1-pe2", cut, "open")["alarms"]) == 2,
+            within=SEEN_WITHIN,
+        )
+        problem = the_problem(fabd, "link:p1-pe2", cut, "open")
+        assert {f"{alarm['element']}/{alarm['object']}" for alarm in alarms(fabd, problem)} == {"p1/c-pe2", "pe2/c-p1"}
+        assert {alarm["standing"] for alarm in alarms(fabd, problem)} == {"root"}
+        assert len(fabd.get("/api/v1/problems", state="open")) == 1
+    problem = the_problem(fabd, "link:p1-pe2", cut, "resolved")
+    assert problem["tickets"] == []
+    assert health(fabd, access)[0]["state"] == "up"
+    wait_until("routing has converged again", lambda: lab.faults() == [], within=SEEN_WITHIN)
+
+
+def test_an_element_that_is_silent_behind_a_cut_link_is_a_symptom(fabd: Fabd, lab: Lab) -> None:
+    [remote] = fabd.ordered(internet("pe2/cust1"))
+    with unplugged(lab, "p1", "c-pe2") as cut, lab.without_management("pe2"):
+        wait_until(
+            "pe2 counts as silent",
+            lambda: any(alarm["element"] == "pe2" for alarm in fabd.get("/api/v1/alarms", standing="symptom", cleared="false")),
+            within=SEEN_WITHIN,
+        )
+        [problem] = fabd.get("/api/v1/problems", state="open")
+        assert problem["root_object"] == "link:p1-pe2"
+        assert [ticket["status"] for ticket in tickets(fabd, problem)] == ["acknowledged"], "one, of the root"
+        assert health(fabd, remote)[0]["state"] == "unknown"
+    the_problem(fabd, "link:p1-pe2", cut, "resolved")
+    wait_until("no alarm stands", lambda: fabd.get("/api/v1/alarms", cleared="false") == [], within=SEEN_WITHIN)
+    assert health(fabd, remote)[0]["state"] == "up"
+    wait_until("routing has converged again", lambda: lab.faults() == [], within=SEEN_WITHIN)
+
+
+def test_a_link_that_went_down_while_the_daemon_was_away_is_found_by_the_first_poll(fabd: Fabd, lab: Lab, access: Access) -> None:
+    fabd.stop()
+    with unplugged(lab, "pe1", "cust1") as cut:
+        fabd.start()
+        problem = the_problem(fabd, "link:pe1-ce1", cut, "open")
+        assert len(problem["tickets"]) == 1
+        down = health(fabd, access)[0]
+        assert down["state"] == "down"
+        assert cut - CLOCK <= instant(down["start"]) <= cut + 2 * LOOK
+    the_problem(fabd, "link:pe1-ce1", cut, "resolved")
+
+
+def test_usage_adds_up_to_what_the_kernel_counted_between_activation_and_delete(fabd: Fabd, lab: Lab) -> None:
+    before = kernel(lab, "pe2", "cust1")
+    [service] = fabd.ordered(internet("pe2/cust1"))
+    lab.attach("ce2", service.customer4, service.link4[0])
+    try:
+        lab.exec("ce2", ["ping", "-q", "-c", "100", "-i", "0.01", "-s", "1000", str(service.link4[0])])
+        sent = 100 * (1000 + 8 + 20 + 14)  # payload, ICMP, IPv4 and Ethernet headers
+        wait_until("the agent has looked", lambda: told(fabd, "pe2/cust1") == kernel(lab, "pe2", "cust1"), within=SEEN_WITHIN)
+        assert fabd.order(deletion(service))["state"] == "completed"
+    finally:
+        lab.detach("ce2")
+    after = kernel(lab, "pe2", "cust1")
+    records = [each for each in fabd.get(USAGE, limit="100") if each["service"]["id"] == service.id]
+    for name, way in (("octetsIn", "receive"), ("octetsOut", "transmit")):
+        total = sum(value["value"] for record in records for value in record["usageCharacteristic"] if value["name"] == name)
+        assert sent <= total <= after[way] - before[way]
