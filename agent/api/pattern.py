@@ -12,7 +12,7 @@ MAX_REPETITIONS = 2
 MAX_ALTERNATIVES = 10
 MAX_TEXT = 256
 """Characters of a text that are looked at."""
-_PIECE = re.compile(r"\\.|\[\^?+\]?+(?:\\.|[^\]\\])*+\]|\{[^}]*\}|.", re.DOTALL)
+_PIECE = re.compile(r"\\.|\[\^?+\]?+(?:\\.|[^\]\\])*+\]|\{[\d,]*\}|.", re.DOTALL)
 
 _AMBIGUOUS = re.compile(r"(?<!\\)\[|--|&&|\|\||~~")
 """What a later Python may read as operations on sets; it warns today."""

@@ -30,6 +30,7 @@ def test_plain_patterns_are_taken_as_they_are(text):
         "[]--",
         "[^][[",
         "[a--",
+        "{[a--]}",
         "*",
         "[",
         "a**",
