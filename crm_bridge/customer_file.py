@@ -1,24 +1,32 @@
-"""The customer file: YAML, or CSV with one line per agreement. Mistakes are named with file, line and path, all at once."""
+"""The customer file, in YAML or CSV. Mistakes are named with file, line and path, all at once."""
 
-import csv
-import io
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic_core import to_jsonable_python
 
 from crm_bridge.book import PolicyBook
+from crm_bridge.customer_csv import read_csv
 from crm_bridge.errors import InvalidDocument
 from policies.document import Document, Path
-from policies.errors import InvalidPolicy, Problem
+from policies.errors import InvalidPolicy
 from policies.quantities import Since
 
-_Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
-_CUSTOMER_COLUMNS = ("external_id", "name", "currency", "status", "parent")
-_CONTACT_COLUMNS = ("email", "phone", "contact")
-_AGREEMENT_COLUMNS = ("agreement", "specification", "sla", "tariff", "valid_from")
+
+def _printable(text: str) -> str:
+    """Bills are printed to terminals, and one line of them must not look like two."""
+    if not text.isprintable():
+        raise ValueError("holds characters that cannot be printed, e.g. a line break; remove them")
+    return text
+
+
+_Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(_printable)]
+_Contact = Annotated[str, StringConstraints(strip_whitespace=True, max_length=1000), AfterValidator(_printable)]
+_Terms = Annotated[dict[str, dict[str, Any]], AfterValidator(to_jsonable_python)]
+"""As they are kept: YAML makes dates, the database holds JSON."""
 
 
 class _Data(BaseModel):
@@ -32,14 +40,14 @@ class AgreementEntry(_Data):
     tariff: _Text
     valid_from: Since | None = None
     """By default the moment of the import."""
-    terms: dict[str, dict[str, Any]] = {}
+    terms: _Terms = {}
 
 
 class CustomerEntry(_Data):
     external_id: _Text
     name: _Text
     currency: str = Field("EUR", pattern=r"^[A-Z]{3}$")
-    contact: dict[str, str] = {}
+    contact: dict[_Text, _Contact] = {}
     status: str = Field("active", pattern=r"^(active|suspended|closed)$")
     parent: _Text | None = None
     """The external id of the account above."""
@@ -63,7 +71,7 @@ class KnownNames:
 def read_customers(text: str, file: str, known: KnownNames) -> CustomerDocument:
     """By its name the file is CSV, otherwise YAML. Raises `InvalidDocument`."""
     try:
-        source = _csv(text, file) if PurePath(file).suffix.lower() == ".csv" else Document(text, file)
+        source = read_csv(text, file) if PurePath(file).suffix.lower() == ".csv" else Document(text, file)
         document = source.check(CustomerDocument)
     except InvalidPolicy as error:
         raise InvalidDocument(error.problems) from None
@@ -87,7 +95,7 @@ def _mistakes(document: CustomerDocument, known: KnownNames) -> Iterator[tuple[P
             if agreement.name in names[:position]:
                 yield (*there, "name"), f"the customer has two agreements {agreement.name!r}; remove one"
             yield from _agreement_mistakes(agreement, there, known)
-            yield from _currency_mistakes(entry.currency, agreement.tariff, there, known.book)
+            yield from _currency_mistakes(entry.currency, agreement, there, known.book)
     yield from _circles(document)
 
 
@@ -96,6 +104,8 @@ def _agreement_mistakes(agreement: AgreementEntry, here: Path, known: KnownNames
         yield (*here, "specification"), f"no specification is called {agreement.specification!r}; list them with `fabd spec list`"
     for key in agreement.terms.keys() - {"sla", "tariff"}:
         yield (*here, "terms", key), "terms differ from the sla or from the tariff; write terms: {sla: {…}, tariff: {…}}"
+    for key in (key for key in ("sla", "tariff") if "name" in agreement.terms.get(key, {})):
+        yield (*here, "terms", key, "name"), f"terms do not rename; bills and credits refer to the {key} by its own name"
     yield from _terms_mistakes(
         "sla", agreement.sla, here, lambda: known.book.sla(agreement.sla).with_terms(agreement.terms.get("sla", {}))
     )
@@ -104,13 +114,13 @@ def _agreement_mistakes(agreement: AgreementEntry, here: Path, known: KnownNames
     )
 
 
-def _currency_mistakes(currency: str, tariff: str, here: Path, book: PolicyBook) -> Iterator[tuple[Path, str]]:
+def _currency_mistakes(currency: str, agreement: AgreementEntry, here: Path, book: PolicyBook) -> Iterator[tuple[Path, str]]:
     try:
-        asked = book.tariff(tariff).currency
-    except LookupError:
+        asked = book.tariff(agreement.tariff).with_terms(agreement.terms.get("tariff", {})).currency
+    except (LookupError, ValidationError):
         return  # told already
     if asked != currency:
-        yield (*here, "tariff"), f"tariff {tariff!r} is in {asked}, but the customer pays in {currency}; choose another"
+        yield (*here, "tariff"), f"tariff {agreement.tariff!r} is in {asked}, but the customer pays in {currency}; choose another"
 
 
 def _terms_mistakes(kind: str, name: str, here: Path, look: Callable[[], object]) -> Iterator[tuple[Path, str]]:
@@ -131,49 +141,3 @@ def _circles(document: CustomerDocument) -> Iterator[tuple[Path, str]]:
             above, steps = parents.get(above), steps + 1
         if above == entry.external_id:
             yield ("customers", number, "parent"), f"{entry.external_id!r} is above itself; break the circle"
-
-
-class _CsvDocument(Document):
-    """Rows as the document that the same customers would make in YAML."""
-
-    def __init__(self, data: dict[str, Any], file: str, lines: dict[Path, int]) -> None:
-        self.data, self.file, self._lines = data, file, lines
-
-
-def _csv(text: str, file: str) -> Document:
-    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-    header = [name.strip() for name in reader.fieldnames or ()]
-    unknown = [name for name in header if name not in {*_CUSTOMER_COLUMNS, *_CONTACT_COLUMNS, *_AGREEMENT_COLUMNS}]
-    if unknown or "external_id" not in header:
-        wrong = f"no such column: {', '.join(unknown)}" if unknown else "the column external_id is missing"
-        raise InvalidPolicy(
-            [
-                Problem(
-                    file, 1, "", f"{wrong}; columns are {', '.join((*_CUSTOMER_COLUMNS, *_CONTACT_COLUMNS, *_AGREEMENT_COLUMNS))}"
-                )
-            ]
-        )
-    customers: dict[str, dict[str, Any]] = {}
-    lines: dict[Path, int] = {}
-    try:
-        for row in reader:
-            _add_row({key.strip(): (value or "").strip() for key, value in row.items() if key}, customers, lines, reader.line_num)
-    except csv.Error as error:
-        raise InvalidPolicy([Problem(file, reader.line_num + 1, "", f"not CSV: {error}")]) from None
-    return _CsvDocument({"customers": list(customers.values())}, file, lines)
-
-
-def _add_row(row: dict[str, str], customers: dict[str, dict[str, Any]], lines: dict[Path, int], line: int) -> None:
-    entry = customers.get(row["external_id"])
-    if entry is None:
-        entry = {name: row[name] for name in _CUSTOMER_COLUMNS if row.get(name)}
-        entry |= {"contact": {name: row[name] for name in _CONTACT_COLUMNS if row.get(name)}, "agreements": []}
-        lines["customers", len(customers)] = line
-        customers[row["external_id"]] = entry
-    if row.get("agreement"):
-        number = list(customers).index(row["external_id"])
-        lines["customers", number, "agreements", len(entry["agreements"])] = line
-        agreement = {name: row[name] for name in _AGREEMENT_COLUMNS[1:] if row.get(name)}
-        if "valid_from" in agreement and "T" not in agreement["valid_from"]:
-            agreement["valid_from"] += "T00:00:00Z"
-        entry["agreements"].append({"name": row["agreement"], **agreement})

@@ -201,7 +201,7 @@ def test_mistakes_in_csv_are_named_with_their_line(old: str, new: str, line: int
         ("acme,Acme Ltd,noc@acme.example,,vpn", "acme,Acme GmbH,noc@acme.example,,vpn", 3, "'Acme GmbH' here and was 'Acme Ltd'"),
         ("acme,Acme Ltd,noc@acme.example,,vpn", "acme,,noc@globex.example,,vpn", 3, "email of 'acme'"),
         ("acme,Acme Ltd,noc@acme.example,,vpn", "acme,Acme Ltd,noc@acme.example,,internet", 3, "two agreements 'internet'"),
-        ("Acme Ltd", "Acme\u001b[2J", 2, "cannot be printed"),
+        ("Acme, Laboratories", "Acme\u001b[2J", 4, "cannot be printed"),
     ],
 )
 def test_a_csv_line_is_never_half_understood(old: str, new: str, line: int, said: str) -> None:
