@@ -75,19 +75,19 @@ def agree(
     """Make the agreement what is wanted; says whether anything had to change.
 
     The first version may begin in the past. A later one begins at `at` at the earliest, and the one before ends there: what has
-    been in force cannot be unsaid.
+    been in force cannot be unsaid. At no instant are two versions in force.
     """
-    last = session.scalars(
+    versions = session.scalars(
         select(AgreementRow)
         .where(AgreementRow.customer_id == customer.id, AgreementRow.name == wanted.name)
         .order_by(AgreementRow.version.desc())
-        .limit(1)
-    ).first()
+    ).all()
+    last = versions[0] if versions else None
     if last is not None and last.valid_to is None and terms_of(last) == wanted:
         return last, False
-    if last is not None:
-        since = max(since, at)
-        last.valid_to = max(last.valid_from, since if last.valid_to is None else min(last.valid_to, since))
+    since = since if last is None else max(since, at)
+    for each in versions:  # not the last alone: it may lie in the future, and the one before it then reaches beyond `since`
+        each.valid_to = max(each.valid_from, since if each.valid_to is None else min(each.valid_to, since))
     row = AgreementRow(
         id=new_id("agr", since),
         customer_id=customer.id,

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from crm_bridge.agreements import AgreementTerms, agree
 from crm_bridge.customer_file import AgreementEntry, CustomerDocument, CustomerEntry
 from crm_bridge.customers import CustomerData, create_customer, customer_by_external_id, update_customer
+from crm_bridge.errors import AccountCircle
 from crm_bridge.tables import CustomerRow
 
 
@@ -32,7 +33,10 @@ def external_ids(session: Session) -> set[str]:
 def import_customers(
     session: Session, document: CustomerDocument, at: datetime, *, dry_run: bool = False
 ) -> list[ImportedCustomer]:
-    """Creates and updates by `external_id`; removes nobody. A dry run says the same and leaves nothing behind."""
+    """Creates and updates by `external_id`; removes nobody. A dry run says the same and leaves nothing behind.
+
+    Raises `CurrencyFixed` and `AccountCircle`.
+    """
     with session.begin_nested() as savepoint:
         report = [_import(session, entry, at) for entry in document.customers]
         for entry in document.customers:
@@ -64,8 +68,14 @@ def _terms(entry: AgreementEntry) -> AgreementTerms:
 
 
 def _place(session: Session, entry: CustomerEntry) -> None:
-    """Under its parent, once all of the file are there."""
+    """Under its parent, once all of the file are there. Raises `AccountCircle`; the file alone does not show every circle."""
     row = customer_by_external_id(session, entry.external_id)
     parent = customer_by_external_id(session, entry.parent) if entry.parent else None
-    if row is not None and parent is not None:
-        row.parent_id = parent.id
+    if row is None or parent is None:
+        return
+    above: CustomerRow | None = parent
+    while above is not None:
+        if above.id == row.id:
+            raise AccountCircle(entry.external_id, parent.external_id or parent.account_number)
+        above = session.get(CustomerRow, above.parent_id) if above.parent_id else None
+    row.parent_id = parent.id

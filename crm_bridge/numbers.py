@@ -8,6 +8,7 @@ from crm_bridge.tables import NumberSequenceRow
 
 FIRST_ACCOUNT = 100_001
 _CHECK_DIGITS = 2
+_LONGEST = 20
 
 
 def take_number(session: Session, name: str, *, first: int = 1) -> int:
@@ -35,4 +36,4 @@ def with_check_digits(serial: int) -> str:
 
 
 def is_account_number(text: str) -> bool:
-    return text.isascii() and text.isdecimal() and len(text) > _CHECK_DIGITS and int(text) % 97 == 1
+    return text.isascii() and text.isdecimal() and _CHECK_DIGITS < len(text) <= _LONGEST and int(text) % 97 == 1
