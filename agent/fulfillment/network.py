@@ -267,9 +267,9 @@ class Network:
     def _undo(self, participant: Participant, session: ElementSession, deadline: float) -> None:
         self.guard()
         session.revert(participant.change, self.plan_id, deadline)
-        standing = session.standing(participant.change, deadline)
-        if standing is not Standing.BEFORE:
-            raise RevertFailed(participant.element, f"after its revert the configuration is {standing}, not as it was before")
+        # asked the other way round: where nothing tells the two sides apart, both hold
+        if session.standing(participant.change.inverted(), deadline) is not Standing.AFTER:
+            raise RevertFailed(participant.element, "after its revert the configuration is not as it was before")
         if self.saved_before:
             session.save(deadline)
 

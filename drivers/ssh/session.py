@@ -67,7 +67,9 @@ class SshSession:
         return Verification(found.missing, found.leftover, self._ports(change.ports, deadline))
 
     def standing(self, change: ChangeSet, deadline: float) -> Standing:
-        return self._assess(change, self._running(deadline)).standing
+        """Lines that stood there when `stage` looked, or were missing then, tell no side."""
+        before, after = self._as_found(change)
+        return lines.assess(self._rules, before, after, self._running(deadline)).standing
 
     def confirm(self, persist: str, deadline: float) -> None:
         """Nothing is pending."""
@@ -127,6 +129,13 @@ class SshSession:
         target = change.before if found is None else found
         there = lines.restrict(self._rules, self._running(deadline), change.before, change.after, foreign=found is not None)
         return lines.forward(self._rules, there, target)
+
+    def _as_found(self, change: ChangeSet) -> tuple[str, str]:
+        """Both sides of the change, the earlier one as far as `stage` found it on the element; also of the change inverted."""
+        if self._found is None or change not in (staged := self._found[0], staged.inverted()):
+            return change.before, change.after
+        found = lines.restrict(self._rules, self._found[1], change.before, change.after)
+        return (found, change.after) if change == self._found[0] else (change.before, found)
 
     def _refuse_unknown_ports(self, change: ChangeSet, deadline: float) -> None:
         made = lines.opens(self._rules, change.after)

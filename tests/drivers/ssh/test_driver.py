@@ -142,6 +142,42 @@ def test_what_the_change_overwrote_is_restored(session: SshSession) -> None:
     commit(session, by_hand.inverted())
 
 
+@pytest.mark.parametrize("there", ["switchport mode access", "switchport mode access\n switchport access vlan 7"])
+def test_what_stood_there_already_does_not_keep_a_revert_from_being_whole(session: SshSession, there: str) -> None:
+    existing = change("", f"vlan 7\n name seven\ninterface {PORT}\n {there}\n")
+    commit(session, existing)
+    new = change("", f"vlan 200\n name x\ninterface {PORT}\n switchport mode access\n switchport access vlan 200\n")
+    session.stage(new, soon())
+    assert session.standing(new, soon()) is Standing.BEFORE
+    commit(session, new)
+    assert session.standing(new, soon()) is Standing.AFTER
+    session.revert(new, "plan-1", soon())
+    assert session.standing(new, soon()) is Standing.BEFORE
+    assert session.standing(existing, soon()) is Standing.AFTER
+    commit(session, existing.inverted())
+
+
+def test_a_change_that_was_there_already_as_a_whole_is_also_undone_already(session: SshSession) -> None:
+    commit(session, NEW)
+    session.stage(NEW, soon())
+    commit(session, NEW)
+    session.revert(NEW, "plan-1", soon())
+    assert session.standing(NEW.inverted(), soon()) is Standing.AFTER
+    commit(session, NEW.inverted())
+
+
+def test_what_was_missing_before_a_delete_does_not_keep_its_revert_from_being_whole(session: SshSession) -> None:
+    commit(session, NEW)
+    commit(session, change(f"interface {PORT}\n rate-limit input 10000000\n", ""))
+    gone = change(INTERNET_ACCESS, "")
+    session.stage(gone, soon())
+    commit(session, gone)
+    assert session.verify(gone, soon()).problems == ()
+    session.revert(gone, "plan-1", soon())
+    assert session.standing(gone, soon()) is Standing.BEFORE
+    commit(session, gone)
+
+
 def test_another_session_finishes_what_a_lost_one_began(
     clean: Simulated, driver: SshDriver, target: Target, session: SshSession
 ) -> None:
