@@ -117,6 +117,13 @@ class OutboxSettings(Section):
     timeout_s: PositiveFloat = Field(10.0, description="Longest delivery attempt, seconds.")
 
 
+class KeepSettings(Section):
+    events_days: PositiveInt = Field(30, description="How long events that were delivered to everybody are kept, days.")
+    resolved_tickets_days: PositiveInt = Field(
+        5, description="A resolved ticket that nobody objects to is closed after so many days."
+    )
+
+
 class LogSettings(Section):
     level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe level that is logged.")
     format: Literal["auto", "console", "json"] = Field("auto", description="auto: console in a terminal, JSON otherwise.")
@@ -149,6 +156,7 @@ class Settings(Section):
     assurance: AssuranceSettings = Field(default_factory=AssuranceSettings)
     usage: UsageSettings = Field(default_factory=UsageSettings)
     outbox: OutboxSettings = Field(default_factory=OutboxSettings)
+    keep: KeepSettings = Field(default_factory=KeepSettings)
     log: LogSettings = Field(default_factory=LogSettings)
     catalog: CatalogSettings = Field(default_factory=CatalogSettings)
 

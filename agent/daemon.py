@@ -28,6 +28,8 @@ from agent.fulfillment.journal import Checkpoint, no_checkpoint
 from agent.fulfillment.service import FulfilmentService
 from agent.fulfillment.service import Parts as FulfilmentParts
 from agent.fulfillment.settings import FulfilmentSettings
+from agent.gauges import stored
+from agent.housekeeping import Housekeeping
 from agent.instance import Instance
 from agent.listening import Listening
 from agent.metrics import Metrics
@@ -48,6 +50,7 @@ STOP_DEADLINE = timedelta(seconds=6)
 """Steps that are not through so long after SIGTERM are left to the journal."""
 EXIT_DEADLINE_S = 9.0
 """SIGTERM to exit within ten seconds, whatever hangs."""
+TIDY_EVERY = timedelta(hours=1)
 TRUST_EVERY = timedelta(seconds=30)
 """How soon an element that was imported while the daemon runs is heard."""
 
@@ -105,6 +108,8 @@ class Daemon:
         )
         self.metrics = Metrics()
         self.metrics.add(lambda: daemon_families(self.assurance.figures()))
+        self.metrics.add(stored(self.database, self.clock))
+        self.housekeeping = Housekeeping(self.database, self.clock, settings.keep)
         self.scheduler = Scheduler()
         self.server = ApiServer(settings.api)
         self.app = create_app(
@@ -138,6 +143,7 @@ class Daemon:
         if self.listening:
             await self.listening.refresh()
             self.scheduler.every(TRUST_EVERY, "trap credentials", self.listening.refresh, delay=TRUST_EVERY)
+        self.scheduler.every(TIDY_EVERY, "tidy up", self.housekeeping.tidy)
         for job in self.assurance.jobs():
             self.scheduler.every(job.interval, job.name, job.work)
         self.scheduler.start()
