@@ -18,6 +18,9 @@ from drivers.port import ChangeSet, PortState, Standing, Verification
 DATASTORES = ("running", "candidate")
 """In the order in which they are locked: a confirmed commit that expires would also undo another's edit of running."""
 
+PENDING = timedelta(minutes=2)
+"""For how long a commit that could not be confirmed is kept waiting, so that it can be tried again."""
+
 PARTING = 2.0
 """Seconds to unlock in when a session is closed with locks."""
 
@@ -75,7 +78,7 @@ class NetconfSession:
     def confirm(self, persist: str, deadline: float) -> None:
         """When nothing is pending, the commit was confirmed before or has expired. The session that committed tells the two apart
 
-        and raises `VerificationFailed`; after a takeover, ask `standing`.
+        and raises `VerificationFailed`; after a takeover, ask `standing`. `EditRefused` when it is pending and stays so.
         """
         try:
             self._ask(rpc.commit(persist), deadline)
@@ -84,6 +87,8 @@ class NetconfSession:
                 raise VerificationFailed(
                     self._element, f"the commit could not be confirmed, the element has undone it: {refusal.message}"
                 ) from refusal
+            if self._is_pending(persist, deadline):
+                raise
 
     def revert(self, change: ChangeSet, persist: str, deadline: float) -> None:
         self._transcript.clear()
@@ -115,6 +120,14 @@ class NetconfSession:
             if self._locked:
                 self.abort(time.monotonic() + PARTING)
             self._give_back(not self._locked)
+
+    def _is_pending(self, persist: str, deadline: float) -> bool:
+        """Only a commit that is pending can be extended; error tags do not tell, servers differ in them."""
+        try:
+            self.extend(persist, PENDING, deadline)
+        except EditRefused:
+            return False
+        return True
 
     def _lock(self, datastore: str, deadline: float) -> None:
         try:

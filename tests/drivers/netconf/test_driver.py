@@ -20,7 +20,7 @@ from drivers.netconf.driver import NetconfDriver
 from drivers.netconf.session import NetconfSession
 from drivers.platform import load_platform
 from drivers.port import ChangeSet, Standing, Target
-from drivers.sim.faults import Phase
+from drivers.sim.faults import Fault, Phase
 from tests.drivers.simulated import Simulated, soon
 
 IETF = load_platform("ietf")
@@ -165,6 +165,22 @@ def test_an_expired_commit_cannot_be_confirmed_and_says_so(session: NetconfSessi
         session.confirm("plan-1", soon())
     session.revert(NEW, "plan-1", soon())
     session.abort(soon())
+
+
+@pytest.mark.parametrize("taken_over", [False, True])
+def test_a_refused_confirmation_is_told_and_can_be_tried_again(
+    clean: Simulated, driver: NetconfDriver, target: Target, session: NetconfSession, *, taken_over: bool
+) -> None:
+    if taken_over:
+        died_pending(driver, target)
+    else:
+        committed(session, NEW)
+    clean.faults("pe1").inject(Fault("refuse", Phase.CONFIRM, times=1))
+    with pytest.raises(EditRefused, match="refused by fault injection"):
+        session.confirm("plan-1", soon())
+    session.confirm("plan-1", soon())
+    session.abort(soon())
+    confirmed(session, NEW.inverted())
 
 
 def test_only_ours_is_removed_where_somebody_else_configures_the_same_port(session: NetconfSession) -> None:
