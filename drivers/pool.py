@@ -49,14 +49,20 @@ class Pool(Generic[Connection]):
             raise
 
     def give(self, key: Hashable, connection: Connection, *, reusable: bool) -> None:
-        """Take a session back; ended unless it is reusable and alive."""
+        """Take a session back; ended unless it is reusable and alive.
+
+        One that died ends those kept beside it: what broke it (a restart, a path that is gone) broke them, and they do not know yet.
+        """
         keep = reusable and connection.alive
-        if not keep:
-            connection.end()
+        ended = [] if keep else [connection]
         with self._changed:
             if keep:
                 self._free[key].append((time.monotonic(), connection))
                 self._schedule()
+            elif not connection.alive:
+                ended += [kept for _, kept in self._free.pop(key, [])]
+        for each in ended:
+            each.end()
         self._release(key)
 
     def close(self) -> None:

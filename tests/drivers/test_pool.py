@@ -53,6 +53,17 @@ def test_a_session_that_died_while_kept_is_not_given_out() -> None:
     assert pool.take("pe1", "pe1", soon(), Session) is not first
 
 
+def test_a_session_that_died_ends_those_kept_beside_it() -> None:
+    pool: Pool[Session] = Pool()
+    first, second, other = (pool.take(key, key, soon(), Session) for key in ("pe1", "pe1", "pe2"))
+    pool.give("pe1", second, reusable=True)
+    pool.give("pe2", other, reusable=True)
+    first.alive = False
+    pool.give("pe1", first, reusable=True)
+    assert second.ended.is_set()
+    assert pool.take("pe2", "pe2", soon(), Session) is other
+
+
 def test_more_than_the_limit_wait_until_the_deadline() -> None:
     pool: Pool[Session] = Pool(limit=1)
     pool.take("pe1", "pe1", soon(), Session)
