@@ -56,7 +56,7 @@ class Participant:
     door: Door
     state: ChangeState
     predecessor: str = ""
-    """Session of a worker that went before; ended as the first thing."""
+    """Session of a worker that went before, or one of ours that was lost; ended as the first thing."""
     session: ElementSession | None = None
     session_id: str = ""
     answer: str = ""
@@ -81,6 +81,15 @@ class Participant:
             self.keep_answer()
             self.session.close()
             self.session = None
+
+    def lose(self) -> None:
+        """The session broke or fell silent. The element may not know yet, and keep its locks: it is ended by the next one."""
+        self.predecessor = self.session_id
+        self.drop()
+
+    def settle(self, state: ChangeState) -> None:
+        """Nothing is left to do here: the session may serve another plan, and nobody is to end it for this one's sake."""
+        self.state, self.session_id = state, ""
 
     def keep_answer(self) -> None:
         if self.session is not None:
@@ -169,8 +178,8 @@ class Network:
 
         def save(participant: Participant) -> None:
             self._insist(participant, deadline, lambda session: session.save(deadline))
-            participant.state = ChangeState.SAVED
             self._unlock(participant, deadline)
+            participant.settle(ChangeState.SAVED)
 
         return self._each(Step.SAVE, confirmed, save)
 
@@ -212,7 +221,7 @@ class Network:
         try:
             problems = self._session(participant, deadline).verify(participant.change, deadline).problems
         except (ConnectionError, TimeoutError):
-            participant.drop()
+            participant.lose()
             raise
         if problems:
             raise VerificationFailed(participant.element, "; ".join(problems))
@@ -259,8 +268,8 @@ class Network:
         def revert(participant: Participant) -> None:
             if participant.state not in UNTOUCHED:
                 self._insist(participant, deadline, lambda session: self._undo(participant, session, deadline))
-            participant.state = ChangeState.REVERTED
             self._unlock(participant, deadline)
+            participant.settle(ChangeState.REVERTED)
 
         return self._each(Step.REVERT, participants, revert)
 
@@ -303,7 +312,7 @@ class Network:
                 return action(self._session(participant, deadline))
             except ElementError as error:
                 if isinstance(error, ConnectionError | TimeoutError):
-                    participant.drop()
+                    participant.lose()
                 if not error.transient or self.clock.monotonic() + pause >= deadline:
                     raise
             self.pause(pause)

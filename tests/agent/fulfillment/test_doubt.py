@@ -197,3 +197,14 @@ def test_only_what_is_in_doubt_can_be_resolved(world):
         say(world, "edge", Verb.KEEP)
     with pytest.raises(Missing, match="there is no element 'pe9'"):
         say(world, "pe9", Verb.KEEP)
+
+
+def test_taking_back_what_was_saved_ends_no_session_that_others_may_use_by_now(world):
+    lost_after_decision(world)
+    for name in ("core", "switch"):
+        world.elements[name].calls.clear()
+    world.elements["edge"].reachable = True
+    say(world, "edge", Verb.REVERT)
+    world.work_off()
+    assert all("end" not in world.elements[name].calls for name in ("core", "switch"))
+    world.assert_consistent()

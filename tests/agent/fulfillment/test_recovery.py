@@ -170,3 +170,14 @@ def test_a_plan_that_crashes_its_worker_again_and_again_is_given_up(world):
     world.work_off()
     assert world.order_row().items[0].errors[0]["code"] == "givenUp"
     world.assert_consistent()
+
+
+@pytest.mark.parametrize("phase", ["verify", "confirm"])
+def test_a_session_of_ours_that_fell_silent_is_ended_by_the_next_one(world, phase):
+    edge = world.elements["edge"]
+    edge.fail(phase, FAULTS["timeout"]("edge"), when="after")
+    order(world, "add")
+    world.work()
+    assert world.order_row().state == "completed"
+    assert edge.calls.count("end") == 1
+    world.assert_consistent()
