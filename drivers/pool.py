@@ -51,7 +51,7 @@ class Pool(Generic[Connection]):
     def give(self, key: Hashable, connection: Connection, *, reusable: bool) -> None:
         """Take a session back; ended unless it is reusable and alive.
 
-        One that died ends those kept beside it: what broke it (a restart, a path that is gone) broke them, and they do not know yet.
+        One that died ends those kept beside it: what broke it (a restart, a lost path) broke them, and they do not know yet.
         """
         keep = reusable and connection.alive
         ended = [] if keep else [connection]
