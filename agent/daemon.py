@@ -38,6 +38,7 @@ from agent.security.credentials import CredentialResolver
 from crm_bridge.callbacks import CallbackPolicy
 from crm_bridge.dispatcher import Dispatcher, DispatchSettings
 from crm_bridge.subscriptions import SubscriptionRequest, keep_configured
+from drivers.platform import Platforms
 from drivers.registry import Drivers
 from drivers.snmp.collector import Collector, CollectorLimits
 from drivers.snmp.errors import TrapSetupError
@@ -94,6 +95,7 @@ class Daemon:
                 settings=fulfilment_settings(settings.fulfillment),
                 known_hosts=settings.known_hosts_file,
                 presenter=TmfPresenter(),
+                platforms=Platforms(tuple(settings.catalog.platforms)),
                 checkpoint=checkpoint,
             )
         )

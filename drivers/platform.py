@@ -1,11 +1,12 @@
 """Platforms are data: what a kind of element can realise, and how its configuration language behaves.
 
 A platform is a folder with a `platform.yaml`. It is found among the ones shipped here (`drivers/platforms/<name>`), by entry
-point in group `fabd.platforms` (the value names a package that holds the file), or by path.
+point in group `fabd.platforms` (the value names a package that holds the file), or in a folder of the operator's own.
 """
 
 import re
-from functools import cache
+from dataclasses import dataclass
+from functools import cache, cached_property
 from importlib.metadata import entry_points
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -139,7 +140,8 @@ class Platform(_Data):
 
     name: Feature
     title: str
-    protocol: Literal["netconf", "ssh", "snmp"]
+    protocol: Feature
+    """netconf, ssh, snmp, or that of a third party's driver."""
     commitment: Commitment
     syntax: Literal["xml", "lines", "objects"]
     template: str
@@ -170,6 +172,40 @@ class Platform(_Data):
         return self.lines
 
 
+@dataclass(frozen=True)
+class Platforms:
+    """Every platform that elements can have: those installed, and those in `folders` of the operator's own (one folder each).
+
+    The folders are looked at once.
+    """
+
+    folders: tuple[Path, ...] = ()
+
+    def names(self) -> tuple[str, ...]:
+        """Sorted. `DriverSetupError` when a folder is not there or brings a name that is taken."""
+        return tuple(sorted({*platforms(), *self._own}))
+
+    def load(self, name: str) -> Platform:
+        return _named(name, load_platform(self.place(name)))
+
+    def place(self, name: str) -> str:
+        """What a driver loads it by (`Target.platform`): its name, or the path of its folder."""
+        folder = self._own.get(name)
+        return name if folder is None else f"{folder}/"
+
+    @cached_property
+    def _own(self) -> dict[str, Path]:
+        found: dict[str, Path] = {}
+        for root in self.folders:
+            if not root.is_dir():
+                raise DriverSetupError(f"catalog.platforms: {root} is not a folder; create it or take it out of the settings")
+            for folder in sorted(each for each in root.iterdir() if (each / FILE).is_file()):
+                if folder.name in found or folder.name in platforms():
+                    raise DriverSetupError(f"{folder}: there is a platform {folder.name} already; give this one another name")
+                found[folder.name] = folder
+        return found
+
+
 @cache
 def load_platform(name: str) -> Platform:
     """The platform of that name, or in the folder of that path (told by its slash). `DriverSetupError` names the remedy."""
@@ -180,7 +216,7 @@ def load_platform(name: str) -> Platform:
             return _named(name, _read(folder()))
     raise DriverSetupError(
         f"unknown platform {name!r}; known are {', '.join(platforms())}. Correct the element's platform, install the package that "
-        f"brings it (entry point group {ENTRY_POINTS}), or give the path of a folder with a {FILE}"
+        f"brings it (entry point group {ENTRY_POINTS}), or name the folder that holds its own in catalog.platforms"
     )
 
 

@@ -46,8 +46,9 @@ class Target:
 
     element: str
     platform: str
+    """Name, or path of its folder; see `drivers.platform.load_platform`."""
     protocol: str
-    """netconf, ssh or snmp."""
+    """netconf, ssh, snmp or that of a third party's driver."""
     host: str
     port: int
     credential: Credential

@@ -36,7 +36,13 @@ class Union:
 
 
 def problems_of(
-    source: Source, wanted: InventoryDocument, current: InventoryDocument, *, platforms: Collection[str], prune: bool
+    source: Source,
+    wanted: InventoryDocument,
+    current: InventoryDocument,
+    *,
+    platforms: Collection[str],
+    protocols: Collection[str],
+    prune: bool,
 ) -> list[Problem]:
     """Everything that is wrong, at the place in the document that brings it about; [] when nothing is."""
     union = Union.of(current, wanted, prune=prune)
@@ -45,6 +51,7 @@ def problems_of(
         *_dangling_sites(source, wanted, union),
         *_cycles(source, wanted, union),
         *_unknown_platforms(source, wanted, platforms),
+        *_unknown_protocols(source, wanted, protocols),
         *_bad_links(source, wanted, union),
         *_bad_pools(source, wanted),
         *_overlaps(source, wanted, union),
@@ -102,6 +109,16 @@ def _unknown_platforms(source: Source, wanted: InventoryDocument, platforms: Col
         if element.platform not in platforms:
             remedy = f"use one of {', '.join(sorted(platforms))}, or install it"
             yield source.problem(("elements", position, "platform"), f"there is no platform {element.platform!r}", remedy)
+
+
+def _unknown_protocols(source: Source, wanted: InventoryDocument, protocols: Collection[str]) -> Iterator[Problem]:
+    for position, element in enumerate(wanted.elements):
+        for protocol in element.endpoints:
+            if protocol not in protocols:
+                remedy = f"use one of {', '.join(sorted(protocols))}, or install a driver for it"
+                yield source.problem(
+                    ("elements", position, "endpoints", protocol), f"there is no driver for protocol {protocol!r}", remedy
+                )
 
 
 def _bad_links(source: Source, wanted: InventoryDocument, union: Union) -> Iterator[Problem]:

@@ -24,7 +24,9 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=
 PortName = Annotated[str, Field(pattern=r"^[!-~]+$", max_length=64)]
 SiteName = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=128)]
 Reference = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*/[!-~]+$")]
-Protocol = Literal["netconf", "ssh", "snmp"]
+Protocol = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$", max_length=32)]
+PROTOCOLS = ("netconf", "snmp", "ssh")
+"""Those that fabd speaks by itself; further ones come with drivers."""
 
 
 class _Entry(BaseModel):

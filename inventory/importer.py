@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from inventory.checks import problems_of
 from inventory.difference import Change, Entry, difference
 from inventory.document import (
+    PROTOCOLS,
     ElementEntry,
     EndpointEntry,
     InventoryDocument,
@@ -39,13 +40,15 @@ class ImportPlan:
         return "\n".join(map(str, self.changes)) or "nothing changes"
 
 
-def plan_import(session: Session, source: Source, *, platforms: Collection[str], prune: bool = False) -> ImportPlan:
+def plan_import(
+    session: Session, source: Source, *, platforms: Collection[str], protocols: Collection[str] = PROTOCOLS, prune: bool = False
+) -> ImportPlan:
     """What an import would change; nothing is written. `prune` removes what the document leaves out.
 
-    Raises `InvalidDocument` with everything that is wrong: `platforms` are the names that elements may have.
+    Raises `InvalidDocument` with everything that is wrong: elements may have these `platforms`, endpoints these `protocols`.
     """
     wanted, current = read_document(source), export(session)
-    if problems := problems_of(source, wanted, current, platforms=platforms, prune=prune):
+    if problems := problems_of(source, wanted, current, platforms=platforms, protocols=protocols, prune=prune):
         raise InvalidDocument(problems)
     changes = difference(current, wanted, prune=prune)
     if problems := objections(session, source, wanted, changes):

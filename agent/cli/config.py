@@ -29,6 +29,8 @@ def check(desk: Desk) -> None:
     if mistakes:
         raise ConfigurationError(mistakes)
     catalog = load_catalog(settings.catalog)
+    for name in desk.platforms.names():
+        desk.platforms.load(name)
     source = desk.config or (DEFAULT_FILE if DEFAULT_FILE.exists() else None)
     what = f"{len(catalog.specifications)} specifications, {len(catalog.slas)} SLAs, {len(catalog.tariffs)} tariffs"
     say(f"{source or 'the settings (there is no fabd.toml here)'}: sound; {what}")

@@ -16,6 +16,7 @@ from agent.config import Settings, load_settings
 from agent.security.audit import Actor
 from agent.security.roles import Role
 from agent.storage import require_current
+from drivers.platform import Platforms
 from inventory.db import Database
 from policies.values import Clock, new_id
 
@@ -35,6 +36,10 @@ class Desk:
     @cached_property
     def actor(self) -> Actor:
         return Actor(f"cli:{_user()}", Role.ADMIN.value, "local", new_id("cor", self.clock.now()))
+
+    @property
+    def platforms(self) -> Platforms:
+        return Platforms(tuple(self.settings.catalog.platforms))
 
     @contextmanager
     def reading(self) -> Iterator[Session]:

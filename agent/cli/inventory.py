@@ -16,7 +16,7 @@ from agent.cli.options import AsJson, DryRun, InputFile
 from agent.cli.output import in_json, note, print_json, print_rows, say, show_facts
 from agent.cli.words import BitRate, Count
 from agent.security.audit import record
-from drivers.platform import platforms
+from drivers.registry import protocols
 from inventory.allocation import PoolFill, fill
 from inventory.difference import Action, Change
 from inventory.document import json_schema
@@ -59,10 +59,10 @@ def import_(
     source = Source.of_text(read_text(file), str(file))
     if dry_run:
         with desk.reading() as session:
-            plan = plan_import(session, source, platforms=platforms(), prune=prune)
+            plan = plan_import(session, source, platforms=desk.platforms.names(), protocols=protocols(), prune=prune)
     else:
         with desk.writing() as session:
-            plan = plan_import(session, source, platforms=platforms(), prune=prune)
+            plan = plan_import(session, source, platforms=desk.platforms.names(), protocols=protocols(), prune=prune)
             _apply(desk, session, plan, str(file))
     _report(plan, dry_run=dry_run, as_json=as_json)
 

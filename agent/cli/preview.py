@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from agent.fulfillment.planning import desired, lay
-from drivers.platform import load_platform, platforms
+from drivers.platform import Platforms
 from inventory.allocation import allocate
 from inventory.topology import load_topology
 from policies.rendering import ServiceFacts, needs, service_name
@@ -32,10 +32,10 @@ class Sketch:
         return asdict(self)
 
 
-def sketch(session: Session, spec: Specification, characteristics: Mapping[str, Any], at: datetime) -> Sketch:
+def sketch(session: Session, spec: Specification, characteristics: Mapping[str, Any], at: datetime, platforms: Platforms) -> Sketch:
     """Rolls back what it took. Raises `policies.errors.Refused`, `RenderingFailed` or an `InventoryError`."""
     network = load_topology(session)
-    realises = {name: load_platform(name).realises for name in platforms()}
+    realises = {name: platforms.load(name).realises for name in platforms.names()}
     layout = lay(spec, characteristics, network, realises)
     name = service_name(spec, characteristics, CUSTOMER)
     facts = ServiceFacts(new_id("svc", at), name, CUSTOMER)

@@ -14,7 +14,6 @@ from agent.cli.files import read_object
 from agent.cli.options import AsJson, argument
 from agent.cli.output import print_json, print_rows, say, show_facts, show_rows, show_text
 from agent.cli.preview import Sketch, sketch
-from drivers.platform import platforms
 from policies.specification import Specification, parse
 
 app = typer.Typer(no_args_is_help=True, help="Service specifications: list and show them, check and render your own.")
@@ -32,7 +31,7 @@ def list_specifications(desk: Desk, as_json: AsJson = False) -> None:
             "name": spec.name,
             "version": spec.version,
             "title": spec.title,
-            "platforms": [name for name in platforms() if spec.template(name)],
+            "platforms": [name for name in desk.platforms.names() if spec.template(name)],
             "sla": spec.sla,
             "tariff": spec.tariff,
         }
@@ -53,7 +52,7 @@ def show_(desk: Desk, name: _NAME, as_json: AsJson = False) -> None:
         f"{spec.name} {spec.version}: {spec.title}",
         {
             "": spec.description.strip(),
-            "platforms": [platform for platform in platforms() if spec.template(platform)],
+            "platforms": [platform for platform in desk.platforms.names() if spec.template(platform)],
             "monitors": [f"{monitor.kind} of {' and '.join(monitor.of)} ports" for monitor in spec.monitors],
             "SLA": spec.sla,
             "tariff": spec.tariff,
@@ -66,13 +65,15 @@ def show_(desk: Desk, name: _NAME, as_json: AsJson = False) -> None:
 @app.command()
 @local
 def check(
-    _desk: Desk,
+    desk: Desk,
     folder: Annotated[Path, argument("FOLDER", "The folder with spec.yaml and templates.")],
 ) -> None:
     """Check a specification of your own; every mistake is named with file, line and path."""
     spec = parse(_texts(folder), folder=folder.name)
-    unknown = [name for name in _template_platforms(spec) if name not in platforms()]
-    say(f"{spec.name} {spec.version} is sound; it can be realised on {', '.join(_realisable(spec)) or 'no installed platform'}")
+    known = desk.platforms.names()
+    unknown = [name for name in _template_platforms(spec) if name not in known]
+    realisable = [name for name in _template_platforms(spec) if name in known]
+    say(f"{spec.name} {spec.version} is sound; it can be realised on {', '.join(realisable) or 'no installed platform'}")
     if unknown:
         say(f"templates for platforms that are not installed here: {', '.join(unknown)}")
 
@@ -98,7 +99,7 @@ def render(
     spec = _specification(desk, name)
     characteristics = {**(read_object(file) if file else {}), **dict(_assigned(text) for text in values or ())}
     with desk.reading() as session:
-        drawn = sketch(session, spec, characteristics, desk.clock.now())
+        drawn = sketch(session, spec, characteristics, desk.clock.now(), desk.platforms)
     if as_json:
         print_json(drawn.to_document())
     else:
@@ -141,10 +142,6 @@ def _assigned(text: str) -> tuple[str, Any]:
 
 def _template_platforms(spec: Specification) -> list[str]:
     return sorted({file.rsplit(".", 2)[0] for file in spec.templates})
-
-
-def _realisable(spec: Specification) -> list[str]:
-    return [name for name in _template_platforms(spec) if name in platforms()]
 
 
 def _characteristics(spec: Specification) -> list[dict[str, object]]:

@@ -41,6 +41,8 @@ class InventoryDoors:
     credentials: CredentialResolver
     protocol_of: ProtocolOf
     known_hosts: Path | None = None
+    place_of: Callable[[str], str] = str
+    """Platform → what a driver loads it by."""
 
     def to(self, element: str) -> Door:
         return _InventoryDoor(self, element)
@@ -65,7 +67,7 @@ class InventoryDoors:
         except (LookupError, OSError, ValueError) as error:
             raise EndpointUnusable(element, f"credential {endpoint.credential}: {error}") from error
         address = (endpoint.host, endpoint.port)
-        return driver, Target(element, row.platform, protocol, *address, credential, self.known_hosts)
+        return driver, Target(element, self.place_of(row.platform), protocol, *address, credential, self.known_hosts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Fulfilment as the daemon, the API and the command line use it."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -24,7 +24,7 @@ from agent.fulfillment.runner import PlanRunner
 from agent.fulfillment.settings import FulfilmentSettings
 from agent.fulfillment.tables import OrderRow
 from agent.fulfillment.worker import Handler, Worker
-from drivers.platform import Platform, load_platform, platforms
+from drivers.platform import Platforms
 from inventory.db import Database
 from inventory.work import WorkQueue
 from policies.catalog import Catalog
@@ -47,8 +47,7 @@ class Parts:
     presenter: Presenter | None = None
     handlers: Mapping[str, Handler] = field(default_factory=dict)
     """Other kinds of work that the worker is to do."""
-    platform: Callable[[str], Platform] = load_platform
-    installed: Callable[[], Iterable[str]] = platforms
+    platforms: Platforms = field(default_factory=Platforms)
     checkpoint: Checkpoint = no_checkpoint
 
 
@@ -74,8 +73,8 @@ class FulfilmentService:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         announcer = Announcer(parts.presenter)
-        realises = {name: parts.platform(name).realises for name in parts.installed()}
-        designer = Designer(parts.catalog, parts.platform, realises)
+        realises = {name: parts.platforms.load(name).realises for name in parts.platforms.names()}
+        designer = Designer(parts.catalog, parts.platforms.load, realises)
         self._desk = OrderDesk(designer, parts.queue, announcer, parts.settings)
         outcomes = Outcomes(parts.queue, parts.lifecycle, announcer, parts.settings)
         tools = Tools(
@@ -86,8 +85,9 @@ class FulfilmentService:
                 parts.database,
                 parts.drivers,
                 parts.credentials,
-                lambda name: parts.platform(name).protocol,
+                lambda name: parts.platforms.load(name).protocol,
                 parts.known_hosts,
+                parts.platforms.place,
             ),
             lifecycle=parts.lifecycle,
             outcomes=outcomes,

@@ -6,7 +6,7 @@ import pytest
 
 from drivers import platform
 from drivers.errors import DriverSetupError
-from drivers.platform import load_platform, platforms
+from drivers.platform import Platforms, load_platform, platforms
 from drivers.port import Commitment
 
 EVERYTHING = {"ipv4", "ipv6", "description", "announce", "vlan", "rate", "vrf", "switching"}
@@ -80,6 +80,38 @@ def test_an_unknown_platform_is_refused_with_the_known_ones_and_the_remedy() -> 
 
 def test_a_platform_is_found_by_path(tmp_path: Path) -> None:
     assert load_platform(folder(tmp_path, MINIMAL)).title == "A box"
+
+
+def test_a_folder_of_the_operators_own_adds_platforms(tmp_path: Path) -> None:
+    place = folder(tmp_path, MINIMAL)
+    known = Platforms((tmp_path,))
+    assert set(known.names()) == {*platforms(), "box"}
+    assert known.load("box").title == "A box"
+    assert known.load("ios") is load_platform("ios")
+    assert load_platform(known.place("box")) is load_platform(place)
+    assert known.place("ios") == "ios"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "complaint"),
+    [
+        ("ios", MINIMAL.replace("name: box", "name: ios"), "there is a platform ios already"),
+        ("bax", MINIMAL, "platform bax calls itself box"),
+    ],
+)
+def test_a_platform_with_a_wrong_name_is_refused(tmp_path: Path, name: str, text: str, complaint: str) -> None:
+    folder(tmp_path, text, name)
+    with pytest.raises(DriverSetupError, match=complaint):
+        Platforms((tmp_path,)).load(name)
+
+
+def test_a_folder_of_platforms_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DriverSetupError, match=r"catalog\.platforms: .*nowhere is not a folder"):
+        Platforms((tmp_path / "nowhere",)).names()
+
+
+def test_a_platform_may_speak_a_third_partys_protocol(tmp_path: Path) -> None:
+    assert load_platform(folder(tmp_path, MINIMAL.replace("protocol: ssh", "protocol: acme-rest"))).protocol == "acme-rest"
 
 
 def test_a_platform_is_found_by_entry_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

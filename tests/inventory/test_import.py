@@ -277,7 +277,11 @@ def test_what_services_live_on_stays(in_use: Database, old: str, new: str, messa
         ),
         ("port: 22,", "", "network.yaml:10: elements[0].endpoints.ssh.port: is missing; add it"),
         ("port: 22,", "port: '22',", "network.yaml:10: elements[0].endpoints.ssh.port: input should be a valid integer"),
-        ("ssh:", "telnet:", "network.yaml:10: elements[0].endpoints.telnet: input should be 'netconf', 'ssh' or 'snmp'"),
+        (
+            "ssh:",
+            "telnet:",
+            "network.yaml:10: elements[0].endpoints.telnet: there is no driver for protocol 'telnet'; use one of netconf, snmp, ssh",
+        ),
         (
             "credential: core",
             "credential: 'my secret!'",
