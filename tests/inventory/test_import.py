@@ -280,7 +280,7 @@ def test_what_services_live_on_stays(in_use: Database, old: str, new: str, messa
         (
             "ssh:",
             "telnet:",
-            "network.yaml:10: elements[0].endpoints.telnet: there is no driver for protocol 'telnet'; use one of netconf, snmp, ssh",
+            "elements[0].endpoints.telnet: there is no driver for protocol 'telnet'; use one of netconf, snmp, ssh",
         ),
         (
             "credential: core",
