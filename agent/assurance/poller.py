@@ -63,16 +63,16 @@ class Poller:
         self._collector, self._resolve, self._clock, self._deadline = collector, resolve, clock, deadline_s
         self._stale: set[str] = set()
 
-    async def visit(self, elements: Iterable[WatchedElement], source: Source) -> Visit:
+    async def visit(self, elements: Iterable[WatchedElement], source: Source, deadline_s: float | None = None) -> Visit:
+        """`deadline_s`: the longest that an element may take, where it is shorter than the usual one."""
+        deadline = self._deadline if deadline_s is None else min(deadline_s, self._deadline)
         started = self._clock.now()
         targets, unasked = self._targets(elements)
         wanted = [element for element, _ in targets]
         lists, listing_failed = await self._list_ports(targets)
         known, absent = _indexed(wanted, lists)
         jobs = [
-            PollJob(
-                target, tuple(PortRef(port.if_index, port.name) for port in known[target.element] if port.if_index), self._deadline
-            )
+            PollJob(target, tuple(PortRef(port.if_index, port.name) for port in known[target.element] if port.if_index), deadline)
             for _, target in targets
         ]
         batch = await self._collector.poll(jobs)

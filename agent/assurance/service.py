@@ -24,7 +24,7 @@ from agent.assurance.reporting import Reporter
 from agent.assurance.sla import Judged, evaluate
 from agent.assurance.tables import ObservationRow, PollRow, ReadingRow
 from agent.assurance.translation import Translation
-from agent.assurance.traps import Key, hear, to_read
+from agent.assurance.traps import Key, far_ends, hear, to_read
 from agent.assurance.watchlist import WatchedElement, Watchlist, load_watchlist
 from agent.config import AssuranceSettings, PollingSettings, UsageSettings
 from crm_bridge.book import PolicyBook
@@ -35,6 +35,8 @@ from policies.values import Clock
 log = structlog.get_logger(__name__)
 
 TRAPS_AT_ONCE = 500
+TRAP_DEADLINE_S = 2.5
+"""Of the reads that a trap asks for: a ticket is due within five seconds of it."""
 TICK = timedelta(seconds=1)
 PRUNE_EVERY = timedelta(hours=1)
 
@@ -169,9 +171,12 @@ class AssuranceService:
         if not heard.objects:
             return
         self._gauge.traps_processed(heard.processed)
-        due = self._parts.clock.monotonic() + self._parts.assurance.recheck_s
-        self._recheck.update(dict.fromkeys(heard.objects, due))
-        await self._visit(watchlist, to_read(heard.objects, watchlist), Source.VERIFY, heard.findings)
+        together, apart = far_ends(heard.objects, watchlist)
+        wanted = {*heard.objects, *together}
+        now = self._parts.clock.monotonic()
+        self._recheck.update(dict.fromkeys(wanted, now + self._parts.assurance.recheck_s))
+        self._recheck.update(dict.fromkeys(apart, now))
+        await self._visit(watchlist, to_read(wanted, watchlist), Source.VERIFY, heard.findings, deadline_s=TRAP_DEADLINE_S)
 
     async def correlate(self) -> None:
         """Decide what can be decided by now."""
@@ -202,9 +207,15 @@ class AssuranceService:
             return await asyncio.to_thread(self._load)
 
     async def _visit(
-        self, watchlist: Watchlist, elements: Iterable[WatchedElement], source: Source, hints: Sequence[Finding] = ()
+        self,
+        watchlist: Watchlist,
+        elements: Iterable[WatchedElement],
+        source: Source,
+        hints: Sequence[Finding] = (),
+        *,
+        deadline_s: float | None = None,
     ) -> None:
-        visit = await self._poller.visit(elements, source)
+        visit = await self._poller.visit(elements, source, deadline_s)
         async with self._turn:
             digested = await asyncio.to_thread(self._store, watchlist, visit, hints)
         due = self._parts.clock.monotonic() + self._parts.assurance.verify_spacing_s

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from agent.assurance.correlation import Network
 from agent.assurance.findings import Finding, Source, Transition
 from agent.assurance.translation import Hint, Translation
 from agent.assurance.watchlist import WatchedElement, WatchedPort, Watchlist
@@ -43,17 +44,14 @@ def hear(traps: Iterable[Trap], watchlist: Watchlist, translation: Translation, 
 
 
 def to_read(objects: Iterable[Key], watchlist: Watchlist) -> tuple[WatchedElement, ...]:
-    """The elements with just the ports in question, and the ports at the far ends of their links."""
+    """The elements with just the ports in question; whole where the element itself is."""
     wanted: dict[str, set[str] | None] = {}
     for element, port in objects:
+        ports = wanted.setdefault(element, set())
         if not port:
             wanted[element] = None
-            continue
-        for reference in _both_ends(watchlist, f"{element}/{port}"):
-            name, _, far = reference.partition("/")
-            ports = wanted.setdefault(name, set())
-            if ports is not None:
-                ports.add(far)
+        elif ports is not None:
+            ports.add(port)
     return tuple(_narrowed(watchlist.elements[name], ports) for name, ports in sorted(wanted.items()) if name in watchlist.elements)
 
 
@@ -64,9 +62,21 @@ def _narrowed(element: WatchedElement, names: set[str] | None) -> WatchedElement
     return WatchedElement(element.id, element.name, element.platform, element.host, element.port, element.credential, ports)
 
 
-def _both_ends(watchlist: Watchlist, reference: str) -> tuple[str, ...]:
-    way = watchlist.network.way_of.get(reference)
-    return (reference,) if way is None else (reference, way.far)
+def far_ends(objects: Iterable[Key], watchlist: Watchlist) -> tuple[frozenset[Key], frozenset[Key]]:
+    """The ports at the other ends of the links in question: those that must be judged together with them, and the others.
+
+    An element with several ways to it may have died itself, and then it is the cause. One with a single way cannot be told from
+    its link: it is silent behind the cut, and waiting for it would only delay what is known already.
+    """
+    ways = (watchlist.network.way_of.get(f"{element}/{port}") for element, port in objects)
+    ends = {(way.to, way.far.partition("/")[2]) for way in ways if way is not None} - set(objects)
+    together = frozenset(end for end in ends if _ways_to(watchlist.network, end[0]) > 1)
+    return together, frozenset(ends) - together
+
+
+def _ways_to(network: Network, element: str) -> int:
+    """How many, the poller's own included where management runs beside the network."""
+    return len(network.ways.get(element, ())) + network.attached(element)
 
 
 def _element_of(trap: Trap, watchlist: Watchlist) -> WatchedElement | None:
