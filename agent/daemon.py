@@ -28,7 +28,6 @@ from agent.fulfillment.journal import Checkpoint, no_checkpoint
 from agent.fulfillment.service import FulfilmentService
 from agent.fulfillment.service import Parts as FulfilmentParts
 from agent.fulfillment.settings import FulfilmentSettings
-from agent.gauges import stored
 from agent.housekeeping import Housekeeping
 from agent.instance import Instance
 from agent.listening import Listening
@@ -110,7 +109,6 @@ class Daemon:
         )
         self.metrics = Metrics()
         self.metrics.add(lambda: daemon_families(self.assurance.figures()))
-        self.metrics.add(stored(self.database, self.clock))
         self.housekeeping = Housekeeping(self.database, self.clock, settings.keep)
         self.scheduler = Scheduler()
         self.server = ApiServer(settings.api)

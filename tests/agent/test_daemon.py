@@ -96,6 +96,14 @@ def test_no_secret_is_in_the_log_or_the_database(installation):
         assert secret not in kept
 
 
+def test_prometheus_is_told_every_number_once(installation):
+    with installation.running() as process, installation.client(process) as http:
+        series = [line.rpartition(" ")[0] for line in http.get("/metrics").text.splitlines() if not line.startswith("#")]
+    assert "fabd_database_up" in series
+    assert "fabd_polls_total" in series
+    assert len(series) == len(set(series))
+
+
 def refused(*arguments: str) -> str:
     """What `fabd run` says when it does not start; one message, no traceback."""
     done = run_fabd(*arguments)
