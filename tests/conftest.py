@@ -23,6 +23,13 @@ TEMPLATE = "fabd_template"
 _numbers = count(1)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What depends on the kind of database is marked, so that a run on PostgreSQL need not repeat everything else."""
+    for item in items:
+        if "database_kind" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.database)
+
+
 @pytest.fixture
 def clock() -> FakeClock:
     return FakeClock()

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import httpx
+from sqlalchemy.engine import URL
 
 from agent.clock import SystemClock
 from agent.daemon import prepare
@@ -68,14 +69,16 @@ def simulated_network(number: int, keys: Path) -> SimThread:
 class Installation:
     """A folder that `fabd --config FILE …` works on, over a network that is there already."""
 
-    def __init__(self, folder: Path, sim: SimThread, *, more: str = "") -> None:
+    def __init__(self, folder: Path, sim: SimThread, *, more: str = "", url: URL | None = None) -> None:
+        """`more` settings; the database is an empty one at `url`, else SQLite in the folder."""
         self.folder, self.sim = folder, sim
         folder.mkdir(parents=True, exist_ok=True)
         self.config = folder / "fabd.toml"
-        self.config.write_text(SETTINGS.format(folder=folder) + more)
+        place = f'[database]\nurl = "{url.render_as_string(hide_password=False)}"\n' if url else ""
+        self.config.write_text(SETTINGS.format(folder=folder) + place + more)
         (folder / "known_hosts").write_text(sim.network.known_hosts())
         self.write_credentials(sim.network.topology.credentials.resolve().password)
-        self.database = Database(f"sqlite:///{folder / 'fabd.db'}")
+        self.database = Database(url or f"sqlite:///{folder / 'fabd.db'}")
         prepare(self.database)
         self.operator = Operator(self.database, SystemClock(), inventory_document(sim.network) | {"pools": POOLS})
         with self.database.write() as session:

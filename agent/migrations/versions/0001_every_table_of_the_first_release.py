@@ -203,8 +203,8 @@ def upgrade() -> None:
         sa.Column("tariff", sa.String(), nullable=False),
         sa.Column("tariff_version", sa.String(), nullable=False),
         sa.Column("cycle_start", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("octets_in", sa.String(20), nullable=False),
-        sa.Column("octets_out", sa.String(20), nullable=False),
+        sa.Column("octets_in", sa.String(48), nullable=False),
+        sa.Column("octets_out", sa.String(48), nullable=False),
         sa.PrimaryKeyConstraint("service_id", "tariff", "tariff_version", "cycle_start", name=op.f("pk_rating_total")),
     )
     op.create_table(
