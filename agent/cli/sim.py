@@ -11,6 +11,7 @@ from typing import Annotated, get_args
 
 import httpx
 import typer
+import yaml
 
 from agent.cli.command import local
 from agent.cli.desk import Desk
@@ -94,6 +95,18 @@ def show_(_desk: Desk, element: _Element, control: _Control = DEFAULT_CONTROL, a
     show_rows(_port_rows(found), empty="no ports")
     show_rows([dict(each) for each in faults], empty="no faults are armed")
     show_text("running configuration", str(found["running"]))
+
+
+@app.command()
+@local
+def inventory(_desk: Desk, control: _Control = DEFAULT_CONTROL, as_json: AsJson = False) -> None:
+    """Print the network as a file that `fabd inventory import` reads."""
+    with _network(control) as network:
+        document = network.inventory()
+    if as_json:
+        print_json(document)
+    else:
+        typer.echo(yaml.safe_dump(document, sort_keys=False), nl=False)
 
 
 @app.command()

@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 import yaml
@@ -47,6 +48,13 @@ def control(fabd, sim):
     return run
 
 
+def wait_until(holds) -> None:
+    """Of another process, which tells nobody."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not holds() and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
 def listed(control):
     return control("list", "--json").json
 
@@ -56,6 +64,12 @@ def test_elements_links_and_traffic_are_listed(control):
     for word in ("pe1", "netconf", "pe1:ge-0/0/0", "8 Mbit/s"):
         assert word in out
     assert [each["name"] for each in listed(control)["elements"]] == ["pe1", "pe2"]
+
+
+def test_the_network_can_be_had_as_an_inventory_file(control):
+    document = yaml.safe_load(control("inventory").out)
+    assert document == control("inventory", "--json").json
+    assert [each["name"] for each in document["elements"]] == ["pe1", "pe2"]
 
 
 def test_a_link_is_cut_and_restored(control):
@@ -156,15 +170,15 @@ def test_a_network_runs_until_it_is_told_to_stop_and_leaves_what_fabd_needs(fold
     words = ["sim", "run", "net.yaml", "--control", "127.0.0.1:0", "--inventory", "inv.yaml"]
     words += ["--known-hosts", "known_hosts", "--credentials", "credentials.toml"]
     command = [sys.executable, "-c", "from agent.cli.main import run; run()", *words]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    try:
-        assert "metro: 2 elements run; control API at http://127.0.0.1:" in process.stdout.readline()
-        process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=PATIENCE_S)
-    finally:
-        process.kill()
-        process.wait()
-    assert process.returncode == 0
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            wait_until(lambda: (folder / "credentials.toml").exists() or process.poll() is not None)
+            process.send_signal(signal.SIGTERM)
+            out, err = process.communicate(timeout=PATIENCE_S)
+        finally:
+            process.kill()
+    assert process.returncode == 0, err
+    assert out.startswith("metro: 2 elements run; control API at http://127.0.0.1:")
     assert (folder / "credentials.toml").stat().st_mode & 0o777 == 0o600
     assert (folder / "credentials.toml").read_text().startswith("[sim]\n")
     assert len((folder / "known_hosts").read_text().splitlines()) == 2
