@@ -3,6 +3,7 @@
 InventoryError
 ├── UnknownObject            no element, port, pool … of that name          (LookupError)
 ├── PortInUse                another service has the port or the VLAN on it
+├── VlanInUse                another service's frames are in that VLAN of the element
 ├── AllocationError
 │   ├── PoolExhausted        nothing left to give
 │   ├── ValueTaken           the value asked for is given, resting or kept back
@@ -37,6 +38,17 @@ class PortInUse(InventoryError):
         held = f"VLAN {held_vlan}" if held_vlan else "the whole port"
         remedy = "choose another VLAN or port" if vlan and held_vlan else "choose another port"
         super().__init__(f"port {port} is in use: service {by} has {held}; {remedy}, or delete that service first")
+
+
+class VlanInUse(InventoryError):
+    """`by` is the service whose frames the VLAN carries there."""
+
+    def __init__(self, element: str, vlan: int, by: str) -> None:
+        self.element, self.vlan, self.by = element, vlan, by
+        super().__init__(
+            f"VLAN {vlan} of {element} carries service {by}, and a VLAN joins all of its ports; ask for another VLAN, "
+            "and keep the ranges of pools that serve the same switches apart"
+        )
 
 
 class AllocationError(InventoryError):

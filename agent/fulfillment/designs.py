@@ -17,11 +17,12 @@ from agent.fulfillment.tables import OrderItemRow
 from crm_bridge.tables import CustomerRow
 from drivers.platform import Platform
 from inventory.allocation import Allocation, allocate, lock_pools
-from inventory.errors import InventoryError
+from inventory.errors import InventoryError, VlanInUse
 from inventory.ports import claim
 from inventory.services import service_view
 from inventory.tables import ServiceRow
 from inventory.topology import Topology
+from inventory.vlans import carries
 from policies.catalog import Catalog
 from policies.errors import NotInCatalog, Refused, RenderingFailed
 from policies.layout import Layout, Realises
@@ -81,6 +82,7 @@ class Designer:
 
     def designs(self, case: Submission) -> tuple[Design, ...]:
         """Every item with its values and texts. `OrderMalformed` or `OrderConflict` with everything found wrong."""
+        _lock_services(case)
         thought = _all_or_refused(partial(self._thought, case, position, item) for position, item in enumerate(case.request.items))
         allocated = _allocated(case, thought)
         return tuple(self._rendered(case, design) for design in allocated)
@@ -132,12 +134,13 @@ def _all_or_refused(thoughts: Iterator[Callable[[], Design]]) -> list[Design]:
 
 
 def _allocated(case: Submission, designs: Sequence[Design]) -> list[Design]:
-    """Pools first, in the order of their names, then ports in the order of their ids: two orders never wait in a circle."""
+    """Pools by name, then switches by name, then ports by id: two orders never wait in a circle."""
     try:
         lock_pools(case.session, {need.pool for design in designs if design.product for need in design.product.needs})
     except InventoryError as error:
         raise OrderConflict(refusals.of_inventory(error, "/items")) from error
     given = [_given(case, design) for design in designs]
+    _refuse_shared_vlans(case, given)
     for port_id, vlan, position in sorted(_claims(given)):
         design = given[position]
         try:
@@ -168,20 +171,51 @@ def _allocation(case: Submission, design: Design, need: Need) -> Allocation:
         raise OrderConflict(refusals.of_inventory(error, design.where)) from error
 
 
+def _refuse_shared_vlans(case: Submission, designs: Sequence[Design]) -> None:
+    carried: dict[tuple[str, int], str] = {}
+    for element, vlan, position in sorted(_switched(designs)):
+        design = designs[position]
+        by = carried.get((element, vlan)) or carries(case.session, element, vlan)
+        if by is not None:
+            raise OrderConflict(refusals.of_inventory(VlanInUse(element, vlan, by), design.where))
+        carried[element, vlan] = design.service_id
+
+
+def _switched(designs: Sequence[Design]) -> Iterator[tuple[str, int, int]]:
+    """Element and allocated VLAN where it is switched, and which design wants it."""
+    for design in designs:
+        vlan = _vlan(design)
+        if design.product is not None and vlan:
+            for element in {use.element for use in design.product.layout.attachments if use.layer == "l2"}:
+                yield element, vlan, design.position
+
+
+def _vlan(design: Design) -> int:
+    """The allocated one; 0 without."""
+    return next((int(given.value) for given in design.allocations if given.role == VLAN_ROLE), 0)
+
+
 def _claims(designs: Sequence[Design]) -> Iterator[tuple[str, int, int]]:
     """Port id, VLAN (0: the whole port), and which design wants it."""
     for design in designs:
         if design.product is None:
             continue
-        vlan = next((int(given.value) for given in design.allocations if given.role == VLAN_ROLE), 0)
+        vlan = _vlan(design)
         for wanted in design.product.layout.claims:
             yield wanted.port_id, vlan if wanted.vlan is None else wanted.vlan, design.position
+
+
+def _lock_services(case: Submission) -> None:
+    """In the order of their ids, before everything else: two orders that name them in another order never wait in a circle."""
+    named = [item.service_id for item in case.request.items if item.service_id is not None]
+    if named:
+        case.session.scalars(select(ServiceRow).where(ServiceRow.id.in_(named)).order_by(ServiceRow.id).with_for_update()).all()
 
 
 def _existing(case: Submission, position: int, item: ItemRequest) -> Design:
     """An item about a service that is there."""
     where, service_id = f"/items/{position}/service", item.service_id or ""
-    service = case.session.scalars(select(ServiceRow).where(ServiceRow.id == service_id).with_for_update()).first()
+    service = case.session.get(ServiceRow, service_id)
     if service is None or service.customer != case.customer.account_number:
         raise OrderMalformed(refusals.of_service(service_id, case.customer.account_number, where))
     if item.action == "delete":

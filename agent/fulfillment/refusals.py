@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 
 from agent.fulfillment.errors import Refusal
-from inventory.errors import InventoryError, PoolExhausted, PortInUse, UnknownObject, ValueNotInPool, ValueTaken
+from inventory.errors import InventoryError, PoolExhausted, PortInUse, UnknownObject, ValueNotInPool, ValueTaken, VlanInUse
 from policies.errors import NotInCatalog, Refused
 
 _INVENTORY_CODES: dict[type[InventoryError], str] = {
     PoolExhausted: "poolExhausted",
     PortInUse: "portInUse",
     ValueTaken: "valueTaken",
+    VlanInUse: "vlanInUse",
     ValueNotInPool: "valueNotInPool",
     UnknownObject: "unknownObject",
 }

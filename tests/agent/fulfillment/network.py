@@ -60,6 +60,11 @@ DOCUMENT = {
     ],
 }
 
+SHARED_RANGE = DOCUMENT | {
+    "pools": [pool | {"ranges": [[100, 299]]} if pool["kind"] == "vlan" else pool for pool in DOCUMENT["pools"]]
+}
+"""Two pools that may give the same VLAN: right for networks apart, wrong on one switch."""
+
 
 class Operator:
     def __init__(self, database, clock, document=DOCUMENT) -> None:
@@ -87,7 +92,7 @@ class Operator:
 
 
 def internet(reference="1", port="pe1/ge-0/0/1", related=(), **characteristics) -> ItemRequest:
-    wanted = {"port": port} | characteristics
+    wanted = characteristics if "accessPort" in characteristics else {"port": port} | characteristics
     return ItemRequest(reference, "add", "internet-access", characteristics=wanted, related=tuple(Related(*one) for one in related))
 
 

@@ -14,7 +14,7 @@ from crm_bridge.customers import CustomerData, create_customer
 from crm_bridge.tables import EventRow
 from inventory.services import service_view
 from inventory.tables import ServiceRow, WorkItemRow
-from tests.agent.fulfillment.network import Operator, delete, eline, internet
+from tests.agent.fulfillment.network import SHARED_RANGE, Operator, delete, eline, internet
 
 
 @pytest.fixture
@@ -275,6 +275,23 @@ def test_a_value_that_somebody_has_is_a_conflict(operator):
     ((code, _, message),) = refused(operator, OrderConflict, eline(a="sw1/2", b="sw2/2", vlan=222))
     assert code == "valueTaken"
     assert "222" in message
+
+
+@pytest.mark.parametrize("enters", ["sw1/1", "sw2/1"])
+def test_a_vlan_that_carries_a_service_on_a_switch_is_not_given_there_again_by_another_pool(database, clock, enters):
+    operator = Operator(database, clock, SHARED_RANGE)
+    carried = operator.place(internet(accessPort=enters)).order.items[0].service_id
+    ((code, where, message),) = refused(operator, OrderConflict, eline(a="sw1/2", b="sw2/2"))
+    assert (code, where) == ("vlanInUse", "/items/0")
+    assert message == f"VLAN 100 of sw1 carries service {carried}, and a VLAN joins all of its ports"
+    operator.place(eline(a="sw1/2", b="sw2/2", vlan=250))
+
+
+def test_two_items_of_one_order_cannot_meet_in_one_vlan(database, clock):
+    operator = Operator(database, clock, SHARED_RANGE)
+    items = internet("1", accessPort="sw2/1", vlan=100), eline("2", a="sw2/2", b="sw1/2", vlan=100)
+    ((code, where, _),) = refused(operator, OrderConflict, *items)
+    assert (code, where) == ("vlanInUse", "/items/1")
 
 
 def test_a_service_that_is_not_yet_or_no_longer_active_cannot_be_deleted(operator):

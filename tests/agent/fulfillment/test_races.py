@@ -3,12 +3,12 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from agent.fulfillment.errors import OrderConflict
 from agent.fulfillment.tables import OrderItemRow, OrderRow
 from inventory.tables import AllocationRow, PortClaimRow, ServiceRow
-from tests.agent.fulfillment.network import Operator, delete, eline, internet
+from tests.agent.fulfillment.network import SHARED_RANGE, Operator, delete, eline, internet
 
 CLIENTS = 8
 
@@ -58,10 +58,29 @@ def test_orders_that_want_the_same_things_in_another_order_do_not_block_each_oth
     assert outcomes.count("portInUse") == CLIENTS - 1
 
 
+def activate(operator):
+    with operator.database.write() as session:
+        session.execute(update(ServiceRow).values(state="active"))
+        session.execute(update(OrderItemRow).values(state="completed"))
+
+
+def test_deletes_that_name_services_in_another_order_do_not_block_each_other(operator):
+    services = [item.service_id for item in operator.place(internet("1"), eline("2")).order.items]
+    activate(operator)
+    forth = [delete(service, service) for service in services]
+    outcomes = all_at_once(operator, [(forth, {}), (forth[::-1], {})] * (CLIENTS // 2))
+    assert outcomes.count("serviceBusy") == CLIENTS - 1
+
+
+def test_of_many_that_want_one_vlan_of_a_switch_from_several_pools_one_gets_it(database, clock):
+    operator = Operator(database, clock, SHARED_RANGE)
+    orders = [([eline(vlan=150)], {}), ([internet(accessPort="sw1/2", vlan=150)], {})] * (CLIENTS // 2)
+    outcomes = all_at_once(operator, orders)
+    assert len([outcome for outcome in outcomes if outcome.startswith("ord-")]) == 1
+
+
 def test_a_service_is_deleted_once(operator):
     service_id = operator.place(internet()).order.items[0].service_id
-    with operator.database.write() as session:
-        session.get_one(ServiceRow, service_id).state = "active"
-        session.scalars(select(OrderItemRow)).one().state = "completed"
+    activate(operator)
     outcomes = all_at_once(operator, [([delete(service_id)], {})] * CLIENTS)
     assert outcomes.count("serviceBusy") == CLIENTS - 1
