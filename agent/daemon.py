@@ -12,6 +12,7 @@ import structlog
 
 from agent import log as logs
 from agent import storage
+from agent.api import idempotency
 from agent.api import parts as api_parts
 from agent.api.app import create_app
 from agent.api.ratelimit import RateLimiter
@@ -65,6 +66,7 @@ class Daemon:
         storage.make_folder(self.database)
         self.instance = Instance(self.database)
         prepare(self.database)
+        self._inherit()
         self.credentials = CredentialResolver(settings.credentials_file)
         self.drivers = Drivers()
         self.listening = Listening(settings.traps, self.database, self.credentials, self.clock) if settings.traps.enabled else None
@@ -165,6 +167,12 @@ class Daemon:
         self.database.close()
         self.instance.release()
         log.info("fabd is down", finished=in_time)
+
+    def _inherit(self) -> None:
+        """Requests that a predecessor had in hand when it died may be sent again at once."""
+        if self.instance.sole:
+            with self.database.write() as session:
+                idempotency.abandon(session)
 
     def _subscribe(self, settings: OutboxSettings, policy: CallbackPolicy) -> None:
         wanted = [SubscriptionRequest("webhook", each.url, each.secret, each.query) for each in settings.webhooks]

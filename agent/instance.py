@@ -40,6 +40,11 @@ class Instance:
         os.write(descriptor, str(os.getpid()).encode())
         self._descriptor = descriptor
 
+    @property
+    def sole(self) -> bool:
+        """Whether nobody else can be at work on the database."""
+        return self._descriptor is not None
+
     def release(self) -> None:
         if self._descriptor is not None:
             os.close(self._descriptor)

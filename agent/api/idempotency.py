@@ -89,6 +89,15 @@ def forget(session: Session, at: datetime) -> int:
     return len(session.execute(old.returning(IdempotencyRow.key)).all())
 
 
+def abandon(session: Session) -> int:
+    """Claims of requests that died with the last daemon, so that their repetition need not wait; how many.
+
+    Only before the API is up, and only where no other daemon can be working on them.
+    """
+    left = delete(IdempotencyRow).where(IdempotencyRow.state == RUNNING)
+    return len(session.execute(left.returning(IdempotencyRow.key)).all())
+
+
 def _claim(database: Database, attempt: Attempt, at: datetime) -> Answer | None:
     """None when the work is ours to do."""
     with database.write() as session:

@@ -1,5 +1,7 @@
 """The daemon as a process: how it starts, what keeps it from starting, and how it ends in the middle of something."""
 
+import hashlib
+import json
 import signal
 import socket
 import stat
@@ -9,6 +11,8 @@ from dataclasses import dataclass
 import pytest
 from sqlalchemy import select, text
 
+from agent.api.tables import IdempotencyRow
+from agent.clock import SystemClock
 from agent.fulfillment.tables import ElementHoldRow
 from agent.storage import head_revision
 from drivers.sim.faults import Phase
@@ -82,6 +86,20 @@ def test_asked_to_stop_in_the_middle_of_an_order_it_ends_in_time(installation, h
     with installation.database.read() as session:
         assert session.scalars(select(ServiceRow.state)).all() == (["active"] if state == "completed" else [])
         assert session.scalars(select(ElementHoldRow.element)).all() == []
+
+
+def test_a_request_that_died_with_the_daemon_is_taken_at_once_when_it_is_sent_again(installation):
+    body = json.dumps(installation.order(add("1", **BRANCH))).encode()
+    digest = hashlib.sha256(b"\n".join([b"POST", ORDERS.encode(), body])).hexdigest()
+    died = {"client": "tests", "key": "one", "digest": digest, "state": "running", "created_at": SystemClock().now()}
+    with installation.database.write() as session:
+        session.add(IdempotencyRow(**died, headers={}, body=""))
+    headers = {"Idempotency-Key": "one", "Content-Type": "application/json"}
+    with installation.running() as process, installation.client(process) as http:
+        answers = [http.post(ORDERS, content=body, headers=headers) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [201, 201]
+    assert answers[0].json()["id"] == answers[1].json()["id"]
+    assert [answer.headers.get("Idempotency-Replayed") for answer in answers] == [None, "true"]
 
 
 def test_no_secret_is_in_the_log_or_the_database(installation):
