@@ -4,6 +4,7 @@ The program is the installed one, in a process of its own; nothing of it is impo
 """
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -78,9 +79,10 @@ class Fabd:
 
     # The process
 
-    def start(self) -> None:
+    def start(self, **settings: str) -> None:
+        """`settings` go over those of the file, as environment variables."""
         argv = [str(PROGRAM), "run", "--config", str(self._settings)]
-        self._process = self.lab.spawn(MANAGEMENT, argv, log=self.log)
+        self._process = self.lab.spawn(MANAGEMENT, argv, log=self.log, env={**os.environ, **settings})
         wait_until(f"fabd is ready; its log is {self.log}", self._ready, within=UP_WITHIN)
 
     def stop(self) -> None:
@@ -104,6 +106,10 @@ class Fabd:
     @property
     def running(self) -> bool:
         return self._process is not None
+
+    @property
+    def known_hosts(self) -> Path:
+        return self.folder / "known_hosts"
 
     @property
     def log(self) -> Path:

@@ -38,6 +38,10 @@ def log_in_command(router: str) -> str:
     return f"vtysh -N {namespaces.full_name(router)}"
 
 
+def pid(router: str, daemon: str) -> int:
+    return int((_RUN / namespaces.full_name(router) / f"{daemon}.pid").read_text())
+
+
 def saved(router: str) -> str:
     """The startup configuration."""
     return (_CONFIG / namespaces.full_name(router) / "frr.conf").read_text()

@@ -1,6 +1,8 @@
 """The lab as one object: up, down, and what tests do to it in between."""
 
+import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -113,6 +115,16 @@ class Lab:
 
     def link_up(self, node: str, port: str) -> None:
         cables.plug(cable_at(node, port))
+
+    @contextmanager
+    def paused(self, router: str, daemon: str) -> Iterator[None]:
+        """Stop one of FRR's daemons where it is (SIGSTOP): vtysh waits at the first line that is for it."""
+        pid = frr.pid(router, daemon)
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
 
     @contextmanager
     def without_management(self, router: str) -> Iterator[None]:

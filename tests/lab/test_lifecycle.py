@@ -24,18 +24,14 @@ def rebuilt(lab: Lab) -> Iterator[Lab]:
     lab.up(owner=os.getpid())
 
 
-def pid_of(router: str, daemon: str) -> int:
-    return int(Path(f"/run/frr/{namespaces.full_name(router)}/{daemon}.pid").read_text())
-
-
 def test_building_what_is_whole_changes_nothing(lab: Lab) -> None:
-    before = pid_of("pe1", "zebra"), lab.credentials()
+    before = frr.pid("pe1", "zebra"), lab.credentials()
     lab.up(owner=os.getpid())
-    assert (pid_of("pe1", "zebra"), lab.credentials()) == before
+    assert (frr.pid("pe1", "zebra"), lab.credentials()) == before
 
 
 def test_a_daemon_that_died_is_named_and_building_again_repairs(rebuilt: Lab) -> None:
-    os.kill(pid_of("p1", "bgpd"), signal.SIGKILL)
+    os.kill(frr.pid("p1", "bgpd"), signal.SIGKILL)
     wait_until("bgpd is gone", lambda: rebuilt.faults() == ["p1: bgpd does not run"], within=5)
     rebuilt.up(owner=os.getpid())
     assert rebuilt.faults() == []

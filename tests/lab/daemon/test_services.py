@@ -17,6 +17,10 @@ pytestmark = pytest.mark.lab
 CONVERGED_WITHIN = 10.0  # seconds
 
 
+def test_the_host_keys_that_were_recorded_are_the_elements_own(fabd: Fabd, lab: Lab) -> None:
+    assert set(fabd.known_hosts.read_text().split("\n")) == set(lab.known_hosts.read_text().split("\n"))
+
+
 def test_a_customer_of_a_router_reaches_the_core_from_the_order_to_its_delete(fabd: Fabd, lab: Lab, before: Configurations) -> None:
     [access] = fabd.ordered(internet("pe1/cust1", description="Acme, Ghent"))
     assert access.state == "active"
