@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import and_, bindparam, select
+from sqlalchemy.orm import Session, aliased
 
 from crm_bridge.book import in_force
 from crm_bridge.errors import NoAgreement
@@ -15,6 +15,15 @@ from inventory.tables import ServiceRow
 from policies.values import Interval, new_id
 
 ANY_SPECIFICATION = "*"
+
+_OWN = aliased(AgreementRow)
+_VERSIONS = (
+    select(AgreementRow)
+    .join(_OWN, and_(_OWN.customer_id == AgreementRow.customer_id, _OWN.name == AgreementRow.name))
+    .where(_OWN.id == bindparam("own"))
+    .order_by(AgreementRow.version.desc())
+)
+"""Made once: it is asked for every usage record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +71,13 @@ def agreed_spans(session: Session, service: ServiceRow, span: Interval) -> Itera
 
 def versions_of(session: Session, service: ServiceRow) -> list[AgreementRow]:
     """All versions of the agreement that the service was ordered under, the latest first; without one, of the best match."""
-    own = session.get(AgreementRow, service.agreement) if service.agreement else _best(session, service)
-    if own is None:
-        return []
-    statement = select(AgreementRow).where(AgreementRow.customer_id == own.customer_id, AgreementRow.name == own.name)
-    return list(session.scalars(statement.order_by(AgreementRow.version.desc())))
+    own = service.agreement
+    if not own:
+        best = _best(session, service)
+        if best is None:
+            return []
+        own = best.id
+    return list(session.scalars(_VERSIONS, {"own": own}))
 
 
 def agree(

@@ -1,8 +1,8 @@
 """Rating runs: from guided usage and from time to rated lines, each written once however often a run is repeated."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
+from decimal import Decimal
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from crm_bridge.agreements import agreed_spans, versions_of
 from crm_bridge.book import PolicyBook, agreed_tariff, in_force
 from crm_bridge.errors import NoAgreement
-from crm_bridge.once import insert_once
+from crm_bridge.once import insert_all_once, insert_once
 from crm_bridge.tables import AgreementRow, CustomerRow, RatedLineRow, RatingTotalRow, UsageRecordRow
 from crm_bridge.usage import UsageStatus
 from inventory.tables import ServiceRow
@@ -20,6 +20,8 @@ from policies.values import Interval, derived_id
 
 BATCH = 2000
 FIRST_RUN = 1
+FLAT = "flat"
+"""The basis of charges by time."""
 
 
 @dataclass(slots=True)
@@ -37,22 +39,22 @@ def rate(session: Session, customer: CustomerRow, *, until: datetime, at: dateti
     run = RatingRun()
     rating = _Rating(session, book, at)
     while records := _guided(session, customer, until):
-        for record in records:
-            _rate_record(rating, record, customer, run)
+        lines = [line for record in records for line in _rate_record(rating, record, customer, run)]
+        run.lines += insert_all_once(session, RatedLineRow, lines)
         session.flush()
     return run
 
 
 def rate_time(session: Session, customer: CustomerRow, period: Interval, *, at: datetime, book: PolicyBook) -> int:
     """Write the recurring charges of all the customer's services for `period`; how many lines are new."""
-    written = 0
+    lines = []
     for service in services_of(session, customer, period):
         for agreement, span in agreed_spans(session, service, lifetime(service, period)):
             tariff = agreed_tariff(book, agreement)
             for line in rate_recurring(tariff, [span]):
                 owner = derived_id("rec", service.id, line.charge, line.span.start.isoformat(), line.span.end.isoformat())
-                written += _write(session, _Charged(owner, service.id, customer.id), tariff, line, at)
-    return written
+                lines.append(_row(_Charged(owner, service.id, customer.id), tariff, line, at))
+    return insert_all_once(session, RatedLineRow, lines)
 
 
 def services_of(session: Session, customer: CustomerRow, period: Interval) -> list[ServiceRow]:
@@ -71,12 +73,31 @@ def lifetime(service: ServiceRow, period: Interval) -> Interval:
     return Interval(min(start, period.end), max(min(start, period.end), min(period.end, service.ended_at or period.end)))
 
 
-def unbilled(session: Session, customer: CustomerRow, until: datetime) -> Iterable[RatedLineRow]:
-    """Rated lines on no bill yet that begin before `until`, late ones included."""
-    statement = select(RatedLineRow).where(
-        RatedLineRow.customer_id == customer.id, RatedLineRow.bill_line_id.is_(None), RatedLineRow.start < until
+@dataclass(frozen=True, slots=True)
+class Unbilled:
+    """A rated line as a bill takes it up, apart from its row: there may be very many."""
+
+    id: str
+    service_id: str
+    charge: str
+    basis: str
+    description: str
+    quantity: Decimal
+    unit: str
+    unit_price: Decimal
+    amount: Decimal
+    currency: str
+    tariff: str
+
+
+def unbilled(session: Session, customer: CustomerRow, until: datetime) -> list[Unbilled]:
+    """Rated lines on no bill yet that begin before `until`, late ones included; by service, charge and time."""
+    statement = (
+        select(*(getattr(RatedLineRow, each.name) for each in fields(Unbilled)))
+        .where(RatedLineRow.customer_id == customer.id, RatedLineRow.bill_line_id.is_(None), RatedLineRow.start < until)
+        .order_by(RatedLineRow.service_id, RatedLineRow.charge, RatedLineRow.start, RatedLineRow.id)
     )
-    return session.scalars(statement.order_by(RatedLineRow.service_id, RatedLineRow.charge, RatedLineRow.start, RatedLineRow.id))
+    return [Unbilled(*row) for row in session.execute(statement)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +116,13 @@ class _Rating:
         self._totals: dict[tuple[str, str, str, datetime], RatingTotalRow] = {}
         self._versions: dict[str, list[AgreementRow]] = {}
         self._tariffs: dict[str, Tariff] = {}
+        self._services: dict[str | None, ServiceRow] = {}
+
+    def service(self, service_id: str | None) -> ServiceRow:
+        """Held, because a session forgets rows that nobody holds, and would read each again for every record."""
+        if service_id not in self._services:
+            self._services[service_id] = self.session.get_one(ServiceRow, service_id)
+        return self._services[service_id]
 
     def tariff(self, service: ServiceRow, at: datetime) -> Tariff:
         """Raises `NoAgreement`."""
@@ -133,58 +161,53 @@ def _guided(session: Session, customer: CustomerRow, until: datetime) -> list[Us
     return list(session.scalars(statement))
 
 
-def _rate_record(rating: _Rating, record: UsageRecordRow, customer: CustomerRow, run: RatingRun) -> None:
-    session = rating.session
-    service = session.get_one(ServiceRow, record.service_id)
+def _rate_record(rating: _Rating, record: UsageRecordRow, customer: CustomerRow, run: RatingRun) -> list[dict[str, object]]:
+    """The rows of its lines."""
+    service = rating.service(record.service_id)
     try:
         tariff = rating.tariff(service, record.start)
     except NoAgreement as error:
-        _reject(record, str(error), run)
-        return
+        return _reject(record, str(error), run)
     version = tariff.version_at(record.start)
     if version is None:
-        _reject(record, f"tariff {tariff.name} has no version for {record.start.isoformat()}", run)
-        return
+        return _reject(record, f"tariff {tariff.name} has no version for {record.start.isoformat()}", run)
     total = rating.total(service.id, tariff, version.version, tariff.period_at(record.start))
     usage = Volume(record.octets_in, record.octets_out)
-    lines = rate_volume(version, Volume(total.octets_in, total.octets_out), usage, Interval(record.start, record.end))
-    for line in lines:
-        run.lines += _write(session, _Charged(record.id, service.id, customer.id), tariff, line, rating.at)
+    before = Volume(int(total.octets_in), int(total.octets_out))
+    lines = rate_volume(version, before, usage, Interval(record.start, record.end))
     total.octets_in += usage.octets_in
     total.octets_out += usage.octets_out
     record.status = UsageStatus.RATED.value
     run.records += 1
+    return [_row(_Charged(record.id, service.id, customer.id), tariff, line, rating.at) for line in lines]
 
 
-def _reject(record: UsageRecordRow, reason: str, run: RatingRun) -> None:
+def _reject(record: UsageRecordRow, reason: str, run: RatingRun) -> list[dict[str, object]]:
     record.status, record.status_reason = UsageStatus.REJECTED.value, reason
     run.rejected.append(record.id)
+    return []
 
 
-def _write(session: Session, charged: _Charged, tariff: Tariff, line: Line, at: datetime) -> int:
+def _row(charged: _Charged, tariff: Tariff, line: Line, at: datetime) -> dict[str, object]:
     version = tariff.version_at(line.span.start)
     number = "" if version is None else version.version
-    return insert_once(
-        session,
-        RatedLineRow,
-        {
-            "id": derived_id("rtl", charged.owner, line.charge, tariff.name, number, FIRST_RUN),
-            "usage_id": charged.owner,
-            "charge": line.charge,
-            "tariff": tariff.name,
-            "tariff_version": number,
-            "run": FIRST_RUN,
-            "service_id": charged.service_id,
-            "customer_id": charged.customer_id,
-            "basis": line.basis,
-            "description": line.description,
-            "start": line.span.start,
-            "end": line.span.end,
-            "quantity": line.quantity,
-            "unit": line.unit,
-            "unit_price": line.unit_price,
-            "amount": line.amount,
-            "currency": tariff.currency,
-            "rated_at": at,
-        },
-    )
+    return {
+        "id": derived_id("rtl", charged.owner, line.charge, tariff.name, number, FIRST_RUN),
+        "usage_id": charged.owner,
+        "charge": line.charge,
+        "tariff": tariff.name,
+        "tariff_version": number,
+        "run": FIRST_RUN,
+        "service_id": charged.service_id,
+        "customer_id": charged.customer_id,
+        "basis": line.basis,
+        "description": line.description,
+        "start": line.span.start,
+        "end": line.span.end,
+        "quantity": line.quantity,
+        "unit": line.unit,
+        "unit_price": line.unit_price,
+        "amount": line.amount,
+        "currency": tariff.currency,
+        "rated_at": at,
+    }

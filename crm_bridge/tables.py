@@ -185,8 +185,9 @@ class RatingTotalRow(Base):
     tariff: Mapped[str] = mapped_column(primary_key=True)
     tariff_version: Mapped[str] = mapped_column(primary_key=True)
     cycle_start: Mapped[datetime] = mapped_column(primary_key=True)
-    octets_in: Mapped[int] = mapped_column(Unsigned64, default=0)
-    octets_out: Mapped[int] = mapped_column(Unsigned64, default=0)
+    octets_in: Mapped[Decimal] = mapped_column(default=Decimal(0))
+    octets_out: Mapped[Decimal] = mapped_column(default=Decimal(0))
+    """Whole numbers; sums of counters do not fit into the width of one."""
 
 
 class ViolationRow(Base):

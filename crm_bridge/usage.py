@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, lazyload
 
 from crm_bridge.agreements import agreement_of
 from crm_bridge.customers import customer_by_account
@@ -79,6 +79,7 @@ class UsageInput:
 
 def receive(session: Session, usage: UsageInput, at: datetime) -> UsageRecordRow:
     """Take the record in and guide it; the same record again is the one that is there. Raises `UsageConflict`."""
+    customer_id, reason = _guided(session, usage.service_id, usage.span.start, oldest=at - LATE_LIMIT)
     insert_once(
         session,
         UsageRecordRow,
@@ -88,8 +89,10 @@ def receive(session: Session, usage: UsageInput, at: datetime) -> UsageRecordRow
             "source_id": usage.source_id,
             "digest": usage.digest,
             "usage_type": usage.usage_type,
-            "status": UsageStatus.RECEIVED.value,
+            "status": (UsageStatus.REJECTED if reason else UsageStatus.GUIDED).value,
+            "status_reason": reason,
             "service_id": usage.service_id,
+            "customer_id": customer_id,
             "start": usage.span.start,
             "end": usage.span.end,
             "octets_in": usage.octets_in,
@@ -102,21 +105,20 @@ def receive(session: Session, usage: UsageInput, at: datetime) -> UsageRecordRow
     row = session.get(UsageRecordRow, usage.id)
     if row is None or row.digest != usage.digest:
         raise UsageConflict(usage.id, usage.source, usage.source_id)
-    if row.status == UsageStatus.RECEIVED:
-        _guide(session, row, at)
     return row
 
 
-def recycle(session: Session, usage_id: str, at: datetime, *, service_id: str | None = None) -> UsageRecordRow:
+def recycle(session: Session, usage_id: str, *, service_id: str | None = None) -> UsageRecordRow:
     """Try a rejected record again, as it is or for the service that a person names. A person's word lifts the limit of age."""
     row = session.scalars(select(UsageRecordRow).where(UsageRecordRow.id == usage_id).with_for_update()).one_or_none()
     if row is None:
         raise UnknownUsage(usage_id)
     if row.status != UsageStatus.REJECTED:
         raise IllegalTransition("usage record", row.id, row.status, UsageStatus.RECYCLED, ())
-    row.status = UsageStatus.RECYCLED.value
     row.service_id = service_id or row.service_id
-    _guide(session, row, at, limit=None)
+    row.customer_id, row.status_reason = _guided(session, row.service_id, row.start, oldest=None)
+    row.status = (UsageStatus.REJECTED if row.status_reason else UsageStatus.GUIDED).value
+    session.flush()
     return row
 
 
@@ -126,26 +128,15 @@ def rejected(session: Session, *, limit: int = 100) -> list[UsageRecordRow]:
     return list(session.scalars(statement.order_by(UsageRecordRow.received_at, UsageRecordRow.id).limit(limit)))
 
 
-def _guide(session: Session, row: UsageRecordRow, at: datetime, limit: timedelta | None = LATE_LIMIT) -> None:
-    reason = ""
-    service = session.get(ServiceRow, row.service_id) if row.service_id else None
+def _guided(session: Session, service_id: str | None, start: datetime, *, oldest: datetime | None) -> tuple[str | None, str]:
+    """The customer whose usage it is, or why it is nobody's."""
+    service = session.get(ServiceRow, service_id, options=[lazyload("*")]) if service_id else None
     if service is None:
-        reason = f"there is no service {row.service_id}; recycle it for the right one"
-    elif limit is not None and row.start < at - limit:
-        reason = f"it is older than {limit.days} days; recycle it if it shall be charged nevertheless"
-    else:
-        reason = _assign(session, row, service)
-    row.status = (UsageStatus.REJECTED if reason else UsageStatus.GUIDED).value
-    row.status_reason = reason
-    session.flush()
-
-
-def _assign(session: Session, row: UsageRecordRow, service: ServiceRow) -> str:
-    """Give the record its customer; says why not."""
+        return None, f"there is no service {service_id}; recycle it for the right one"
+    if oldest is not None and start < oldest:
+        return None, f"it is older than {LATE_LIMIT.days} days; recycle it if it shall be charged nevertheless"
     try:
-        customer = customer_by_account(session, service.customer)
-        agreement_of(session, service, row.start)
+        agreement_of(session, service, start)
+        return customer_by_account(session, service.customer).id, ""
     except (UnknownCustomer, NoAgreement) as error:
-        return str(error)
-    row.customer_id = customer.id
-    return ""
+        return None, str(error)

@@ -84,12 +84,12 @@ def test_what_belongs_to_no_service_waits_and_can_be_recycled(database: Database
         assert (lost.status, lost.customer_id) == ("rejected", None)
         assert "svc-nobody" in lost.status_reason
         assert rejected(session) == [lost]
-        assert recycle(session, lost.id, EPOCH).status == "rejected"
-        found = recycle(session, lost.id, EPOCH, service_id="svc-acme")
+        assert recycle(session, lost.id).status == "rejected"
+        found = recycle(session, lost.id, service_id="svc-acme")
         assert (found.status, found.customer_id, found.status_reason) == ("guided", customer.id, "")
         assert rejected(session) == []
         with pytest.raises(IllegalTransition, match="guided"):
-            recycle(session, lost.id, EPOCH)
+            recycle(session, lost.id)
 
 
 def test_usage_before_the_agreement_waits(database: Database) -> None:
@@ -103,12 +103,12 @@ def test_usage_that_is_too_old_waits_until_a_person_says_so(database: Database) 
         party(session, EPOCH)
         late = receive(session, usage(), EPOCH + LATE_LIMIT + BIN)
         assert "older than 92 days" in late.status_reason
-        assert recycle(session, late.id, EPOCH + LATE_LIMIT + BIN).status == "guided"
+        assert recycle(session, late.id).status == "guided"
 
 
 def test_an_unknown_record_cannot_be_recycled(database: Database) -> None:
     with database.write() as session, pytest.raises(UnknownUsage, match="use-0"):
-        recycle(session, "use-0", EPOCH)
+        recycle(session, "use-0")
 
 
 @pytest.mark.parametrize("bad", [{"octets_in": -1}, {"octets_out": 2**64}, {"source": ""}, {"source_id": ""}])
