@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import groupby
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from crm_bridge.errors import CurrencyConflict
-from crm_bridge.rating import unbilled
+from crm_bridge.rating import FLAT, Unbilled, unbilled
 from crm_bridge.tables import BillLineRow, BillRow, CreditRow, CustomerRow, RatedLineRow
 from policies.money import exact_sum, plain, rounded
 
@@ -67,8 +67,14 @@ def compose(session: Session, bill: BillRow, customer: CustomerRow) -> Compositi
 
 
 def dissolve(session: Session, bill: BillRow) -> None:
-    """Take the lines of a draft away again; what they were made of is free for the next composition."""
+    """Take the lines of a draft away again; what they were made of is free for the next composition.
+
+    Charges by time are forgotten, to be written anew: a service may have ended within the period, an agreement or a tariff may have
+    changed in it, since the draft was made, and their pieces would not be the same.
+    """
     lines = select(BillLineRow.id).where(BillLineRow.bill_id == bill.id)
+    by_time = delete(RatedLineRow).where(RatedLineRow.bill_line_id.in_(lines), RatedLineRow.basis == FLAT)
+    session.execute(by_time.execution_options(synchronize_session="fetch"))
     for table in (RatedLineRow, CreditRow):
         statement = update(table).where(table.bill_line_id.in_(lines)).values(bill_line_id=None)
         session.execute(statement.execution_options(synchronize_session="fetch"))
@@ -77,18 +83,20 @@ def dissolve(session: Session, bill: BillRow) -> None:
 
 
 def _drafts(session: Session, bill: BillRow, customer: CustomerRow) -> Iterator[Draft]:
-    rated = list(unbilled(session, customer, bill.period_end))
+    rated = unbilled(session, customer, bill.period_end)
     for each in rated:
         if each.currency != bill.currency:
-            raise CurrencyConflict(customer.account_number, bill.currency, each.tariff, each.currency)
-    recurring = [each for each in rated if each.basis == "flat"]
-    usage = [each for each in rated if each.basis != "flat"]
+            raise CurrencyConflict(customer.account_number, bill.currency, f"tariff {each.tariff}", each.currency)
+    recurring = [each for each in rated if each.basis == FLAT]
+    usage = [each for each in rated if each.basis != FLAT]
     yield from _gathered(RECURRING, recurring)
     yield from _gathered(USAGE, usage)
     credits_due = select(CreditRow).where(
         CreditRow.customer_id == customer.id, CreditRow.bill_line_id.is_(None), CreditRow.period_end <= bill.period_end
     )
     for credit in session.scalars(credits_due.order_by(CreditRow.period_start, CreditRow.id)):
+        if credit.currency != bill.currency:
+            raise CurrencyConflict(customer.account_number, bill.currency, f"credit {credit.id}", credit.currency)
         yield Draft(
             kind=CREDIT,
             service_id=credit.service_id,
@@ -100,10 +108,10 @@ def _drafts(session: Session, bill: BillRow, customer: CustomerRow) -> Iterator[
         )
 
 
-def _gathered(kind: str, rated: Iterable[RatedLineRow]) -> Iterator[Draft]:
+def _gathered(kind: str, rated: Iterable[Unbilled]) -> Iterator[Draft]:
     """One line per service, charge and price; `rated` comes in that order."""
     for (service_id, _), of_charge in groupby(rated, key=lambda each: (each.service_id, each.charge)):
-        by_price: dict[tuple[str, Decimal, str], list[RatedLineRow]] = {}
+        by_price: dict[tuple[str, Decimal, str], list[Unbilled]] = {}
         for each in of_charge:
             by_price.setdefault((each.description, each.unit_price, each.unit), []).append(each)
         for (description, price, unit), rows in by_price.items():
@@ -121,6 +129,6 @@ def _gathered(kind: str, rated: Iterable[RatedLineRow]) -> Iterator[Draft]:
 def _mark(session: Session, draft: Draft, line_id: str, batch: int = 500) -> None:
     for first in range(0, len(draft.rated), batch):
         statement = update(RatedLineRow).where(RatedLineRow.id.in_(draft.rated[first : first + batch])).values(bill_line_id=line_id)
-        session.execute(statement.execution_options(synchronize_session="evaluate"))
+        session.execute(statement.execution_options(synchronize_session="fetch"))
     if draft.credit_id is not None:
         session.get_one(CreditRow, draft.credit_id).bill_line_id = line_id

@@ -4,7 +4,7 @@ from datetime import datetime
 from decimal import ROUND_FLOOR, Decimal
 from enum import StrEnum
 
-from sqlalchemy import exists, func, select, update
+from sqlalchemy import exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from crm_bridge.bill_lines import compose, dissolve
@@ -13,7 +13,7 @@ from crm_bridge.errors import BillNeedsReview, BillSealed, PeriodBilled, PeriodO
 from crm_bridge.numbers import take_number
 from crm_bridge.outbox import publish
 from crm_bridge.rating import rate, rate_time
-from crm_bridge.tables import BillRow, CustomerRow, RatedLineRow, UsageRecordRow
+from crm_bridge.tables import BillLineRow, BillRow, CustomerRow, RatedLineRow, UsageRecordRow
 from crm_bridge.usage import Quality, UsageStatus
 from inventory.tables import ServiceRow
 from policies.values import Interval, new_id
@@ -43,17 +43,16 @@ def bill(session: Session, customer: CustomerRow, period: Interval, at: datetime
     """
     if period.end > at:
         raise PeriodOpen(f"customer {customer.account_number}", period, at)
-    session.execute(select(CustomerRow.id).where(CustomerRow.id == customer.id).with_for_update())
+    _lock_account(session, customer.id)
     row = _covering(session, customer, period)
     if row is not None and row.state not in DRAFT:
         return row
+    if row is not None:
+        dissolve(session, row)
     rate(session, customer, until=period.end, at=at, book=book)
     rate_time(session, customer, period, at=at, book=book)
     new = row is None
-    if row is None:
-        row = _number(session, customer, period, at)
-    else:
-        dissolve(session, row)
+    row = row or _number(session, customer, period, at)
     row.total = compose(session, row, customer).total
     row.coverage = _coverage(session, customer, period)
     row.state = (BillState.ON_HOLD if row.coverage is not None and row.coverage < REVIEW_BELOW else BillState.NEW).value
@@ -86,7 +85,22 @@ def send(session: Session, bill_id: str, at: datetime) -> BillRow:
         return row
     if row.state == BillState.ON_HOLD:
         raise BillNeedsReview(row.number, f"{row.coverage or 0:.1%}")
-    waiting = exists().where(RatedLineRow.usage_id == UsageRecordRow.id, RatedLineRow.bill_line_id.is_(None))
+    row.state = BillState.SENT.value
+    _seal_usage(session, row)
+    return _become(session, row, BillState.SENT, at)
+
+
+def _lock_account(session: Session, customer_id: str) -> None:
+    """Whoever changes bills of a customer takes turns, the customer first and then the bill. New usage, tickets and lines of the
+    customer only refer to its row, and do not wait.
+    """
+    session.execute(select(CustomerRow.id).where(CustomerRow.id == customer_id).with_for_update(key_share=True))
+
+
+def _seal_usage(session: Session, row: BillRow) -> None:
+    """Records are billed once all their lines stand on bills that were sent."""
+    sent = exists().where(BillLineRow.id == RatedLineRow.bill_line_id, BillLineRow.bill_id == BillRow.id, ~BillRow.state.in_(DRAFT))
+    waiting = exists().where(RatedLineRow.usage_id == UsageRecordRow.id, or_(RatedLineRow.bill_line_id.is_(None), ~sent))
     session.execute(
         update(UsageRecordRow)
         .where(
@@ -98,14 +112,14 @@ def send(session: Session, bill_id: str, at: datetime) -> BillRow:
         .values(status=UsageStatus.BILLED.value)
         .execution_options(synchronize_session="fetch")
     )
-    return _become(session, row, BillState.SENT, at)
 
 
 def _covering(session: Session, customer: CustomerRow, period: Interval) -> BillRow | None:
     statement = select(BillRow).where(
         BillRow.customer_id == customer.id, BillRow.period_start < period.end, BillRow.period_end > period.start
     )
-    for row in session.scalars(statement.order_by(BillRow.period_start)):
+    locked = statement.order_by(BillRow.period_start).with_for_update().execution_options(populate_existing=True)
+    for row in session.scalars(locked):
         billed = Interval(row.period_start, row.period_end)
         if billed != period:
             raise PeriodBilled(customer.account_number, period, row.number, billed)
@@ -145,10 +159,12 @@ def _coverage(session: Session, customer: CustomerRow, period: Interval) -> Deci
 
 
 def _locked(session: Session, bill_id: str) -> BillRow:
-    row = session.scalars(select(BillRow).where(BillRow.id == bill_id).with_for_update()).one_or_none()
-    if row is None:
+    owner = session.scalar(select(BillRow.customer_id).where(BillRow.id == bill_id))
+    if owner is None:
         raise UnknownBill(bill_id)
-    return row
+    _lock_account(session, owner)
+    statement = select(BillRow).where(BillRow.id == bill_id).with_for_update()
+    return session.scalars(statement.execution_options(populate_existing=True)).one()
 
 
 def _become(session: Session, row: BillRow, state: BillState, at: datetime) -> BillRow:

@@ -106,7 +106,7 @@ class UsageConflict(Refused):
     def __init__(self, usage_id: str, source: str, source_id: str) -> None:
         super().__init__(
             f"usage record {usage_id}: {source} delivered {source_id} before with another content; "
-            "correct it by a reversal that names it, under an id of its own"
+            "the first one stands, so have the source deliver what is different under an id of its own"
         )
         self.usage_id = usage_id
 
@@ -123,7 +123,7 @@ class PeriodBilled(Refused):
 
 class BillSealed(Refused):
     def __init__(self, number: int, state: str) -> None:
-        super().__init__(f"bill {number} is {state} and never changes; grant a credit, it comes with the next bill")
+        super().__init__(f"bill {number} is {state} and never changes; what is different comes with the next bill")
         self.number = number
 
 
@@ -142,9 +142,10 @@ class PeriodOpen(Refused):
 
 
 class CurrencyConflict(Refused):
-    def __init__(self, customer: str, currency: str, tariff: str, asked: str) -> None:
+    def __init__(self, customer: str, currency: str, what: str, asked: str) -> None:
+        """`what` is "tariff metered" or "credit crd-…"."""
         super().__init__(
-            f"customer {customer} pays in {currency}, but tariff {tariff} is in {asked}; give the agreement a tariff in {currency}"
+            f"customer {customer} pays in {currency}, but {what} is in {asked}; give the agreement a tariff in {currency}"
         )
         self.customer = customer
 

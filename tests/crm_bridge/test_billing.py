@@ -1,14 +1,16 @@
 """From usage and outages to a bill that adds up, is written once and explains itself. On both databases."""
 
 import json
-from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
-from decimal import Decimal
+from concurrent.futures import ThreadPoolExecutor, wait
+from datetime import UTC, datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from itertools import pairwise
 
 import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from crm_bridge.agreements import AgreementTerms, agree
 from crm_bridge.bill_document import as_json, as_text, bill_document
 from crm_bridge.billing import bill, next_period, send, validate_bill
 from crm_bridge.errors import (
@@ -38,6 +40,8 @@ BIN = timedelta(seconds=30)
 FIVE = timedelta(minutes=5)
 PERIOD = Interval(EPOCH, EPOCH + FIVE)
 NEXT = Interval(PERIOD.end, PERIOD.end + FIVE)
+DEAR = parse_tariff(METERED.replace("name: metered", "name: dear").replace("10.00", "100.00"), "dear.yaml")
+TWO_TARIFFS = Book(tariffs={**BOOK.tariffs, "dear": DEAR})
 HALF_GB = 5 * 10**8
 
 
@@ -353,3 +357,167 @@ def test_long_explanations_say_what_they_leave_out(database: Database) -> None:
 def test_what_the_bridge_does_not_know_is_said(database: Database) -> None:
     with database.read() as session, pytest.raises(NothingToExplain, match="xyz-1"):
         explain(session, "xyz-1")
+
+
+def test_a_draft_forgets_what_turned_out_otherwise(database: Database) -> None:
+    with database.write() as session:
+        acme = party(session, EPOCH)
+        assert bill(session, acme.customer, PERIOD, PERIOD.end, book=BOOK).total == Decimal("10.00")
+        acme.service.ended_at = EPOCH + timedelta(seconds=150)
+        assert bill(session, acme.customer, PERIOD, PERIOD.end, book=BOOK).total == Decimal("5.00")
+        dearer = METERED[METERED.index("  - version") :].replace('"1"', '"2"').replace("2025-01-01", "2026-01-05T09:01:00Z")
+        book = Book(tariffs={"metered": parse_tariff(METERED + dearer.replace("10.00", "20.00"), "metered.yaml")})
+        # one minute at 10.00 and one and a half at 20.00 for five
+        assert bill(session, acme.customer, PERIOD, PERIOD.end, book=book).total == Decimal("8.00")
+        assert session.scalar(select(func.count(RatedLineRow.id))) == 2
+
+
+def test_a_change_of_the_agreement_within_a_period_charges_each_part_by_its_own_tariff(database: Database) -> None:
+    half = EPOCH + timedelta(seconds=150)
+    with database.write() as session:
+        acme = party(session, EPOCH)
+        agree(session, acme.customer, AgreementTerms("internet", "gold", "dear"), since=half, at=half)
+        down = [outage(0, 300)]
+        seen = assess(session, acme.agreement, acme.service.id, PERIOD, down=down, unknown=[], at=NEXT.end, book=TWO_TARIFFS)
+        row = bill(session, acme.customer, PERIOD, PERIOD.end, book=TWO_TARIFFS)
+        assert amounts(row)[:2] == [("recurring", "5.00"), ("recurring", "50.00")]
+        assert seen.credit is not None
+        assert (seen.credit.base_amount, amounts(row)[-1]) == (Decimal(55), ("credit", "-55.00"))
+
+
+def test_a_version_of_an_agreement_is_not_judged_by_the_time_before_it(database: Database) -> None:
+    half = EPOCH + timedelta(seconds=150)
+    with database.write() as session:
+        acme = party(session, EPOCH)
+        second, _ = agree(session, acme.customer, AgreementTerms("internet", "gold", "dear"), since=half, at=half)
+        seen = assess(session, second, acme.service.id, PERIOD, down=[outage(0, 160)], unknown=[], at=NEXT.end, book=TWO_TARIFFS)
+        assert seen.availability.agreed == timedelta(seconds=150)
+        assert seen.availability.down == timedelta(seconds=10)
+
+
+def test_two_versions_over_one_period_give_no_more_back_than_was_paid(database: Database) -> None:
+    with database.write() as session:
+        acme = party(session, EPOCH)
+        first = judge(session, acme, outage(0, 300))
+        second, _ = agree(
+            session, acme.customer, AgreementTerms("internet", "gold", "metered", terms={"sla": {}}), since=EPOCH, at=EPOCH
+        )
+        again = assess(session, second, acme.service.id, PERIOD, down=[outage(0, 300)], unknown=[], at=NEXT.end, book=BOOK)
+        assert first.credit is not None
+        assert (first.credit.amount, again.credit) == (Decimal(10), None)
+
+
+def test_a_period_of_unknown_time_alone_is_no_violation_unless_it_was_agreed_to_count_as_down(database: Database) -> None:
+    with database.write() as session:
+        acme = party(session, EPOCH)
+        seen = assess(session, acme.agreement, "svc-acme", PERIOD, down=[], unknown=[PERIOD], at=NEXT.end, book=BOOK)
+        assert (seen.availability.ratio, seen.violation) == (None, None)
+        acme.agreement.terms = {"sla": {"unknown": "1"}}
+        strict = assess(session, acme.agreement, "svc-acme", PERIOD, down=[], unknown=[PERIOD], at=NEXT.end, book=BOOK)
+        assert strict.credit is not None
+        assert strict.credit.amount == 10
+
+
+def test_what_is_learnt_after_the_verdict_changes_neither_violation_nor_credit(database: Database) -> None:
+    """A tier that the first verdict did not reach is not reached later; the bill may have been sent."""
+    with database.write() as session:
+        acme = party(session, EPOCH)
+        acme.agreement.terms = {"sla": {"credits": [{"below": 99, "percent": 10}]}}
+        first = judge(session, acme, outage(0, 1))
+        send(session, bill(session, acme.customer, PERIOD, PERIOD.end, book=BOOK).id, PERIOD.end)
+        again = judge(session, acme, outage(0, 299))
+        assert first.violation is again.violation
+        assert (first.credit, again.credit) == (None, None)
+
+
+def test_a_service_without_duration_costs_nothing_and_promises_nothing(database: Database) -> None:
+    with database.write() as session:
+        acme = party(session, EPOCH)
+        acme.service.ended_at = EPOCH
+        assert judge(session, acme, outage(0, 300)).violation is None
+        assert amounts(bill(session, acme.customer, PERIOD, PERIOD.end, book=BOOK)) == []
+
+
+def test_a_credit_in_another_currency_is_never_taken_for_the_bills_own(database: Database) -> None:
+    with database.write() as session:
+        acme = party(session, EPOCH)
+        credit = judge(session, acme, outage(0, 300)).credit
+        assert credit is not None
+        credit.currency = "SEK"
+        with pytest.raises(CurrencyConflict, match=credit.id):
+            bill(session, acme.customer, PERIOD, PERIOD.end, book=BOOK)
+
+
+def test_the_largest_counters_can_be_added_up_and_billed(database: Database) -> None:
+    with database.write() as session:
+        acme = party(session, EPOCH)
+        for number in range(10):
+            use(session, number, octets=2**64 - 1)
+        row = bill(session, acme.customer, PERIOD, PERIOD.end, book=BOOK)
+        octets = 10 * (2**64 - 1)
+        exact = Decimal(octets - 10**9) / 10**9 / 2
+        assert row.total == 10 + exact.quantize(Decimal("0.01"), ROUND_HALF_UP)
+
+
+def test_usage_is_billed_when_the_bill_that_it_stands_on_is_sent(database: Database) -> None:
+    with database.write() as session:
+        acme = party(session, EPOCH)
+        first, second = use(session, 0), use(session, 10)
+        drafts = [bill(session, acme.customer, period, NEXT.end, book=BOOK).id for period in (PERIOD, NEXT)]
+        send(session, drafts[1], NEXT.end)
+        assert [session.get_one(UsageRecordRow, each).status for each in (first, second)] == ["rated", "billed"]
+        send(session, drafts[0], NEXT.end)
+        assert session.get_one(UsageRecordRow, first).status == "billed"
+
+
+def test_a_bill_that_is_being_sent_is_not_composed_again(database: Database) -> None:
+    with database.write() as session:
+        acme = party(session, EPOCH)
+        draft = bill(session, acme.customer, PERIOD, PERIOD.end, book=BOOK).id
+        use(session, 0, octets=3 * 10**9)
+
+    def again() -> tuple[str, Decimal]:
+        with database.write() as session:
+            row = bill(session, session.get_one(CustomerRow, acme.customer.id), PERIOD, PERIOD.end, book=BOOK)
+            return row.state, row.total
+
+    with ThreadPoolExecutor(1) as pool:
+        with database.write() as session:
+            send(session, draft, PERIOD.end)
+            composing = pool.submit(again)
+            wait([composing], timeout=0.3)
+        assert composing.result(timeout=20) == ("sent", Decimal("10.00"))
+
+
+def test_usage_that_arrives_while_a_bill_is_made_comes_with_the_next(database: Database) -> None:
+    with database.write() as session:
+        acme = party(session, EPOCH)
+
+    def arrive() -> str:
+        with database.write() as session:
+            return use(session, 0, octets=3 * 10**9)
+
+    with ThreadPoolExecutor(1) as pool:
+        with database.write() as session:
+            row = bill(session, session.get_one(CustomerRow, acme.customer.id), PERIOD, PERIOD.end, book=BOOK)
+            arriving = pool.submit(arrive)
+            if not database.is_sqlite:  # where there is one writer only, it waits its turn
+                arriving.result(timeout=20)
+            send(session, row.id, PERIOD.end)
+        late = arriving.result(timeout=20)
+    with database.write() as session:
+        following = bill(session, session.get_one(CustomerRow, acme.customer.id), NEXT, NEXT.end, book=BOOK)
+        assert amounts(following) == [("recurring", "10.00"), ("usage", "0.00"), ("usage", "1.00")]
+        assert session.get_one(UsageRecordRow, late).status == "rated"
+
+
+def test_months_across_the_change_of_clocks_add_up_to_their_price(database: Database) -> None:
+    berlin = METERED.replace("period: 5 minutes", "period: month\ntime_zone: Europe/Berlin\nanchor_day: 29")
+    book = Book(tariffs={"metered": parse_tariff(berlin, "metered.yaml")})
+    ends = [datetime(2026, 2, 27, 23, tzinfo=UTC), datetime(2026, 3, 15, tzinfo=UTC), datetime(2026, 3, 28, 23, tzinfo=UTC)]
+    with database.write() as session:
+        acme = party(session, ends[0])  # the last of February, in place of a 29th
+        parts = [bill(session, acme.customer, Interval(start, end), ends[-1], book=book).total for start, end in pairwise(ends)]
+        assert sum(parts) == Decimal("10.00")
+        april = Interval(ends[-1], datetime(2026, 4, 28, 22, tzinfo=UTC))
+        assert bill(session, acme.customer, april, april.end, book=book).total == Decimal("10.00")
