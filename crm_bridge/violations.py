@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from crm_bridge.agreements import agreed_spans
 from crm_bridge.book import PolicyBook, agreed_sla, agreed_tariff
 from crm_bridge.errors import PeriodOpen
 from crm_bridge.once import insert_once
@@ -20,7 +21,6 @@ from policies.intervals import common
 from policies.money import EXACT, exact_sum
 from policies.rating import recurring_fee
 from policies.sla import Availability, Sla, availability
-from policies.tariff import Tariff
 from policies.values import Interval, derived_id, subtract
 
 AVAILABILITY = "availability"
@@ -70,22 +70,23 @@ def assess(
     book: PolicyBook,
     excluded: Iterable[Interval] = (),
 ) -> Assessment:
-    """Judge one period of one service; the same period again gives the same rows.
+    """Judge one period of one service; the same period again gives the same rows, whatever is known by then.
 
-    `excluded` is admitted maintenance (`policies.maintenance.admitted`). Time before the service's start and after its end is left
-    out by itself. Raises `PeriodOpen` before the end of the period: a credit's tier is not known earlier.
+    `excluded` is admitted maintenance (`policies.maintenance.admitted`). Time before the agreement's version or the service began,
+    and after the service's end, is left out by itself. Raises `PeriodOpen` before the end of the period: a credit's tier is not
+    known earlier.
     """
     if at < period.end:
         raise PeriodOpen(f"service {service_id}", period, at)
     service = session.get_one(ServiceRow, service_id)
-    case = _Case(
-        agreement, service, period, agreed_sla(book, agreement), agreed_tariff(book, agreement), tuple(down), tuple(excluded)
-    )
+    case = _Case(agreement, service, period, agreed_sla(book, agreement), tuple(down), tuple(excluded))
     measured = case.measure(unknown)
     if measured.keeps(case.sla.objective):
         return Assessment(measured, None, None)
     violation, new = _violation(session, case, measured, at)
-    credit = _credit(session, case, violation, measured, at)
+    if new:
+        _grant(session, case, violation, measured, book=book)
+    credit = session.get(CreditRow, case.id("crd"))
     if new:
         _tell(session, violation, credit, at)
     return Assessment(measured, violation, credit)
@@ -97,13 +98,14 @@ class _Case:
     service: ServiceRow
     period: Interval
     sla: Sla
-    tariff: Tariff
     down: tuple[Outage, ...]
     maintenance: tuple[Interval, ...]
 
     @property
     def alive(self) -> Interval:
-        return lifetime(self.service, self.period)
+        """The part of the period in which the service was there and this version of the agreement had begun."""
+        there = lifetime(self.service, self.period)
+        return Interval(min(max(there.start, self.agreement.valid_from), there.end), there.end)
 
     @property
     def left_out(self) -> list[Interval]:
@@ -161,27 +163,32 @@ def _violation(session: Session, case: _Case, measured: Availability, at: dateti
     return session.get_one(ViolationRow, row_id), new
 
 
-def _credit(session: Session, case: _Case, violation: ViolationRow, measured: Availability, at: datetime) -> CreditRow | None:
+def _grant(session: Session, case: _Case, violation: ViolationRow, measured: Availability, *, book: PolicyBook) -> None:
     percent = Decimal(0) if measured.ratio is None else case.sla.credit_percent(measured.ratio)
-    fee = recurring_fee(case.tariff, case.alive)
+    fee = _fee(session, case, book)
     amount = _capped(session, case, _share(fee, percent), _share(fee, case.sla.cap_percent))
-    row_id = case.id("crd")
-    if amount > 0:
-        values = {
-            **case.key(),
-            "id": row_id,
-            "customer_id": case.agreement.customer_id,
-            "period_end": case.period.end,
-            "violation_id": violation.id,
-            "percent": percent,
-            "base_amount": fee,
-            "amount": amount,
-            "currency": case.tariff.currency,
-            "reason": f"Availability {violation.measured.normalize():f} %, agreed {violation.objective.normalize():f} %",
-            "granted_at": at,
-        }
-        insert_once(session, CreditRow, values)
-    return session.get(CreditRow, row_id)
+    if amount <= 0:
+        return
+    values = {
+        **case.key(),
+        "id": case.id("crd"),
+        "customer_id": case.agreement.customer_id,
+        "period_end": case.period.end,
+        "violation_id": violation.id,
+        "percent": percent,
+        "base_amount": fee,
+        "amount": amount,
+        "currency": agreed_tariff(book, case.agreement).currency,
+        "reason": f"Availability {violation.measured.normalize():f} %, agreed {violation.objective.normalize():f} %",
+        "granted_at": violation.found_at,
+    }
+    insert_once(session, CreditRow, values)
+
+
+def _fee(session: Session, case: _Case, book: PolicyBook) -> Decimal:
+    """The recurring fee as it is charged: another version of the agreement within the period may have another tariff."""
+    spans = agreed_spans(session, case.service, case.alive)
+    return exact_sum(recurring_fee(agreed_tariff(book, version), span) for version, span in spans)
 
 
 def _share(fee: Decimal, percent: Decimal) -> Decimal:
@@ -189,13 +196,13 @@ def _share(fee: Decimal, percent: Decimal) -> Decimal:
 
 
 def _capped(session: Session, case: _Case, amount: Decimal, cap: Decimal) -> Decimal:
-    """No more for one service and period, over all rules, than the cap leaves."""
+    """No more for one service and period, over all rules and versions of the agreement, than the cap leaves."""
     others = session.scalars(
         select(CreditRow.amount).where(
             CreditRow.service_id == case.service.id,
             CreditRow.period_start < case.period.end,
             CreditRow.period_end > case.period.start,
-            CreditRow.rule != AVAILABILITY,
+            CreditRow.id != case.id("crd"),
         )
     )
     return max(Decimal(0), min(amount, EXACT.subtract(cap, exact_sum(others))))
