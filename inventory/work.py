@@ -68,7 +68,10 @@ class WorkQueue(Protocol):
     def submit(
         self, session: Session, work: Work, at: datetime, *, run_at: datetime | None = None, priority: int = DEFAULT_PRIORITY
     ) -> None:
-        """Due at `run_at` (now when none is given). An item that waits already is brought forward; one being done is left alone."""
+        """Due at `run_at` (now when none is given). An item that waits already is brought forward and never made less urgent; one
+
+        that is being done is left alone.
+        """
         ...
 
     def claim(self, kinds: Collection[str], worker: str, at: datetime, lease: timedelta, *, limit: int = 1) -> tuple[Claim, ...]:
@@ -126,10 +129,11 @@ class DatabaseQueue:
             if name not in ("run_at", "priority")
         }
         sooner = case((waiting & (table.run_at < due), table.run_at), else_=statement.excluded.run_at)
+        more_urgent = case((waiting & (table.priority < priority), table.priority), else_=statement.excluded.priority)
         session.execute(
             statement.on_conflict_do_update(
                 index_elements=["id"],
-                set_={**reopened, "run_at": sooner, "priority": statement.excluded.priority},
+                set_={**reopened, "run_at": sooner, "priority": more_urgent},
                 where=table.state != "claimed",
             )
         )

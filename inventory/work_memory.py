@@ -76,7 +76,7 @@ class MemoryQueue:
             if known is None or known.state in ("done", "dead"):
                 self._items[work.id] = _Item(work, "ready", priority, run_at, fence=known.fence if known else 0)
             elif known.state == "ready":
-                self._items[work.id] = replace(known, run_at=min(known.run_at, run_at), priority=priority)
+                self._items[work.id] = replace(known, run_at=min(known.run_at, run_at), priority=min(known.priority, priority))
 
     def _claim(self, item: _Item, worker: str, until: datetime) -> Claim:
         taken = replace(item, state="claimed", worker=worker, fence=item.fence + 1, attempts=item.attempts + 1, run_at=until)

@@ -85,6 +85,15 @@ def test_submitting_what_is_open_doubles_nothing_but_brings_it_forward(desk):
     assert desk.keys(limit=9) == ["p1"]
 
 
+def test_bringing_work_forward_never_makes_it_less_urgent(desk):
+    desk.submit("p1", priority=1)
+    desk.submit("p1")
+    desk.submit("p2", priority=50)
+    desk.submit("p3")
+    desk.submit("p3", priority=10)
+    assert desk.keys(limit=9) == ["p1", "p3", "p2"]
+
+
 def test_submitting_what_is_being_done_leaves_it_alone(desk):
     desk.submit("p1")
     (claim,) = desk.claim()
