@@ -88,8 +88,11 @@ class PhaseFailed(Exception):
 
 
 class ElementsHeld(Exception):
-    def __init__(self, reasons: Sequence[str]) -> None:
+    """`gist` begins the message and stays the same while only the holder changes."""
+
+    def __init__(self, reasons: Sequence[str], gist: str) -> None:
         super().__init__("; ".join(reasons))
+        self.gist = gist
 
 
 class DriverFailed(ElementError):

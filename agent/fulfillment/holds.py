@@ -1,6 +1,6 @@
 """Who holds which element: one plan at a time, and nobody else while it is in doubt."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
 from sqlalchemy import delete, select, update
@@ -25,10 +25,15 @@ def take(session: Session, plan_id: str, fence: int, elements: Iterable[str], at
 
 def refuse_if_held(session: Session, plan_id: str, elements: Collection[str]) -> None:
     """`ElementsHeld` says of each element that another plan holds: who, since when, and what ends it."""
-    others = select(ElementHoldRow).where(ElementHoldRow.element.in_(elements), ElementHoldRow.plan_id != plan_id)
-    held = session.scalars(others.order_by(ElementHoldRow.element)).all()
+    held = of_others(session, plan_id, elements)
     if held:
-        raise ElementsHeld([_why(row) for row in held])
+        raise ElementsHeld([_why(row) for row in held], f"{held[0].element} is {'in doubt' if held[0].in_doubt else 'held'}")
+
+
+def of_others(session: Session, plan_id: str, elements: Collection[str]) -> Sequence[ElementHoldRow]:
+    """Which of the elements other plans hold, by name."""
+    others = select(ElementHoldRow).where(ElementHoldRow.element.in_(elements), ElementHoldRow.plan_id != plan_id)
+    return session.scalars(others.order_by(ElementHoldRow.element)).all()
 
 
 def release(session: Session, plan_id: str, *, keep: Collection[str] = ()) -> frozenset[str]:
@@ -44,19 +49,22 @@ def doubt(session: Session, plan_id: str, reasons: dict[str, str]) -> None:
         session.execute(update(ElementHoldRow).where(*held).values(in_doubt=True, reason=reason))
 
 
-def waiting_for(session: Session, elements: Collection[str]) -> list[str]:
-    """Plans that have begun, wait and want one of the elements, the oldest first; no more than can go on at once.
+def waiting_for(session: Session, plan_id: str, elements: Collection[str], *, behind: bool = False) -> list[str]:
+    """Other plans that have begun, wait and want one of the elements, the oldest first; no more than can go on at once.
 
-    What no worker has claimed yet waits for its day or for other items of its order, not for an element.
+    What no worker has claimed yet waits for its day or for other items of its order, not for an element. `behind`: only
+    those younger than the plan.
     """
     if not elements:
         return []
+    others = PlanRow.id > plan_id if behind else PlanRow.id != plan_id
     return list(
         session.scalars(
             select(PlanRow.id)
             .where(
                 PlanRow.state == PlanState.WAITING,
                 PlanRow.fence > 0,
+                others,
                 PlanRow.id.in_(select(ChangeSetRow.plan_id).where(ChangeSetRow.element.in_(elements))),
             )
             .order_by(PlanRow.id)

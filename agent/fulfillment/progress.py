@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy import select
@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from agent.fulfillment import holds
 from agent.fulfillment.doors import Doors
-from agent.fulfillment.errors import Interrupted, PhaseFailed, Superseded
+from agent.fulfillment.errors import ElementsHeld, Interrupted, PhaseFailed, Superseded
 from agent.fulfillment.journal import Checkpoint, Journal, no_checkpoint, record
 from agent.fulfillment.lifecycle import CounterReadings, ServiceLifecycle
 from agent.fulfillment.network import Failures, Network, Note
@@ -151,13 +151,23 @@ class Progress:
     def pause(self, reason: str, run_at: datetime, *, counted: bool) -> None:
         """Give the plan back, to go on at `run_at`. Before any commit its elements are free meanwhile."""
         with self._point("pause") as (session, row):
-            if row.state != PlanState.IN_DOUBT:
-                row.state = PlanState.WAITING
-            if row.decision is None:
-                row.step = Step.CONNECT
-                self._free(session, row, self._now())
+            self._rest(session, row)
             self._tell_once(session, row, reason)
             self._release(session, run_at, reason, counted=counted)
+
+    def wait(self, held: ElementsHeld) -> None:
+        """Until the plan that has the elements wakes this one, or until it is time to look by itself.
+
+        Elements of ours that nobody has meanwhile are offered to the next in line, who may need no other.
+        """
+        with self._point("pause") as (session, row):
+            self._rest(session, row)
+            self._tell_once(session, row, str(held), held.gist)
+            elements = {change.element for change in row.change_sets}
+            taken = {hold.element for hold in holds.of_others(session, row.id, elements)}
+            at = self._now()
+            self._wake(session, holds.waiting_for(session, row.id, elements - taken, behind=True), at)
+            self._release(session, at + self._next_look(row, at) if taken else at, str(held), counted=False)
 
     def doubt(self, failures: Failures) -> None:
         """Nobody else touches what is in doubt; the other elements are free."""
@@ -178,11 +188,22 @@ class Progress:
         """What the point itself does, for the timeline."""
         return Note(self._now(), step, None, "done", detail=detail)
 
-    def _tell_once(self, session: Session, row: PlanRow, reason: str) -> None:
-        """A plan that looks again every second has one line for the same reason, not one per look."""
+    def _rest(self, session: Session, row: PlanRow) -> None:
+        if row.state != PlanState.IN_DOUBT:
+            row.state = PlanState.WAITING
+        if row.decision is None:
+            row.step = Step.CONNECT
+            self._free(session, row, self._now())
+
+    def _next_look(self, row: PlanRow, at: datetime) -> timedelta:
+        settings = self._tools.settings
+        return min(max((at - row.created_at) / 4, settings.hold_wait), settings.longest_hold_wait)
+
+    def _tell_once(self, session: Session, row: PlanRow, reason: str, gist: str = "") -> None:
+        """A plan that looks again and again has one line for the same reason (or the same `gist` of it), not one per look."""
         waiting = select(JournalRow.detail).where(JournalRow.plan_id == row.id, JournalRow.outcome == "retrying")
         told = session.scalars(waiting.order_by(JournalRow.id.desc()).limit(1)).first()
-        if told != reason:
+        if told is None or not told.startswith(gist or reason):
             session.add(self._journal.journaled(Note(self._now(), Step(row.step), None, "retrying", detail=reason)))
 
     @contextmanager
@@ -210,7 +231,10 @@ class Progress:
     def _free(self, session: Session, row: PlanRow, at: datetime, *, keep: Iterable[str] = ()) -> None:
         """Let go of elements and wake the plans that wait for them."""
         free = holds.release(session, row.id, keep=set(keep))
-        for plan_id in holds.waiting_for(session, free):
+        self._wake(session, holds.waiting_for(session, row.id, free), at)
+
+    def _wake(self, session: Session, plans: Iterable[str], at: datetime) -> None:
+        for plan_id in plans:
             self._tools.queue.submit(session, Work(PLAN_WORK, plan_id), at)
 
     def _release(self, session: Session, run_at: datetime, reason: str, *, counted: bool = True) -> None:

@@ -145,7 +145,7 @@ class _Run:
             waited = f"waited in vain until {self._plan.deadline.isoformat(timespec='seconds')}: {held}"
             self._progress.refused([Failure("", "elementHeld", waited)])
         else:
-            self._progress.pause(str(held), now + self._settings.hold_wait, counted=False)
+            self._progress.wait(held)
 
     def _try_again_or_fail(self, failed: PhaseFailed) -> None:
         again = self._tools.clock.now() + self._settings.retry.delay(self._claim.attempts)

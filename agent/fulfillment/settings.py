@@ -34,7 +34,9 @@ class FulfilmentSettings:
     doubt_retry: Backoff = field(default_factory=lambda: Backoff(timedelta(seconds=5), timedelta(minutes=5)))
     """An element in doubt is tried until it answers or an operator resolves it."""
     hold_wait: timedelta = timedelta(seconds=1)
-    """How soon a plan looks again for an element that another plan holds."""
+    """How soon a plan looks again for an element that another plan holds; the one that lets go of it wakes the oldest."""
+    longest_hold_wait: timedelta = timedelta(seconds=15)
+    """The longer it has waited, the less often it looks."""
     lease: timedelta = timedelta(seconds=60)
     """A worker that does not renew for so long has lost its plans to others."""
     poll: timedelta = timedelta(seconds=1)

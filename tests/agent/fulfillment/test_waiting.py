@@ -7,7 +7,7 @@ from sqlalchemy import func, select, update
 
 from agent.fulfillment.outcome import PLAN_WORK
 from agent.fulfillment.runner import PlanRunner
-from agent.fulfillment.tables import JournalRow
+from agent.fulfillment.tables import ElementHoldRow, JournalRow
 from inventory.tables import ServiceRow, WorkItemRow
 from inventory.work import Work
 from tests.agent.fulfillment.fakes import FakeElement, Killed
@@ -69,6 +69,68 @@ def test_looking_for_a_held_element_again_and_again_leaves_no_trail_in_the_journ
         lengths.append(journal_length(world, "pln-ord-2-2"))
         world.clock.advance(world.settings.hold_wait)
     assert lengths == [1] * 5
+
+
+def hold(world, order, *elements) -> None:
+    """A plan whose worker died holding the elements."""
+    world.order((order[-1], "add", list(elements)), order=order)
+    world.kill_at = "after hold"
+    assert world.work()
+
+
+def due(world) -> list[str]:
+    with world.database.read() as session:
+        ready = select(WorkItemRow.key).where(WorkItemRow.state == "ready", WorkItemRow.run_at <= world.clock.now())
+        return sorted(session.scalars(ready))
+
+
+def test_a_free_element_goes_to_the_next_in_line_when_the_first_needs_another_one(world):
+    hold(world, "ord-1", "edge")
+    hold(world, "ord-2", "core")
+    world.order(("3", "add", ["core", "edge"]), order="ord-3")
+    world.order(("4", "add", ["core"]), order="ord-4")
+    assert world.work()
+    assert world.work()
+    world.clock.advance(timedelta(minutes=1) - world.settings.hold_wait)
+    claims = {claim.work.key: claim for claim in (world.claim() for _ in range(2))}
+    assert sorted(claims) == ["pln-ord-3-3", "pln-ord-4-4"]
+    for claim in claims.values():
+        PlanRunner(world.tools())(claim)
+    world.clock.advance(world.settings.hold_wait)
+    finished = {claim.work.key: claim for claim in (world.claim() for _ in range(2))}["pln-ord-2-2"]
+    PlanRunner(world.tools())(finished)
+    assert due(world) == ["pln-ord-3-3"]
+    assert world.work()
+    assert due(world) == ["pln-ord-4-4"]
+    assert world.work()
+    assert world.order_row("ord-4").state == "completed"
+
+
+def test_the_longer_a_plan_waits_the_less_often_it_looks_and_never_less_than_the_setting_says(world):
+    hold(world, "ord-1", "core")
+    with world.database.write() as session:
+        session.execute(update(WorkItemRow).values(lease_until=None, run_at=world.clock.now() + timedelta(days=1)))
+    world.order(("2", "add", ["core"]), order="ord-2")
+    pauses = []
+    for _ in range(20):
+        assert world.work()
+        ((run_at,),) = world.rows(WorkItemRow, WorkItemRow.run_at)[:1]
+        pauses.append(run_at - world.clock.now())
+        world.clock.advance(pauses[-1])
+    assert pauses[0] == world.settings.hold_wait
+    assert pauses == sorted(pauses)
+    assert pauses[-1] == world.settings.longest_hold_wait
+
+
+def test_a_plan_that_waits_behind_one_after_the_other_says_so_once(world):
+    hold(world, "ord-1", "core")
+    world.order(("8", "add", ["core"]), order="ord-8")
+    assert world.work()
+    with world.database.write() as session:
+        session.execute(update(ElementHoldRow).values(since=world.clock.now() + timedelta(seconds=1)))
+    world.clock.advance(world.settings.hold_wait)
+    assert world.work()
+    assert journal_length(world, "pln-ord-8-8") == 1
 
 
 def test_a_no_change_about_a_service_that_never_came_to_be_ends(world):
