@@ -100,13 +100,15 @@ class Worker:
         return ended
 
     def _dispatch(self) -> None:
-        renewal = self._settings.lease.total_seconds() / 4
-        renewed = self._clock.monotonic()
+        renewal = self._settings.lease / 4
+        renewed, renewed_at = self._clock.monotonic(), self._clock.now()
         while not self._stopping.is_set() or self.busy:
             try:
-                if self._clock.monotonic() - renewed >= renewal:
+                # leases are counted by the time of day: when that was set forward, ours would be due to be claimed again
+                passed = max(timedelta(seconds=self._clock.monotonic() - renewed), abs(self._clock.now() - renewed_at))
+                if passed >= renewal:
                     self._renew()
-                    renewed = self._clock.monotonic()
+                    renewed, renewed_at = self._clock.monotonic(), self._clock.now()
                 if not self._stopping.is_set():
                     self._claim()
             except Exception:

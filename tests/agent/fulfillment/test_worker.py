@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 from datetime import timedelta
 
 import pytest
@@ -95,6 +96,31 @@ def test_a_lease_is_renewed_while_the_work_goes_on(bench):
     assert bench.all_done.wait(DEADLINE)
     assert worker.stop(timedelta(seconds=DEADLINE))
     assert bench.done == ["a"]
+
+
+def test_a_clock_set_forward_does_not_take_a_plan_from_its_own_worker(bench, clock):
+    bench.clock = clock
+    go, begun = threading.Event(), threading.Event()
+    attempts = []
+
+    def slow(claim):
+        attempts.append(claim.attempts)
+        begun.set()
+        assert go.wait(DEADLINE)
+        bench.handle(claim)
+
+    bench.submit("a")
+    worker = bench.worker(slow)
+    worker.start()
+    assert begun.wait(DEADLINE)
+    clock.step_to(clock.now() + timedelta(hours=1))
+    deadline = time.monotonic() + DEADLINE
+    while lease_end(bench) <= clock.now():
+        assert time.monotonic() < deadline, "the lease was never renewed"
+    go.set()
+    assert bench.all_done.wait(DEADLINE)
+    worker.stop(timedelta(seconds=DEADLINE))
+    assert attempts == [1]
 
 
 def test_stopping_waits_for_work_in_hand_but_not_for_ever(bench):
