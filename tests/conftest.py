@@ -12,12 +12,18 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import URL, make_url
 
 from agent.tables import metadata
 from inventory.db import Database
 from tests.clock import FakeClock
+
+# No time is asserted: a slow machine is no mistake. In CI the examples are the same in every run, so that a failure can be had again.
+settings.register_profile("developer", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("ci", parent=settings.get_profile("developer"), derandomize=True, print_blob=True)
+settings.load_profile("ci" if os.environ.get("CI") else "developer")
 
 TEMPLATE = "fabd_template"
 _numbers = count(1)
