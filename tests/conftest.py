@@ -20,7 +20,7 @@ from agent.tables import metadata
 from inventory.db import Database
 from tests.clock import FakeClock
 
-# No time is asserted: a slow machine is no mistake. In CI the examples are the same in every run, so that a failure can be had again.
+# No time is asserted: a slow machine is no mistake. In CI every run has the same examples, so that a failure can be had again.
 settings.register_profile("developer", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("ci", parent=settings.get_profile("developer"), derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "developer")
