@@ -1,17 +1,20 @@
 """From a specification and what was allocated to the text that should be on each element. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-from jinja2 import DictLoader, TemplateError
+from jinja2 import DictLoader, Environment, StrictUndefined, Template, TemplateError
 
 from policies.errors import RenderingFailed
 from policies.layout import Attachment, ElementView, Layout
 from policies.specification import FILE, ResourceRule, Specification
-from policies.templates import environment
+from policies.templates import Syntax, environment
 
 VLAN_ROLE = "vlan"
+COMPILED = 256
+"""How many templates are kept compiled, which is most of what rendering costs."""
 LONGEST_TEXT = 64
 """ifAlias holds 64 octets (RFC 2863)."""
 
@@ -86,31 +89,47 @@ def render(spec: Specification, platform: str, context: Mapping[str, object]) ->
     if found is None:
         raise RenderingFailed(f"{spec.name}/{FILE}", element, 1, f"there is no template for platform {platform}")
     file, syntax = found
-    language = environment(syntax)
-    language.loader = DictLoader(dict(spec.templates))
     try:
-        text = language.get_template(file).render(dict(context))
+        text = _language(syntax, tuple(sorted(spec.templates.items()))).get_template(file).render(dict(context))
     except (TemplateError, ValueError, TypeError, KeyError, ArithmeticError) as error:
         raise RenderingFailed(f"{spec.name}/{file}", element, _line_of(error, file), str(error)) from error
     return "".join(f"{line.rstrip()}\n" for line in text.splitlines() if line.strip())
+
+
+@lru_cache(maxsize=COMPILED)
+def _language(syntax: Syntax, templates: tuple[tuple[str, str], ...]) -> Environment:
+    """With the compiled templates of one specification; the sandbox keeps them from remembering anything."""
+    made = environment(syntax)
+    made.loader = DictLoader(dict(templates))
+    return made
+
+
+@lru_cache(maxsize=COMPILED)
+def _expression(text: str) -> Callable[..., object]:
+    return environment().compile_expression(text)
+
+
+@lru_cache(maxsize=COMPILED)
+def _template(text: str) -> Template:
+    return environment().from_string(text)
 
 
 class _Evaluator:
     """The small expressions and texts of `spec.yaml`."""
 
     def __init__(self, spec: Specification, values: Mapping[str, object]) -> None:
-        self._spec, self._values, self._language = spec, values, environment()
+        self._spec, self._values = spec, values
 
     def of(self, expression: str) -> object:
         """None when it names what is not there."""
         try:
-            return self._language.compile_expression(expression)(**self._values)
+            return _expression(expression)(**self._values)
         except (TemplateError, ValueError, TypeError, ArithmeticError) as error:
             raise RenderingFailed(f"{self._spec.name}/{FILE}", "", 1, f"{expression!r}: {error}") from error
 
     def text(self, template: str) -> str:
         try:
-            return self._language.from_string(template).render(dict(self._values))
+            return _template(template).render(dict(self._values))
         except (TemplateError, ValueError, TypeError, ArithmeticError) as error:
             raise RenderingFailed(f"{self._spec.name}/{FILE}", "", 1, f"{template!r}: {error}") from error
 
@@ -135,7 +154,14 @@ def _attachment(attachment: Attachment, allocations: Mapping[str, str]) -> dict[
         "allocations": {role.removesuffix(suffix): value for role, value in allocations.items() if role.endswith(suffix)},
     }
     known = {"vlan": vlan, "if_index": attachment.if_index}
-    return facts | {key: value for key, value in known.items() if value is not None}
+    return facts | {key: _absent(attachment, key) if value is None else value for key, value in known.items()}
+
+
+def _absent(attachment: Attachment, key: str) -> StrictUndefined:
+    """Not defined, and says what to do when a template prints it nevertheless."""
+    if key == "if_index":
+        return StrictUndefined(f"port {attachment.reference} has no if_index; give it one in the inventory")
+    return StrictUndefined(f"port {attachment.reference} is untagged and has no vlan; ask `tagged` first")
 
 
 def _name_of(context: Mapping[str, object]) -> str:

@@ -98,7 +98,14 @@ def _json(value: object) -> object:
         return value
     if isinstance(value, str) or value is None:
         _plain(value)
-    return json.dumps(value, ensure_ascii=False)
+    return json.dumps(value, ensure_ascii=False, default=_undefined)
+
+
+def _undefined(value: object) -> str:
+    """What is missing inside a list says so itself, as it would alone."""
+    if isinstance(value, Undefined):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} cannot be printed")
 
 
 _FINALIZERS: Mapping[Syntax, Callable[[object], object]] = {"xml": _markup, "lines": _plain, "objects": _json}

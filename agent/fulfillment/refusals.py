@@ -65,5 +65,6 @@ def of_busy(service_id: str, order_id: str, where: str) -> Refusal:
 
 
 def of_data(error: Exception, where: str) -> Refusal:
-    """A specification's template or a platform's data is broken: the operator's to mend, not the client's."""
-    return Refusal("brokenData", where, str(error), "have the specification corrected (`fabd config check` names such mistakes)")
+    """A specification's template, a platform's data or the inventory is broken: the operator's to mend, not the client's."""
+    remedy = "have the inventory or the specification corrected (`fabd config check` names mistakes of the latter)"
+    return Refusal("brokenData", where, str(error), remedy)

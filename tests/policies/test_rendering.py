@@ -3,6 +3,7 @@
 To accept a change, write the new text into tests/policies/golden and review the difference.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -138,6 +139,21 @@ def test_what_cannot_be_rendered_names_template_line_and_element(template: str, 
     with pytest.raises(RenderingFailed, match=message) as failure:
         render(toy(ios_lines=template), "ios", {"text": "x", "element": {"name": "pe1"}})
     assert (failure.value.template, failure.value.line, failure.value.element) == ("internet-access/ios.lines.j2", 2, "pe1")
+
+
+def test_a_port_without_interface_number_is_named_where_the_template_prints_one() -> None:
+    spec, net = shipped("l2-eline"), network()
+    characteristics = {"a": "sw1/3", "b": "sw1/4"}
+    layout = lay_out(spec, characteristics, net, REALISES)
+    bare = replace(layout, attachments=tuple(replace(use, if_index=None) for use in layout.attachments))
+    facts = context(bare, net.element("sw1"), ServiceFacts("svc-1", "line", "C"), characteristics, {"vlan": "200"})
+    with pytest.raises(RenderingFailed, match="port sw1/3 has no if_index; give it one in the inventory"):
+        render(spec, "qbridge", facts)
+
+
+def test_nothing_that_a_template_did_is_there_when_it_is_used_again() -> None:
+    spec = toy(ios_lines="{% set seen = (seen | default(0)) + 1 %}{{ seen }} {{ text }}")
+    assert [render(spec, "ios", {"text": text}) for text in "ab"] == ["1 a\n", "1 b\n"]
 
 
 def test_a_platform_without_template_is_named() -> None:
