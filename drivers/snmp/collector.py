@@ -123,7 +123,7 @@ class Collector:
         try:
             async with asyncio.timeout(visit.job.timeout):
                 await self._all_ports(visit, memory)
-        except _FAILURES as error:
+        except Exception as error:  # noqa: BLE001  whatever one element provokes, the cycle of the others goes on
             memory.engine_id = None
             for failure in _unread(visit, error):
                 visit.builder.failed(failure)

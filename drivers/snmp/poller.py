@@ -3,7 +3,8 @@
 import asyncio
 import ipaddress
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from gufo.snmp import SnmpAuthError, SnmpError
@@ -18,6 +19,9 @@ from drivers.snmp.errors import NoSuchObject, WalkRefused
 Value = int | float | str | bytes | None
 MAX_ROWS = 10_000
 _UINT64 = 2**64
+_TICKS_RANGE = 2**32
+_MAX_IF_INDEX = 2**31 - 1
+"""InterfaceIndex (RFC 2863)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,8 @@ class Poller:
             engine_id=engine_id,
             timeout=attempt,
         )
-        await session.refresh()
+        with _contained():
+            await session.refresh()
         return cls(session)
 
     @property
@@ -66,9 +71,10 @@ class Poller:
         """SysUpTime with name, discontinuity and counters of these ports, all in one PDU."""
         # the name comes last: a port that an answer was cut short in lacks it, and so is not mistaken for read
         columns = (*COLUMN_OID.values(), oids.IF_NAME)
-        values = await self._session.get_many([oids.SYS_UPTIME, *(f"{oid}.{index}" for index in indices for oid in columns)])
+        with _contained():
+            values = await self._session.get_many([oids.SYS_UPTIME, *(f"{oid}.{index}" for index in indices for oid in columns)])
         uptime = values.get(oids.SYS_UPTIME)
-        if not isinstance(uptime, int):
+        if not isinstance(uptime, int) or not 0 <= uptime < _TICKS_RANGE:
             raise SnmpError("the answer carries no sysUpTime")
         return Answer(uptime, values)
 
@@ -76,21 +82,26 @@ class Poller:
         """Last sub-identifier → value; bounded in rows, and only as long as identifiers grow."""
         rows: dict[int, Value] = {}
         last = -1
-        async for identifier, value in self._session.getbulk(column):
-            index = int(identifier.rpartition(".")[2])
-            if index <= last:
-                raise WalkRefused(element, f"walk of {column} does not advance after index {last}; the agent loops")
-            if len(rows) >= MAX_ROWS:
-                raise WalkRefused(element, f"walk of {column} has more than {MAX_ROWS} rows; gave up")
-            rows[index] = value
-            last = index
+        with _contained():
+            async for identifier, value in self._session.getbulk(column):
+                index = int(identifier.rpartition(".")[2])
+                if index <= last:
+                    raise WalkRefused(element, f"walk of {column} does not advance after index {last}; the agent loops")
+                if len(rows) >= MAX_ROWS:
+                    raise WalkRefused(element, f"walk of {column} has more than {MAX_ROWS} rows; gave up")
+                rows[index] = value
+                last = index
         return rows
 
 
 async def discover(poller: Poller, element: str) -> tuple[PortRef, ...]:
     """Every port by ifName, or by ifDescr where the agent has no ifXTable."""
     names = await poller.walk(oids.IF_NAME, element) or await poller.walk(oids.IF_DESCR, element)
-    return tuple(PortRef(index, name.decode("utf-8", "replace")) for index, name in names.items() if isinstance(name, bytes))
+    return tuple(
+        PortRef(index, name.decode("utf-8", "replace"))
+        for index, name in names.items()
+        if isinstance(name, bytes) and index <= _MAX_IF_INDEX
+    )
 
 
 def reason_of(error: Exception) -> Reason:
@@ -119,6 +130,19 @@ def error_of(error: Exception, target: Target) -> ElementError:
             return AuthenticationRefused(target.element, f"{where} refused credential {reference}; check user and keys")
         case _:
             return ElementUnreachable(target.element, f"{where}: {error}")
+
+
+@contextmanager
+def _contained() -> Iterator[None]:
+    """Gufo's native core panics on some malformed datagrams, with an error that derives from BaseException alone and would end the
+    whole cycle; anybody who can forge an element's address could send one.
+    """
+    try:
+        yield
+    except BaseException as error:
+        if type(error).__module__ != "pyo3_runtime":
+            raise
+        raise SnmpError("the answer is no SNMP message") from None
 
 
 async def _address(target: Target) -> str:

@@ -8,8 +8,8 @@ from typing import cast
 from drivers.port import Credential, Target
 from tests.drivers.snmp.messages import integer, tlv
 
-Answer = list[tuple[bytes, bytes]] | None
-"""(identifier, encoded value) in order; None: no answer; an empty list: error-status tooBig."""
+Answer = list[tuple[bytes, bytes]] | bytes | None
+"""(identifier, encoded value) in order; None: no answer; an empty list: error-status tooBig; octets: sent as they are."""
 Respond = Callable[[list[bytes]], Answer]
 
 UPTIME = bytes.fromhex("2b06010201010300")
@@ -51,6 +51,9 @@ class _Agent(asyncio.DatagramProtocol):
         self._sizes.append(len(asked))
         answer = self._respond(asked)
         if answer is None or self._transport is None:
+            return
+        if isinstance(answer, bytes):
+            self._transport.sendto(answer, addr)
             return
         status = integer(0) if answer else integer(1)
         listed = b"".join(tlv(0x30, tlv(0x06, oid) + value) for oid, value in answer)

@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pytest
 
-from drivers.errors import AuthenticationRefused, ElementTimeout
+from drivers.errors import AuthenticationRefused, ElementTimeout, ElementUnreachable
 from drivers.port import Credential, Target
 from drivers.sim.faults import Fault
 from drivers.snmp import poller
@@ -98,6 +98,43 @@ def test_a_dead_element_holds_up_nobody_and_ends_at_its_deadline(lab: Lab) -> No
     assert batch.answered.tolist() == [False, True, True, True, True, True]
     assert batch.failures[0].reason is Reason.TIMEOUT
     assert took < 5
+
+
+def with_uptime(value: bytes) -> Respond:
+    return lambda asked: [(oid, value if oid == UPTIME else encoded) for oid, encoded in everything(asked)]
+
+
+ODD: dict[str, Respond] = {
+    "octets that make gufo panic": lambda _: b"\xff" * 50,
+    "lengths without end": lambda _: b"\x30\x82\x03\xe8" + b"\x30\x80" * 500,
+    "a message cut off": lambda _: b"\x30\x50\x02\x01\x01\x04\x06pub",
+    "negative uptime": with_uptime(b"\x02\x01\xff"),
+    "an uptime of 64 bits": with_uptime(b"\x46\x08" + b"\x7f" * 8),
+}
+
+
+@pytest.mark.parametrize("respond", ODD.values(), ids=ODD)
+def test_no_answer_of_one_element_ends_the_cycle_of_the_others(lab: Lab, respond: Respond) -> None:
+    async def story() -> PollBatch:
+        async with agent_of(respond) as odd:
+            collector = Collector(FakeClock(), QUICK)
+            with pytest.raises(ElementUnreachable):
+                await collector.targeted(odd, 1)
+            return await collector.poll([PollJob(odd, (PortRef(1, "p1"),)), PollJob(lab.target(), PORTS)])
+
+    batch = asyncio.run(story())
+    assert batch.answered.tolist() == [False, True]
+    assert [(failure.element, failure.reason) for failure in batch.failures] == [("odd", Reason.PROTOCOL)]
+
+
+def test_discovery_leaves_out_what_is_no_interface_index() -> None:
+    async def story() -> tuple[PortRef, ...]:
+        huge = b"\x8f\xff\xff\xff\x7f"  # 2^32-1; databases keep an ifIndex in 31 bits, as RFC 2863 does
+        rows = [(IF_NAME + index, b"\x04\x01x") for index in (b"\x07", huge)]
+        async with agent_of(lambda _: [*rows, (b"\x2b\x06\x01\x09", b"\x02\x01\x01")]) as odd:
+            return await Collector(FakeClock(), QUICK).discover(odd)
+
+    assert asyncio.run(story()) == (PortRef(7, "x"),)
 
 
 def test_an_element_that_answers_again_is_read_again(lab: Lab) -> None:
