@@ -17,6 +17,8 @@ from sqlalchemy.engine import URL, Dialect, make_url
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
+from inventory.errors import DatabaseDriverMissing
+
 NAMING = {
     "ix": "ix_%(column_0_label)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -91,7 +93,7 @@ class Base(DeclarativeBase):
 
 
 class Database:
-    """The engine and the unit of work of one fabd database."""
+    """The engine and the unit of work of one fabd database. Raises `DatabaseDriverMissing`."""
 
     def __init__(self, url: str | URL, *, pool_size: int = 10) -> None:
         self.url = make_url(url)
@@ -101,7 +103,7 @@ class Database:
         if self.is_sqlite:
             self.engine = _sqlite_engine(self.url)
         else:
-            self.engine = create_engine(self.url, pool_size=pool_size, max_overflow=10, pool_pre_ping=True)
+            self.engine = _server_engine(self.url, pool_size)
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -133,6 +135,13 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+def _server_engine(url: URL, pool_size: int) -> Engine:
+    try:
+        return create_engine(url, pool_size=pool_size, max_overflow=10, pool_pre_ping=True)
+    except ModuleNotFoundError as error:
+        raise DatabaseDriverMissing(url.drivername, error.name or str(error)) from error
 
 
 def _sqlite_engine(url: URL) -> Engine:

@@ -12,7 +12,8 @@ InventoryError
 ├── InvalidPool              a pool's definition makes no sense             (ValueError)
 ├── InvalidDocument          problems of an inventory document, each with its place
 ├── StillInUse               removal refused
-└── ServiceStateConflict     the service is not in a state that allows it
+├── ServiceStateConflict     the service is not in a state that allows it
+└── DatabaseDriverMissing    the Python driver of a database is not installed  (ImportError)
 """
 
 from collections.abc import Sequence
@@ -119,3 +120,12 @@ class ServiceStateConflict(InventoryError):
     def __init__(self, service: str, state: str, action: str) -> None:
         self.service, self.state, self.action = service, state, action
         super().__init__(f"service {service} is {state} and cannot be {action}")
+
+
+class DatabaseDriverMissing(InventoryError, ImportError):
+    def __init__(self, dialect: str, module: str) -> None:
+        super().__init__(
+            f"database {dialect} needs the Python module {module}, which is not installed; write the URL as "
+            "postgresql+psycopg://user@host/name and run: pip install 'fabd[postgresql]'"
+        )
+        self.dialect, self.module = dialect, module

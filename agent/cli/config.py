@@ -16,6 +16,8 @@ from agent.cli.reference import settings_reference
 from agent.config import DEFAULT_FILE, Settings
 from agent.errors import ConfigurationError, CredentialsExposed
 from agent.security.credentials import OTHERS
+from inventory.db import Database
+from inventory.errors import DatabaseDriverMissing
 
 app = typer.Typer(no_args_is_help=True, help="Settings: check them, show them, and what can be set.")
 
@@ -62,6 +64,10 @@ def _database_mistakes(settings: Settings) -> list[str]:
         return ["database.url: not a database URL; write postgresql+psycopg://user@host/name, or leave it out for SQLite"]
     if kind not in {"sqlite", "postgresql"}:
         return [f"database.url: {kind} is not supported; use postgresql+psycopg://user@host/name, or leave it out for SQLite"]
+    try:
+        Database(settings.database_url).close()
+    except DatabaseDriverMissing as error:
+        return [f"database.url: {error}"]
     return []
 
 

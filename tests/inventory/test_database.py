@@ -7,12 +7,18 @@ import pytest
 from sqlalchemy import select
 
 from inventory.db import Database
+from inventory.errors import DatabaseDriverMissing
 from inventory.tables import SiteRow, WorkItemRow
 from tests.clock import EPOCH, FakeClock
 
 
 def site(name: str) -> SiteRow:
     return SiteRow(id=f"ste-{name}", name=name, address="", attributes={})
+
+
+def test_a_missing_driver_is_named_with_what_to_install() -> None:
+    with pytest.raises(DatabaseDriverMissing, match=r"module pg8000, which is not installed.*pip install 'fabd\[postgresql\]'"):
+        Database("postgresql+pg8000://host/fabd")
 
 
 def test_a_unit_of_work_that_ends_is_kept(database: Database) -> None:

@@ -27,6 +27,8 @@ def test_nothing_set_is_sound(fabd):
         ('[credentials]\nfile = "nowhere.toml"\n', "credentials.file: nowhere.toml is not a readable file; create it"),
         ('[database]\nurl = "mysql://x/y"\n', "database.url: mysql is not supported; use postgresql+psycopg://"),
         ('[database]\nurl = "::"\n', "database.url: not a database URL; write postgresql+psycopg://"),
+        ('[database]\nurl = "postgresql+pg8000://x/y"\n', "needs the Python module pg8000, which is not installed"),
+        ('[catalog]\nplatforms = ["nowhere"]\n', "catalog.platforms: nowhere is not a folder; create it or take it out"),
         ('[catalog]\nslas = ["nowhere"]\n', "catalog: nowhere is not a folder; create it or take it out of the settings"),
     ],
 )
