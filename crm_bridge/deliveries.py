@@ -8,10 +8,12 @@ from sqlalchemy.orm import Session, aliased
 
 from crm_bridge.envelope import Event
 from crm_bridge.outbox import ACTIVE, DEAD, DELIVERED, DISABLED, DUE
-from crm_bridge.retry import next_delay
+from crm_bridge.retry import SCHEDULE, next_delay
 from crm_bridge.tables import DeliveryRow, EventRow, SubscriptionRow
 
 ERROR_LENGTH = 300
+
+_EARLIER = aliased(DeliveryRow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +66,8 @@ def targets(session: Session) -> list[Target]:
 
 def with_due(session: Session, now: datetime) -> set[str]:
     """Ids of subscriptions that something is due for."""
-    statement = select(DeliveryRow.subscription_id).where(DeliveryRow.state == DUE, DeliveryRow.due_at <= now)
-    return set(session.scalars(statement.distinct()))
+    due = exists().where(DeliveryRow.subscription_id == SubscriptionRow.id, DeliveryRow.state == DUE, DeliveryRow.due_at <= now)
+    return set(session.scalars(select(SubscriptionRow.id).where(due)))
 
 
 def claim(session: Session, target: Target, now: datetime, *, limit: int, lease: timedelta) -> list[Attempt]:
@@ -74,13 +76,11 @@ def claim(session: Session, target: Target, now: datetime, *, limit: int, lease:
     They stay "due", a lease later: should this process die, another one takes them up then. The attempt is counted here, so that a
     delivery which kills its process comes to an end too.
     """
-    earlier, earlier_event = aliased(DeliveryRow), aliased(EventRow)
     blocked = exists().where(
-        earlier.subscription_id == target.id,
-        earlier.state == DUE,
-        earlier_event.sequence == earlier.event_sequence,
-        earlier_event.aggregate == EventRow.aggregate,
-        earlier_event.sequence < EventRow.sequence,
+        _EARLIER.subscription_id == target.id,
+        _EARLIER.state == DUE,
+        _EARLIER.aggregate == DeliveryRow.aggregate,
+        _EARLIER.event_sequence < DeliveryRow.event_sequence,
     )
     statement = (
         select(DeliveryRow, EventRow)
@@ -92,6 +92,9 @@ def claim(session: Session, target: Target, now: datetime, *, limit: int, lease:
     )
     attempts = []
     for delivery, event in session.execute(statement):
+        if delivery.attempts > len(SCHEDULE):
+            delivery.state, delivery.last_error = DEAD, "no attempt came to an end; the process that made it was lost each time"
+            continue
         delivery.attempts += 1
         delivery.due_at = now + lease
         attempts.append(Attempt(target, _detached(event), delivery.attempts))

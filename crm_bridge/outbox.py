@@ -5,10 +5,10 @@ numbers: numbers become visible out of order when transactions commit out of ord
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, exists, func, select
+from sqlalchemy import and_, delete, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from crm_bridge.eventfilter import EventFilter
@@ -17,6 +17,9 @@ from policies.values import new_id
 
 DUE, DELIVERED, DEAD = "due", "delivered", "dead"
 ACTIVE, DISABLED = "active", "disabled"
+
+REPLAYED_WITHIN = timedelta(days=60)
+"""How much longer than others events are kept that a subscriber did not get: no queue is without bound."""
 
 
 def publish(
@@ -40,18 +43,27 @@ def publish(
     session.flush()
     for subscription in session.scalars(select(SubscriptionRow).where(SubscriptionRow.state == ACTIVE)):
         if EventFilter.parse(subscription.query).wants(event.type, event.payload):
-            session.add(DeliveryRow(event_sequence=event.sequence, subscription_id=subscription.id, state=DUE, due_at=at))
+            session.add(
+                DeliveryRow(
+                    event_sequence=event.sequence, subscription_id=subscription.id, state=DUE, aggregate=aggregate, due_at=at
+                )
+            )
     return event
 
 
 def forget(session: Session, *, before: datetime, limit: int = 1000) -> int:
-    """Delete events from before `before` that nobody is owed any more, at most `limit`; how many. Dead letters are kept.
+    """Delete events from before `before` that nobody is owed any more, at most `limit`; how many.
 
-    The newest event stays in any case: SQLite numbers on from the highest row there is, and a number must not come twice.
+    Dead letters, and what is due to a disabled subscription, wait `REPLAYED_WITHIN` longer for somebody to replay them. The newest
+    event stays in any case: SQLite numbers on from the highest row there is, and a number must not come twice.
     """
-    owed = exists().where(DeliveryRow.event_sequence == EventRow.sequence, DeliveryRow.state != DELIVERED)
+    its_own = DeliveryRow.event_sequence == EventRow.sequence
+    active = exists().where(SubscriptionRow.id == DeliveryRow.subscription_id, SubscriptionRow.state == ACTIVE)
+    owed = exists().where(its_own, DeliveryRow.state != DELIVERED)
+    awaited = exists().where(its_own, DeliveryRow.state == DUE, active)
     newest = select(func.max(EventRow.sequence)).scalar_subquery()
-    old = select(EventRow.sequence).where(EventRow.at < before, EventRow.sequence < newest, ~owed).order_by(EventRow.sequence)
+    forgotten = or_(and_(EventRow.at < before, ~owed), and_(EventRow.at < before - REPLAYED_WITHIN, ~awaited))
+    old = select(EventRow.sequence).where(EventRow.sequence < newest, forgotten).order_by(EventRow.sequence)
     sequences = session.scalars(old.limit(limit)).all()
     for table, key in ((DeliveryRow, DeliveryRow.event_sequence), (EventRow, EventRow.sequence)):
         session.execute(delete(table).where(key.in_(sequences)).execution_options(synchronize_session=False))

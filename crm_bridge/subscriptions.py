@@ -56,7 +56,7 @@ def subscribe(
     if from_sequence is not None:
         for event in session.scalars(select(EventRow).where(EventRow.sequence >= from_sequence).order_by(EventRow.sequence)):
             if wants(event.type, event.payload):
-                _deliver(session, row, event.sequence, at)
+                _deliver(session, row, event, at)
     return row
 
 
@@ -101,13 +101,13 @@ def replay(session: Session, subscription_id: str, at: datetime, *, sequence: in
 
 
 def keep_configured(session: Session, wanted: Sequence[SubscriptionRequest], policy: CallbackPolicy, at: datetime) -> None:
-    """Make the subscriptions of the settings be these; those that the settings no longer name are disabled, not forgotten."""
-    rows = {
-        (row.callback, row.query): row
-        for row in session.scalars(select(SubscriptionRow).where(SubscriptionRow.owner == CONFIGURED))
-    }
-    for each in wanted:
-        row = rows.pop((each.callback, each.query), None)
+    """Make the subscriptions of the settings be these; those that the settings no longer name are disabled, not forgotten; one
+    that stands there twice is one.
+    """
+    configured = session.scalars(select(SubscriptionRow).where(SubscriptionRow.owner == CONFIGURED))
+    rows = {(row.callback, row.query): row for row in configured}
+    for key, each in {(each.callback, each.query): each for each in wanted}.items():
+        row = rows.pop(key, None)
         if row is None:
             policy.check(each.callback)
             subscribe(
@@ -119,5 +119,6 @@ def keep_configured(session: Session, wanted: Sequence[SubscriptionRequest], pol
         row.state = DISABLED
 
 
-def _deliver(session: Session, row: SubscriptionRow, sequence: int, at: datetime) -> None:
-    insert_once(session, DeliveryRow, {"event_sequence": sequence, "subscription_id": row.id, "state": DUE, "due_at": at})
+def _deliver(session: Session, row: SubscriptionRow, event: EventRow, at: datetime) -> None:
+    values = {"event_sequence": event.sequence, "subscription_id": row.id, "state": DUE, "aggregate": event.aggregate, "due_at": at}
+    insert_once(session, DeliveryRow, values)

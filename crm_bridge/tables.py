@@ -320,12 +320,18 @@ class SubscriptionRow(Base):
 
 class DeliveryRow(Base):
     __tablename__ = "delivery"
-    __table_args__ = (Index("ix_delivery_due", "state", "due_at"),)
+    __table_args__ = (
+        Index("ix_delivery_state", "state"),
+        Index("ix_delivery_next", "subscription_id", "state", "event_sequence"),
+        Index("ix_delivery_order", "subscription_id", "state", "aggregate", "event_sequence"),
+    )
 
     event_sequence: Mapped[int] = mapped_column(ForeignKey("event.sequence"), primary_key=True)
     subscription_id: Mapped[str] = mapped_column(ForeignKey("subscription.id", ondelete="CASCADE"), primary_key=True)
     state: Mapped[str]
     """due, delivered or dead."""
+    aggregate: Mapped[str]
+    """The event's, here too: what must wait for what is asked for every attempt."""
     attempts: Mapped[int] = mapped_column(default=0)
     due_at: Mapped[datetime]
     last_error: Mapped[str] = mapped_column(default="")

@@ -485,6 +485,7 @@ def upgrade() -> None:
         sa.Column("event_sequence", sa.Integer(), nullable=False),
         sa.Column("subscription_id", sa.String(), nullable=False),
         sa.Column("state", sa.String(), nullable=False),
+        sa.Column("aggregate", sa.String(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("last_error", sa.String(), nullable=False),
@@ -495,7 +496,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("event_sequence", "subscription_id", name=op.f("pk_delivery")),
     )
     with op.batch_alter_table("delivery", schema=None) as batch_op:
-        batch_op.create_index("ix_delivery_due", ["state", "due_at"], unique=False)
+        batch_op.create_index("ix_delivery_next", ["subscription_id", "state", "event_sequence"], unique=False)
+        batch_op.create_index("ix_delivery_order", ["subscription_id", "state", "aggregate", "event_sequence"], unique=False)
+        batch_op.create_index("ix_delivery_state", ["state"], unique=False)
 
     op.create_table(
         "element",
@@ -944,7 +947,9 @@ def downgrade() -> None:
     op.drop_table("element_hold")
     op.drop_table("element")
     with op.batch_alter_table("delivery", schema=None) as batch_op:
-        batch_op.drop_index("ix_delivery_due")
+        batch_op.drop_index("ix_delivery_state")
+        batch_op.drop_index("ix_delivery_order")
+        batch_op.drop_index("ix_delivery_next")
 
     op.drop_table("delivery")
     with op.batch_alter_table("change_set", schema=None) as batch_op:

@@ -332,7 +332,8 @@ def test_events_are_listed_and_dead_letters_delivered_again(fabd, served, placed
         subscription = subscribe(session, wanted, policy, served.office.clock.now()).id
         sequence = session.scalars(select(EventRow.sequence)).first()
         due = served.office.clock.now()
-        session.add(DeliveryRow(event_sequence=sequence, subscription_id=subscription, state="dead", due_at=due, last_error="410"))
+        dead = {"state": "dead", "aggregate": f"order:{placed}", "due_at": due, "last_error": "410"}
+        session.add(DeliveryRow(event_sequence=sequence, subscription_id=subscription, **dead))
     assert "410" in fabd.ok("events", "dead").out
     assert "https://crm.example/hook" in fabd.ok("events", "subscriptions").out
     assert fabd.ok("events", "replay", subscription, "--sequence", str(sequence)).out == "1 events will be delivered again\n"
