@@ -5,8 +5,10 @@ goes to the very address that was checked, and redirects are not followed: a nam
 """
 
 import asyncio
+import contextlib
 import re
 import socket
+import threading
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
@@ -87,9 +89,32 @@ class CallbackPolicy:
 
 
 async def system_resolver(host: str, port: int) -> list[str]:
-    """The operating system's."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [str(entry[4][0]).partition("%")[0] for entry in found]
+    """The operating system's, in a thread of its own: name servers that do not answer must hold up neither the places of the
+    loop's thread pool, which everything shares, nor the end of the process.
+    """
+    loop = asyncio.get_running_loop()
+    found: asyncio.Future[list[str]] = loop.create_future()
+
+    def look() -> None:
+        try:
+            answer: list[str] | Exception = [
+                str(entry[4][0]).partition("%")[0] for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            ]
+        except (OSError, UnicodeError) as error:
+            answer = error
+        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(tell, answer)
+
+    def tell(answer: list[str] | Exception) -> None:
+        if found.done():
+            return
+        if isinstance(answer, Exception):
+            found.set_exception(answer)
+        else:
+            found.set_result(answer)
+
+    threading.Thread(target=look, name=f"resolve {host}", daemon=True).start()
+    return await found
 
 
 def _literal(host: str) -> Address | None:

@@ -139,7 +139,7 @@ class Dispatcher:
             self._judge(attempt.target.id, outcome)
             state = await asyncio.to_thread(self._settle, attempt, outcome)
             self._tell(attempt, outcome, state)
-        except Exception as error:  # noqa: BLE001  one delivery must not end the others; its lease runs out and it is tried again
+        except Exception as error:  # noqa: BLE001  the database is away; the lease runs out and it is tried again
             _log.error(
                 "delivery broke off", event_id=attempt.event.id, subscription_id=attempt.target.id, error=type(error).__name__
             )
@@ -153,16 +153,24 @@ class Dispatcher:
             request = self._request(attempt)
         except (LookupError, ValueError, OSError) as error:  # the reference leads nowhere, or to something else than a secret
             return Outcome(delivered=False, error=f"secret {attempt.target.secret_reference}: {error}")
+        except Exception as error:  # noqa: BLE001  whatever it is, it may know the secret: its kind is told and not its words
+            return Outcome(delivered=False, error=f"secret {attempt.target.secret_reference}: {type(error).__name__}")
         try:
             async with asyncio.timeout(self._settings.timeout_s):
                 url, address = await self._policy.locate(attempt.target.callback, self._resolve)
                 return await self._send(client, request, url, address)
-        except CallbackRefused as error:
-            return Outcome(delivered=False, error=str(error))
-        except TimeoutError:
-            return Outcome(delivered=False, error=f"no answer within {self._settings.timeout_s:g} s", endpoint_failed=True)
-        except (httpx.HTTPError, OSError) as error:
-            return Outcome(delivered=False, error=f"{type(error).__name__}: {error}", endpoint_failed=True)
+        except Exception as error:  # noqa: BLE001  a mistake of ours too is retried by the same schedule, and ends
+            return self._broken(error)
+
+    def _broken(self, error: Exception) -> Outcome:
+        match error:
+            case CallbackRefused():
+                return Outcome(delivered=False, error=str(error))
+            case TimeoutError():
+                return Outcome(delivered=False, error=f"no answer within {self._settings.timeout_s:g} s", endpoint_failed=True)
+            case httpx.HTTPError() | OSError():
+                return Outcome(delivered=False, error=f"{type(error).__name__}: {error}", endpoint_failed=True)
+        return Outcome(delivered=False, error=f"could not be sent: {type(error).__name__}")
 
     def _request(self, attempt: Attempt) -> Request:
         if attempt.target.kind == HUB:

@@ -24,11 +24,14 @@ BridgeError                       any failure of the bridge, names the object an
 └── InvalidDocument               a customer file with mistakes, each with its file, line and path (ValueError)
 """
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 
 from policies.errors import Problem
 from policies.values import Interval
+
+_BEYOND_HOST = re.compile(r"^(\w+://[^/?#]*)[/?#].+", re.DOTALL)
 
 
 class BridgeError(Exception):
@@ -167,7 +170,9 @@ class AccountCircle(Refused):
 
 class CallbackRefused(Refused):
     def __init__(self, callback: str, reason: str) -> None:
-        super().__init__(f"callback {callback}: {reason}")
+        """Of the address only scheme and host are told; paths and queries of callbacks hold secrets of the subscriber."""
+        shown = _BEYOND_HOST.sub(r"\1/…", callback, count=1)
+        super().__init__(f"callback {shown}: {reason}")
         self.callback = callback
         self.reason = reason
 

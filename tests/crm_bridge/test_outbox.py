@@ -1,7 +1,9 @@
 """Events out: written with their facts, sent over real sockets, in order, signed, and with an end to every retry."""
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,10 +12,10 @@ from sqlalchemy import func, select
 from standardwebhooks.webhooks import Webhook
 
 from crm_bridge.callbacks import CallbackPolicy
-from crm_bridge.deliveries import snapshot
+from crm_bridge.deliveries import claim, snapshot, targets
 from crm_bridge.dispatcher import Dispatcher, DispatchSettings
 from crm_bridge.errors import CallbackRefused, InvalidSubscription, UnknownSubscription
-from crm_bridge.outbox import forget, publish
+from crm_bridge.outbox import REPLAYED_WITHIN, forget, publish
 from crm_bridge.retry import SCHEDULE, Breaker, next_delay, retry_after
 from crm_bridge.subscriptions import (
     SubscriptionRequest,
@@ -303,8 +305,6 @@ def test_two_dispatchers_deliver_an_event_once(database: Database, clock: FakeCl
 
 
 def test_a_delivery_whose_process_died_is_taken_up_after_its_lease(line: Line) -> None:
-    from crm_bridge.deliveries import claim, targets  # noqa: PLC0415  only here is a claim made by hand
-
     async def story(subscriber: Receiver) -> None:
         line.subscribe(subscriber.url())
         line.publish()
@@ -332,6 +332,88 @@ def test_run_sends_what_is_published_while_it_runs_and_stops_when_told(line: Lin
         await asyncio.wait_for(running, 5)
 
     run(story)
+
+
+def test_a_delivery_that_always_takes_its_process_with_it_ends(line: Line) -> None:
+    line.subscribe("http://127.0.0.1:1/")
+    line.publish()
+    with line.database.write() as session:
+        [target] = targets(session)
+    for _ in range(len(SCHEDULE) + 1):
+        with line.database.write() as session:
+            assert len(claim(session, target, line.clock.now(), limit=4, lease=timedelta(seconds=50))) == 1
+        line.clock.advance(50)
+    with line.database.write() as session:
+        assert claim(session, target, line.clock.now(), limit=4, lease=timedelta(seconds=50)) == []
+    assert line.state() == [("dead", 9)]
+    assert "no attempt came to an end" in line.errors()[0]
+
+
+def test_a_mistake_of_ours_is_retried_by_the_schedule_and_tells_no_secret(line: Line) -> None:
+    def confused(_reference: str) -> str:
+        raise RuntimeError(OLD)
+
+    async def story() -> None:
+        line.subscribe("http://127.0.0.1:1/")
+        line.publish()
+        dispatcher = Dispatcher(line.database, line.clock, secrets=confused, policy=LOCAL, chance=lambda: 0.5)
+        for delay in (timedelta(), *SCHEDULE):
+            line.clock.advance(delay)
+            await dispatcher.drain()
+        assert line.state() == [("dead", 9)]
+        assert line.errors() == ["secret hook: RuntimeError"]
+
+    asyncio.run(story())
+
+
+def test_a_name_server_that_hangs_holds_up_neither_the_thread_pool_nor_the_end(
+    database: Database, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = Line(database, clock, timeout_s=0.3, places_each=4)
+    asked, answer = threading.Semaphore(0), threading.Event()
+
+    def hang(*_: object, **__: object) -> list[Any]:
+        asked.release()
+        answer.wait(20)
+        raise OSError("too late")
+
+    async def story() -> None:
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+        line.subscribe("http://silent.example/")
+        for number in range(4):
+            line.publish(f"order:{number}")
+        monkeypatch.setattr("crm_bridge.callbacks.socket.getaddrinfo", hang)
+        await asyncio.wait_for(line.dispatcher.drain(), 10)  # its database work found the one thread free
+        assert set(line.errors()) == {"no answer within 0.3 s"}
+
+    asyncio.run(story())  # ends although four look-ups have not
+    assert all(asked.acquire(timeout=5) for _ in range(4))
+    answer.set()
+
+
+def test_a_webpage_in_place_of_an_endpoint_is_told_by_its_status(line: Line) -> None:
+    async def story(subscriber: Receiver) -> None:
+        line.subscribe(subscriber.url("/hooks/T0/s3cr3t"))
+        line.publish()
+        await line.dispatcher.drain()
+        assert line.errors() == ["answered 404"]
+
+    run(story, answers=["404 Not Found\r\ncontent-type: text/html"])
+
+
+def test_errors_tell_the_host_of_a_callback_and_nothing_behind_it() -> None:
+    with pytest.raises(CallbackRefused, match=r"callback http://crm\.example/…: is not encrypted") as caught:
+        CallbackPolicy().check("http://crm.example/hooks/s3cr3t?token=s3cr3t#s3cr3t")
+    assert "s3cr3t" not in str(caught.value)
+
+
+def test_the_same_webhook_twice_in_the_settings_is_one_however_often_fabd_starts(database: Database) -> None:
+    wanted = [SubscriptionRequest("webhook", "http://127.0.0.1:1/", "hook")] * 2
+    for _ in range(3):
+        with database.write() as session:
+            keep_configured(session, wanted, LOCAL, EPOCH)
+    with database.read() as session:
+        assert session.scalar(select(func.count(SubscriptionRow.id))) == 1
 
 
 def test_a_mistake_in_one_delivery_does_not_end_the_others(line: Line) -> None:
@@ -368,6 +450,22 @@ def test_events_that_nobody_is_owed_are_forgotten(line: Line) -> None:
             assert session.scalars(select(EventRow.sequence).order_by(EventRow.sequence)).all() == [1, 4]
 
     run(story)
+
+
+def test_what_a_subscriber_never_got_is_forgotten_in_the_end(line: Line) -> None:
+    hook = line.subscribe("http://127.0.0.1:1/")
+    line.publish()
+    line.publish()
+    line.publish()
+    late = EPOCH + REPLAYED_WITHIN + timedelta(seconds=1)
+    with line.database.write() as session:
+        session.get_one(DeliveryRow, (1, hook)).state = "dead"
+    with line.database.write() as session:
+        assert forget(session, before=EPOCH + REPLAYED_WITHIN) == 0
+        assert forget(session, before=late) == 1  # the dead letter; the other is still tried
+        disable(session, hook)
+        assert forget(session, before=late) == 1
+        assert session.scalars(select(EventRow.sequence)).all() == [3]  # the newest, for the sake of its number
 
 
 def test_lag_is_the_age_of_what_was_not_delivered(line: Line) -> None:
