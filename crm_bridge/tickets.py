@@ -65,7 +65,8 @@ def report(session: Session, problem: TicketReport, at: datetime) -> TicketRow:
 
 def recovered(session: Session, problem_id: str, outages: Mapping[str, Sequence[Interval]], at: datetime) -> list[TicketRow]:
     """The problem is over: its tickets are resolved, with the downtime of each service (service id → intervals) on them."""
-    rows = session.scalars(select(TicketRow).where(TicketRow.problem_id == problem_id).order_by(TicketRow.id).with_for_update())
+    statement = select(TicketRow).where(TicketRow.problem_id == problem_id).order_by(TicketRow.id).with_for_update()
+    rows = session.scalars(statement.execution_options(populate_existing=True))
     resolved = [ticket for ticket in rows if TicketStatus(ticket.status) in WORKED_ON]
     for ticket in resolved:
         for service in ticket.services:
@@ -157,6 +158,8 @@ def _repeat(session: Session, ticket: TicketRow, problem: TicketReport, at: date
     resolved = ticket.status == TicketStatus.RESOLVED
     again = resolved or ticket.problem_id != problem.problem_id
     added = _add_services(ticket, problem)
+    if resolved:
+        ticket.due_at = None  # of the outage that is over
     worse = _worsen(ticket, problem)
     if not (again or added or worse):
         return ticket
@@ -239,7 +242,8 @@ def _held_by(session: Session, key: str) -> TicketRow | None:
 
 
 def _locked(session: Session, ticket_id: str) -> TicketRow:
-    ticket = session.scalars(select(TicketRow).where(TicketRow.id == ticket_id).with_for_update()).one_or_none()
+    statement = select(TicketRow).where(TicketRow.id == ticket_id).with_for_update()
+    ticket = session.scalars(statement.execution_options(populate_existing=True)).one_or_none()
     if ticket is None:
         raise UnknownTicket(ticket_id)
     return ticket

@@ -98,6 +98,39 @@ def test_a_problem_that_comes_back_within_the_window_reopens_its_ticket(database
         assert [each.id for each in recovered(session, "prb-2", {}, EPOCH + DAY + MINUTE)] == [ticket.id]
 
 
+def test_a_ticket_that_is_opened_again_is_due_by_the_new_outage(database: Database, cut: TicketReport) -> None:
+    with database.write() as session:
+        report(session, replace(cut, due_at=EPOCH + MINUTE), EPOCH)
+        recovered(session, "prb-1", {}, EPOCH + MINUTE)
+        again = report(session, replace(cut, problem_id="prb-2", due_at=EPOCH + 5 * DAY), EPOCH + DAY)
+        assert again.due_at == EPOCH + 5 * DAY
+
+
+def test_the_window_to_reopen_is_half_open(database: Database, cut: TicketReport) -> None:
+    tick = timedelta(microseconds=1)
+    with database.write() as session:
+        ticket = report(session, cut, EPOCH)
+        recovered(session, "prb-1", {}, EPOCH)
+        assert report(session, replace(cut, problem_id="prb-2"), EPOCH + DAY - tick).id == ticket.id
+        recovered(session, "prb-2", {}, EPOCH + DAY)
+        assert report(session, replace(cut, problem_id="prb-3"), EPOCH + 2 * DAY).id != ticket.id
+
+
+def test_two_problems_of_one_object_are_two_tickets_and_end_apart(database: Database, cut: TicketReport) -> None:
+    other = replace(cut, problem_id="prb-2", problem_class="elementUnreachable")
+    with database.write() as session:
+        first, second = report(session, cut, EPOCH), report(session, other, EPOCH)
+        assert [each.id for each in recovered(session, "prb-2", {}, EPOCH + MINUTE)] == [second.id]
+        assert (first.status, second.status) == ("acknowledged", "resolved")
+
+
+def test_a_recovery_that_nobody_reported_resolves_nothing(database: Database, cut: TicketReport) -> None:
+    with database.write() as session:
+        ticket = report(session, cut, EPOCH)
+        assert recovered(session, "prb-0", {}, EPOCH) == []
+        assert ticket.status == "acknowledged"
+
+
 def test_a_problem_that_comes_back_after_the_window_is_a_new_ticket(database: Database, cut: TicketReport) -> None:
     with database.write() as session:
         old = report(session, cut, EPOCH)
