@@ -1,6 +1,12 @@
-"""Reads the folders of specifications, SLAs and tariffs, shipped and the operator's own, into one checked `Catalog`."""
+"""Reads the folders of specifications, SLAs and tariffs, shipped, installed and the operator's own, into one checked `Catalog`.
 
-from collections.abc import Iterator, Mapping, Sequence
+A folder of a specification's name that has templates and no `spec.yaml` adds them to that specification: so a new platform learns
+to realise a product that is there. Packages bring both by entry point, group `fabd.specifications`; the value names a package
+whose sub-folders they are.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib.metadata import entry_points
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -8,26 +14,47 @@ from pathlib import Path
 from agent.config import CatalogSettings
 from agent.errors import ConfigurationError
 from policies.catalog import Catalog
+from policies.errors import InvalidPolicy, Problem
 from policies.sla import parse_sla
-from policies.specification import FILE, parse
+from policies.specification import FILE, SUFFIX, Specification, parse
 from policies.tariff import parse_tariff
 
 YAML = (".yaml", ".yml")
+ENTRY_POINTS = "fabd.specifications"
+
+Texts = Mapping[str, str]
+"""A folder's files by name."""
 
 
 def load_catalog(settings: CatalogSettings | None = None) -> Catalog:
     """Raises `policies.errors.InvalidPolicy` with every mistake of a file, `ConfigurationError` for a folder that is not there."""
     settings = settings or CatalogSettings()
     shipped = files("policies")
-    specifications = [
-        parse(_texts(folder), folder=folder.name)
-        for root in _roots(shipped / "specifications", settings.specifications)
-        for folder in _entries(root)
-        if folder.is_dir() and (folder / FILE).is_file()
-    ]
+    roots = [*_roots(shipped / "specifications", settings.specifications), *_installed()]
+    specifications = _specifications((folder.name, _texts(folder)) for root in roots for folder in _folders(root))
     slas = [parse_sla(text, name) for name, text in _documents(shipped / "slas", settings.slas)]
     tariffs = [parse_tariff(text, name) for name, text in _documents(shipped / "tariffs", settings.tariffs)]
     return Catalog.of(specifications, slas, tariffs)
+
+
+def _specifications(folders: Iterable[tuple[str, Texts]]) -> list[Specification]:
+    """Folders of one name, wherever they lie, are one specification."""
+    joined: dict[str, dict[str, str]] = {}
+    for name, texts in folders:
+        there = joined.setdefault(name, {})
+        if taken := sorted(there.keys() & texts.keys()):
+            again = "there are two of them in the folders of this name; remove one, or rename its folder"
+            raise InvalidPolicy([Problem(f"{name}/{file}", 1, "", again) for file in taken])
+        there.update(texts)
+    return [parse(texts, folder=name) for name, texts in joined.items() if texts]
+
+
+def _installed() -> Iterator[Traversable]:
+    for entry in entry_points(group=ENTRY_POINTS):
+        try:
+            yield files(entry.value)
+        except (ImportError, TypeError) as error:
+            raise ConfigurationError([f"package {entry.value} of entry point {entry.name} cannot be imported: {error}"]) from error
 
 
 def _roots(shipped: Traversable, own: Sequence[Path]) -> Iterator[Traversable]:
@@ -45,8 +72,17 @@ def _documents(shipped: Traversable, own: Sequence[Path]) -> Iterator[tuple[str,
                 yield str(entry), entry.read_text(encoding="utf-8")
 
 
-def _texts(folder: Traversable) -> Mapping[str, str]:
-    return {entry.name: entry.read_text(encoding="utf-8") for entry in _entries(folder) if entry.is_file()}
+def _folders(root: Traversable) -> list[Traversable]:
+    return [entry for entry in _entries(root) if entry.is_dir()]
+
+
+def _texts(folder: Traversable) -> Texts:
+    """Of the specification and its templates; whatever else lies there is left alone."""
+    return {
+        entry.name: entry.read_text(encoding="utf-8")
+        for entry in _entries(folder)
+        if entry.is_file() and (entry.name == FILE or entry.name.endswith(SUFFIX))
+    }
 
 
 def _entries(folder: Traversable) -> list[Traversable]:
