@@ -18,6 +18,8 @@ from drivers.port import ChangeSet, PortState, Standing, Verification
 DATASTORES = ("running", "candidate")
 """In the order in which they are locked: a confirmed commit that expires would also undo another's edit of running."""
 
+CONFIRMED_COMMIT = (":confirmed-commit:1.1", "confirmed commit with persist (RFC 6241 §8.4)")
+
 PENDING = timedelta(minutes=2)
 """For how long a commit that could not be confirmed is kept waiting, so that it can be tried again."""
 
@@ -56,12 +58,13 @@ class NetconfSession:
         """Under the lock the candidate is nobody else's, so what is left in it is discarded."""
         self._transcript.clear()
         self._require(":candidate", "a candidate configuration")
+        self._require(*CONFIRMED_COMMIT)  # here already, before other elements of the plan have committed
         self._ask(rpc.discard_changes(), deadline)
         self._edit(change.before, change.after, deadline)
 
     def commit(self, change: ChangeSet, persist: str, timeout: timedelta, deadline: float) -> None:
         self._transcript.clear()
-        self._require(":confirmed-commit:1.1", "confirmed commit with persist (RFC 6241 §8.4)")
+        self._require(*CONFIRMED_COMMIT)
         self._committed = change
         self._ask(rpc.confirmed_commit(persist, timeout, pending=False), deadline)
 

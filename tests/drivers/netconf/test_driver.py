@@ -12,6 +12,7 @@ from drivers.errors import (
     ElementDisconnected,
     ElementLocked,
     ElementTimeout,
+    PlatformUnsupported,
     RevertFailed,
     VerificationFailed,
 )  # fmt: skip
@@ -239,6 +240,17 @@ def test_several_refusals_are_all_told(session: NetconfSession) -> None:
     with pytest.raises(EditRefused, match=r"nope.*; .*not an IPv4"):
         session.stage(change("", bad), soon())
     session.abort(soon())
+
+
+@pytest.mark.parametrize("lacking", [":candidate", ":confirmed-commit:1.1"])
+def test_a_server_that_cannot_take_part_is_refused_before_anything_is_sent(
+    monkeypatch: pytest.MonkeyPatch, session: NetconfSession, lacking: str
+) -> None:
+    offers = session._client.has
+    monkeypatch.setattr(session._client, "has", lambda capability: capability != lacking and offers(capability))
+    with pytest.raises(PlatformUnsupported, match="pe1: the element does not offer .*; correct its platform"):
+        session.stage(NEW, soon())
+    assert session.transcript == ""
 
 
 def test_who_holds_the_lock_is_named(driver: NetconfDriver, target: Target, session: NetconfSession) -> None:
