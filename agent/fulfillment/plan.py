@@ -99,10 +99,6 @@ class Plan:
     """Sorted by element."""
 
     @property
-    def finished(self) -> bool:
-        return self.state in (PlanState.DONE, PlanState.FAILED)
-
-    @property
     def open_changes(self) -> tuple[PlannedChange, ...]:
         """Where something is left to do. What was saved is open again once an operator has decided to revert."""
         settled = SETTLED - {ChangeState.SAVED} if self.decision is Decision.REVERT else SETTLED
