@@ -248,7 +248,7 @@ def test_a_server_that_cannot_take_part_is_refused_before_anything_is_sent(
 ) -> None:
     offers = session._client.has
     monkeypatch.setattr(session._client, "has", lambda capability: capability != lacking and offers(capability))
-    with pytest.raises(PlatformUnsupported, match="pe1: the element does not offer .*; correct its platform"):
+    with pytest.raises(PlatformUnsupported, match=r"pe1: the element does not offer .*; correct its platform"):
         session.stage(NEW, soon())
     assert session.transcript == ""
 
