@@ -6,10 +6,11 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, field_validator, model_validator
 
 from agent.errors import ConfigurationError
 
@@ -37,6 +38,11 @@ class ApiSettings(Section):
     port: int = Field(8640, ge=0, le=65535, description="TCP port to listen on; 0 takes a free one.")
     tls_certificate: Path | None = Field(None, description="PEM certificate chain; with `tls_key` the API speaks HTTPS.")
     tls_key: Path | None = Field(None, description="PEM private key of `tls_certificate`.")
+    trusted_proxies: list[str] = Field(
+        default_factory=list,
+        description="Addresses or networks of reverse proxies that are believed whom they call for (`X-Forwarded-For`).",
+    )
+    max_connections: PositiveInt = Field(500, description="Connections open at the same time; further ones are cut off.")
     max_body_bytes: PositiveInt = Field(1_048_576, description="Largest request body; a larger one is refused with 413.")
     rate_per_minute: PositiveInt = Field(
         1200, description="Requests per minute and token (or address, before a token is known); more are refused with 429."
@@ -47,6 +53,16 @@ class ApiSettings(Section):
         if (self.tls_certificate is None) != (self.tls_key is None):
             raise ValueError("tls_certificate and tls_key go together; set both or neither")
         return self
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, found: list[str]) -> list[str]:
+        for each in found:
+            try:
+                ip_network(each)
+            except ValueError:
+                raise ValueError(f"{each!r} is no address or network; write 192.0.2.1 or 192.0.2.0/24") from None
+        return found
 
 
 class CredentialSettings(Section):

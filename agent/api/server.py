@@ -5,10 +5,13 @@ import contextlib
 import errno
 import socket
 from collections.abc import Iterator
+from functools import partial
 
 import uvicorn
 from starlette.types import ASGIApp
 
+from agent.api.connection import Connection, Door
+from agent.api.tls import server_context
 from agent.config import ApiSettings
 from agent.errors import AddressInUse
 
@@ -27,8 +30,9 @@ class _QuietServer(uvicorn.Server):
 
 class ApiServer:
     def __init__(self, settings: ApiSettings) -> None:
-        """Binds; raises `AddressInUse`."""
+        """Binds; raises `AddressInUse`, or `ConfigurationError` for a certificate or key that cannot be used."""
         self._settings = settings
+        self._tls = server_context(settings)
         self._socket = _bind(settings.host, settings.port)
         self._server: uvicorn.Server | None = None
         self._task: asyncio.Task[None] | None = None
@@ -36,20 +40,11 @@ class ApiServer:
     @property
     def url(self) -> str:
         host, port = self._socket.getsockname()[:2]
-        scheme = "https" if self._settings.tls_certificate else "http"
+        scheme = "https" if self._tls else "http"
         return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
 
     async def start(self, app: ASGIApp) -> None:
-        config = uvicorn.Config(
-            app,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            ssl_certfile=self._settings.tls_certificate,
-            ssl_keyfile=self._settings.tls_key,
-            timeout_graceful_shutdown=GRACE_S,
-            h11_max_incomplete_event_size=64 * 1024,
-        )
+        config = self._config(app)
         self._server = server = _QuietServer(config)
         self._task = asyncio.create_task(server.serve(sockets=[self._socket]), name="api")
         async with asyncio.timeout(START_DEADLINE_S):
@@ -63,6 +58,24 @@ class ApiServer:
             self._server.should_exit = True
             await asyncio.wait({self._task}, timeout=GRACE_S + 2)
         self._socket.close()
+
+    def _config(self, app: ASGIApp) -> uvicorn.Config:
+        tls, proxies = self._tls, self._settings.trusted_proxies
+        return uvicorn.Config(
+            app,
+            http=partial(Connection, door=Door(self._settings.max_connections)),  # type: ignore[arg-type]  # called, never subclassed
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            # without it uvicorn believes everybody on this machine who says that somebody else is calling
+            proxy_headers=bool(proxies),
+            forwarded_allow_ips=proxies,
+            ssl_context_factory=(lambda *_: tls) if tls else None,
+            timeout_graceful_shutdown=GRACE_S,
+            h11_max_incomplete_event_size=64 * 1024,
+        )
 
 
 def _bind(host: str, port: int) -> socket.socket:

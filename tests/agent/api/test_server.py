@@ -4,11 +4,12 @@ import asyncio
 import json
 import socket
 import threading
+from http.client import HTTPResponse
 
 import httpx
 import pytest
 
-from agent.api import body
+from agent.api import body, connection
 from agent.api.server import ApiServer
 from agent.config import ApiSettings
 from agent.errors import AddressInUse
@@ -22,13 +23,13 @@ PATIENCE_S = 10.0
 class Served:
     """The office behind a socket, in a loop of its own."""
 
-    def __init__(self, office: Office) -> None:
+    def __init__(self, office: Office, app=None, **settings) -> None:
         self.office = office
-        self.server = ApiServer(ApiSettings(port=0))
+        self.server = ApiServer(ApiSettings(port=0, **settings))
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever)
         self.thread.start()
-        self._run(self.server.start(office.app))
+        self._run(self.server.start(app or office.app))
         self.port = int(self.server.url.rpartition(":")[2])
         self.headers = {"Authorization": f"Bearer {office.tokens[Role.ADMIN]}", "Content-Type": "application/json"}
 
@@ -45,21 +46,51 @@ class Served:
         with httpx.Client(timeout=PATIENCE_S, trust_env=False) as client:
             return client.post(f"{self.server.url}{ORDERS}", content=content, headers=self.headers | headers)
 
+    def connect(self) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.port), PATIENCE_S)
+
     def raw(self, *pieces: bytes) -> bytes:
-        with socket.create_connection(("127.0.0.1", self.port), PATIENCE_S) as connection:
+        """All that is answered until the server closes."""
+        with self.connect() as client:
             for piece in pieces:
-                connection.sendall(piece)
-            answer = b""
-            while piece := connection.recv(65536):
-                answer += piece
-            return answer
+                client.sendall(piece)
+            return rest_of(client)
 
 
 @pytest.fixture
-def served(database, clock):
-    served = Served(Office(database, clock, max_body_bytes=LIMIT))
-    yield served
-    served.stop()
+def serve(database, clock):
+    begun = []
+
+    def begin(app=None, **settings) -> Served:
+        begun.append(Served(Office(database, clock, max_body_bytes=LIMIT), app, **settings))
+        return begun[-1]
+
+    yield begin
+    for each in begun:
+        each.stop()
+
+
+@pytest.fixture
+def served(serve):
+    return serve()
+
+
+def status_of(client: socket.socket) -> int:
+    """Of the next answer, which is read whole."""
+    with HTTPResponse(client) as answer:
+        answer.begin()
+        answer.read()
+        return answer.status
+
+
+def rest_of(client: socket.socket) -> bytes:
+    answer = b""
+    try:
+        while piece := client.recv(65536):
+            answer += piece
+    except ConnectionResetError:
+        pass
+    return answer
 
 
 def padded(office, size) -> bytes:
@@ -97,6 +128,58 @@ def test_a_body_that_does_not_come_is_not_waited_for_without_end(served, monkeyp
     answer = served.raw("\r\n".join([*head, "", "{"]).encode())
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert b"bodyTimeout" in answer
+
+
+@pytest.mark.parametrize("said", [b"", b"GET /-/healthy HTTP/1.1\r\nHost: x\r\nX-Slow: "])
+def test_a_request_that_does_not_come_is_not_waited_for_without_end(served, monkeypatch, said):
+    monkeypatch.setattr(connection, "HEAD_DEADLINE_S", 0.1)
+    assert served.raw(said) == b""
+
+
+def test_a_body_that_nobody_reads_does_not_hold_the_connection(served, monkeypatch):
+    monkeypatch.setattr(connection, "HEAD_DEADLINE_S", 0.1)
+    with served.connect() as client:
+        client.sendall(f"POST {ORDERS} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n".encode())
+        assert status_of(client) == 401
+        client.sendall(b"{")
+        assert rest_of(client) == b""
+
+
+def test_a_client_that_does_not_take_its_answer_is_let_go(serve, monkeypatch):
+    monkeypatch.setattr(connection, "WRITE_DEADLINE_S", 0.1)
+    gone = threading.Event()
+
+    async def generous(_, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"x" * 50_000_000, "more_body": True})
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        gone.set()
+
+    with serve(generous).connect() as client:
+        client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert gone.wait(PATIENCE_S)
+
+
+def test_no_more_are_connected_than_may_be(serve):
+    served = serve(max_connections=2)
+    head = b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n"
+    with served.connect() as first, served.connect() as second:
+        for client in (first, second):
+            client.sendall(head)
+            assert status_of(client) == 200
+        with served.connect() as third:
+            assert rest_of(third) == b""
+        first.sendall(head)
+        assert status_of(first) == 200
+
+
+@pytest.mark.parametrize(("trusted", "source"), [([], "127.0.0.1"), (["127.0.0.0/8"], "192.0.2.9"), (["192.0.2.1"], "127.0.0.1")])
+def test_only_a_proxy_that_is_trusted_says_who_calls(serve, trusted, source):
+    served = serve(trusted_proxies=trusted)
+    said = served.headers | {"X-Forwarded-For": "192.0.2.9"}
+    with httpx.Client(trust_env=False) as client:
+        assert client.get(f"{served.server.url}/api/v1/me", headers=said).json()["source"] == source
 
 
 def test_what_is_no_http_is_refused(served):
