@@ -8,7 +8,7 @@ import pytest
 
 from tests.lab import configurations
 from tests.lab.configurations import Configurations
-from tests.lab.fabd import BROKEN, Fabd, deletion
+from tests.lab.fabd import BROKEN, ORDERS, Fabd, deletion
 from tests.lab.lab import Lab
 
 SHIPPED = Path(__file__).parents[3] / "policies" / "specifications" / "internet-access"
@@ -30,6 +30,8 @@ def fabd(daemon: Fabd) -> Iterator[Fabd]:
     yield daemon
     if not daemon.running:
         daemon.start()
+    for order in daemon.get(ORDERS, state="acknowledged,inProgress,pending,held"):
+        daemon.outcome(order["id"])
     for service in daemon.active():
         daemon.order(deletion(service))
 
