@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from agent.assurance.digest import Digested
+from agent.assurance.findings import Source
+from agent.assurance.meter import Meter
 from agent.assurance.poller import Visit
 from agent.assurance.watchlist import Watchlist
 from agent.metrics import Family, Kind, Sample
@@ -40,8 +42,11 @@ class Figures:
     element_polls: int = 0
     element_failures: Mapping[str, int] = field(default_factory=dict)
     """By reason."""
-    last_round_s: float = 0.0
+    last_cycle_s: float = 0.0
+    """Of the last regular cycle; targeted rounds do not count."""
     counter_gaps: Mapping[str, int] = field(default_factory=dict)
+    samples_dropped: Mapping[str, int] = field(default_factory=dict)
+    """By reason: ports that were asked for in vain, and readings of service ports that were not needed."""
     traps_processed: int = 0
     traps_dropped: Mapping[str, int] = field(default_factory=dict)
     """By reason, after reception: unknown source, no rule, no such port."""
@@ -61,6 +66,7 @@ class Gauge:
         self._ports: dict[tuple[str, str], PortFigures] = {}
         self._failures: Counter[str] = Counter()
         self._dropped: Counter[str] = Counter()
+        self._in_vain: Counter[str] = Counter()
         self._figures = Figures()
         self._guard = threading.Lock()
 
@@ -70,7 +76,7 @@ class Gauge:
         fresh = tuple(port for port in figures.ports if now - port.polled_at <= self._lifetime)
         return replace(figures, ports=fresh, traps=traps)
 
-    def rounds(self, watchlist: Watchlist, visit: Visit, digested: Digested, gaps: Mapping[str, int]) -> None:
+    def rounds(self, watchlist: Watchlist, visit: Visit, digested: Digested, meter: Meter) -> None:
         wanted = {(monitor.service_id, monitor.port_id) for group in watchlist.usage.values() for monitor in group}
         self._ports = {key: port for key, port in self._ports.items() if key in wanted}
         for row, port in enumerate(visit.ports):
@@ -88,15 +94,18 @@ class Gauge:
                 )
         with self._guard:
             self._failures.update(digested.reasons)
+            self._in_vain.update(failure.reason.value for failure in visit.batch.failures if failure.if_index is not None)
             figures = self._figures
+            length = (visit.ended_at - visit.started_at).total_seconds()
             self._figures = replace(
                 figures,
                 ports=tuple(self._ports[key] for key in sorted(self._ports)),
                 rounds=figures.rounds + 1,
                 element_polls=figures.element_polls + len(visit.elements),
                 element_failures=dict(self._failures),
-                last_round_s=(visit.ended_at - visit.started_at).total_seconds(),
-                counter_gaps=dict(gaps),
+                last_cycle_s=length if visit.source is Source.POLL else figures.last_cycle_s,
+                counter_gaps=dict(meter.gaps),
+                samples_dropped=dict(self._in_vain + Counter(meter.dropped)),
             )
 
     def unreachable(self, elements: int) -> None:
@@ -127,10 +136,12 @@ def daemon_families(figures: Figures) -> Iterator[Family]:
     yield _total("fabd_element_polls", "Elements asked.", [Sample({}, figures.element_polls)])
     failed = [Sample({"reason": reason}, count) for reason, count in sorted(figures.element_failures.items())]
     yield _total("fabd_element_poll_failures", "Elements that gave no answer.", failed)
-    yield Family("fabd_poll_duration_seconds", "gauge", "Length of the last round.", [Sample({}, figures.last_round_s)])
+    yield Family("fabd_poll_duration_seconds", "gauge", "Length of the last cycle.", [Sample({}, figures.last_cycle_s)])
     yield Family("fabd_elements_unreachable", "gauge", "Elements that do not answer.", [Sample({}, figures.unreachable)])
     gaps = [Sample({"reason": reason}, count) for reason, count in sorted(figures.counter_gaps.items())]
     yield _total("fabd_counter_gaps", "Counters that could not be followed.", gaps)
+    lost = [Sample({"reason": reason}, count) for reason, count in sorted(figures.samples_dropped.items())]
+    yield _total("fabd_samples_dropped", "Readings of ports that failed or were not used.", lost)
     yield _total("fabd_traps_processed", "Traps that led to a read.", [Sample({}, figures.traps_processed)])
     dropped = dict(figures.traps_dropped)
     if (received := figures.traps) is not None:

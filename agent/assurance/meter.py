@@ -80,6 +80,8 @@ class Meter:
         self._guard = threading.RLock()
         self.gaps: dict[str, int] = {}
         """Reason → how often a counter could not be followed."""
+        self.dropped: dict[str, int] = {}
+        """Reason → good readings that were not needed."""
 
     def begin(self, session: Session, monitor: UsageMonitor, first: Taken | None) -> None:
         """The service starts; `first` is where its octets are counted from."""
@@ -94,8 +96,9 @@ class Meter:
             if monitor.id in self._ended and taken.at <= self._ended[monitor.id] + LINGER:
                 return
             state = self._state(session, monitor)
-            if taken.at <= state.settled and state.anchor is not None:
-                return  # older than what is stored already: a late answer
+            if (taken.at <= state.settled and state.anchor is not None) or _overtaken(taken, state.latest):
+                self.dropped["late"] = self.dropped.get("late", 0) + 1
+                return  # older than what is counted already
             if self._is_complete(state, taken.at):
                 self._settle(session, monitor, state, at=at)
             self._follow(state, taken, meta)
@@ -132,9 +135,13 @@ class Meter:
         return end <= now and (end - state.latest.at <= self._usual or len(state.legs) >= MAX_LEGS)
 
     def _finish(self, session: Session, monitor: UsageMonitor, state: _State, last: Taken, meta: Meta, *, at: datetime) -> None:
-        if self._is_complete(state, last.at):
+        newest = state.latest or state.anchor
+        if newest is not None and last.at <= newest.at:
+            last = newest  # a poll has read the port since, while the change was being made
+        elif self._is_complete(state, last.at):
             self._settle(session, monitor, state, at=at)
-        self._follow(state, last, meta)
+        if last is not newest:
+            self._follow(state, last, meta)
         if state.latest is not last and state.legs:
             # less than a second after a poll: count from where that leg began, so that not even that is lost
             previous = state.legs.pop()
@@ -165,6 +172,7 @@ class Meter:
         elif outcome.reason is SkipReason.FIRST:
             leg.broken = NO_FIRST_READING
         else:
+            self.dropped[outcome.reason.value] = self.dropped.get(outcome.reason.value, 0) + 1
             return
         if state.legs and bin_start(taken.at, self._length) <= state.legs[-1].end.at:
             last = state.legs[-1]
@@ -247,7 +255,7 @@ def _load(session: Session, monitor: UsageMonitor) -> _State:
         .limit(1)
     ).first()
     anchor = None
-    if row is not None and row.occasion != FINAL:
+    if row is not None and row.occasion != FINAL and (row.at >= monitor.started_at or settled is None or row.at > settled):
         reading = Reading(
             wall=row.at.timestamp(),
             monotonic=None,
@@ -257,6 +265,13 @@ def _load(session: Session, monitor: UsageMonitor) -> _State:
         )
         anchor = Taken(reading, row.at, row.poll_id, row.occasion)
     return _State(max(monitor.started_at, settled or monitor.started_at), anchor)
+
+
+def _overtaken(taken: Taken, latest: Taken | None) -> bool:
+    """A round that took longer brings a reading that another has gone past; time of day set back is something else."""
+    if latest is None or taken.reading.monotonic is None or latest.reading.monotonic is None:
+        return False
+    return taken.reading.monotonic <= latest.reading.monotonic
 
 
 def _reading_id(monitor: UsageMonitor, taken: Taken) -> str:
