@@ -20,6 +20,8 @@ from policies.values import Severity, derived_id, new_id
 
 PENDING = "pending"
 LINK_DOWN, UNREACHABLE = "linkDown", "elementUnreachable"
+UNASKED = "unasked"
+"""Why an element is unreachable that could not even be asked: its credential is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,7 @@ class Board:
         self._open = {reference_of(alarm): alarm for alarm in open_alarms(session)}
         self._silent = {alarm.element for alarm in self._open.values() if alarm.cause == UNREACHABLE}
         self._down = {reference_of(alarm) for alarm in self._open.values() if alarm.cause == LINK_DOWN}
+        self._unseen: set[str] = set()
 
     @property
     def alarms(self) -> list[AlarmRow]:
@@ -88,7 +91,7 @@ class Board:
     @property
     def failures(self) -> Failures:
         """As correlation sees them; a view that changes with the board."""
-        return Failures(self._silent, self._down)
+        return Failures(self._silent, self._down, self._unseen)
 
     @property
     def pending(self) -> bool:
@@ -104,6 +107,13 @@ class Board:
         else:
             self._open.pop(reference, None)
             failing.discard(reference)
+
+    def lose_sight(self, ports: AbstractSet[str]) -> None:
+        """While the board is brought up to date after a time in which nobody looked at these ports."""
+        self._unseen |= ports
+
+    def regain_sight(self, ports: AbstractSet[str]) -> None:
+        self._unseen -= ports
 
     def of(self, references: Iterable[str]) -> list[AlarmRow]:
         return [self._open[reference] for reference in sorted(references) if reference in self._open]
@@ -266,7 +276,8 @@ def _told(finding: Finding, observation: ObservationRow) -> dict[str, Any]:
 
 def _text(finding: Finding, meaning: Meaning) -> str:
     if meaning.cause == UNREACHABLE:
-        return f"{finding.element} does not answer: {finding.detail.get('reason', 'no answer')}"
+        verb = "cannot be asked" if finding.detail.get("reason") == UNASKED else "does not answer"
+        return f"{finding.element} {verb}: {finding.detail.get('detail' if verb == 'cannot be asked' else 'reason', 'no answer')}"
     state = finding.detail.get("operStatus", "down")
     by_hand = ", shut by configuration" if finding.detail.get("adminStatus") == "down" else ""
     return f"{finding.element}/{finding.object} is {state}{by_hand}"

@@ -68,6 +68,8 @@ class Failures:
     """Elements that do not answer."""
     down: AbstractSet[str] = frozenset()
     """Ports, as element/port."""
+    unseen: AbstractSet[str] = frozenset()
+    """Ports that nobody looked at for a while. It says nothing about causes, and all the more about what is known of services."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,11 @@ from datetime import datetime
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from agent.assurance.alarms import MEANINGS, Board, apply, observe
+from agent.assurance.alarms import MEANINGS, UNASKED, Board, apply, observe
 from agent.assurance.counters import Meta, Reading
-from agent.assurance.findings import Finding, instant_of
+from agent.assurance.findings import Finding, FindingKind, Transition, instant_of
 from agent.assurance.health import Change, refresh
-from agent.assurance.impact import services_over
+from agent.assurance.impact import services_on, services_over
 from agent.assurance.memory import Evidence, Memory, PortStatus
 from agent.assurance.meter import Meter, Taken
 from agent.assurance.poller import Visit
@@ -54,7 +54,7 @@ class Digest:
         _store_indexes(session, visit)
         told = {(hint.element, hint.object): observe(session, hint).id for hint in hints}
         findings = tuple(_prompted(finding, told) for finding in self._findings(visit))
-        self._apply(session, watchlist, findings, at)
+        self._apply(session, watchlist, visit, findings, at)
         self._count(session, watchlist, visit, at)
         board = self.correlate(session, watchlist, at)
         suspects = self._memory.suspects()
@@ -72,36 +72,51 @@ class Digest:
     def _findings(self, visit: Visit) -> Iterator[Finding]:
         evidence = Evidence(visit.source, visit.poll_id)
         batch = visit.batch
+        why = {failure.element: failure for failure in batch.failures if failure.if_index is None}
+        silence = {name: {"reason": UNASKED, "detail": reason} for name, reason in visit.unasked.items()}
         for row, element in enumerate(batch.elements):
-            if batch.answered[row]:
-                found = self._memory.answered(element, float(batch.element_wall[row]), evidence)
-            else:
-                why = next((failure for failure in batch.failures if failure.element == element and failure.if_index is None), None)
-                detail = {"reason": why.reason.value, "detail": why.detail} if why else {"reason": "no answer"}
-                found = self._memory.failed(element, visit.ended_at, self._clock.monotonic(), evidence, detail)
-            if found is not None:
+            if not batch.answered[row]:
+                failure = why.get(element)
+                silence[element] = (
+                    {"reason": failure.reason.value, "detail": failure.detail} if failure else {"reason": "no answer"}
+                )
+            elif found := self._memory.answered(
+                element, float(batch.element_wall[row]), float(batch.element_monotonic[row]), evidence
+            ):
+                yield found
+        for element, detail in silence.items():
+            if found := self._memory.failed(element, visit.ended_at, visit.ended, evidence, detail):
                 yield found
         for row, port in enumerate(visit.ports):
             status = _status(visit, row)
             if status is not None and (found := self._memory.port_read(port.element, port.name, status, evidence)) is not None:
                 yield found
         for port in (port for element in visit.elements for port in element.ports if port.port_id in visit.absent):
-            if (found := self._memory.port_absent(port.element, port.name, visit.ended_at, evidence)) is not None:
+            if (found := self._memory.port_absent(port.element, port.name, visit.ended_at, visit.ended, evidence)) is not None:
                 yield found
 
-    def _apply(self, session: Session, watchlist: Watchlist, findings: Sequence[Finding], at: datetime) -> None:
+    def _apply(self, session: Session, watchlist: Watchlist, visit: Visit, findings: Sequence[Finding], at: datetime) -> None:
         """What begins goes before what ends, each in the order of its instants."""
-        board = Board(session) if findings else None
-        for finding in sorted(findings, key=_order):
+        if not findings:
+            return
+        board = Board(session)
+        topology = watchlist.topology
+        holes = [_Hole.of(session, watchlist, visit, each) for each in findings if each.kind is FindingKind.UNSEEN]
+        for hole in holes:
+            board.lose_sight(hole.ports)
+            refresh(session, topology, services_on(session, topology, hole.ports), hole.begins, board=board, at=at)
+        for finding in sorted((each for each in findings if each.kind is not FindingKind.UNSEEN), key=_order):
             observation = observe(session, finding)
             alarm = apply(session, finding, observation, at, self._patience.hold)
-            if alarm is None or board is None:
+            if alarm is None:
                 continue
             board.update(alarm)
             over = f"port:{finding.element}/{finding.object}" if finding.object else f"element:{finding.element}"
-            services = services_over(session, watchlist.topology, over)
-            change = Change(alarm, finding.transition, observation.id)
-            refresh(session, watchlist.topology, services, change, board=board, at=at)
+            change = Change.of(alarm, finding.transition, observation.id)
+            refresh(session, topology, services_over(session, topology, over), change, board=board, at=at)
+        for hole in holes:
+            board.regain_sight(hole.ports)
+            refresh(session, topology, services_on(session, topology, hole.ports), hole.ends, board=board, at=at)
 
     def _count(self, session: Session, watchlist: Watchlist, visit: Visit, at: datetime) -> None:
         for row, port in enumerate(visit.ports):
@@ -110,6 +125,31 @@ class Digest:
                 if taken is not None:
                     self._meter.take(session, monitor, taken, meta_of(monitor, port, _speed(visit, row)), at)
         self._meter.settle_due(session, [monitor for group in watchlist.usage.values() for monitor in group], at)
+
+
+@dataclass(frozen=True, slots=True)
+class _Hole:
+    """A time in which nobody asked an element; what it says of itself now may still vouch for some of its ports."""
+
+    ports: frozenset[str]
+    """Those that nothing vouches for, as element/port."""
+    begins: Change
+    ends: Change
+
+    @classmethod
+    def of(cls, session: Session, watchlist: Watchlist, visit: Visit, finding: Finding) -> "_Hole":
+        element, span, observation = finding.element, finding.transition, observe(session, finding).id
+        watched = {port.reference for port in watchlist.elements[element].ports}
+        vouched = {
+            port.reference
+            for row, port in enumerate(visit.ports)
+            if port.element == element and (status := _status(visit, row)) is not None and status.up_since(span.earliest)
+        }
+        return cls(
+            frozenset(watched - vouched),
+            Change(element, True, Transition.at(span.earliest), observation),
+            Change(element, False, Transition.at(span.latest), observation),
+        )
 
 
 def meta_of(monitor: UsageMonitor, port: WatchedPort, reported_bps: int) -> Meta:
@@ -139,6 +179,7 @@ def _store_poll(session: Session, visit: Visit) -> None:
             id=visit.poll_id,
             started_at=visit.started_at,
             ended_at=visit.ended_at,
+            source=visit.source.value,
             elements=len(visit.elements),
             failures=failures,
         )
@@ -163,7 +204,7 @@ def _status(visit: Visit, row: int) -> PortStatus | None:
         return None
     batch = visit.batch
     admin, change = _value(visit, row, Column.ADMIN_STATUS), _value(visit, row, Column.LAST_CHANGE)
-    return PortStatus(float(batch.wall[row]), int(batch.uptime[row]), oper, admin, change)
+    return PortStatus(float(batch.wall[row]), float(batch.monotonic[row]), int(batch.uptime[row]), oper, admin, change)
 
 
 def _taken(visit: Visit, row: int) -> Taken | None:

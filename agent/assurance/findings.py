@@ -18,6 +18,8 @@ class FindingKind(StrEnum):
     UNREACHABLE = "unreachable"
     REACHABLE = "reachable"
     COLD_START = "coldStart"
+    UNSEEN = "unseen"
+    """The element was not asked for a while; it answers now, and what happened meanwhile is not known."""
 
 
 class Source(StrEnum):
@@ -25,6 +27,8 @@ class Source(StrEnum):
     TRAP = "trap"
     VERIFY = "verify"
     """A read that was made because something was suspected."""
+    SERVICE = "service"
+    """A read for a service that begins or ends."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,11 +22,19 @@ from policies.values import Interval, new_id
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """An alarm that was raised or cleared, and when."""
+    """A failure that began or ended, and when."""
 
-    alarm: AlarmRow
+    failure: str
+    """What it is known by: the alarm's id, or the element that was not looked at."""
+    begins: bool
     transition: Transition
     observation_id: str
+    alarms: tuple[str, ...] = ()
+    """Ids; empty where none was raised."""
+
+    @classmethod
+    def of(cls, alarm: AlarmRow, transition: Transition, observation_id: str) -> "Change":
+        return cls(alarm.id, alarm.cleared_at is None, transition, observation_id, (alarm.id,))
 
 
 def refresh(
@@ -41,14 +49,16 @@ def refresh(
 
 
 def begin(session: Session, topology: Topology, service_id: str, at: datetime) -> None:
-    """The service is active from `at`: as healthy as the open alarms let it be. One that was active already goes on as it was."""
-    if _open_row(session, service_id) is not None:
-        return
+    """From `at` the service is what the open alarms make of what it runs over; before, it may have run over something else."""
     board = Board(session)
     footprint = footprints(session, topology, [service_id]).get(service_id)
     now = Condition(UP) if footprint is None else condition(footprint, board.failures)
     evidence = {"alarms": [alarm.id for alarm in board.of(now.culprits)], "observations": []}
-    _start(session, service_id, now, Transition.at(at), evidence)
+    row = _open_row(session, service_id)
+    if row is None:
+        _start(session, service_id, now, Transition.at(at), evidence)
+    elif row.state != now.state:
+        _tell(session, _follow(session, row, now, Transition.at(at), evidence), at)
 
 
 def end(session: Session, service_id: str, at: datetime) -> None:
@@ -103,17 +113,16 @@ def _apply(session: Session, service_id: str, now: Condition, change: Change, *,
     row = _open_row(session, service_id)
     if row is None:
         return False
-    raised = change.alarm.cleared_at is None
-    behind = board.of(now.culprits)
+    behind = [alarm.id for alarm in board.of(now.culprits)]
     if now.state == row.state:
-        if raised and change.alarm in behind:
+        if change.begins and change.failure in behind:
             _join(session, row, change)
-        elif not raised and now.state != UP:
+        elif not change.begins and now.state != UP:
             row.evidence = row.evidence | {"cleared": _cleared(row, change)}
         return False
-    moment = change.transition if raised else _last_cleared(row, change)
-    alarms = [change.alarm] if now.state == UP else behind
-    evidence: dict[str, Any] = {"alarms": [alarm.id for alarm in alarms], "observations": [change.observation_id]}
+    moment = change.transition if change.begins else _last_cleared(row, change)
+    alarms = list(change.alarms) if now.state == UP else behind
+    evidence: dict[str, Any] = {"alarms": alarms, "observations": [change.observation_id]}
     _tell(session, _follow(session, row, now, moment, evidence), at)
     return True
 
@@ -133,7 +142,7 @@ def _follow(
 def _join(session: Session, row: ServiceStateRow, change: Change) -> None:
     """Another alarm behind the same state: kept as evidence, and if it is older, the state began with it."""
     evidence = dict(row.evidence)
-    evidence["alarms"] = list(dict.fromkeys([*evidence.get("alarms", []), change.alarm.id]))
+    evidence["alarms"] = list(dict.fromkeys([*evidence.get("alarms", []), *change.alarms]))
     evidence["observations"] = [*evidence.get("observations", []), change.observation_id]
     row.evidence = evidence
     before = _row_before(session, row)
@@ -150,7 +159,7 @@ def _join(session: Session, row: ServiceStateRow, change: Change) -> None:
 
 
 def _cleared(row: ServiceStateRow, change: Change) -> dict[str, str]:
-    return dict(row.evidence.get("cleared", {})) | {change.alarm.id: change.transition.instant.isoformat()}
+    return dict(row.evidence.get("cleared", {})) | {change.failure: change.transition.instant.isoformat()}
 
 
 def _last_cleared(row: ServiceStateRow, change: Change) -> Transition:

@@ -1,11 +1,12 @@
 """Who suffers: from ports, links and elements to services.
 
-A service is down when a port or link that it runs over is; it is unknown when an element that it runs over does not answer and
-nothing says that it is down. What it crosses in layer 3 without owning anything there is not among its resources, and does not
-hit it.
+A service is down when a port or link that it runs over is; it is unknown when an element that it runs over does not answer, or was
+not asked, and nothing says that it is down. What it crosses in layer 3 without owning anything there is not among its resources,
+and does not hit it.
 """
 
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from sqlalchemy import or_, select
@@ -34,7 +35,7 @@ class Footprint:
 class Condition:
     state: str
     culprits: frozenset[str] = frozenset()
-    """Ports (element/port) that are down or elements that are silent, as far as they decide the state."""
+    """Ports (element/port) that are down or unseen, or elements that are silent, as far as they decide the state."""
 
 
 def condition(footprint: Footprint, failures: Failures) -> Condition:
@@ -42,6 +43,8 @@ def condition(footprint: Footprint, failures: Failures) -> Condition:
         return Condition(DOWN, down)
     if silent := footprint.elements & failures.silent:
         return Condition(UNKNOWN, silent)
+    if unseen := footprint.ports & failures.unseen:
+        return Condition(UNKNOWN, unseen)
     return Condition(UP)
 
 
@@ -66,7 +69,11 @@ def footprints(session: Session, topology: Topology, services: Iterable[str]) ->
 
 def services_over(session: Session, topology: Topology, root_object: str) -> frozenset[str]:
     """Services with anything on `link:<name>`, `port:<element>/<port>` or `element:<name>`; active or not."""
-    ports = _ports_of(topology, root_object)
+    return services_on(session, topology, _ports_of(topology, root_object))
+
+
+def services_on(session: Session, topology: Topology, ports: AbstractSet[str]) -> frozenset[str]:
+    """Services with any of these ports (element/port), or a link that ends at one; active or not."""
     ids = [topology.ports[reference].id for reference in ports if reference in topology.ports]
     links = [link.id for link in topology.links if link.a.reference in ports or link.b.reference in ports]
     over = or_(ServiceResourceRow.port_id.in_(ids), ServiceResourceRow.link_id.in_(links))

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from agent.assurance import health
 from agent.assurance.counters import Meta, Reading
-from agent.assurance.findings import instant_of
+from agent.assurance.findings import Source, instant_of
 from agent.assurance.meter import ACTIVATION, FINAL, Meter, Taken
 from agent.assurance.poller import Collects, Resolve
 from agent.assurance.tables import MonitorRow, PollRow
@@ -65,7 +65,14 @@ class AssuranceLifecycle:
         elements = {split_reference(port)[0] for port in ports}
         with self._database.write() as session:
             session.add(
-                PollRow(id=poll_id, started_at=started, ended_at=self._clock.now(), elements=len(elements), failures=failures)
+                PollRow(
+                    id=poll_id,
+                    started_at=started,
+                    ended_at=self._clock.now(),
+                    source=Source.SERVICE.value,
+                    elements=len(elements),
+                    failures=failures,
+                )
             )
         return CounterReadings(poll_id, tuple(found[port] for port in ports if port in found), failures)
 

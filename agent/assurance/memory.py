@@ -2,11 +2,15 @@
 
 A port's or element's first good reading says nothing new; its first bad one does, because only what the inventory
 links or a service uses is watched.
+
+Which of two readings is the later one, the monotonic clock says: the time of day may be set back, and must neither hide what
+happens then nor put a recovery before its outage. Instants of one object never run backwards.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
@@ -20,12 +24,17 @@ BACKOFF = ((300.0, 30.0), (12 * 3600.0, 300.0), (5 * 86400.0, 600.0))
 """Up to so many seconds after an element fell silent, it is asked again every so many seconds; after that, hourly."""
 HOURLY = 3600.0
 
+BLIND_INTERVALS = 3
+BLIND_AT_LEAST_S = 30.0
+"""Without a reading for longer than both, a poller was not late but blind."""
+
 
 @dataclass(frozen=True, slots=True)
 class PortStatus:
     """What one PDU says about a port."""
 
     wall: float
+    monotonic: float
     uptime: int
     oper: int
     admin: int | None
@@ -35,12 +44,19 @@ class PortStatus:
     def up(self) -> bool | None:
         return None if self.oper == UNKNOWN else self.oper == UP
 
+    def up_since(self, instant: datetime) -> bool:
+        """Whether the element itself says that the port has been up all the time since then."""
+        change = last_change(instant_of(self.wall), self.uptime, self.last_change)
+        return self.up is True and change is not None and change <= instant
+
 
 @dataclass(slots=True)
 class _Port:
     up: bool | None = None
     since: datetime | None = None
     """The latest reading with this state."""
+    heard: float = -math.inf
+    """The same, monotonic; an earlier process knows none."""
 
 
 @dataclass(slots=True)
@@ -49,6 +65,8 @@ class _Element:
     failures: int = 0
     successes: int = 0
     last_good: datetime | None = None
+    heard: float = -math.inf
+    """Of the last answer, monotonic."""
     first_bad: datetime | None = None
     last_bad: datetime | None = None
     silent_since: float = 0.0
@@ -85,32 +103,41 @@ class Memory:
     ports: dict[str, _Port] = field(default_factory=dict)
     """By element/port."""
 
-    def recall(self, silent: Mapping[str, datetime], down: Mapping[str, datetime], monotonic: float) -> None:
-        """Take over what the open alarms say, with the instant of their last evidence."""
+    def recall(
+        self, silent: Mapping[str, datetime], down: Mapping[str, datetime], seen: Mapping[str, datetime], monotonic: float
+    ) -> None:
+        """Take over what the open alarms say, with the instant of their last evidence, and when elements were last polled."""
+        self.elements |= {name: _Element(last_good=at) for name, at in seen.items()}
         for name, at in silent.items():
             self.elements[name] = _Element(True, failures=self.failures_to_down, last_bad=at, first_bad=at, silent_since=monotonic)
         for reference, at in down.items():
             self.ports[reference] = _Port(up=False, since=at)
 
-    def answered(self, element: str, wall: float, evidence: Evidence) -> Finding | None:
-        known, seen = self._element(element), instant_of(wall)
-        if known.last_good is not None and seen <= known.last_good:
+    def answered(self, element: str, wall: float, monotonic: float, evidence: Evidence) -> Finding | None:
+        known = self._element(element)
+        if monotonic <= known.heard:
             return None
-        before = known.last_bad
-        known.successes, known.failures, known.last_good = known.successes + 1, 0, seen
+        before, good = known.last_bad, known.last_good
+        seen = _not_before(instant_of(wall), good, before)
+        known.successes, known.failures, known.last_good, known.heard = known.successes + 1, 0, seen, monotonic
         if not known.silent:
             known.first_bad = known.last_bad = None
-            return None
+            if good is None or seen - good <= self._blind_after:
+                return None
+            return evidence.finding(
+                FindingKind.UNSEEN, element, "", Transition(good, good, seen), detail={"until": seen.isoformat()}
+            )
         if known.successes < self.successes_to_up:
             return None
         known.silent, known.first_bad, known.last_bad, known.next_visit = False, None, None, 0.0
         return evidence.finding(FindingKind.REACHABLE, element, "", Transition.between(before, seen, None))
 
     def failed(self, element: str, at: datetime, monotonic: float, evidence: Evidence, detail: Mapping[str, Any]) -> Finding | None:
-        """`at`: when the failure was known."""
+        """`at`, `monotonic`: when the failure was known."""
         known = self._element(element)
-        if known.last_good is not None and at <= known.last_good:
+        if monotonic <= known.heard:
             return None
+        at = _not_before(at, known.last_good, known.last_bad)
         known.failures, known.successes, known.last_bad = known.failures + 1, 0, at
         known.first_bad = known.first_bad or at
         if known.silent:
@@ -126,22 +153,25 @@ class Memory:
         return evidence.finding(FindingKind.UNREACHABLE, element, "", transition, detail=detail, hold_from=known.first_bad)
 
     def port_read(self, element: str, name: str, status: PortStatus, evidence: Evidence) -> Finding | None:
-        known, seen = self.ports.setdefault(f"{element}/{name}", _Port()), instant_of(status.wall)
-        if status.up is None or (known.since is not None and seen <= known.since):
+        known = self.ports.setdefault(f"{element}/{name}", _Port())
+        if status.up is None or status.monotonic <= known.heard:
             return None
-        before, was, known.up, known.since = known.since, known.up, status.up, seen
+        seen = _not_before(instant_of(status.wall), known.since)
+        before, was, known.up, known.since, known.heard = known.since, known.up, status.up, seen, status.monotonic
         if was is status.up or (was is None and status.up):
             return None
-        transition = Transition.between(before, seen, last_change(seen, status.uptime, status.last_change))
+        own = last_change(instant_of(status.wall), status.uptime, status.last_change)
+        transition = Transition.between(before, seen, own)
         kind = FindingKind.LINK_UP if status.up else FindingKind.LINK_DOWN
         return evidence.finding(kind, element, name, transition, detail=_detail(status))
 
-    def port_absent(self, element: str, name: str, at: datetime, evidence: Evidence) -> Finding | None:
+    def port_absent(self, element: str, name: str, at: datetime, monotonic: float, evidence: Evidence) -> Finding | None:
         """The element's own list of ports lacks it."""
         known = self.ports.setdefault(f"{element}/{name}", _Port())
-        if known.since is not None and at <= known.since:
+        if monotonic <= known.heard:
             return None
-        before, was, known.up, known.since = known.since, known.up, False, at
+        at = _not_before(at, known.since)
+        before, was, known.up, known.since, known.heard = known.since, known.up, False, at, monotonic
         if was is False:
             return None
         transition = Transition.between(before, at, None)
@@ -161,6 +191,11 @@ class Memory:
     def silent_due(self, monotonic: float) -> frozenset[str]:
         return frozenset(name for name, known in self.elements.items() if known.silent and known.next_visit <= monotonic)
 
+    def put_off(self, elements: Iterable[str], monotonic: float) -> None:
+        """Silent elements whose turn it was: until the next one, whatever comes of it (locked ones are not asked at all)."""
+        for known in (self._element(name) for name in elements):
+            known.next_visit = monotonic + self._pause(monotonic - known.silent_since)
+
     def keep(self, elements: Iterable[str], ports: Iterable[str]) -> None:
         """Forget what is not watched any more."""
         elements, ports = set(elements), set(ports)
@@ -170,9 +205,17 @@ class Memory:
     def _element(self, name: str) -> _Element:
         return self.elements.setdefault(name, _Element())
 
+    @property
+    def _blind_after(self) -> timedelta:
+        return timedelta(seconds=max(BLIND_AT_LEAST_S, BLIND_INTERVALS * self.interval_s))
+
     def _pause(self, silent_for: float) -> float:
         step = next((step for until, step in BACKOFF if silent_for < until), HOURLY)
         return min(step, self.interval_s) if silent_for < BACKOFF[0][0] else step
+
+
+def _not_before(instant: datetime, *known: datetime | None) -> datetime:
+    return max([instant, *(each for each in known if each is not None)])
 
 
 def _detail(status: PortStatus) -> dict[str, Any]:

@@ -43,6 +43,8 @@ class Visit:
     source: Source
     started_at: datetime
     ended_at: datetime
+    ended: float
+    """Monotonic."""
     elements: tuple[WatchedElement, ...]
     ports: tuple[WatchedPort, ...]
     batch: PollBatch
@@ -83,6 +85,7 @@ class Poller:
             source=source,
             started_at=started,
             ended_at=self._clock.now(),
+            ended=self._clock.monotonic(),
             elements=tuple(wanted),
             ports=ports,
             batch=batch,

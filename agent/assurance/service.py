@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Protocol
 
 import structlog
-from sqlalchemy import delete, exists
+from sqlalchemy import delete, exists, func, select
 from sqlalchemy.orm import Session
 
 from agent.assurance.alarms import LINK_DOWN, UNREACHABLE, close_unwatched, open_alarms, reference_of
@@ -150,6 +150,7 @@ class AssuranceService:
         verify = {name for name, due in self._verify.items() if due <= now}
         async with self._turn:
             silent = self._memory.silent_due(now)
+            self._memory.put_off(silent, now)
         again = {key for key, due in self._recheck.items() if due <= now}
         if verify or silent or again:
             for name in verify:
@@ -160,7 +161,8 @@ class AssuranceService:
             names = (verify | silent | watchlist.neighbours(verify)) & set(watchlist.elements)
             whole = {name: watchlist.elements[name] for name in sorted(names)}
             narrow = {element.name: element for element in to_read(again, watchlist)}
-            await self._visit(watchlist, list((narrow | whole).values()), Source.VERIFY)
+            if wanted := list((narrow | whole).values()):
+                await self._visit(watchlist, wanted, Source.VERIFY)
         elif self._pending:
             await self.correlate()
 
@@ -227,7 +229,7 @@ class AssuranceService:
     def _store(self, watchlist: Watchlist, visit: Visit, hints: Sequence[Finding]) -> Digested:
         try:
             with self._parts.database.write() as session:
-                self._recall(session)
+                self._recall(session, watchlist)
                 digested = self._digest.digest(session, watchlist, visit, hints)
         except BaseException:
             self._memory, self._digest = self._forget()
@@ -236,7 +238,7 @@ class AssuranceService:
         for finding in digested.findings:
             log.info("found", finding=finding.kind.value, element=finding.element, object=finding.object, poll_id=finding.poll_id)
         self._note(digested.pending, len(digested.silent))
-        self._gauge.rounds(watchlist, visit, digested, self._meter.gaps)
+        self._gauge.rounds(watchlist, visit, digested, self._meter)
         return digested
 
     def _correlate(self) -> None:
@@ -260,18 +262,20 @@ class AssuranceService:
         with self._parts.database.write() as session:
             watchlist = load_watchlist(session)
             close_unwatched(session, watchlist.topology.elements.keys(), watchlist.ports, self._parts.clock.now())
-            self._recall(session)
+            self._recall(session, watchlist)
         self._memory.keep(watchlist.topology.elements, watchlist.ports)
         return watchlist
 
-    def _recall(self, session: Session) -> None:
-        """Once after the start, and after a failure: what the open alarms say."""
+    def _recall(self, session: Session, watchlist: Watchlist) -> None:
+        """Once after the start, and after a failure: what the open alarms say, and when was the last regular poll."""
         if self._recalled:
             return
         alarms = open_alarms(session)
+        polled = session.scalar(select(func.max(PollRow.ended_at)).where(PollRow.source == Source.POLL.value))
         self._memory.recall(
             {alarm.element: alarm.last_at for alarm in alarms if alarm.cause == UNREACHABLE},
             {reference_of(alarm): alarm.last_at for alarm in alarms if alarm.cause == LINK_DOWN},
+            {} if polled is None else dict.fromkeys(watchlist.elements, polled),
             self._parts.clock.monotonic(),
         )
         self._pending = bool(alarms)

@@ -44,7 +44,7 @@ class ReadingRow(Base):
     octets_out: Mapped[int] = mapped_column(Unsigned64)
     occasion: Mapped[str]
     """activation, poll or final."""
-    poll_id: Mapped[str]
+    poll_id: Mapped[str] = mapped_column(index=True)
     """The poll cycle that read it."""
 
 
@@ -56,6 +56,8 @@ class PollRow(Base):
     id: Mapped[str] = mapped_column(primary_key=True)
     started_at: Mapped[datetime] = mapped_column(index=True)
     ended_at: Mapped[datetime]
+    source: Mapped[str]
+    """poll (a regular cycle), verify (what was suspected) or service (readings of one that begins or ends)."""
     elements: Mapped[int]
     failures: Mapped[dict[str, Any]] = mapped_column(default=dict)
     """element → reason."""
@@ -94,11 +96,11 @@ class ObservationRow(Base):
     object: Mapped[str]
     """Port name, or "" for the element itself."""
     source: Mapped[str]
-    """poll, trap or verify."""
+    """poll, trap, verify or service."""
     finding: Mapped[str]
     """E.g. linkDown, linkUp, unreachable, reachable."""
     detail: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    poll_id: Mapped[str | None]
+    poll_id: Mapped[str | None] = mapped_column(index=True)
 
 
 class AlarmRow(Base):

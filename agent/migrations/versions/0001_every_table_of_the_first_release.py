@@ -135,6 +135,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("observation", schema=None) as batch_op:
         batch_op.create_index("ix_observation_object", ["element", "object", "at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_observation_poll_id"), ["poll_id"], unique=False)
 
     op.create_table(
         "plan",
@@ -161,6 +162,7 @@ def upgrade() -> None:
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("source", sa.String(), nullable=False),
         sa.Column("elements", sa.Integer(), nullable=False),
         sa.Column("failures", DOCUMENT, nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_poll")),
@@ -223,6 +225,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("service_id", "port_id", "at", name=op.f("uq_reading_service_id_port_id_at")),
     )
     with op.batch_alter_table("reading", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_reading_poll_id"), ["poll_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_reading_port_id"), ["port_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_reading_service_id"), ["service_id"], unique=False)
 
@@ -1007,6 +1010,7 @@ def downgrade() -> None:
     with op.batch_alter_table("reading", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_reading_service_id"))
         batch_op.drop_index(batch_op.f("ix_reading_port_id"))
+        batch_op.drop_index(batch_op.f("ix_reading_poll_id"))
 
     op.drop_table("reading")
     op.drop_table("rating_total")
@@ -1025,6 +1029,7 @@ def downgrade() -> None:
 
     op.drop_table("plan")
     with op.batch_alter_table("observation", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_observation_poll_id"))
         batch_op.drop_index("ix_observation_object")
 
     op.drop_table("observation")

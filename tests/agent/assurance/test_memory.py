@@ -21,7 +21,7 @@ def at(seconds: float) -> datetime:
 def status(seconds: float, oper: int, changed: int | None = None) -> PortStatus:
     """`changed`: seconds since EPOCH at which the port entered its state, by the element's clock."""
     ticks = None if changed is None else UPTIME + changed * 100
-    return PortStatus(at(seconds).timestamp(), UPTIME + round(seconds * 100), oper, 1, ticks)
+    return PortStatus(at(seconds).timestamp(), seconds, UPTIME + round(seconds * 100), oper, 1, ticks)
 
 
 def memory(failures: int = 3, successes: int = 1) -> Memory:
@@ -74,8 +74,8 @@ def test_a_transition_lies_between_its_bounds(before: int, seen: int, own: int |
 
 def test_three_failures_in_a_row_make_silence_that_began_with_the_last_answer() -> None:
     known = memory()
-    known.answered("pe1", at(0).timestamp(), POLL)
-    found = [known.failed("pe1", at(60 + step), float(step), POLL, {}) for step in range(4)]
+    known.answered("pe1", at(0).timestamp(), 0, POLL)
+    found = [known.failed("pe1", at(60 + step), 60.0 + step, POLL, {}) for step in range(4)]
     assert [each is not None for each in found] == [False, False, True, False]
     silence = found[2]
     assert silence is not None
@@ -85,7 +85,11 @@ def test_three_failures_in_a_row_make_silence_that_began_with_the_last_answer() 
 def test_one_answer_between_failures_begins_the_count_anew() -> None:
     known = memory()
     for step in range(8):
-        act = known.answered("pe1", at(step).timestamp(), POLL) if step % 3 == 2 else known.failed("pe1", at(step), step, POLL, {})
+        act = (
+            known.answered("pe1", at(step).timestamp(), step, POLL)
+            if step % 3 == 2
+            else known.failed("pe1", at(step), step, POLL, {})
+        )
         assert act is None
     assert not known.silent("pe1")
 
@@ -93,8 +97,8 @@ def test_one_answer_between_failures_begins_the_count_anew() -> None:
 def test_as_many_answers_as_set_end_silence() -> None:
     known = memory(failures=1, successes=2)
     assert known.failed("pe1", at(0), 0, POLL, {}) is not None
-    assert known.answered("pe1", at(1).timestamp(), POLL) is None
-    found = known.answered("pe1", at(2).timestamp(), POLL)
+    assert known.answered("pe1", at(1).timestamp(), 1, POLL) is None
+    found = known.answered("pe1", at(2).timestamp(), 2, POLL)
     assert found is not None
     assert (found.kind, found.transition.earliest, found.transition.instant) == (FindingKind.REACHABLE, at(0), at(2))
 
