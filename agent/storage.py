@@ -60,13 +60,15 @@ def require_current(database: Database) -> None:
 
 
 def check(database: Database) -> StorageReport:
-    """Version, integrity, foreign keys."""
+    """Version, tables and columns, integrity, foreign keys."""
     revision, head = current_revision(database), head_revision()
     problems: list[str] = []
     if revision != head:
         newer = revision is not None and revision not in _known_revisions()
         remedy = "install the fabd that wrote it" if newer else "run: fabd db upgrade"
         problems.append(f"schema is {revision or 'missing'}, this fabd needs {head}; {remedy}")
+    elif missing := _missing(database):
+        problems.append(f"schema: {', '.join(missing)} missing although the version is right; restore a backup into a new database")
     if database.is_sqlite and revision is not None:
         with database.engine.connect() as connection:
             problems += [f"integrity: {row[0]}" for row in connection.execute(text("PRAGMA integrity_check")) if row[0] != "ok"]
@@ -75,6 +77,21 @@ def check(database: Database) -> StorageReport:
                 for row in connection.execute(text("PRAGMA foreign_key_check"))
             ]
     return StorageReport(revision, head, tuple(problems))
+
+
+def _missing(database: Database) -> list[str]:
+    """Tables, and columns as table.column."""
+    schema = inspect(database.engine)
+    found = {table: {column["name"] for column in schema.get_columns(table)} for table in schema.get_table_names()}
+    tables = [table.name for table in metadata.sorted_tables if table.name not in found]
+    columns = [
+        f"{table.name}.{column.name}"
+        for table in metadata.sorted_tables
+        if table.name in found
+        for column in table.columns
+        if column.name not in found[table.name]
+    ]
+    return sorted(tables) + sorted(columns)
 
 
 def current_revision(database: Database) -> str | None:

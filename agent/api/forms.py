@@ -2,8 +2,10 @@
 
 from http import HTTPStatus
 
+import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
@@ -14,6 +16,8 @@ from agent.api.refusals import KNOWN, error_body
 
 TMF_ROOT = "/tmf-api/"
 
+log = structlog.get_logger(__name__)
+
 
 def install(app: FastAPI) -> None:
     """Every error of every route is answered here; what is not known goes on to `RequestContext`, which logs it."""
@@ -22,7 +26,15 @@ def install(app: FastAPI) -> None:
 
 
 async def _handle(request: Request, error: Exception) -> JSONResponse:
+    if isinstance(error, SQLAlchemyError):
+        _tell_operator(request, error)
     return error_answer(request.scope, error)
+
+
+def _tell_operator(request: Request, error: SQLAlchemyError) -> None:
+    """What the client is not told. Without the statement and its values: they may be a customer's."""
+    reason = str(getattr(error, "orig", None) or type(error).__name__).strip().partition("\n")[0]
+    log.error("the database refused", path=request.scope["path"], error=reason)
 
 
 def error_answer(scope: Scope, error: Exception) -> JSONResponse:

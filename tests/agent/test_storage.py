@@ -66,6 +66,14 @@ def kept(fresh, clock):
     return fresh
 
 
+def test_a_table_or_column_that_is_not_there_is_named(kept):
+    with kept.engine.begin() as connection:
+        connection.execute(text("DROP TABLE usage_bin"))
+        connection.execute(text("ALTER TABLE site RENAME COLUMN address TO addres"))
+    [problem] = storage.check(kept).problems
+    assert problem.startswith("schema: usage_bin, site.address missing")
+
+
 def rows(database):
     with database.read() as session:
         return {table.name: sorted(map(str, session.execute(select(table)).all())) for table in metadata.sorted_tables}

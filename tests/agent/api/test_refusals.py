@@ -4,12 +4,14 @@ import inspect
 
 import pytest
 from sqlalchemy.exc import OperationalError
+from structlog.testing import capture_logs
 
 import agent.errors
 import crm_bridge.errors
 import inventory.errors
 import policies.errors
 from agent.api import errors as api
+from agent.api.listing import Listing
 from agent.api.refusals import error_body
 from agent.fulfillment.errors import Missing, OrderConflict, OrderMalformed, Refusal
 from agent.security.errors import NotAuthenticated, NotPermitted
@@ -47,6 +49,18 @@ def refusal(where="/serviceOrderItem/0") -> Refusal:
 def test_an_error_has_its_status_and_code(error, status, code):
     body = error_body(error)
     assert (body.status, body.code) == (status, code)
+
+
+def test_what_the_database_said_is_for_the_log_alone(office, monkeypatch):
+    def refuse(*_):
+        raise OperationalError("SELECT name FROM customer", {"p": "Acme"}, Exception("disk I/O error\nDETAIL: Acme"))
+
+    monkeypatch.setattr(Listing, "fetch", refuse)
+    with capture_logs() as logs:
+        answer = office.get("/tmf-api/serviceOrdering/v4/serviceOrder")
+    assert [entry["error"] for entry in logs if entry["event"] == "the database refused"] == ["disk I/O error"]
+    assert answer.status_code == 503
+    assert "disk" not in answer.text
 
 
 def test_what_is_inside_stays_inside():
