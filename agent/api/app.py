@@ -53,7 +53,8 @@ ROUTERS: tuple[APIRouter, ...] = (
 def methods_at(path: str) -> list[str]:
     """What can be done at a path, for `Allow`."""
     routes = (route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute))
-    return sorted({method for route in routes if route.path_regex.match(path) for method in route.methods or ()})
+    methods = {method for route in routes if route.path_regex.match(path) for method in route.methods or ()}
+    return sorted(methods | {"HEAD"} if "GET" in methods else methods)
 
 
 class FabdApi(FastAPI):

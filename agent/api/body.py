@@ -19,6 +19,8 @@ Model = TypeVar("Model", bound=BaseModel)
 READ_DEADLINE_S = 30.0
 """Longest wait for a whole body."""
 MAX_DEPTH = 50
+MAX_DIGITS = 40
+"""Of a whole number; twice what any counter or address needs."""
 DRAIN_FACTOR = 8
 """A body that is refused is still read up to so many times the limit, and thrown away: a client that is busy sending would
 otherwise see a broken connection instead of the answer."""
@@ -56,7 +58,9 @@ BodyOf = Annotated[JsonBody, Depends(json_body)]
 def parse_object(raw: bytes) -> JsonBody:
     """Strict: UTF-8, no duplicate keys, no NaN or infinity, no text that a database cannot keep, not nested without end."""
     try:
-        data = json.loads(raw.decode("utf-8"), object_pairs_hook=_distinct, parse_constant=_number, parse_float=_number)
+        data = json.loads(
+            raw.decode("utf-8"), object_pairs_hook=_distinct, parse_constant=_number, parse_float=_number, parse_int=_integer
+        )
         _check(data)
     except UnicodeDecodeError as error:
         raise BadRequest("malformedJson", f"the body is not UTF-8 at byte {error.start}; send JSON in UTF-8") from None
@@ -132,6 +136,12 @@ def _number(text: str) -> float:
     if not math.isfinite(value):
         raise ValueError(f"{text[:40]} is not a number that can be kept")
     return value
+
+
+def _integer(text: str) -> int:
+    if len(text) > MAX_DIGITS:
+        raise ValueError(f"{text[:MAX_DIGITS]}… is not a number that can be kept")
+    return int(text)
 
 
 def _check(data: object) -> None:

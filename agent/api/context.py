@@ -7,6 +7,7 @@ from http import HTTPStatus
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agent.api.errors import BadRequest
@@ -17,6 +18,8 @@ from agent.metrics import Metrics
 HEADER = "X-Correlation-Id"
 _ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+CLIENT_GONE = 499
+"""In log and metrics, for a client that left before it had said everything; no such answer is ever sent."""
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 log = structlog.get_logger(__name__)
@@ -35,7 +38,10 @@ class RequestContext:
             return
         correlation_id = correlation_of(Headers(scope=scope))
         scope.setdefault("state", {})["correlation_id"] = correlation_id
-        answer = _Answer(send, correlation_id)
+        method = scope["method"]
+        answer = _Answer(send, correlation_id, bodiless=method == "HEAD")
+        if answer.bodiless:
+            scope["method"] = "GET"  # RFC 9110 §9.3.2: the same, without the content
         begun = time.monotonic()
         with correlated(correlation_id):
             try:
@@ -43,21 +49,23 @@ class RequestContext:
                 await self._app(scope, receive, answer)
             except BadRequest as error:
                 await error_answer(scope, error)(scope, receive, answer)
+            except ClientDisconnect:
+                answer.status = CLIENT_GONE
             except Exception as error:
-                log.exception("request failed", method=scope["method"], path=_path(scope))
+                log.exception("request failed", method=method, path=_path(scope))
                 if answer.status:
                     raise
                 await error_answer(scope, error)(scope, receive, answer)
-            self._report(scope, answer.status, time.monotonic() - begun)
+            self._report(scope, method, answer.status, time.monotonic() - begun)
 
-    def _report(self, scope: Scope, status: int, seconds: float) -> None:
+    def _report(self, scope: Scope, method: str, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "unknown")
-        self._metrics.request(scope["method"], route, status, seconds)
-        quiet = scope["method"] in _READING and status < HTTPStatus.BAD_REQUEST
+        self._metrics.request(method, route, status, seconds)
+        quiet = method in _READING and status < HTTPStatus.BAD_REQUEST
         caller = scope["state"].get("caller")
         (log.debug if quiet else log.info)(
             "request",
-            method=scope["method"],
+            method=method,
             path=_path(scope),
             status=status,
             milliseconds=round(seconds * 1000, 1),
@@ -89,7 +97,8 @@ def correlation_of(headers: Headers) -> str:
 class _Answer:
     """Passes the answer on, with the headers that every answer has."""
 
-    def __init__(self, send: Send, correlation_id: str) -> None:
+    def __init__(self, send: Send, correlation_id: str, *, bodiless: bool) -> None:
+        self.bodiless = bodiless
         self._send = send
         self._correlation_id = correlation_id
         self.status = 0
@@ -101,4 +110,6 @@ class _Answer:
             headers[HEADER] = self._correlation_id
             headers["X-Content-Type-Options"] = "nosniff"
             headers.setdefault("Cache-Control", "no-store")
+        elif self.bodiless:
+            message = {**message, "body": b""}
         await self._send(message)

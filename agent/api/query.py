@@ -16,6 +16,8 @@ OPERATORS = ("gt", "gte", "lt", "lte", "ne", "eq", "regex")
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 1000
 MAX_FILTERS = 20
+MAX_DIGITS = 12
+MAX_OFFSET = 10**9
 MAX_VALUE = 256
 """Characters of one filter value."""
 _PART = re.compile(r"""(?:^|,)\s*("[^"]*"(?=\s*(?:,|$))|'[^']*'(?=\s*(?:,|$))|[^,]*)""")
@@ -83,7 +85,7 @@ def parse_query(parameters: Iterable[tuple[str, str]]) -> Query:
             case "sort":
                 sort = tuple(_sort_key(part.strip()) for part in value.split(",") if part.strip())
             case "offset":
-                offset = _number(name, value, least=0, most=10**9)
+                offset = _number(name, value, least=0, most=MAX_OFFSET)
             case "limit":
                 limit = _number(name, value, least=0, most=MAX_LIMIT)
             case _:
@@ -144,7 +146,7 @@ def _unquoted(text: str) -> str:
 
 
 def _number(name: str, value: str, *, least: int, most: int) -> int:
-    if not value.isascii() or not value.isdigit() or not least <= int(value[:12]) <= most:
+    if not value.isascii() or not value.isdigit() or len(value) > MAX_DIGITS or not least <= int(value) <= most:
         raise BadRequest("pagingInvalid", f"{name}={value[:40]!r} is not a whole number from {least} to {most}")
     return int(value)
 
@@ -209,6 +211,6 @@ def instant(text: str) -> datetime | None:
         return None
     try:
         at = datetime.fromisoformat(re.sub(r" (?=\d\d:\d\d$)", "+", text) if "T" in text else text)
-    except ValueError:
+        return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):  # a time zone can lead out of the calendar
         return None
-    return at if at.tzinfo else at.replace(tzinfo=UTC)

@@ -1,10 +1,10 @@
 """The outbox: what was told, to whom, and what could not be delivered."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, ConfigDict, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 from starlette.responses import JSONResponse, Response
@@ -25,13 +25,16 @@ from crm_bridge.tables import DeliveryRow, EventRow, SubscriptionRow
 
 router = APIRouter(prefix=ROOT, tags=["Events"])
 
+MOST_EVENTS = 2**31 - 1
+"""The largest number that the column holds on every database."""
+
 
 class Replay(BaseModel):
     """One event by its sequence number, or every dead letter of the subscription."""
 
     model_config = ConfigDict(extra="forbid")
 
-    sequence: PositiveInt | None = None
+    sequence: Annotated[int, Field(ge=1, le=MOST_EVENTS)] | None = None
 
 
 def _subscriptions(session: Session, rows: Sequence[SubscriptionRow]) -> list[Document]:

@@ -314,6 +314,7 @@ def test_events_subscriptions_and_dead_letters(story):
     assert office.post(replay, json={"sequence": dead[0]["event_sequence"]}).json()["events"] == 1
     assert office.post(replay, json={}).json()["events"] == len(dead) - 1
     assert office.post(f"{V1}/subscriptions/sub-none/replay", json={}).status_code == 404
+    assert office.post(replay, json={"sequence": 2**63}).status_code == 400
     with office.database.read() as session:
         audited = session.scalars(select(AuditRow.after).where(AuditRow.action == "replay").order_by(AuditRow.id)).all()
     assert {"events": 1} in audited

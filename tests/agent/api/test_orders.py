@@ -355,9 +355,9 @@ def test_a_body_that_is_no_order_is_refused(office, content, content_type, statu
 @pytest.mark.parametrize(
     ("method", "path", "status", "allow"),
     [
-        ("PATCH", f"{ORDERS}/ord-1", 405, "GET"),
-        ("DELETE", f"{ORDERS}/ord-1", 405, "GET"),
-        ("PUT", ORDERS, 405, "GET, POST"),
+        ("PATCH", f"{ORDERS}/ord-1", 405, "GET, HEAD"),
+        ("DELETE", f"{ORDERS}/ord-1", 405, "GET, HEAD"),
+        ("PUT", ORDERS, 405, "GET, HEAD, POST"),
         ("POST", "/tmf-api/serviceOrdering/v4/cancelServiceOrder", 404, None),
         ("GET", f"{ORDERS}/ord-1", 404, None),
         ("GET", f"{ORDERS}/", 404, None),
@@ -369,6 +369,20 @@ def test_what_is_not_there_is_said_in_the_same_form(office, method, path, status
     assert (answer.status_code, answer.headers.get("allow")) == (status, allow)
     assert answer.json()["@type"] == "Error"
     assert answer.json()["message"]
+
+
+def test_a_filter_by_an_instant_beyond_the_calendar_is_answered(office):
+    office.post(ORDERS, json=office.order())
+    for name, instant in (("orderDate.gt", "9999-12-31T23:00:00-05:00"), ("completionDate", "0001-01-01T00:00:00+05:00")):
+        assert office.get(ORDERS, params={name: instant}).status_code == 200
+
+
+def test_head_answers_as_get_without_the_content(office):
+    whole = office.get(ORDERS)
+    head = office.call("HEAD", ORDERS)
+    assert (head.status_code, head.content, head.headers["content-length"]) == (200, b"", str(len(whole.content)))
+    assert office.call("HEAD", f"{ORDERS}/ord-1").status_code == 404
+    assert office.call("HEAD", ORDERS, role=None).status_code == 401
 
 
 def test_keys_are_not_kept_for_refusals(office):

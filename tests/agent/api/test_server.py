@@ -15,6 +15,7 @@ from agent.config import ApiSettings
 from agent.errors import AddressInUse
 from agent.security.roles import Role
 from tests.agent.api.office import ORDERS, Office
+from tests.agent.installation import eventually
 
 LIMIT = 10_000
 PATIENCE_S = 10.0
@@ -180,6 +181,22 @@ def test_only_a_proxy_that_is_trusted_says_who_calls(serve, trusted, source):
     said = served.headers | {"X-Forwarded-For": "192.0.2.9"}
     with httpx.Client(trust_env=False) as client:
         assert client.get(f"{served.server.url}/api/v1/me", headers=said).json()["source"] == source
+
+
+def test_head_is_answered_without_content_over_the_wire(served):
+    answer = served.raw(b"HEAD /-/healthy HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert b"content-length: 3" in answer
+    assert answer.endswith(b"\r\n\r\n")
+
+
+def test_a_client_that_leaves_in_the_middle_is_no_failure_of_ours(served):
+    with served.connect() as client:
+        said = "".join(f"{name}: {value}\r\n" for name, value in served.headers.items())
+        client.sendall(f"POST {ORDERS} HTTP/1.1\r\nHost: x\r\n{said}Content-Length: 100\r\n\r\n{{".encode())
+    route = f'route="{ORDERS}",status="499"'
+    eventually(lambda: route in served.office.parts.metrics.text().decode())
+    assert 'status="500"' not in served.office.parts.metrics.text().decode()
 
 
 def test_what_is_no_http_is_refused(served):
