@@ -13,6 +13,10 @@ SEQUENCE_DIGITS = 20
 """Of the `sequence` extension, which is compared as text."""
 
 
+WRITTEN_AS = "whsec_"
+"""Without it a secret is none: nearly any password can be read as base64, and would sign with what is left of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """An event of the outbox, apart from its row."""
@@ -47,7 +51,7 @@ def webhook_request(event: Event, *, source: str, secrets: str, now: datetime) -
         signatures = " ".join(Webhook(secret).sign(event.id, now, body) for secret in secrets.split())
     except (ValueError, EmptyWebhookSecretError):
         signatures = ""
-    if not signatures:
+    if not signatures or not all(secret.startswith(WRITTEN_AS) for secret in secrets.split()):
         raise ValueError("is no secret of Standard Webhooks; make one with: echo whsec_$(openssl rand -base64 32)")
     headers = {
         "content-type": "application/cloudevents+json; charset=utf-8",
