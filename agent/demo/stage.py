@@ -34,8 +34,8 @@ DEADLINE_S = 30.0
 HOST = "127.0.0.1"
 AUTONOMOUS_SYSTEM = 65000
 """Of every router; with it the prefixes of internet access are announced."""
-PERIODS = range(45, 90)
-"""Lengths in seconds that an agreement period of the demonstration may have."""
+PERIOD = timedelta(minutes=1)
+"""Of the agreements: what a month is elsewhere."""
 UNTIL_PERIOD_ENDS = timedelta(seconds=24)
 """When in the story the period is to end: after the repair, before anybody is tired of waiting."""
 
@@ -64,7 +64,7 @@ class Stage:
 
     def __init__(self, folder: Path, now: datetime, *, port: int = 0, log_level: str = "error") -> None:
         self.folder = folder
-        self.period = agreement_period(now)
+        self.anchor = (now + UNTIL_PERIOD_ENDS).replace(microsecond=0)
         network = Network.of_this_process()
         self.sim = SimThread(network.topology, keys=folder / "host-keys", control=(HOST, 0))
         self.settings = load_settings(_write_settings(folder, network, port, log_level), environment={})
@@ -147,11 +147,11 @@ class Stage:
         with daemon.database.write() as session:
             import_document(session, Source.of_data(inventory, "network.yaml"), platforms=platforms(), at=now)
         text = (CONTENT / "customers.yaml").read_text()
-        period = f"{int(self.period.total_seconds())} seconds"
+        period = {"period": "1 minute", "anchor": self.anchor.isoformat()}
         document = yaml.safe_load(text)
         for customer in document["customers"]:
             for agreement in customer["agreements"]:
-                agreement["terms"] = {"sla": {"period": period}, "tariff": {"period": period}}
+                agreement["terms"] = {"sla": period, "tariff": period}
         with daemon.database.write() as session:
             known = KnownNames(daemon.catalog, tuple(daemon.catalog.specifications), external_ids(session))
             imported = import_customers(session, read_customers(yaml.safe_dump(document), "customers.yaml", known), now)
@@ -200,12 +200,6 @@ class _Runner:
             self._up.set()
             if self.daemon:
                 await self.daemon.stop()
-
-
-def agreement_period(now: datetime) -> timedelta:
-    """Periods are counted from 1970; this is the length near a minute whose present period ends when the story wants it to."""
-    end = int((now + UNTIL_PERIOD_ENDS).timestamp())
-    return timedelta(seconds=min(PERIODS, key=lambda length: (end % length, abs(length - 60))))
 
 
 def _write_settings(folder: Path, network: Network, port: int, log_level: str) -> Path:

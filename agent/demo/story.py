@@ -3,12 +3,13 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from agent.api.native.paths import ROOT
 from agent.api.tmf.paths import SERVICE_ORDERING, TROUBLE_TICKET
-from agent.demo.stage import DEADLINE_S, Stage
+from agent.demo.stage import DEADLINE_S, PERIOD, Stage
+from policies.periods import fixed_period
 
 ORDERS = f"{SERVICE_ORDERING}/serviceOrder"
 TICKETS = f"{TROUBLE_TICKET}/troubleTicket"
@@ -95,12 +96,10 @@ class Story:
         return Told({"order": order["id"], "state": order["state"], "services": list(services), "elements": elements})
 
     def period_end(self) -> datetime:
-        """Of the agreements' period in which the link was cut; periods are counted from 1970."""
+        """Of the agreements' period in which the link was cut."""
         if self.cut_at is None:
             raise StepFailed("the link was never cut")
-        length = self.stage.period
-        epoch = datetime.fromtimestamp(0, UTC)
-        return epoch + ((self.cut_at - epoch) // length + 1) * length
+        return fixed_period(self.cut_at, PERIOD, self.stage.anchor).end
 
     def tickets(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.stage.get(TICKETS)
