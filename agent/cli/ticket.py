@@ -62,7 +62,7 @@ def _facts(ticket: Document) -> dict[str, object]:
         "priority": ticket.get("priority"),
         "problem": causes,
         "opened": when(ticket.get("creationDate")),
-        "to be repaired until": when(ticket.get("expectedResolutionDate")),
+        "begin repair by": when(ticket.get("expectedResolutionDate")),
         "resolved": when(ticket.get("resolutionDate")),
         "came back": f"{ticket['repeats']} times" if ticket.get("repeats") else "",
         "description": ticket.get("description"),
