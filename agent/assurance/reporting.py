@@ -111,7 +111,10 @@ class Reporter:
         down = tuple(part for row in rows if row.state == DOWN and (part := clip(row, span)))
         unknown = tuple(part for row in rows if row.state == UNKNOWN and (part := clip(row, span)))
         is_down = any(row.state == DOWN and row.end is None for row in rows)
-        return sla, forecast(sla, Health(at, is_down, down, unknown))
+        # before it began nothing was promised: the budget of a service's first period is that of its own part of the period
+        began = service.started_at or at
+        absent = (Interval(since, began),) if since < began else ()
+        return sla, forecast(sla, Health(at, is_down, down, unknown, excluded=absent))
 
 
 def told_already(session: Session, problems: Iterable[str]) -> frozenset[str]:

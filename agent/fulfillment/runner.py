@@ -18,7 +18,8 @@ from agent.fulfillment.outcome import endpoint_ports
 from agent.fulfillment.plan import SETTLED, ChangeState, Failure, Plan, Verb
 from agent.fulfillment.progress import Progress, Tools, take
 from agent.fulfillment.recovery import Course, course_of, initial_state
-from agent.fulfillment.tables import OrderItemRow
+from agent.fulfillment.tables import OrderItemRow, OrderRow, PlanRow
+from agent.log import correlated
 from inventory.work import Claim
 
 
@@ -35,9 +36,16 @@ class PlanRunner:
             return
         run = _Run(self._tools, claim, journal, plan)
         try:
-            run.run()
+            with correlated(self._correlation_id(plan.id)):
+                run.run()
         finally:
             run.network.close()
+
+    def _correlation_id(self, plan_id: str) -> str:
+        """Of the order's request: its log lines, those of the plan and its events carry the same."""
+        statement = select(OrderRow.correlation_id).join(PlanRow, PlanRow.order_id == OrderRow.id).where(PlanRow.id == plan_id)
+        with self._tools.database.read() as session:
+            return session.scalars(statement).first() or ""
 
 
 class _Run:
