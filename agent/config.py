@@ -8,18 +8,27 @@ from dataclasses import dataclass
 from datetime import timedelta
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from agent.errors import ConfigurationError
 
 DEFAULT_FILE = Path("fabd.toml")
 PREFIX = "FABD_"
+LONGEST_SHOWN = 60
+"""Characters of a wrong value that an error repeats."""
 NOT_SETTINGS = ("FABD_CONFIG", "FABD_TOKEN", "FABD_URL", "FABD_TEST_", "FABD_CREDENTIAL_", "FABD_LAB_")
 """Environment variables that other parts read; everything else that starts with `FABD_` must be a setting."""
 
 Document = dict[str, Any]
+
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+WholeSeconds = Annotated[int, Field(gt=0, le=86_400)]
+Days = Annotated[int, Field(gt=0, le=36_500)]
+Number = Annotated[int, Field(gt=0, le=1_000_000)]
+Host = Annotated[str, Field(min_length=1)]
+"""An empty one would mean every address of the machine."""
 
 
 class Section(BaseModel):
@@ -30,11 +39,11 @@ class DatabaseSettings(Section):
     url: str = Field(
         "", description="SQLAlchemy URL; empty means SQLite in `data_dir`. PostgreSQL: `postgresql+psycopg://user@host/fabd`."
     )
-    pool_size: PositiveInt = Field(10, description="Connections kept open to PostgreSQL.")
+    pool_size: Number = Field(10, description="Connections kept open to PostgreSQL.")
 
 
 class ApiSettings(Section):
-    host: str = Field("127.0.0.1", description="Address to listen on.")
+    host: Host = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8640, ge=0, le=65535, description="TCP port to listen on; 0 takes a free one.")
     tls_certificate: Path | None = Field(None, description="PEM certificate chain; with `tls_key` the API speaks HTTPS.")
     tls_key: Path | None = Field(None, description="PEM private key of `tls_certificate`.")
@@ -42,9 +51,11 @@ class ApiSettings(Section):
         default_factory=list,
         description="Addresses or networks of reverse proxies that are believed whom they call for (`X-Forwarded-For`).",
     )
-    max_connections: PositiveInt = Field(500, description="Connections open at the same time; further ones are cut off.")
-    max_body_bytes: PositiveInt = Field(1_048_576, description="Largest request body; a larger one is refused with 413.")
-    rate_per_minute: PositiveInt = Field(
+    max_connections: Number = Field(500, description="Connections open at the same time; further ones are cut off.")
+    max_body_bytes: int = Field(
+        1_048_576, gt=0, le=1_073_741_824, description="Largest request body; a larger one is refused with 413."
+    )
+    rate_per_minute: Number = Field(
         1200, description="Requests per minute and token (or address, before a token is known); more are refused with 429."
     )
 
@@ -70,57 +81,67 @@ class CredentialSettings(Section):
 
 
 class FulfillmentSettings(Section):
-    workers: PositiveInt = Field(8, description="Plans executed at the same time.")
-    element_parallelism: PositiveInt = Field(16, description="Elements of one plan handled at the same time.")
-    connect_timeout_s: PositiveFloat = Field(15.0, description="Longest wait for a session, seconds.")
-    stage_timeout_s: PositiveFloat = Field(30.0, description="Longest staging on one element, seconds.")
-    commit_timeout_s: PositiveFloat = Field(30.0, description="Longest commit, confirm or save on one element, seconds.")
-    verify_timeout_s: PositiveFloat = Field(30.0, description="How long verification may try before the plan reverts, seconds.")
-    confirm_timeout_s: PositiveInt = Field(
+    workers: Number = Field(8, description="Plans executed at the same time.")
+    element_parallelism: Number = Field(16, description="Elements of one plan handled at the same time.")
+    connect_timeout_s: Seconds = Field(15.0, description="Longest wait for a session, seconds.")
+    stage_timeout_s: Seconds = Field(30.0, description="Longest staging on one element, seconds.")
+    commit_timeout_s: Seconds = Field(30.0, description="Longest commit, confirm or save on one element, seconds.")
+    verify_timeout_s: Seconds = Field(30.0, description="How long verification may try before the plan reverts, seconds.")
+    confirm_timeout_s: WholeSeconds = Field(
         120, description="Confirmed-commit timeout asked of the element, seconds; extended while verification runs."
     )
-    plan_deadline_s: PositiveFloat = Field(600.0, description="A plan that has not decided by then reverts, seconds.")
-    lease_s: PositiveFloat = Field(30.0, description="A worker silent for so long loses its plan to another, seconds.")
+    plan_deadline_s: Seconds = Field(600.0, description="A plan that has not decided by then reverts, seconds.")
+    lease_s: Seconds = Field(30.0, description="A worker silent for so long loses its plan to another, seconds.")
 
 
 class PollingSettings(Section):
-    interval_s: PositiveFloat = Field(60.0, description="Seconds between polls of one element.")
-    deadline_s: PositiveFloat = Field(10.0, description="Longest an element may take per cycle, seconds.")
-    timeout_s: PositiveFloat = Field(2.0, description="Wait for one SNMP answer, seconds.")
-    concurrency: PositiveInt = Field(256, description="Elements polled at the same time.")
-    failures_to_down: PositiveInt = Field(3, description="Failed polls in a row before an element counts as unreachable.")
-    successes_to_up: PositiveInt = Field(1, description="Good polls in a row before it counts as reachable again.")
+    interval_s: Seconds = Field(60.0, description="Seconds between polls of one element.")
+    deadline_s: Seconds = Field(10.0, description="Longest an element may take per cycle, seconds.")
+    timeout_s: Seconds = Field(2.0, description="Wait for one SNMP answer, seconds.")
+    concurrency: Number = Field(256, description="Elements polled at the same time.")
+    failures_to_down: Number = Field(3, description="Failed polls in a row before an element counts as unreachable.")
+    successes_to_up: Number = Field(1, description="Good polls in a row before it counts as reachable again.")
 
 
 class TrapSettings(Section):
     enabled: bool = Field(True, description="Listen for SNMP traps and informs.")
-    host: str = Field("127.0.0.1", description="Address to listen on.")
+    host: Host = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(10162, ge=0, le=65535, description="UDP port for v1, v2c and v3 traps; 0 takes a free one.")
     credentials: list[str] = Field(
         default_factory=list,
         description="References whose community or user may send traps; empty means those of the elements' SNMP endpoints.",
     )
-    queue: PositiveInt = Field(10_000, description="Traps waiting to be processed; more are dropped and counted.")
+    queue: Number = Field(10_000, description="Traps waiting to be processed; more are dropped and counted.")
 
 
 class AssuranceSettings(Section):
     hold_s: float = Field(
-        10.0, ge=0, description="Wait before the cause of silence is decided, seconds; a trap confirmed by a read does not wait."
+        10.0,
+        ge=0,
+        le=86_400,
+        description="Wait before the cause of silence is decided, seconds; a trap confirmed by a read does not wait.",
     )
-    verify_spacing_s: PositiveFloat = Field(1.0, description="Seconds between the reads that verify a failure.")
-    recheck_s: PositiveFloat = Field(120.0, description="Second targeted read after a trap, seconds.")
-    sla_interval_s: PositiveFloat = Field(60.0, description="Seconds between evaluations of objectives.")
-    poll_retention_days: PositiveInt = Field(30, description="How long poll cycles are kept as evidence, days.")
+    verify_spacing_s: Seconds = Field(1.0, description="Seconds between the reads that verify a failure.")
+    recheck_s: Seconds = Field(120.0, description="Second targeted read after a trap, seconds.")
+    sla_interval_s: Seconds = Field(60.0, description="Seconds between evaluations of objectives.")
+    poll_retention_days: Days = Field(30, description="How long poll cycles are kept as evidence, days.")
 
 
 class UsageSettings(Section):
-    bin_s: PositiveInt = Field(300, description="Length of a usage bin, seconds; bins start on multiples of it since 1970 UTC.")
+    bin_s: WholeSeconds = Field(300, description="Length of a usage bin, seconds; bins start on multiples of it since 1970 UTC.")
 
 
 class WebhookSettings(Section):
     url: str = Field(description="Where events are posted.")
     secret: str = Field(description="Credential reference whose `password` signs the events (Standard Webhooks, `whsec_…`).")
     query: str = Field("", description="Filter, e.g. `eventType=serviceOrderStateChangeEvent`.")
+
+    @field_validator("secret")
+    @classmethod
+    def _reference(cls, found: str) -> str:
+        if found.startswith("whsec_"):
+            raise ValueError("this is the secret itself; keep it as the password of a credential and name that credential here")
+        return found
 
 
 class OutboxSettings(Section):
@@ -130,14 +151,12 @@ class OutboxSettings(Section):
         description="Networks or hosts that callbacks may reach although they are private, e.g. `127.0.0.1/32`.",
     )
     allow_http: bool = Field(False, description="Permit callbacks without TLS.")
-    timeout_s: PositiveFloat = Field(10.0, description="Longest delivery attempt, seconds.")
+    timeout_s: Seconds = Field(10.0, description="Longest delivery attempt, seconds.")
 
 
 class KeepSettings(Section):
-    events_days: PositiveInt = Field(30, description="How long events that were delivered to everybody are kept, days.")
-    resolved_tickets_days: PositiveInt = Field(
-        5, description="A resolved ticket that nobody objects to is closed after so many days."
-    )
+    events_days: Days = Field(30, description="How long events that were delivered to everybody are kept, days.")
+    resolved_tickets_days: Days = Field(5, description="A resolved ticket that nobody objects to is closed after so many days.")
 
 
 class LogSettings(Section):
@@ -193,38 +212,66 @@ class Settings(Section):
         return timedelta(seconds=self.usage.bin_s)
 
 
+Location = tuple[int | str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class _Source:
     name: str
     values: Document
 
-    def has(self, location: tuple[int | str, ...]) -> bool:
+    def has(self, location: Location) -> bool:
         node: Any = self.values
         for key in location:
-            if isinstance(node, Mapping) and key in node:
+            try:
                 node = node[key]
-            else:
+            except (LookupError, TypeError):
                 return False
         return True
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where settings come from: file, environment, flags; each goes before the one before it."""
+
+    found: tuple[_Source, ...]
+
+    @property
+    def file(self) -> str:
+        """Empty when there is none."""
+        return self.found[0].name if self.found[0].values else ""
+
+    def merged(self) -> Document:
+        whole: Document = {}
+        for source in self.found:
+            _merge(whole, source.values)
+        return whole
+
+    def where(self, location: Location) -> str:
+        """Source and key, as `fabd.toml: api.port` or `environment: FABD_API__PORT`; of what nobody set, as of the file."""
+        reached = (location[:length] for length in range(len(location), 0, -1))
+        source = next((each for known in reached for each in reversed(self.found) if each.has(known)), self.found[0])
+        if source.name == "environment":
+            return f"environment: {PREFIX}{'__'.join(_names(location)).upper()}"
+        return f"{source.name}: {'.'.join(map(str, location))}"
 
 
 def load_settings(
     file: Path | None = None, flags: Document | None = None, environment: Mapping[str, str] | None = None
 ) -> Settings:
-    """Read every source and merge; raises `ConfigurationError` with one line per mistake: source, key, what is wrong, remedy.
-
-    `file` must exist when it is given (or named by `FABD_CONFIG`); `fabd.toml` in the working directory is optional.
-    """
-    environment = os.environ if environment is None else environment
-    named = file or (Path(environment["FABD_CONFIG"]) if environment.get("FABD_CONFIG") else None)
-    sources = [_from_file(named), _from_environment(environment), _Source("flag", flags or {})]
-    merged: Document = {}
-    for source in sources:
-        _merge(merged, source.values)
+    """Read every source and merge; raises `ConfigurationError` with one line per mistake: source, key, what is wrong, remedy."""
+    sources = read_sources(file, flags, environment)
     try:
-        return Settings.model_validate(merged)
+        return Settings.model_validate(sources.merged())
     except ValidationError as error:
         raise ConfigurationError([_mistake(detail, sources) for detail in error.errors()]) from None
+
+
+def read_sources(file: Path | None = None, flags: Document | None = None, environment: Mapping[str, str] | None = None) -> Sources:
+    """`file` must exist when it is given (or named by `FABD_CONFIG`); `fabd.toml` in the working directory is optional."""
+    environment = os.environ if environment is None else environment
+    named = file or (Path(environment["FABD_CONFIG"]) if environment.get("FABD_CONFIG") else None)
+    return Sources((_from_file(named), _from_environment(environment), _Source("flag", flags or {})))
 
 
 def _from_file(named: Path | None) -> _Source:
@@ -232,25 +279,30 @@ def _from_file(named: Path | None) -> _Source:
     if named is None and not path.exists():
         return _Source(str(path), {})
     try:
-        return _Source(str(path), tomllib.loads(path.read_text(encoding="utf-8")))
+        return _Source(str(path), tomllib.loads(path.read_text(encoding="utf-8-sig")))
     except FileNotFoundError:
         raise ConfigurationError([f"{path}: no such file; create it or leave out --config"]) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError([f"{path}: cannot be read: {error}"]) from None
+    except OSError as error:
+        raise ConfigurationError([f"{path}: cannot be read: {error.strerror}; name a file that fabd may read"]) from None
+    except UnicodeDecodeError as error:
+        raise ConfigurationError([f"{path}: cannot be read: not UTF-8 at byte {error.start}; convert it"]) from None
     except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError([f"{path}: not valid TOML: {error}"]) from None
+        raise ConfigurationError([f"{path}: not valid TOML: {error}; correct it there"]) from None
 
 
 def _from_environment(environment: Mapping[str, str]) -> _Source:
     values: Document = {}
-    for variable, text in environment.items():
+    for variable in sorted(environment):  # a section comes before its keys
         if not variable.startswith(PREFIX) or variable.startswith(NOT_SETTINGS):
             continue
         *sections, key = variable.removeprefix(PREFIX).lower().split("__")
         node = values
         for section in sections:
             node = node.setdefault(section, {})
-        node[key] = _structured(text)
+            if not isinstance(node, dict):
+                told = f"{PREFIX}{section.upper()} is set as one value, too; keep one of them"
+                raise ConfigurationError([f"environment: {variable}: {told}"])
+        node[key] = _structured(environment[variable])
     return _Source("environment", values)
 
 
@@ -272,15 +324,27 @@ def _merge(into: Document, values: Document) -> None:
             into[key] = dict(value) if isinstance(value, dict) else value
 
 
-def _mistake(detail: Any, sources: list[_Source]) -> str:  # noqa: ANN401  Pydantic's error dictionary
-    location: tuple[int | str, ...] = detail["loc"]
-    keys = tuple(key for key in location if isinstance(key, str))
-    source = next((s for s in reversed(sources) if s.has(keys)), sources[0])
-    key = ".".join(str(part) for part in location)
-    where = f"environment: {PREFIX}{'__'.join(keys).upper()}" if source.name == "environment" else f"{source.name}: {key}"
-    if detail["type"] == "extra_forbidden":
-        return f"{where}: unknown key; {_suggestion(keys)}"
-    return f"{where}: {detail['msg'][0].lower()}{detail['msg'][1:]} (found {detail['input']!r})"
+def _mistake(detail: Any, sources: Sources) -> str:  # noqa: ANN401  Pydantic's error dictionary
+    location: Location = detail["loc"]
+    where, message = sources.where(location), str(detail["msg"]).removeprefix("Value error, ")
+    match detail["type"]:
+        case "extra_forbidden":
+            return f"{where}: unknown key; {_suggestion(_names(location, through=True))}"
+        case "missing":
+            return f"{where}: field required; set it"
+        case "model_type" | "dict_type":
+            message = "this is a section; set the keys in it, one by one"
+        case "list_type":
+            message = 'write a list, as ["…", "…"]'
+    return f"{where}: {message[0].lower()}{message[1:]}{_found(location, detail['input'])}"
+
+
+def _found(location: Location, value: object) -> str:
+    """What stands there, unless that is long or may hold a password."""
+    secret = location[0] == "database" or location[-1] == "secret"
+    if secret or not isinstance(value, str | int | float) or len(text := repr(value)) > LONGEST_SHOWN:
+        return ""
+    return f" (found {text})"
 
 
 def _suggestion(keys: tuple[str, ...]) -> str:
@@ -290,8 +354,15 @@ def _suggestion(keys: tuple[str, ...]) -> str:
     for key in keys[:-1]:
         field = model.model_fields.get(key)
         model = field.annotation if field else None
+        model = next(iter(get_args(model)), model)  # of a list's tables
         if not (isinstance(model, type) and issubclass(model, BaseModel)):
             return "remove it"
     known = list(model.model_fields)
     close = difflib.get_close_matches(keys[-1], known, n=1) if keys else []
     return f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(known)}"
+
+
+def _names(location: Location, *, through: bool = False) -> tuple[str, ...]:
+    """The keys of a location, up to the place in a list, or through it."""
+    until = next((place for place, key in enumerate(location) if isinstance(key, int) and not through), None)
+    return tuple(key for key in location[:until] if isinstance(key, str))

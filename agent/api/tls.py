@@ -1,6 +1,7 @@
 """TLS as the settings ask for it."""
 
 import ssl
+from collections.abc import Iterator
 from pathlib import Path
 
 from agent.config import ApiSettings
@@ -12,8 +13,8 @@ def server_context(settings: ApiSettings) -> ssl.SSLContext | None:
     certificate, key = settings.tls_certificate, settings.tls_key
     if certificate is None or key is None:
         return None
-    _read("api.tls_certificate", certificate)
-    _read("api.tls_key", key)
+    if missing := [*_unreadable("api.tls_certificate", certificate), *_unreadable("api.tls_key", key)]:
+        raise ConfigurationError(missing)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
@@ -27,12 +28,11 @@ def server_context(settings: ApiSettings) -> ssl.SSLContext | None:
     return context
 
 
-def _read(setting: str, file: Path) -> None:
+def _unreadable(setting: str, file: Path) -> Iterator[str]:
     try:
         file.open("rb").close()
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise ConfigurationError([f"{setting}: {file} is not a readable file: {reason}; create it or correct the path"]) from None
+        yield f"{setting}: {file} is not a readable file ({error.strerror}); create it or correct the path"
 
 
 def _wrong(certificate: Path, key: Path, error: ssl.SSLError) -> str:

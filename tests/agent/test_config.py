@@ -71,12 +71,42 @@ def test_variables_of_other_parts_are_no_settings(tmp_path):
         ("[log]\nlevel = 'loud'", {}, {}, ["fabd.toml: log.level: ", "'debug', 'info', 'warning' or 'error'"]),
         ("[polling]\ninterval_s = 0", {}, {}, ["fabd.toml: polling.interval_s: input should be greater than 0"]),
         ("[api", {}, {}, ["fabd.toml: not valid TOML"]),
+        ("api = 7", {}, {}, ["fabd.toml: api: this is a section; set the keys in it"]),
+        ("[traps]\ncredentials = 'a'", {}, {}, ["fabd.toml: traps.credentials: write a list", "(found 'a')"]),
+        ("", {"FABD_TRAPS__CREDENTIALS": "a,b"}, {}, ["environment: FABD_TRAPS__CREDENTIALS: write a list"]),
+        ("", {"FABD_API": "x", "FABD_API__PORT": "1"}, {}, ["environment: FABD_API__PORT: FABD_API is set as one value, too"]),
+        ("", {"FABD_OUTBOX__WEBHOOKS": '[{"url": "x", "secret": "s", "sekret": 1}]'}, {}, ["environment: FABD_OUTBOX__WEBHOOKS: "]),
+        ("[[outbox.webhooks]]\nurl = 'x'\nsecret = 's'\nqury = 1", {}, {}, ["outbox.webhooks.0.qury: ", "did you mean 'query'?"]),
+        ("[polling]\ninterval_s = inf", {}, {}, ["fabd.toml: polling.interval_s: input should be less than or equal to 86400"]),
+        ("[keep]\nevents_days = 99999999999", {}, {}, ["fabd.toml: keep.events_days: "]),
+        ("[api]\nhost = ''", {}, {}, ["fabd.toml: api.host: "]),
+        ("[api]\ntrusted_proxies = ['proxy']", {}, {}, ["fabd.toml: api.trusted_proxies: 'proxy' is no address or network"]),
     ],
 )
 def test_a_mistake_is_named_with_where_it_is_and_what_to_do(tmp_path, text, environment, flags, said):
     (mistake,) = mistakes(tmp_path, text, environment, flags)
     for words in said:
         assert words in mistake
+
+
+@pytest.mark.parametrize(
+    ("text", "environment"),
+    [
+        ("database = 'postgresql://fabd:geheim@db/fabd'", {}),
+        ("[database]\nurl = ['postgresql://fabd:geheim@db/fabd']", {}),
+        ("[[outbox.webhooks]]\nurl = 'https://x'\nsecret = 'whsec_geheim'", {}),
+        ("", {"FABD_DATABASE": "postgresql://fabd:geheim@db/fabd"}),
+        ("", {"FABD_PASSWORD": "geheim"}),
+    ],
+)
+def test_a_mistake_does_not_repeat_a_secret(tmp_path, text, environment):
+    (mistake,) = mistakes(tmp_path, text, environment)
+    assert "geheim" not in mistake
+
+
+def test_a_file_from_a_windows_editor_is_read(tmp_path):
+    (tmp_path / "fabd.toml").write_bytes(b"\xef\xbb\xbf[api]\nport = 7")
+    assert load_settings(tmp_path / "fabd.toml", environment={}).api.port == 7
 
 
 def test_all_mistakes_are_told_at_once(tmp_path):

@@ -76,9 +76,10 @@ def test_then_it_speaks_nothing_else(served):
 
 def test_a_file_that_is_not_there_is_named_with_its_setting(authority):
     authority.key.unlink()
-    assert complaint(authority).startswith(f"api.tls_key: {authority.key} is not a readable file: No such file")
+    assert complaint(authority).startswith(f"api.tls_key: {authority.key} is not a readable file (No such file")
     authority.certificate.unlink()
-    assert complaint(authority).startswith(f"api.tls_certificate: {authority.certificate} is not a readable file")
+    first, second = complaint(authority).splitlines()
+    assert (first.partition(":")[0], second.partition(":")[0]) == ("api.tls_certificate", "api.tls_key")
 
 
 def test_a_key_of_another_certificate_is_refused(authority):

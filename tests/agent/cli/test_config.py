@@ -8,6 +8,7 @@ import pytest
 from agent.cli.reference import settings_reference
 from agent.config import Settings, load_settings
 
+HOOK = '[[outbox.webhooks]]\nurl = "{}"\nsecret = "hook"\n'
 REPOSITORY = Path(__file__).parents[3]
 
 
@@ -22,14 +23,21 @@ def test_nothing_set_is_sound(fabd):
         ("[api]\nport = 70000\n", "fabd.toml: api.port: input should be less than or equal to 65535 (found 70000)"),
         ("[nonsense]\n", "fabd.toml: nonsense: unknown key; known here: data_dir"),
         ("port = \n", "fabd.toml: not valid TOML:"),
+        (HOOK.format("http://x/secret"), "fabd.toml: outbox.webhooks.0: callback http://x/…: is not encrypted; use https"),
+        (HOOK.format("https://x"), "fabd.toml: outbox.webhooks.0.secret: credential 'hook' does not resolve"),
+        ('[traps]\ncredentials = ["core"]\n', "fabd.toml: traps.credentials.0: credential 'core' does not resolve; create"),
+        ('data_dir = "fabd.toml/data"\n', "fabd.toml: data_dir: fabd.toml/data cannot be written"),
         ('[api]\ntls_certificate = "x.pem"\n', "tls_certificate and tls_key go together; set both or neither"),
-        ('[api]\ntls_certificate = "x.pem"\ntls_key = "x.key"\n', "api.tls_key: x.key is not a readable file; create it"),
+        ('[api]\ntls_certificate = "x.pem"\ntls_key = "x.key"\n', "fabd.toml: api.tls_key: x.key is not a readable file"),
         ('[credentials]\nfile = "nowhere.toml"\n', "credentials.file: nowhere.toml is not a readable file; create it"),
-        ('[database]\nurl = "mysql://x/y"\n', "database.url: mysql is not supported; use postgresql+psycopg://"),
+        ('[database]\nurl = "mysql://x/y"\n', "database.url: mysql is not supported; write postgresql+psycopg://"),
         ('[database]\nurl = "::"\n', "database.url: not a database URL; write postgresql+psycopg://"),
         ('[database]\nurl = "postgresql+pg8000://x/y"\n', "needs the Python module pg8000, which is not installed"),
-        ('[catalog]\nplatforms = ["nowhere"]\n', "catalog.platforms: nowhere is not a folder; create it or take it out"),
-        ('[catalog]\nslas = ["nowhere"]\n', "catalog: nowhere is not a folder; create it or take it out of the settings"),
+        ('[catalog]\nplatforms = ["nowhere"]\n', "catalog.platforms.0: nowhere is not a folder; create it or take it out"),
+        (
+            '[catalog]\nslas = ["nowhere"]\n',
+            "fabd.toml: catalog.slas.0: nowhere is not a folder; create it or take it out of the settings",
+        ),
     ],
 )
 def test_each_mistake_is_named_with_its_remedy(fabd, folder, toml, complaint):
@@ -55,8 +63,8 @@ def test_credentials_that_others_can_read_are_a_mistake(fabd, folder):
     file = folder / "credentials.toml"
     file.touch(mode=0o644)
     (folder / "fabd.toml").write_text('[credentials]\nfile = "credentials.toml"\n')
-    remedy = "run: chmod 600 credentials.toml"
-    assert fabd("config", "check").complaint == f"credentials.toml can be read by others than its owner; {remedy}"
+    said = "credentials.toml can be read by others than its owner; run: chmod 600 credentials.toml"
+    assert fabd("config", "check").complaint == f"fabd.toml: credentials.file: {said}"
     file.chmod(0o600)
     fabd.ok("config", "check")
 

@@ -1,0 +1,103 @@
+"""What is wrong with settings beyond their form: files, addresses and secrets that they name."""
+
+import os
+import stat
+from collections.abc import Iterator
+
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from agent.api.tls import server_context
+from agent.config import Location, Settings
+from agent.errors import AgentError, ConfigurationError
+from agent.security.credentials import OTHERS, CredentialResolver
+from crm_bridge.callbacks import CallbackPolicy
+from crm_bridge.errors import BridgeError
+from crm_bridge.eventfilter import EventFilter
+from inventory.db import Database
+from inventory.errors import DatabaseDriverMissing
+
+Mistake = tuple[Location, str]
+"""Which setting, and what is wrong with it, with the remedy."""
+
+_INSTEAD = "write postgresql+psycopg://user@host/name, or leave it out for SQLite"
+
+
+def mistakes(settings: Settings) -> Iterator[Mistake]:
+    yield from _database(settings)
+    yield from _data_dir(settings)
+    yield from _tls(settings)
+    yield from _credentials(settings)
+    yield from _webhooks(settings)
+    yield from _folders(settings)
+
+
+def _database(settings: Settings) -> Iterator[Mistake]:
+    place: Location = ("database", "url")
+    try:
+        kind = make_url(settings.database_url).get_backend_name()
+        if kind not in {"sqlite", "postgresql"}:
+            yield place, f"{kind} is not supported; {_INSTEAD}"
+        else:
+            Database(settings.database_url).close()
+    except ArgumentError:
+        yield place, f"not a database URL; {_INSTEAD}"
+    except DatabaseDriverMissing as error:
+        yield place, str(error)
+
+
+def _data_dir(settings: Settings) -> Iterator[Mistake]:
+    folder = settings.data_dir.absolute()
+    there = next(each for each in (folder, *folder.parents) if each.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        yield ("data_dir",), f"{settings.data_dir} cannot be written: {there} is no folder that you may write; name another"
+
+
+def _tls(settings: Settings) -> Iterator[Mistake]:
+    key = settings.api.tls_key
+    try:
+        server_context(settings.api)
+    except ConfigurationError as error:
+        for each in error.mistakes:
+            setting, _, told = each.partition(": ")
+            yield tuple(setting.split(".")), told
+    else:
+        if key and key.stat().st_mode & stat.S_IRWXO:  # a group for such keys is usual
+            yield ("api", "tls_key"), f"{key} can be read by everybody; run: chmod o= {key}"
+
+
+def _credentials(settings: Settings) -> Iterator[Mistake]:
+    named, file = settings.credentials.file, settings.credentials_file
+    if named and not named.is_file():
+        yield ("credentials", "file"), f"{named} is not a readable file; create it or correct the path"
+    elif file.is_file() and file.stat().st_mode & OTHERS:
+        yield ("credentials", "file"), f"{file} can be read by others than its owner; run: chmod 600 {file}"
+    else:
+        for place, reference in enumerate(settings.traps.credentials):
+            yield from _unresolved(settings, reference, ("traps", "credentials", place))
+
+
+def _webhooks(settings: Settings) -> Iterator[Mistake]:
+    policy = CallbackPolicy.of(settings.outbox.allow_private, http=settings.outbox.allow_http)
+    for place, webhook in enumerate(settings.outbox.webhooks):
+        here: Location = ("outbox", "webhooks", place)
+        try:
+            policy.check(webhook.url)
+            EventFilter.parse(webhook.query)
+        except BridgeError as error:
+            yield here, str(error)
+        yield from _unresolved(settings, webhook.secret, (*here, "secret"))
+
+
+def _unresolved(settings: Settings, reference: str, place: Location) -> Iterator[Mistake]:
+    try:
+        CredentialResolver(settings.credentials_file).resolve(reference)
+    except AgentError as error:
+        yield place, str(error)
+
+
+def _folders(settings: Settings) -> Iterator[Mistake]:
+    for name, folders in settings.catalog:
+        for place, folder in enumerate(folders):
+            if not folder.is_dir():
+                yield ("catalog", name, place), f"{folder} is not a folder; create it or take it out of the settings"
