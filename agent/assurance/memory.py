@@ -184,9 +184,9 @@ class Memory:
         """Elements that failed lately but not often enough to be called silent."""
         return frozenset(name for name, known in self.elements.items() if known.failures and not known.silent)
 
-    def due(self, elements: Iterable[str], monotonic: float) -> frozenset[str]:
-        """Those that are not silent, and the silent ones whose turn it is."""
-        return frozenset(name for name in elements if not self.silent(name) or self._element(name).next_visit <= monotonic)
+    def talking(self, elements: Iterable[str]) -> frozenset[str]:
+        """Those that are not silent."""
+        return frozenset(name for name in elements if not self.silent(name))
 
     def silent_due(self, monotonic: float) -> frozenset[str]:
         return frozenset(name for name, known in self.elements.items() if known.silent and known.next_visit <= monotonic)

@@ -123,6 +123,7 @@ class AssuranceService:
         return (
             Job("poll", self._interval, self.poll_once),
             Job("assurance tick", min(TICK, timedelta(seconds=settings.verify_spacing_s)), self.tick),
+            Job("silent elements", TICK, self.call_silent),
             Job("objectives", timedelta(seconds=settings.sla_interval_s), self.judge),
             Job("prune polls", PRUNE_EVERY, self.prune),
         )
@@ -137,28 +138,36 @@ class AssuranceService:
         return self._gauge.snapshot(self._parts.clock.now().timestamp(), None if receiver is None else receiver.stats)
 
     async def poll_once(self) -> None:
-        """One cycle over everything whose turn it is."""
+        """One cycle over everything that is not silent."""
         async with self._turn:
             watchlist = await asyncio.to_thread(self._load, tidy=True)
-            due = self._memory.due(watchlist.elements, self._parts.clock.monotonic())
-        await self._visit(watchlist, [watchlist.elements[name] for name in sorted(due)], Source.POLL)
+            talking = self._memory.talking(watchlist.elements)
+        await self._visit(watchlist, [watchlist.elements[name] for name in sorted(talking)], Source.POLL)
         self._gauge.ready()
 
-    async def tick(self) -> None:
-        """Do what has become due: reads that verify, second looks after traps, calls at silent elements, causes to be decided."""
+    async def call_silent(self) -> None:
+        """Ask silent elements whose turn it is; apart from all else, for most of them take their whole deadline."""
         now = self._parts.clock.monotonic()
-        verify = {name for name, due in self._verify.items() if due <= now}
         async with self._turn:
             silent = self._memory.silent_due(now)
             self._memory.put_off(silent, now)
+        if silent:
+            watchlist = await self._watchlist()
+            if wanted := [watchlist.elements[name] for name in sorted(silent) if name in watchlist.elements]:
+                await self._visit(watchlist, wanted, Source.VERIFY)
+
+    async def tick(self) -> None:
+        """Do what has become due: reads that verify, second looks after traps, causes to be decided."""
+        now = self._parts.clock.monotonic()
+        verify = {name for name, due in self._verify.items() if due <= now}
         again = {key for key, due in self._recheck.items() if due <= now}
-        if verify or silent or again:
+        if verify or again:
             for name in verify:
                 del self._verify[name]
             for key in again:
                 del self._recheck[key]
             watchlist = await self._watchlist()
-            names = (verify | silent | watchlist.neighbours(verify)) & set(watchlist.elements)
+            names = (verify | watchlist.neighbours(verify)) & set(watchlist.elements)
             whole = {name: watchlist.elements[name] for name in sorted(names)}
             narrow = {element.name: element for element in to_read(again, watchlist)}
             if wanted := list((narrow | whole).values()):

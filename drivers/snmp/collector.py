@@ -27,7 +27,7 @@ _FAILURES = (TimeoutError, OSError, SnmpError, ValueError, ElementError)
 class CollectorLimits:
     concurrency: int = 256
     """Elements polled at the same time."""
-    suspects: int = 64
+    suspects: int = 256
     """Places for elements that did not answer in the last cycle, beside `concurrency`."""
     attempt: float = 1.0
     """Seconds to wait for one answer."""

@@ -1,4 +1,4 @@
-"""What operations do to a watcher: clocks step, the daemon is away, answers overtake each other, services move, secrets get lost."""
+"""What operations do to a watcher: clocks step, the daemon is away, answers overtake others, services move, secrets get lost."""
 
 import asyncio
 from datetime import timedelta
@@ -236,3 +236,17 @@ def test_a_silent_element_that_is_locked_costs_nothing(world: World) -> None:
     for _ in range(100):
         world.tick()
     assert len(world.rows(PollRow)) == before
+
+
+def test_silent_elements_are_called_apart_from_the_cycle_and_its_verification(world: World) -> None:
+    world.network.elements["sw1"].silent = True
+    world.poll()
+    world.tick()
+    world.tick()
+    world.network.asked.clear()
+    world.clock.advance(60)
+    world.run(world.service.poll_once())
+    world.run(world.service.tick())
+    assert {name for name, _ in world.network.asked} == {"pe1", "p1", "pe2"}
+    world.run(world.service.call_silent())
+    assert world.network.asked[-1] == ("sw1", ("u1",))

@@ -111,4 +111,3 @@ def test_the_pauses_before_the_next_call_grow(silent_for: int, pause: int) -> No
     asked_again = 1000.0 + silent_for + pause
     assert known.silent_due(asked_again - 0.1) == frozenset()
     assert known.silent_due(asked_again) == {"pe1"}
-    assert known.due(["pe1", "pe2"], asked_again - 0.1) == {"pe2"}

@@ -254,10 +254,12 @@ class World:
     def poll(self, after: float = INTERVAL) -> None:
         self.clock.advance(after)
         self.run(self.service.poll_once())
+        self.run(self.service.call_silent())
 
     def tick(self, after: float = 1.0) -> None:
         self.clock.advance(after)
         self.run(self.service.tick())
+        self.run(self.service.call_silent())
 
     def trap(self, reference: str, oid: str = oids.LINK_DOWN, *, source: str = "") -> None:
         element, _, name = reference.partition("/")
