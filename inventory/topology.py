@@ -150,6 +150,10 @@ class Topology:
         return tuple(reversed(hops))
 
     @cached_property
+    def links_by_name(self) -> Mapping[str, LinkNode]:
+        return {link.name: link for link in self.links}
+
+    @cached_property
     def _hops(self) -> Mapping[str, tuple[Hop, ...]]:
         hops: dict[str, list[Hop]] = {}
         for link in self.links:

@@ -51,6 +51,8 @@ def condition(footprint: Footprint, failures: Failures) -> Condition:
 def footprints(session: Session, topology: Topology, services: Iterable[str]) -> Mapping[str, Footprint]:
     """Of those that are active."""
     wanted = sorted(set(services))
+    if not wanted:
+        return {}
     found: dict[str, set[str]] = {}
     ends = {link.id: (link.a.reference, link.b.reference) for link in topology.links}
     rows = session.execute(
@@ -69,23 +71,26 @@ def footprints(session: Session, topology: Topology, services: Iterable[str]) ->
 
 def services_over(session: Session, topology: Topology, root_object: str) -> frozenset[str]:
     """Services with anything on `link:<name>`, `port:<element>/<port>` or `element:<name>`; active or not."""
-    return services_on(session, topology, _ports_of(topology, root_object))
+    return services_on(session, topology, ports_over(topology, root_object))
 
 
 def services_on(session: Session, topology: Topology, ports: AbstractSet[str]) -> frozenset[str]:
     """Services with any of these ports (element/port), or a link that ends at one; active or not."""
-    ids = [topology.ports[reference].id for reference in ports if reference in topology.ports]
-    links = [link.id for link in topology.links if link.a.reference in ports or link.b.reference in ports]
+    known = ports & topology.ports.keys()
+    ids = [topology.ports[reference].id for reference in known]
+    links = {link.id for reference in known if (link := topology.link_of(reference)) is not None}
     over = or_(ServiceResourceRow.port_id.in_(ids), ServiceResourceRow.link_id.in_(links))
     return frozenset(session.scalars(select(ServiceResourceRow.service_id).where(over)))
 
 
-def _ports_of(topology: Topology, root_object: str) -> frozenset[str]:
+def ports_over(topology: Topology, root_object: str) -> frozenset[str]:
+    """The ports (element/port) that fail with it."""
     kind, _, name = root_object.partition(":")
     if kind == PORT:
         return frozenset({name})
-    if kind == LINK:
-        return frozenset(end.reference for link in topology.links if link.name == name for end in (link.a, link.b))
+    if kind == LINK and name in topology.links_by_name:
+        link = topology.links_by_name[name]
+        return frozenset({link.a.reference, link.b.reference})
     if kind == ELEMENT and name in topology.elements:
         return frozenset(port.reference for port in topology.ports_of(name))
     return frozenset()

@@ -16,7 +16,7 @@ from agent.assurance.alarms import PENDING, UNREACHABLE, Board, Judgement, judge
 from agent.assurance.correlation import ELEMENT, LINK, PORT, Standing, Verdict, at_worst, correlate
 from agent.assurance.events import PROBLEM_CREATED, PROBLEM_STATE, tell_problem
 from agent.assurance.health import attribute, troubled
-from agent.assurance.impact import services_over
+from agent.assurance.impact import ports_over, services_on
 from agent.assurance.reporting import Reporter, told_already
 from agent.assurance.tables import AlarmRow, ProblemRow
 from agent.assurance.watchlist import Watchlist
@@ -63,8 +63,11 @@ class Correlator:
         for alarm, verdict in decided:
             if verdict.standing is Standing.SYMPTOM:
                 self._symptom(alarm, verdict, problems)
+        mine: dict[str | None, list[AlarmRow]] = {}
+        for alarm in alarms:
+            mine.setdefault(alarm.problem_id, []).append(alarm)
         for problem in sorted(problems.values(), key=lambda each: "superseded_by" in each.evidence):
-            self._follow_up(problem, board, problems)
+            self._follow_up(problem, mine.get(problem.id, ()), problems)
 
     def _must_wait(self, alarm: AlarmRow, verdict: Verdict, worst: Verdict) -> bool:
         """Silence waits for its hold; a cut waits where the element behind it has just begun to fail and may be the cause."""
@@ -132,20 +135,17 @@ class Correlator:
         problems[key] = problem
         return problem
 
-    def _follow_up(self, problem: ProblemRow, board: Board, problems: dict[str, ProblemRow]) -> None:
-        mine = [alarm for alarm in board.alarms if alarm.problem_id == problem.id]
+    def _follow_up(self, problem: ProblemRow, alarms: Sequence[AlarmRow], problems: dict[str, ProblemRow]) -> None:
         other = problem.evidence.get("superseded_by")
-        if mine:
-            self._widen(problem, mine, problems)
+        if alarms:
+            self._widen(problem, alarms, problems)
         elif other is None or all(each.id != other or each.state == RESOLVED for each in problems.values()):
             self._resolve(problem)
 
     def _widen(self, problem: ProblemRow, alarms: Sequence[AlarmRow], problems: dict[str, ProblemRow]) -> None:
         """Find out whom it hits, and tell those who are new."""
-        over = services_over(self._session, self._topology, problem.root_object)
-        for alarm in alarms:
-            over |= services_over(self._session, self._topology, _key(alarm))
-        hit = set(troubled(self._session, over))
+        failing = (ports_over(self._topology, root) for root in (problem.root_object, *map(_key, alarms)))
+        hit = set(troubled(self._session, services_on(self._session, self._topology, frozenset().union(*failing))))
         known = set(problem.evidence["services"])
         if hit:
             attribute(self._session, hit, problem.id)
