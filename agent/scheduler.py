@@ -1,5 +1,6 @@
 """Periodic work: APScheduler jobs that never overlap, never pile up, and start at once."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
@@ -42,6 +43,8 @@ class Scheduler:
 
 def _report(event: JobExecutionEvent) -> None:
     if event.code == EVENT_JOB_ERROR:
+        if isinstance(event.exception, asyncio.CancelledError):
+            return  # the daemon ends
         log.error("periodic work failed", job=event.job_id, error=repr(event.exception), trace=event.traceback)
     elif event.code == EVENT_JOB_MISSED:
         log.warning("periodic work came too late and was left out", job=event.job_id)
