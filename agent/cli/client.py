@@ -109,7 +109,7 @@ def connect(desk: Desk, url: str | None, token: str | None) -> Iterator[Daemon]:
     secret = token or saved_token(desk.settings)
     if not secret:
         raise NoToken(
-            "no token: make one with `fabd token create NAME --role operator`, then put it in FABD_TOKEN or keep it with --save"
+            "no token: make one with `fabd token create NAME --role provisioner`, then put it in FABD_TOKEN or keep it with --save"
         )
     if not secret.isascii() or not secret.isprintable():
         raise NoToken("the token holds characters that no token has; copy it again")

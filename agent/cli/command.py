@@ -12,40 +12,16 @@ from pathlib import Path
 from typing import Annotated, Concatenate, ParamSpec, TypeVar
 
 import typer
-from sqlalchemy.exc import SQLAlchemyError
 from typer.exceptions import TyperException
 
 from agent.cli.client import Daemon, connect
 from agent.cli.desk import Desk, desk
-from agent.cli.errors import CliError
 from agent.cli.output import complain
-from agent.errors import AgentError
-from agent.fulfillment.errors import FulfilmentError
-from agent.security.errors import SecurityError
-from crm_bridge.errors import BridgeError
-from drivers.errors import DriverSetupError, ElementError
-from drivers.sim.errors import SimError
-from inventory.errors import InventoryError
-from policies.errors import PolicyError
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 FAILED, INTERRUPTED = 1, 130
-
-KNOWN = (
-    CliError,
-    AgentError,
-    SecurityError,
-    FulfilmentError,
-    BridgeError,
-    InventoryError,
-    PolicyError,
-    ElementError,
-    DriverSetupError,
-    SimError,
-)
-"""Roots of errors whose text is for the person who typed the command."""
 
 _PANEL = "Everywhere"
 _CONFIG = Annotated[
@@ -116,9 +92,11 @@ def boundary(*, debug: bool) -> Iterator[None]:
 
 
 def _told(error: Exception) -> str:
+    from agent.cli.known import DATABASE, KNOWN  # noqa: PLC0415  every package's errors are loaded only when there is one
+
     if isinstance(error, KNOWN):
         return str(error)
-    if isinstance(error, SQLAlchemyError):
+    if isinstance(error, DATABASE):
         return f"the database refuses: {_first_line(getattr(error, 'orig', None) or error)}; look at it with `fabd db check`"
     what = ": ".join(filter(None, (type(error).__name__, _first_line(error))))
     return f"fabd made a mistake ({what}); run the command again with --debug to see where, and report it"

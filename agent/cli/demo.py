@@ -7,9 +7,11 @@ import typer
 
 from agent.cli.command import boundary
 
+app = typer.Typer()
 PORT = 8640
 
 
+@app.command("demo")
 def demo(
     *,
     once: Annotated[bool, typer.Option("--once", help="End after the story; exit 0 only if every step held.")] = False,

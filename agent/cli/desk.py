@@ -1,4 +1,9 @@
-"""What commands work with that need no running daemon: settings, the database, the clock, and who sits there."""
+"""What commands work with that need no running daemon: settings, the database, the clock, and who sits there.
+
+The database and everything else that takes long to load is loaded by those commands that use it.
+"""
+
+from __future__ import annotations
 
 import getpass
 import os
@@ -7,18 +12,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-
-from sqlalchemy.orm import Session
+from typing import TYPE_CHECKING
 
 from agent.cli.errors import NoDatabase
 from agent.clock import SystemClock
 from agent.config import Settings, load_settings
-from agent.security.audit import Actor
-from agent.security.roles import Role
-from agent.storage import require_current
-from drivers.platform import Platforms
-from inventory.db import Database
 from policies.values import Clock, new_id
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from agent.security.audit import Actor
+    from drivers.platform import Platforms
+    from inventory.db import Database
 
 
 @dataclass(frozen=True)
@@ -35,10 +41,15 @@ class Desk:
 
     @cached_property
     def actor(self) -> Actor:
+        from agent.security.audit import Actor  # noqa: PLC0415  see above
+        from agent.security.roles import Role  # noqa: PLC0415  see above
+
         return Actor(f"cli:{_user()}", Role.ADMIN.value, "local", new_id("cor", self.clock.now()))
 
     @property
     def platforms(self) -> Platforms:
+        from drivers.platform import Platforms  # noqa: PLC0415  see above
+
         return Platforms(tuple(self.settings.catalog.platforms))
 
     @contextmanager
@@ -55,6 +66,8 @@ class Desk:
     @contextmanager
     def database(self) -> Iterator[Database]:
         """The database of this program's version; raises `NoDatabase` or `DatabaseVersionError`."""
+        from agent.storage import require_current  # noqa: PLC0415  see above
+
         with self.any_database(must_exist=True) as database:
             require_current(database)
             yield database
@@ -62,6 +75,8 @@ class Desk:
     @contextmanager
     def any_database(self, *, must_exist: bool) -> Iterator[Database]:
         """The database of whatever version. A look at an SQLite file that is not there would make it."""
+        from inventory.db import Database  # noqa: PLC0415  see above
+
         database = Database(self.settings.database_url)
         path = database.url.database
         try:

@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+import typer
 from rich.console import Group, RenderableType
 from rich.text import Text
 from rich.tree import Tree
@@ -13,7 +14,10 @@ from agent.cli.output import clean, print_json, stdout
 from agent.cli.resources import ROOT
 from agent.cli.words import told
 
+app = typer.Typer()
 
+
+@app.command("explain")
 @remote
 def explain(
     daemon: Daemon,

@@ -7,61 +7,66 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from agent.cli import (
-    alarm,
-    audit,
-    bill,
-    config,
-    customer,
-    db,
-    element,
-    events,
-    inventory,
-    order,
-    plan,
-    problem,
-    sim,
-    sla,
-    spec,
-    ticket,
-    token,
-    usage,
-)
-from agent.cli.demo import demo
-from agent.cli.explain import explain
-from agent.cli.run import run_daemon
+from agent.cli.later import Later
 
 HELP = (
     "Provisioning and assurance for network operators: from order to activation, from fault to SLA credit.\n\n"
     "Commands on config, db, token, inventory, customer, element and spec work on the settings and the database themselves and "
     "need no running daemon; the others ask it over HTTP, with the token in FABD_TOKEN."
 )
-DAEMON, NETWORK, ORDERS, FAULTS, MONEY = "The daemon", "The network", "Customers and orders", "Faults", "Money"
-GROUPS = {
-    DAEMON: {"config": config, "db": db, "token": token, "events": events, "audit": audit},
-    NETWORK: {"inventory": inventory, "element": element, "spec": spec, "sim": sim},
-    ORDERS: {"customer": customer, "order": order, "plan": plan},
-    FAULTS: {"alarm": alarm, "problem": problem, "ticket": ticket},
-    MONEY: {"usage": usage, "sla": sla, "bill": bill},
+COMMANDS = {
+    "The daemon": {
+        "demo": "Play the whole line on a simulated network: orders, a fault, tickets, a bill with its SLA credit, and why.",
+        "run": "Run the daemon in the foreground until SIGTERM or Ctrl-C; work in progress is finished or journaled.",
+        "config": "Settings: check them, show them, and what can be set.",
+        "db": "Keep the database: make or upgrade it, check it, back it up, restore it.",
+        "token": "Tokens of the API: make, list and revoke them.",
+        "events": "Events: what was told, to whom, and what could not be delivered.",
+        "audit": "The audit trail: who changed what, when, from where.",
+    },
+    "The network": {
+        "inventory": "The network as data: import it from a file, export it, look at it.",
+        "element": "Network elements: list them, trust their host keys, settle those in doubt.",
+        "spec": "Service specifications: list and show them, check and render your own.",
+        "sim": "A simulated network that speaks the real protocols: run it, look at it, break it.",
+    },
+    "Customers and orders": {
+        "customer": "Customers and their agreements: import them from a file, look at them.",
+        "order": "Orders: see what one would do, place it, watch it, look back.",
+        "plan": "Plans: phases, elements, milliseconds, what was sent and what was answered.",
+    },
+    "Faults": {
+        "alarm": "Alarms: what stands, and why each is a root cause or a symptom.",
+        "problem": "Problems: one per root cause, with its alarms, services and tickets.",
+        "ticket": "Tickets: one per problem and affected customer.",
+    },
+    "Money": {
+        "usage": "Usage records: octets per service and bin of time.",
+        "sla": "Service levels: what was promised, how a service fares, what was missed.",
+        "bill": "Bills: make, print, accept and send them.",
+        "explain": "Walk back from a bill line, credit or ticket to the samples, alarms and polls behind it.",
+    },
 }
-ORDER = ["demo", "run", *(name for groups in GROUPS.values() for name in groups), "explain"]
+"""Panel → command → what the list says of it, in the order of the list; a module each."""
 
 
-class _InOrder(TyperGroup):
-    """Lists the commands as they are put together here, not commands before groups."""
+class _Listed(TyperGroup):
+    """All commands, none of them loaded."""
 
     def __init__(self, **attributes: Any) -> None:  # noqa: ANN401  Typer's own
         super().__init__(**attributes)
-        self.commands = {name: self.commands[name] for name in sorted(self.commands, key=_place)}
+        for panel, titles in COMMANDS.items():
+            for name, title in titles.items():
+                self.commands[name] = Later(name, title=title, panel=panel)
 
-
-def _place(name: str) -> int:
-    return ORDER.index(name) if name in ORDER else len(ORDER)
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401  Typer's own
+        del ctx
+        return list(self.commands)
 
 
 app = typer.Typer(
     name="fabd",
-    cls=_InOrder,
+    cls=_Listed,
     help=HELP,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -93,11 +98,3 @@ def everywhere(
     ] = False,
 ) -> None:
     context.obj = {"config": config_file, "debug": debug}
-
-
-app.command("run", rich_help_panel=DAEMON)(run_daemon)
-app.command("demo", rich_help_panel=DAEMON)(demo)
-for panel, groups in GROUPS.items():
-    for name, group in groups.items():
-        app.add_typer(group.app, name=name, rich_help_panel=panel)
-app.command("explain", rich_help_panel=MONEY)(explain)

@@ -9,7 +9,10 @@ from agent.cli.command import local
 from agent.cli.desk import Desk
 from agent.config import load_settings
 
+app = typer.Typer()
 
+
+@app.command("run")
 @local
 def run_daemon(
     desk: Desk,

@@ -59,7 +59,7 @@ def list_tokens(desk: Desk, as_json: AsJson = False) -> None:
         rows = tokens.tokens(session)
     now = desk.clock.now()
     listed = [_listed(row, now) for row in rows]
-    print_rows(listed, as_json=as_json, empty="there are no tokens; make one with `fabd token create NAME --role operator`")
+    print_rows(listed, as_json=as_json, empty="there are no tokens; make one with `fabd token create NAME --role provisioner`")
 
 
 @app.command()

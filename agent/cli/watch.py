@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import cache
 
 from rich.console import Group, RenderableType
 from rich.live import Live
@@ -11,7 +12,6 @@ from rich.text import Text
 from agent.cli.client import Daemon, Document
 from agent.cli.errors import CliError, DaemonRefused, DaemonTimeout, DaemonUnreachable, Unfinished
 from agent.cli.output import clean, note, stderr
-from agent.fulfillment.plan import Step
 from agent.fulfillment.states import FINAL
 
 DEADLINE_S = 900.0
@@ -20,7 +20,6 @@ PATIENCE_S = 60.0
 """How long a daemon may be away, as while it is restarted."""
 _AWAY = (502, 503, 504)
 _MARKS = {"completed": ("✓", "green"), "failed": ("✗", "red"), "rejected": ("✗", "red"), "cancelled": ("✗", "red")}
-_PATH = [step.value for step in Step if step not in (Step.REVERT, Step.RELEASE)]
 
 
 def watch_order(daemon: Daemon, order_path: str, plans_path: str, timeout: float) -> Document:
@@ -120,13 +119,22 @@ def _bar(plan: Document) -> Text:
     if plan["state"] == "done":
         return Text("done", style="green")
     step = str(plan["step"])
-    if step not in _PATH:
+    path = _path()
+    if step not in path:
         return Text(_stage(plan), style="red")
-    at = _PATH.index(step)
-    styles = ["green"] * at + ["bold yellow"] + ["dim"] * (len(_PATH) - at - 1)
-    return Text(" ").join(Text(name, style=style) for name, style in zip(_PATH, styles, strict=True))
+    at = path.index(step)
+    styles = ["green"] * at + ["bold yellow"] + ["dim"] * (len(path) - at - 1)
+    return Text(" ").join(Text(name, style=style) for name, style in zip(path, styles, strict=True))
 
 
 def _stage(plan: Document) -> str:
     decided = f", decided to {plan['decision']}" if plan["decision"] else ""
     return f"{plan['state']} at {plan['step']}{decided}"
+
+
+@cache
+def _path() -> tuple[str, ...]:
+    """The steps of a plan on its way forward."""
+    from agent.fulfillment.plan import Step  # noqa: PLC0415  it brings the database along, which only this line's picture needs
+
+    return tuple(step.value for step in Step if step not in (Step.REVERT, Step.RELEASE))

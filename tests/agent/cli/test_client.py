@@ -96,7 +96,7 @@ def test_a_daemon_that_does_not_answer_in_time_is_told(fabd, monkeypatch):
         (["--url", "here"], "'here' is no address of a daemon; write it as http://127.0.0.1:8640"),
         (["--url", "http://127.0.0.1:1", "--token", "fabd\nx"], "the token holds characters that no token has; copy it again"),
         (["--url", "http://127.0.0.1:1", "--token", "ü"], "the token holds characters that no token has; copy it again"),
-        ([], "no token: make one with `fabd token create NAME --role operator`"),
+        ([], "no token: make one with `fabd token create NAME --role provisioner`"),
     ],
 )
 def test_a_call_that_cannot_be_made_is_refused_before_it_is(fabd, words, complaint):

@@ -1,5 +1,7 @@
 """The program as a whole: help, versions, exit codes, and what happens to errors."""
 
+import subprocess
+import sys
 from importlib.metadata import version
 
 import pytest
@@ -45,6 +47,18 @@ def test_every_command_explains_itself_and_each_of_its_options(fabd, path):
     assert (EVERY[path].help or "").strip()
     unexplained = [each.name for each in EVERY[path].params if not (getattr(each, "help", "") or "").strip()]
     assert unexplained == []
+
+
+@pytest.mark.parametrize(("name", "title"), [pair for titles in main.COMMANDS.values() for pair in titles.items()])
+def test_the_list_says_of_a_command_what_the_command_says_of_itself(name, title):
+    said = EVERY[name,].loaded.help or ""
+    assert title.split() == said.partition("\n\n")[0].split()
+
+
+def test_neither_the_list_nor_a_question_to_the_daemon_loads_the_database():
+    look = "import sys; from agent.cli import main, order, ticket; print({'sqlalchemy', 'paramiko', 'typer'} & {*sys.modules})"
+    done = subprocess.run([sys.executable, "-c", look], check=True, capture_output=True, text=True, timeout=30)
+    assert done.stdout == "{'typer'}\n"
 
 
 def test_the_version_is_that_of_the_distribution(fabd):

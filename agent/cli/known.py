@@ -1,0 +1,29 @@
+"""The errors that a command tells in their own words."""
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from agent.cli.errors import CliError
+from agent.errors import AgentError
+from agent.fulfillment.errors import FulfilmentError
+from agent.security.errors import SecurityError
+from crm_bridge.errors import BridgeError
+from drivers.errors import DriverSetupError, ElementError
+from drivers.sim.errors import SimError
+from inventory.errors import InventoryError
+from policies.errors import PolicyError
+
+DATABASE = SQLAlchemyError
+
+KNOWN = (
+    CliError,
+    AgentError,
+    SecurityError,
+    FulfilmentError,
+    BridgeError,
+    InventoryError,
+    PolicyError,
+    ElementError,
+    DriverSetupError,
+    SimError,
+)
+"""Roots of errors whose text is for the person who typed the command."""
