@@ -63,7 +63,7 @@ class Daemon:
         self.clock = SystemClock()
         self.catalog = load_catalog(settings.catalog)
         self.database = Database(settings.database_url, pool_size=settings.database.pool_size)
-        storage.make_folder(self.database)
+        storage.make_file(self.database)
         self.instance = Instance(self.database)
         prepare(self.database)
         self._inherit()

@@ -7,11 +7,13 @@ that satisfies the foreign keys. It can be restored into an empty database of ei
 import gzip
 import json
 import os
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import IO, Any
 
 from alembic import command
@@ -21,7 +23,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Column, Connection, Dialect, MetaData, RowMapping, Table, func, inspect, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from agent.errors import BackupError, DatabaseUnusable, DatabaseVersionError
+from agent.errors import AgentError, BackupError, DatabaseUnusable, DatabaseVersionError
 from agent.tables import metadata
 from inventory.db import Database, Exact, Unsigned64
 
@@ -40,7 +42,7 @@ class StorageReport:
 
 def upgrade(database: Database) -> str:
     """Bring the schema to this program's version; returns its revision. Raises `DatabaseVersionError` when it is newer."""
-    make_folder(database)
+    make_file(database)
     _refuse_newer(database)
     with database.engine.connect() as connection:
         config = _config()
@@ -102,7 +104,7 @@ def current_revision(database: Database) -> str | None:
         with database.engine.connect() as connection:
             return MigrationContext.configure(connection).get_current_revision()
     except SQLAlchemyError as error:
-        reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+        reason = _reason(error)
         raise DatabaseUnusable(
             f"database {_name(database)} cannot be opened: {reason}; look at database.url and data_dir"
         ) from error
@@ -118,40 +120,47 @@ def head_revision() -> str:
 def backup(database: Database, file: Path) -> int:
     """Write every row to `file` (mode 0600) from one consistent snapshot; returns how many. An existing file is never replaced."""
     require_current(database)
-    partial = file.with_name(file.name + ".partial")
+    if file.exists():
+        raise BackupError(f"{file} exists already; name another file")
     try:
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as raw, gzip.open(raw, "wt", encoding="utf-8") as out:
-            rows = _dump(database, out)
-        os.link(partial, file)
+        # a name that nobody can foresee, mode 0600: the folder may be one where everybody writes
+        with NamedTemporaryFile(dir=file.parent, prefix=f".{file.name}.", suffix=".partial") as raw:
+            with gzip.open(raw, "wt", encoding="utf-8") as out:
+                rows = _dump(database, out)
+            raw.flush()
+            os.fsync(raw.fileno())
+            os.link(raw.name, file)
     except FileExistsError:
         raise BackupError(f"{file} exists already; name another file") from None
     except OSError as error:
-        raise BackupError(f"backup to {file} failed: {error}") from error
-    finally:
-        partial.unlink(missing_ok=True)
+        raise BackupError(
+            f"backup to {file} failed: {error.strerror}; name a file where there is room and you may write"
+        ) from error
     return rows
 
 
 def restore(database: Database, file: Path) -> int:
     """Fill an empty database from `file`, then upgrade it; returns how many rows. All or nothing."""
-    make_folder(database)
     try:
         with gzip.open(file, "rt", encoding="utf-8") as source:
-            header = json.loads(source.readline() or "{}")
-            if header.get("format") != FORMAT:
-                raise BackupError(f"{file} is not a fabd backup")
-            if header["revision"] not in _known_revisions():
-                raise DatabaseVersionError(f"{file} comes from a newer fabd (schema {header['revision']}); install that version")
-            rows = _load(database, header["revision"], source)
-    except FileNotFoundError:
-        raise BackupError(f"{file}: no such file") from None
-    except (OSError, EOFError, ValueError) as error:
-        if isinstance(error, BackupError):
-            raise
-        raise BackupError(f"{file} cannot be restored: {error}") from error
+            rows = _load(database, _revision_of(file, source.readline()), source)
+    except AgentError:
+        raise
+    except (OSError, EOFError, ValueError, TypeError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise BackupError(f"{file} cannot be restored: {reason}; name a whole file that `fabd db backup` wrote") from error
     upgrade(database)
     return rows
+
+
+def _revision_of(file: Path, first_line: str) -> str:
+    header = json.loads(first_line or "{}")
+    if not isinstance(header, dict) or header.get("format") != FORMAT or "revision" not in header:
+        raise BackupError(f"{file} is not a fabd backup; name a file that `fabd db backup` wrote")
+    revision = str(header["revision"])
+    if revision not in _known_revisions():
+        raise DatabaseVersionError(f"{file} comes from a newer fabd (schema {revision}); install that version")
+    return revision
 
 
 def _dump(database: Database, out: IO[str]) -> int:
@@ -169,6 +178,7 @@ def _dump(database: Database, out: IO[str]) -> int:
 
 
 def _load(database: Database, revision: str, source: IO[str]) -> int:
+    make_file(database)
     with database.engine.begin() as connection:
         if [name for name in inspect(connection).get_table_names() if name != "alembic_version"]:
             raise BackupError(f"database {_name(database)} is not empty; restore into a new one")
@@ -186,7 +196,10 @@ def _load(database: Database, revision: str, source: IO[str]) -> int:
 def _insert(connection: Connection, reflected: MetaData, source: IO[str], *, naive: bool) -> int:
     rows = 0
     for table, batch in _batches(reflected, source, naive=naive):
-        connection.execute(table.insert(), batch)
+        try:
+            connection.execute(table.insert(), batch)
+        except SQLAlchemyError as error:
+            raise BackupError(f"nothing was restored: the database takes no row of table {table.name}: {_reason(error)}") from error
         rows += len(batch)
     return rows
 
@@ -196,6 +209,8 @@ def _batches(reflected: MetaData, source: IO[str], *, naive: bool) -> Iterator[t
     batch: list[dict[str, Any]] = []
     for line in source:
         table, row = json.loads(line)
+        if table not in reflected.tables:
+            raise BackupError(f"nothing was restored: the file has rows of a table that its schema has not: {table!r}")
         if batch and (table != name or len(batch) == BATCH):
             yield reflected.tables[name], batch
             batch = []
@@ -275,22 +290,31 @@ def _config() -> Config:
     return config
 
 
-def make_folder(database: Database) -> None:
-    """Of an SQLite file. Raises `DatabaseUnusable`."""
+def make_file(database: Database) -> None:
+    """Of an SQLite file, and the file itself, that nobody else can read: it holds customers. Raises `DatabaseUnusable`."""
     if database.is_sqlite and database.url.database and database.url.database != ":memory:":
-        folder = Path(database.url.database).parent
+        file = Path(database.url.database)
         try:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
             raise DatabaseUnusable(
-                f"folder {folder} cannot be made: {error.strerror}; set data_dir to one that fabd may write"
+                f"folder {file.parent} cannot be made: {error.strerror}; set data_dir to one that fabd may write"
             ) from error
+        try:
+            os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+        except OSError as error:
+            raise DatabaseUnusable(f"database {file} cannot be written: {error.strerror}; look at who owns it") from error
 
 
 def _file_exists(database: Database) -> bool:
     """A look at an SQLite file that is not there would make it."""
     path = database.url.database
     return not path or path == ":memory:" or Path(path).exists()
+
+
+def _reason(error: SQLAlchemyError) -> str:
+    """The database's own words, without the statement and its values."""
+    return str(getattr(error, "orig", None) or error).strip().splitlines()[0]
 
 
 def _name(database: Database) -> str:

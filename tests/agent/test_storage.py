@@ -7,6 +7,7 @@ import sqlite3
 import stat
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from sqlalchemy import inspect, select, text
@@ -132,6 +133,24 @@ def test_a_backup_brings_everything_back(kept, other, tmp_path):
     assert (usage.octets_in, Decimal(usage.octets_out)) == (2**64 - 1, 0)
 
 
+def test_nobody_else_can_read_a_new_database(other):
+    storage.upgrade(other)
+    with other.write() as session:
+        session.add(SiteRow(id="ste-1", name="lab"))
+    files = list((Path(other.url.database).parent).iterdir())
+    assert len(files) == 3
+    assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
+
+
+def test_a_backup_goes_through_no_name_that_others_can_prepare(kept, tmp_path):
+    precious = tmp_path / "precious"
+    precious.write_text("precious")
+    (tmp_path / "fabd.backup.partial").symlink_to(precious)
+    storage.backup(kept, tmp_path / "fabd.backup")
+    assert precious.read_text() == "precious"
+    assert not (tmp_path / "fabd.backup").is_symlink()
+
+
 def test_a_backup_never_replaces_a_file(kept, tmp_path):
     file = tmp_path / "fabd.backup"
     file.write_text("precious")
@@ -162,9 +181,14 @@ def spoiled(header=None, *lines) -> bytes:
 @pytest.mark.parametrize(
     ("content", "error", "said"),
     [
-        (None, BackupError, "no such file"),
+        (None, BackupError, "No such file or directory; name a whole file"),
         (b"", BackupError, "is not a fabd backup"),
         (b"not gzip", BackupError, "cannot be restored"),
+        (gzip.compress(b"x" * 100)[:12] + b"\xff" * 40, BackupError, "cannot be restored"),
+        (gzip.compress(b"[]"), BackupError, "is not a fabd backup"),
+        (spoiled({}, {"a": 1}), BackupError, "cannot be restored"),
+        (spoiled({}, ["nonsense", {"id": "x"}]), BackupError, "rows of a table that its schema has not: 'nonsense'"),
+        (spoiled({}, ["site", {"id": "x"}]), BackupError, "the database takes no row of table site: NOT NULL constraint failed"),
         (gzip.compress(b"{"), BackupError, "cannot be restored"),
         (spoiled({"format": "tar"}), BackupError, "is not a fabd backup"),
         (spoiled({"revision": "9999"}), DatabaseVersionError, "comes from a newer fabd"),
