@@ -173,9 +173,14 @@ def test_a_database_that_holds_something_is_not_restored_into(kept, tmp_path):
     assert rows(kept) == before
 
 
+def squeezed(content: bytes) -> bytes:
+    """The same bytes at any time: they name a test, and every worker must know it by the same name."""
+    return gzip.compress(content, mtime=0)
+
+
 def spoiled(header=None, *lines) -> bytes:
     good = {"format": storage.FORMAT, "revision": storage.head_revision(), "at": "2026-01-05T09:00:00+00:00"}
-    return gzip.compress("\n".join(json.dumps(line) for line in (good | (header or {}), *lines)).encode())
+    return squeezed("\n".join(json.dumps(line) for line in (good | (header or {}), *lines)).encode())
 
 
 @pytest.mark.parametrize(
@@ -184,12 +189,12 @@ def spoiled(header=None, *lines) -> bytes:
         (None, BackupError, "No such file or directory; name a whole file"),
         (b"", BackupError, "is not a fabd backup"),
         (b"not gzip", BackupError, "cannot be restored"),
-        (gzip.compress(b"x" * 100)[:12] + b"\xff" * 40, BackupError, "cannot be restored"),
-        (gzip.compress(b"[]"), BackupError, "is not a fabd backup"),
+        (squeezed(b"x" * 100)[:12] + b"\xff" * 40, BackupError, "cannot be restored"),
+        (squeezed(b"[]"), BackupError, "is not a fabd backup"),
         (spoiled({}, {"a": 1}), BackupError, "cannot be restored"),
         (spoiled({}, ["nonsense", {"id": "x"}]), BackupError, "rows of a table that its schema has not: 'nonsense'"),
         (spoiled({}, ["site", {"id": "x"}]), BackupError, "the database takes no row of table site: NOT NULL constraint failed"),
-        (gzip.compress(b"{"), BackupError, "cannot be restored"),
+        (squeezed(b"{"), BackupError, "cannot be restored"),
         (spoiled({"format": "tar"}), BackupError, "is not a fabd backup"),
         (spoiled({"revision": "9999"}), DatabaseVersionError, "comes from a newer fabd"),
         (spoiled({}, ["site", {"id": "x"}])[:-12], BackupError, "cannot be restored"),
@@ -201,4 +206,4 @@ def test_what_is_no_backup_is_refused_and_leaves_nothing(other, tmp_path, conten
         file.write_bytes(content)
     with pytest.raises(error, match=said):
         storage.restore(other, file)
-    assert [name for name in inspect(other.engine).get_table_names() if name != "alembic_version"] == []
+    assert storage.current_revision(other) is None
