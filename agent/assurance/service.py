@@ -24,7 +24,7 @@ from agent.assurance.reporting import Reporter
 from agent.assurance.sla import Judged, evaluate
 from agent.assurance.tables import ObservationRow, PollRow, ReadingRow
 from agent.assurance.translation import Translation
-from agent.assurance.traps import Key, far_ends, hear, to_read
+from agent.assurance.trapdesk import TrapDesk
 from agent.assurance.watchlist import WatchedElement, Watchlist, load_watchlist
 from agent.config import AssuranceSettings, PollingSettings, UsageSettings
 from crm_bridge.book import PolicyBook
@@ -34,9 +34,6 @@ from policies.values import Clock
 
 log = structlog.get_logger(__name__)
 
-TRAPS_AT_ONCE = 500
-TRAP_DEADLINE_S = 2.5
-"""Of the reads that a trap asks for: a ticket is due within five seconds of it."""
 TICK = timedelta(seconds=1)
 PRUNE_EVERY = timedelta(hours=1)
 
@@ -96,7 +93,14 @@ class AssuranceService:
         self._recalled = False
         self._pending = False
         self._verify: dict[str, float] = {}
-        self._recheck: dict[Key, float] = {}
+        self.traps = TrapDesk(
+            parts.translation,
+            parts.clock,
+            self._gauge,
+            watchlist=self._watchlist,
+            read=self._visit,
+            recheck_s=parts.assurance.recheck_s,
+        )
         self._listening: asyncio.Task[None] | None = None
         self.lifecycle = AssuranceLifecycle(
             parts.database, parts.clock, self._meter, parts.collector, resolve=parts.resolve, monitors_of=parts.monitors_of
@@ -106,7 +110,7 @@ class AssuranceService:
         """Begin to listen for traps; raises `TrapSetupError` when their port cannot be had."""
         if self._parts.receiver is not None:
             await self._parts.receiver.start()
-            self._listening = asyncio.create_task(self._listen(self._parts.receiver), name="traps")
+            self._listening = asyncio.create_task(self.traps.listen(self._parts.receiver.queue), name="traps")
 
     async def stop(self) -> None:
         if self._listening is not None:
@@ -123,6 +127,7 @@ class AssuranceService:
         return (
             Job("poll", self._interval, self.poll_once),
             Job("assurance tick", min(TICK, timedelta(seconds=settings.verify_spacing_s)), self.tick),
+            Job("second looks", TICK, self.look_again),
             Job("silent elements", TICK, self.call_silent),
             Job("objectives", timedelta(seconds=settings.sla_interval_s), self.judge),
             Job("prune polls", PRUNE_EVERY, self.prune),
@@ -157,37 +162,24 @@ class AssuranceService:
                 await self._visit(watchlist, wanted, Source.VERIFY)
 
     async def tick(self) -> None:
-        """Do what has become due: reads that verify, second looks after traps, causes to be decided."""
+        """Do what has become due: reads that verify, and causes to be decided."""
         now = self._parts.clock.monotonic()
         verify = {name for name, due in self._verify.items() if due <= now}
-        again = {key for key, due in self._recheck.items() if due <= now}
-        if verify or again:
+        if verify:
             for name in verify:
                 del self._verify[name]
-            for key in again:
-                del self._recheck[key]
             watchlist = await self._watchlist()
             names = (verify | watchlist.neighbours(verify)) & set(watchlist.elements)
-            whole = {name: watchlist.elements[name] for name in sorted(names)}
-            narrow = {element.name: element for element in to_read(again, watchlist)}
-            if wanted := list((narrow | whole).values()):
-                await self._visit(watchlist, wanted, Source.VERIFY)
+            await self._visit(watchlist, [watchlist.elements[name] for name in sorted(names)], Source.VERIFY)
         elif self._pending:
             await self.correlate()
 
     async def handle_traps(self, traps: Sequence[Trap]) -> None:
-        """Read at once what they speak of, and once more later."""
-        watchlist = await self._watchlist()
-        heard = hear(traps, watchlist, self._parts.translation, self._gauge.trap_dropped)
-        if not heard.objects:
-            return
-        self._gauge.traps_processed(heard.processed)
-        together, apart = far_ends(heard.objects, watchlist)
-        wanted = {*heard.objects, *together}
-        now = self._parts.clock.monotonic()
-        self._recheck.update(dict.fromkeys(wanted, now + self._parts.assurance.recheck_s))
-        self._recheck.update(dict.fromkeys(apart, now))
-        await self._visit(watchlist, to_read(wanted, watchlist), Source.VERIFY, heard.findings, deadline_s=TRAP_DEADLINE_S)
+        await self.traps.handle(traps)
+
+    async def look_again(self) -> None:
+        """What traps spoke of, once more; apart from verification, for it may have gone silent since."""
+        await self.traps.look_again()
 
     async def correlate(self) -> None:
         """Decide what can be decided by now."""
@@ -202,16 +194,6 @@ class AssuranceService:
     async def prune(self) -> int:
         """Drop poll cycles that are older than the setting and behind nothing that is kept."""
         return await asyncio.to_thread(self._prune)
-
-    async def _listen(self, receiver: Receives) -> None:
-        while True:
-            traps = [await receiver.queue.get()]
-            while len(traps) < TRAPS_AT_ONCE and not receiver.queue.empty():
-                traps.append(receiver.queue.get_nowait())
-            try:
-                await self.handle_traps(traps)
-            except Exception:  # the next traps must be heard whatever became of these
-                log.exception("traps could not be handled", traps=len(traps))
 
     async def _watchlist(self) -> Watchlist:
         async with self._turn:

@@ -11,9 +11,9 @@ from agent.assurance.alarms import acknowledge
 from agent.assurance.errors import UnknownAlarm
 from agent.assurance.explain import explain
 from agent.assurance.figures import daemon_families, element_families
-from agent.assurance.service import AssuranceService
 from agent.assurance.sla import evaluate
 from agent.assurance.tables import AlarmRow, MonitorRow, ObjectiveResultRow, ObservationRow, PollRow, UsageBinRow
+from agent.assurance.trapdesk import TrapDesk
 from agent.metrics import write
 from crm_bridge.errors import NothingToExplain
 from crm_bridge.tables import CreditRow, TicketRow, ViolationRow
@@ -139,13 +139,13 @@ def test_traps_are_taken_from_the_receiver_and_one_that_fails_does_not_deafen(
     heard: list[int] = []
     taken = asyncio.Queue[int]()
 
-    async def handle(_: AssuranceService, traps: list[object]) -> None:
+    async def handle(_: TrapDesk, traps: list[object]) -> None:
         heard.append(len(traps))
         taken.put_nowait(len(traps))
         if len(heard) == 1:
             raise OperationalError("SELECT", {}, Exception("gone"))
 
-    monkeypatch.setattr(AssuranceService, "handle_traps", handle)
+    monkeypatch.setattr(TrapDesk, "handle", handle)
 
     async def story() -> None:
         await service.start()
@@ -214,4 +214,4 @@ def test_what_nobody_keeps_cannot_be_explained(world: World) -> None:
 
 def test_the_daemon_is_told_what_to_run_and_how_often(world: World) -> None:
     jobs = {job.name: job.interval.total_seconds() for job in world.service.jobs()}
-    assert jobs == {"poll": 60, "assurance tick": 1, "silent elements": 1, "objectives": 60, "prune polls": 3600}
+    assert jobs == {"poll": 60, "assurance tick": 1, "second looks": 1, "silent elements": 1, "objectives": 60, "prune polls": 3600}

@@ -127,6 +127,7 @@ class Watch:
             assert time.monotonic() < deadline, "it did not happen in time"
             if ticking:
                 await self.service.tick()
+                await self.service.look_again()
                 await self.service.call_silent()
             await asyncio.sleep(0.05)
 

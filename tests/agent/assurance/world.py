@@ -259,6 +259,7 @@ class World:
     def tick(self, after: float = 1.0) -> None:
         self.clock.advance(after)
         self.run(self.service.tick())
+        self.run(self.service.look_again())
         self.run(self.service.call_silent())
 
     def trap(self, reference: str, oid: str = oids.LINK_DOWN, *, source: str = "") -> None:

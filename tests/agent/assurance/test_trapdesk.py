@@ -1,0 +1,115 @@
+"""Many traps: what one element says or does not answer must cost neither the others nor the database."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+
+import pytest
+
+from agent.assurance.restraint import BURST, Restraint
+from agent.assurance.tables import AlarmRow, ObservationRow, PollRow
+from agent.assurance.trapdesk import TrapDesk
+from crm_bridge.tables import TicketRow
+from drivers.snmp import oids
+from drivers.snmp.batch import PollBatch, PollJob
+from drivers.snmp.traps import Trap
+from inventory.db import Database
+from tests.agent.assurance.world import World, metro
+from tests.clock import FakeClock
+
+
+@pytest.fixture
+def world(database: Database, clock: FakeClock) -> World:
+    world = metro(database, clock)
+    world.order("web", "Acme", ["pe1/c1"])
+    world.order("shop", "Bolt", ["sw1/c1"])
+    world.poll()
+    world.clock.advance(1)
+    world.network.asked.clear()
+    return world
+
+
+def trap(world: World, reference: str, oid: str = oids.LINK_DOWN) -> Trap:
+    element, _, name = reference.partition("/")
+    index = world.network.port(f"{element}/{name}").index
+    return Trap(world.clock.now(), world.host(element), "v2c", oid, 0, ((f"{oids.IF_INDEX}.{index}", index),))
+
+
+def asked(world: World) -> Counter[str]:
+    return Counter(name for name, _ in world.network.asked)
+
+
+def test_a_storm_of_one_element_is_read_at_a_bounded_rate_and_ends_in_the_truth(world: World) -> None:
+    before = len(world.rows(PollRow))
+    storm = trap(world, "pe1/c1")
+    for _ in range(1000):
+        world.run(world.service.handle_traps([storm] * 10))
+        world.clock.advance(0.01)
+    assert BURST <= asked(world)["pe1"] <= BURST + 5 * 10
+    assert len(world.rows(PollRow)) - before == asked(world)["pe1"]
+    assert world.service.figures().traps_processed == 10_000
+    world.network.down("pe1/c1")
+    world.run(world.service.handle_traps([storm]))
+    world.clock.advance(1)
+    world.run(world.service.look_again())
+    assert [alarm.object for alarm in world.rows(AlarmRow)] == ["c1"]
+
+
+def test_what_was_said_meanwhile_is_kept_as_evidence_with_its_number(world: World) -> None:
+    storm = trap(world, "pe1/c1")
+    for _ in range(BURST + 30):
+        world.run(world.service.handle_traps([storm, storm]))
+    world.clock.advance(1)
+    world.run(world.service.look_again())
+    assert sum(row.detail["times"] for row in world.rows(ObservationRow)) == 2 * (BURST + 30)
+
+
+def test_a_storm_of_one_element_delays_no_other(world: World) -> None:
+    for _ in range(BURST + 5):
+        world.run(world.service.handle_traps([trap(world, "pe1/c1")]))
+    world.clock.advance(0.01)
+    world.network.down("sw1/c1")
+    world.run(world.service.handle_traps([trap(world, "pe1/c1"), trap(world, "sw1/c1")]))
+    assert len(world.rows(TicketRow)) == 1
+
+
+def test_an_element_that_does_not_answer_delays_no_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pe1 sends traps and takes for ever to answer; meanwhile sw1 is heard."""
+    answers, heard = asyncio.Event(), asyncio.Event()
+    poll, read = world.network.poll, TrapDesk.handle
+
+    async def slowly(jobs: Sequence[PollJob]) -> PollBatch:
+        if any(job.target.element == "pe1" for job in jobs):
+            await answers.wait()
+        return await poll(jobs)
+
+    async def handle(desk: TrapDesk, traps: Sequence[Trap]) -> None:
+        await read(desk, traps)
+        heard.set()
+
+    monkeypatch.setattr(world.network, "poll", slowly)
+    monkeypatch.setattr(TrapDesk, "handle", handle)
+    queue: asyncio.Queue[Trap] = asyncio.Queue()
+
+    async def story() -> int:
+        listening = asyncio.create_task(world.service.traps.listen(queue))
+        world.network.down("sw1/c1")
+        for reference in ("pe1/c1", "sw1/c1"):
+            queue.put_nowait(trap(world, reference))
+            while not queue.empty():  # noqa: ASYNC110  each is to be a bunch of its own
+                await asyncio.sleep(0)
+        await asyncio.wait_for(heard.wait(), 5)
+        tickets = len(world.rows(TicketRow))
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
+        return tickets
+
+    assert asyncio.run(story()) == 1
+
+
+def test_restraint_fills_again_with_time_and_keeps_elements_apart() -> None:
+    restraint = Restraint()
+    assert sum(restraint.allows("a", 0.0) for _ in range(BURST + 10)) == BURST
+    assert restraint.allows("b", 0.0)
+    assert sum(restraint.allows("a", 1.0) for _ in range(10)) == 5
+    assert sum(restraint.allows("a", 1000.0) for _ in range(BURST + 10)) == BURST
