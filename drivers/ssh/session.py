@@ -148,14 +148,20 @@ class SshSession:
         return lines.assess(self._rules, change.before, change.after, running)
 
     def _running(self, deadline: float) -> str:
-        return self._shell.run(self._settings.running, deadline)
+        return self._read(self._settings.running, deadline)
+
+    def _read(self, command: str, deadline: float) -> str:
+        """What the element shows. A refusal is not an empty configuration: what is there would count as undone, or as no port."""
+        answer = self._shell.run(command, deadline)
+        first = next((line for line in answer.splitlines() if line.strip()), "")
+        if refusal := self._shell.complaint(first):
+            raise EditRefused(self._element, f"{command!r}: {refusal}")
+        return answer
 
     def _ports(self, wanted: tuple[str, ...], deadline: float) -> tuple[PortState, ...]:
         if not wanted:
             return ()
-        rows = (
-            self._settings.ports.row.match(line) for line in self._shell.run(self._settings.ports.command, deadline).splitlines()
-        )
+        rows = (self._settings.ports.row.match(line) for line in self._read(self._settings.ports.command, deadline).splitlines())
         up = {row["name"]: row["up"] is not None for row in rows if row}
         return tuple(PortState(name, exists=name in up, up=up.get(name, False)) for name in wanted)
 

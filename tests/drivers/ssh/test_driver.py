@@ -1,6 +1,6 @@
 """The command-line driver against a simulated element over real SSH."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
@@ -234,6 +234,24 @@ def test_a_port_that_does_not_exist_is_refused_before_anything_is_sent(session: 
     with pytest.raises(EditRefused, match="pe2: no such port: GigabitEthernet9/9"):
         session.stage(odd, soon())
     assert session.verify(odd, soon()).problems[-1] == "port GigabitEthernet9/9 does not exist"
+
+
+def test_a_refused_look_is_neither_an_empty_configuration_nor_a_missing_port(clean: Simulated, session: SshSession) -> None:
+    session.stage(NEW, soon())
+    session.commit(NEW, "", NEVER, soon())
+    refused = Fault("refuse", Phase.READ, message="Command authorization failed", times=1)
+    looks: list[Callable[[], object]] = [
+        lambda: session.stage(NEW, soon()),
+        lambda: session.verify(NEW, soon()),
+        lambda: session.standing(NEW, soon()),
+        lambda: session.revert(NEW, "", soon()),
+    ]
+    for look in looks:
+        clean.sim.call(lambda _: clean.faults("pe2").inject(refused))
+        with pytest.raises(EditRefused, match=r"pe2: 'show .*: .*Command authorization failed"):
+            look()
+    session.revert(NEW, "", soon())
+    assert session.standing(NEW, soon()) is Standing.BEFORE
 
 
 def test_a_sub_interface_that_the_change_makes_need_not_exist_before(session: SshSession) -> None:
