@@ -137,6 +137,7 @@ class Meter:
     def _finish(self, session: Session, monitor: UsageMonitor, state: _State, last: Taken, meta: Meta, *, at: datetime) -> None:
         newest = state.latest or state.anchor
         if newest is not None and last.at <= newest.at:
+            _store(session, monitor, last)
             last = newest  # a poll has read the port since, while the change was being made
         elif self._is_complete(state, last.at):
             self._settle(session, monitor, state, at=at)

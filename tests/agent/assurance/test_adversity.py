@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from agent.assurance.findings import Source
 from agent.assurance.poller import Visit
-from agent.assurance.tables import AlarmRow, ObservationRow, PollRow, ProblemRow, UsageBinRow
+from agent.assurance.tables import AlarmRow, ObservationRow, PollRow, ProblemRow, ReadingRow, UsageBinRow
 from agent.measurement.readings import CounterReadings
 from crm_bridge.tables import TicketRow
 from drivers.port import Credential
@@ -167,12 +167,10 @@ def test_a_poll_between_the_last_reading_and_the_end_breaks_no_counter(world: Wo
     world.network.count("pe1/c1", 1)
     world.poll(5)
     world.clock.advance(5)
-    with world.database.write() as session:
-        row = session.get_one(ServiceRow, "web")
-        world.service.lifecycle.terminated(session, row, readings, world.clock.now())
-        row.state, row.ended_at = "terminated", world.clock.now()
+    world.delete("web", ["pe1/c1"], readings=readings)
     (found,) = world.rows(UsageBinRow)
     assert (found.octets_in, found.quality, found.end) == (1001, "measured", world.clock.now())
+    assert {row.occasion for row in world.rows(ReadingRow)} == {"activation", "final", "poll"}
 
 
 def test_octets_between_two_lives_of_a_service_are_nobodys(world: World) -> None:

@@ -177,28 +177,53 @@ def test_a_port_that_moved_to_another_index_is_found_again_and_starts_a_new_segm
     assert found[2] == (600.0, 900.0, 5_000_000, "measured", "")
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=15, deadline=None)
-@given(st.lists(st.tuples(st.integers(1, 700), st.integers(0, 10**6), st.booleans()), min_size=1, max_size=12))
-def test_an_unbroken_counter_is_billed_to_the_last_octet(database: Database, steps: list[tuple[int, int, bool]]) -> None:
-    """Whenever polls come, get lost, or the daemon restarts between them."""
+STEPS = st.one_of(
+    st.tuples(st.sampled_from(["poll", "missed", "trap", "tick"]), st.floats(0.01, 700)),
+    st.tuples(st.just("restart"), st.just(0.0)),
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30, deadline=None)
+@given(st.lists(STEPS, min_size=1, max_size=20), st.booleans())
+def test_an_unbroken_counter_is_billed_to_the_last_octet(
+    database: Database, steps: list[tuple[str, float]], polled_meanwhile: bool
+) -> None:
+    """Whenever polls come, get lost or overtake the last reading, traps are verified, or the daemon restarts between them."""
     clock = FakeClock()
     world = World(database, clock, metro_network(database, clock))
     service = f"web{len(world.rows(MonitorRow))}"
     world.order(service, "Acme", [PORT])
     total = 0
-    for seconds, octets, restart in steps:
-        world.network.count(PORT, octets)
-        total += octets
-        world.poll(seconds)
-        if restart:
-            world.restarted()
-    clock.advance(2)
-    world.delete(service, [PORT])
+    for number, (kind, seconds) in enumerate([*steps, ("poll", 2.0)], start=1000):
+        world.network.count(PORT, number)
+        total += number
+        _step(world, kind, seconds)
+    if polled_meanwhile:
+        readings = world.service.lifecycle.read_counters([PORT], deadline=float("inf"))
+        world.poll(3)
+        world.delete(service, [PORT], readings=readings)
+    else:
+        clock.advance(2)
+        world.delete(service, [PORT])
     rows = sorted((row for row in world.rows(UsageBinRow) if row.service_id == service), key=lambda row: row.start)
     assert sum(row.octets_in for row in rows) == total
     assert rows[0].start == EPOCH
     assert rows[-1].end == clock.now()
     assert all(a.end == b.start for a, b in pairwise(rows))
+
+
+def _step(world: World, kind: str, seconds: float) -> None:
+    world.network.elements["pe1"].silent = kind == "missed"
+    match kind:
+        case "restart":
+            world.restarted()
+        case "trap":
+            world.clock.advance(seconds)
+            world.trap(PORT)
+        case "tick":
+            world.tick(seconds)
+        case _:
+            world.poll(seconds)
 
 
 def metro_network(database: Database, clock: FakeClock) -> FakeNetwork:

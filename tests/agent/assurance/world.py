@@ -238,8 +238,10 @@ class World:
             lifecycle.activated(session, row, readings, self.clock.now())
         return service_id
 
-    def delete(self, service_id: str, ports: Sequence[str], *, read: bool = True) -> None:
-        readings = self.service.lifecycle.read_counters(ports, deadline=float("inf")) if read else CounterReadings()
+    def delete(self, service_id: str, ports: Sequence[str], *, read: bool = True, readings: CounterReadings | None = None) -> None:
+        """`readings`: those that were taken before."""
+        if readings is None:
+            readings = self.service.lifecycle.read_counters(ports, deadline=float("inf")) if read else CounterReadings()
         with self.database.write() as session:
             row = session.get_one(ServiceRow, service_id)
             self.service.lifecycle.terminated(session, row, readings, self.clock.now())
