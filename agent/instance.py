@@ -5,6 +5,7 @@ holder ends, however that comes about, so a daemon that was killed keeps nobody 
 the daemon do not take it.
 """
 
+import contextlib
 import fcntl
 import os
 from pathlib import Path
@@ -36,8 +37,9 @@ class Instance:
                 f"another fabd (process {holder}) runs on the database {path}; stop it, or give this one another data_dir "
                 "(several daemons on one database need PostgreSQL)"
             ) from None
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, str(os.getpid()).encode())
+        with contextlib.suppress(OSError):  # a full disk; the lock holds without the name of its holder
+            os.ftruncate(descriptor, 0)
+            os.write(descriptor, str(os.getpid()).encode())
         self._descriptor = descriptor
 
     @property

@@ -3,10 +3,13 @@
 import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated
 
+import structlog
 from fastapi import APIRouter, Depends, Request, params
 from fastapi.routing import APIRoute
+from sqlalchemy.exc import SQLAlchemyError
 
 from agent.api.errors import TooManyRequests
 from agent.api.parts import Parts, parts
@@ -14,8 +17,11 @@ from agent.security import tokens
 from agent.security.audit import Actor
 from agent.security.errors import NotAuthenticated, NotPermitted
 from agent.security.roles import Role
+from agent.security.tables import TokenRow
 
 SCHEME = "bearer"
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +96,17 @@ def _authenticate(request: Request, parts: Parts) -> tokens.Caller:
         row = tokens.authenticate(session, text.strip(), at)
         news = tokens.use_is_news(row, at)
     if news:
+        _remember_use(parts, row, at)
+    return tokens.Caller(row.name, Role(row.role))
+
+
+def _remember_use(parts: Parts, row: TokenRow, at: datetime) -> None:
+    """Reading goes on when nothing can be written: on a full disk an operator looks more than ever."""
+    try:
         with parts.database.write() as session:
             session.merge(row).last_used_at = at
-    return tokens.Caller(row.name, Role(row.role))
+    except SQLAlchemyError as error:
+        log.warning("the last use of a token was not noted", token_name=row.name, error=str(getattr(error, "orig", None) or error))
 
 
 def _charge(parts: Parts, caller: str) -> None:

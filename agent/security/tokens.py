@@ -20,6 +20,7 @@ from agent.security.tables import TokenRow
 from policies.values import new_id
 
 PREFIX = "fabd_"
+MAX_NAME = 100
 _FORM = re.compile(PREFIX + r"(?P<identity>[0-9a-z]{1,40})_(?P<secret>[0-9a-f]{64})")
 LAST_USE_GRANULARITY = timedelta(minutes=1)
 """`last_used_at` is not written more often: reading must not become writing."""
@@ -35,8 +36,8 @@ class Caller:
 
 def create(session: Session, name: str, role: Role, at: datetime, *, lifetime: timedelta | None = None) -> str:
     """Make a token; the returned text is shown once and kept nowhere. Raises `TokenError` when the name is taken."""
-    if not name.strip():
-        raise TokenError("a token needs a name that says who uses it")
+    if not 0 < len(name.strip()) <= MAX_NAME or not name.isprintable():
+        raise TokenError(f"a token needs a name that says who uses it, of 1 to {MAX_NAME} printable characters")
     if session.scalar(select(TokenRow).where(TokenRow.name == name)):
         raise TokenError(f"a token named {name!r} exists; revoke it or choose another name")
     identity = new_id("tok", at)

@@ -5,6 +5,7 @@ import re
 import pytest
 from fastapi import APIRouter
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 
 from agent.api.access import access_table
 from agent.api.app import ROUTERS
@@ -151,6 +152,16 @@ def test_the_last_use_of_a_token_is_noted_but_not_every_time(office):
     office.clock.advance(30)
     office.get(ORDERS, role=Role.VIEWER)
     assert last_use() == office.clock.now()
+
+
+def test_reading_goes_on_when_nothing_can_be_written(office, monkeypatch):
+    def full():
+        raise OperationalError("UPDATE token", {}, Exception("database or disk is full"))
+
+    monkeypatch.setattr(office.database, "write", full)
+    assert office.get(ORDERS, role=Role.VIEWER).status_code == 200
+    refused = office.post(ORDERS, json=office.order())
+    assert (refused.status_code, refused.json()["code"]) == (503, "databaseUnavailable")
 
 
 def test_who_asks_too_often_is_told_when_to_come_back(database, clock):

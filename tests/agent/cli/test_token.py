@@ -50,7 +50,7 @@ def test_a_revoked_token_stays_listed_and_works_no_more(prepared):
     ("words", "complaint"),
     [
         (["create", "noc"], "a token named 'noc' exists; revoke it or choose another name"),
-        (["create", " "], "a token needs a name that says who uses it"),
+        (["create", " "], "a token needs a name that says who uses it, of 1 to 100 printable characters"),
         (["revoke", "nobody"], "there is no token named 'nobody'; see: fabd token list"),
     ],
 )

@@ -81,7 +81,10 @@ def test_a_revoked_token_never_opens_again(database, clock):
         who(database, clock, token)
 
 
-@pytest.mark.parametrize(("name", "said"), [("", "needs a name"), ("  ", "needs a name"), ("noc", "'noc' exists")])
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("", "needs a name"), ("  ", "needs a name"), ("x" * 101, "of 1 to 100"), ("a\nb", "printable"), ("noc", "'noc' exists")],
+)
 def test_a_name_says_who_uses_the_token_and_is_given_once(database, clock, name, said):
     make(database, clock)
     with pytest.raises(TokenError, match=said):
