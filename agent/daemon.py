@@ -34,16 +34,18 @@ from agent.instance import Instance
 from agent.listening import Listening
 from agent.metrics import Metrics
 from agent.scheduler import Scheduler
+from agent.security.audit import DAEMON, record
 from agent.security.credentials import CredentialResolver
+from agent.webhooks import keep_webhooks
 from crm_bridge.callbacks import CallbackPolicy
 from crm_bridge.dispatcher import Dispatcher, DispatchSettings
-from crm_bridge.subscriptions import SubscriptionRequest, keep_configured
 from drivers.platform import Platforms
 from drivers.registry import Drivers
 from drivers.snmp.collector import Collector, CollectorLimits
 from drivers.snmp.errors import TrapSetupError
 from inventory.db import Database
 from inventory.work import DatabaseQueue
+from policies.values import Clock
 
 log = structlog.get_logger(__name__)
 
@@ -65,7 +67,7 @@ class Daemon:
         self.database = Database(settings.database_url, pool_size=settings.database.pool_size)
         storage.make_file(self.database)
         self.instance = Instance(self.database)
-        prepare(self.database)
+        prepare(self.database, self.clock)
         self._inherit()
         self.credentials = CredentialResolver(settings.credentials_file)
         self.drivers = Drivers()
@@ -175,18 +177,19 @@ class Daemon:
                 idempotency.abandon(session)
 
     def _subscribe(self, settings: OutboxSettings, policy: CallbackPolicy) -> None:
-        wanted = [SubscriptionRequest("webhook", each.url, each.secret, each.query) for each in settings.webhooks]
         with self.database.write() as session:
-            keep_configured(session, wanted, policy, self.clock.now())
+            keep_webhooks(session, settings.webhooks, policy, self.clock.now())
 
     def _awaited(self) -> Sequence[str]:
         return () if self.assurance.ready else ("the first poll cycle",)
 
 
-def prepare(database: Database) -> None:
+def prepare(database: Database, clock: Clock) -> None:
     """A new database gets its schema; an old or newer one is refused with the remedy."""
     if storage.current_revision(database) is None:
-        storage.upgrade(database)
+        schema = storage.upgrade(database)
+        with database.write() as session:
+            record(session, DAEMON, "upgrade", "database", clock.now(), after={"schema": schema})
     storage.require_current(database)
 
 

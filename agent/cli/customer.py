@@ -6,6 +6,7 @@ import typer
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from agent.api.native.plain import columns
 from agent.catalog import load_catalog
 from agent.cli.command import local
 from agent.cli.desk import Desk
@@ -15,7 +16,7 @@ from agent.cli.output import in_json, note, print_json, print_rows, show_facts, 
 from agent.security.audit import record
 from crm_bridge.customer_file import KnownNames, read_customers
 from crm_bridge.customer_import import ImportedCustomer, external_ids, import_customers
-from crm_bridge.customers import customer_by_account, customers
+from crm_bridge.customers import customer_by_account, customer_by_external_id, customers
 from crm_bridge.tables import AgreementRow, CustomerRow
 from inventory.tables import ServiceRow
 
@@ -33,11 +34,14 @@ def import_(desk: Desk, file: InputFile, dry_run: DryRun = False, as_json: AsJso
     at = desk.clock.now()
     with desk.writing() as session:
         known = KnownNames(catalog, frozenset(catalog.specifications), external_ids(session))
-        report = import_customers(session, read_customers(text, str(file), known), at, dry_run=dry_run)
+        document = read_customers(text, str(file), known)
+        before = {entry.external_id: _whole(session, entry.external_id) for entry in document.customers}
+        report = import_customers(session, document, at, dry_run=dry_run)
         for entry in report:
             if not dry_run and entry.outcome != "unchanged":
-                after = {"outcome": entry.outcome, "changes": list(entry.changes), "file": str(file)}
-                record(session, desk.actor, "import", f"customer {entry.account_number}", at, after=after)
+                after = {"file": str(file), **(_whole(session, entry.external_id) or {})}
+                about = f"customer {entry.account_number}"
+                record(session, desk.actor, "import", about, at, before=before[entry.external_id], after=after)
     rows = [_imported(entry, dry_run=dry_run) for entry in report]
     print_rows(rows, as_json=as_json, empty="the file has no customers")
     if dry_run:
@@ -74,6 +78,14 @@ def show_(
     show_facts(f"{row.name}, account {row.account_number}", {**_document(row), **row.contact, "under": above})
     show_rows([_agreement(each) for each in agreements], empty="no agreements")
     show_rows(services, empty="no services")
+
+
+def _whole(session: Session, external_id: str) -> dict[str, object] | None:
+    """For the audit trail."""
+    row = customer_by_external_id(session, external_id)
+    if row is None:
+        return None
+    return columns(row) | {"agreements": [columns(each, "customer_id") for each in _agreements(session, row)]}
 
 
 def _agreements(session: Session, customer: CustomerRow) -> list[AgreementRow]:

@@ -23,9 +23,9 @@ def upgrade(desk: Desk) -> None:
         before = storage.current_revision(database) if not _is_new(database.url.database) else None
         after = storage.upgrade(database)
         if before != after:
-            schemas = {"before": before, "after": after}
+            schemas = {"before": {"schema": before} if before else None, "after": {"schema": after}}
             with database.write() as session:
-                record(session, desk.actor, "upgrade", "database", desk.clock.now(), after=schemas)
+                record(session, desk.actor, "upgrade", "database", desk.clock.now(), **schemas)
     say(f"the database is at {after}{' already' if before == after else f', before it was {before}' if before else ', new'}")
 
 

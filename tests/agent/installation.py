@@ -79,7 +79,7 @@ class Installation:
         (folder / "known_hosts").write_text(sim.network.known_hosts())
         self.write_credentials(sim.network.topology.credentials.resolve().password)
         self.database = Database(url or f"sqlite:///{folder / 'fabd.db'}")
-        prepare(self.database)
+        prepare(self.database, SystemClock())
         self.operator = Operator(self.database, SystemClock(), inventory_document(sim.network) | {"pools": POOLS})
         with self.database.write() as session:
             self.token = tokens.create(session, "tests", Role.ADMIN, SystemClock().now())

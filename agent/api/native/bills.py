@@ -89,10 +89,11 @@ def create_bill(request: Request, parts: PartsOf, actor: ActorOf, account_number
     def make(session: Session) -> Answer:
         customer = customer_by_account(session, account_number)
         period = _period(session, customer, wanted, at)
+        before = _as_it_was(session, customer, period)
         row = billing.bill(session, customer, period, at, book=parts.catalog)
-        record(
-            session, actor, "bill", f"bill {row.id}", at, after=plain({"number": row.number, "period": period, "total": row.total})
-        )
+        after = _essence(row)
+        if after != before:
+            record(session, actor, "bill", f"bill {row.id}", at, before=before, after=after)
         return Answer(HTTPStatus.CREATED, as_json(bill_document(session, row)), {"Location": f"{ROOT}/bills/{row.id}"})
 
     return perform(parts.database, Attempt.of(request, actor.name, body.raw), at, make).response()
@@ -128,6 +129,20 @@ def _bill(session: Session, bill_id: str) -> BillRow:
     if row is None:
         raise UnknownBill(bill_id)
     return row
+
+
+def _as_it_was(session: Session, customer: CustomerRow, period: Interval) -> Document | None:
+    """The bill of that period, when there is one already: a draft is made anew."""
+    same = (BillRow.customer_id == customer.id, BillRow.period_start == period.start, BillRow.period_end == period.end)
+    row = session.scalars(select(BillRow).where(*same)).first()
+    return None if row is None else _essence(row)
+
+
+def _essence(row: BillRow) -> Document:
+    essence: Document = plain(
+        {"number": row.number, "period": Interval(row.period_start, row.period_end), "total": row.total, "state": row.state}
+    )
+    return essence
 
 
 def _period(session: Session, customer: CustomerRow, wanted: BillRequest, at: datetime) -> Interval:

@@ -21,6 +21,7 @@ from agent.api.query import Document
 from agent.assurance.tables import AlarmRow
 from agent.fulfillment.plan import Verb
 from agent.fulfillment.tables import ElementHoldRow
+from agent.fulfillment.views import hold_views
 from agent.security.audit import record
 from agent.security.roles import Role
 from inventory.tables import ElementRow, PortRow, SiteRow
@@ -106,6 +107,8 @@ def resolve_element(parts: PartsOf, actor: ActorOf, name: str, body: BodyOf) -> 
     verb = read_model(Resolution, body.data).verb
     at = parts.clock.now()
     with parts.database.write() as session:
+        hold = next((each for each in hold_views(session, in_doubt=True) if each.element == name), None)
         plan_id = parts.fulfilment.resolve(session, name, verb, by=actor.name, at=at)
-        record(session, actor, f"resolve {verb}", f"element {name}", at, after={"plan_id": plan_id, "verb": verb.value})
+        before = {"plan": plan_id, "reason": hold.reason if hold else ""}
+        record(session, actor, "resolve", f"element {name}", at, before=before, after={"resolution": verb.value})
     return JSONResponse({"element": name, "verb": verb.value, "plan_id": plan_id})

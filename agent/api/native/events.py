@@ -20,6 +20,7 @@ from agent.api.parts import PartsOf
 from agent.api.query import Document
 from agent.security.audit import record
 from agent.security.roles import Role
+from agent.webhooks import shown
 from crm_bridge.subscriptions import replay
 from crm_bridge.tables import DeliveryRow, EventRow, SubscriptionRow
 
@@ -42,7 +43,7 @@ def _subscriptions(session: Session, rows: Sequence[SubscriptionRow]) -> list[Do
     of_these = select(DeliveryRow.subscription_id, DeliveryRow.state, func.count()).where(DeliveryRow.subscription_id.in_(counts))
     for subscription, state, number in session.execute(of_these.group_by(DeliveryRow.subscription_id, DeliveryRow.state)):
         counts[subscription][state] = number
-    return [columns(row) | {"deliveries": counts[row.id]} for row in rows]
+    return [columns(row) | {"callback": shown(row.callback), "deliveries": counts[row.id]} for row in rows]
 
 
 EVENTS = Listing(
@@ -105,6 +106,13 @@ def replay_events(parts: PartsOf, actor: ActorOf, subscription_id: str, body: Bo
     wanted = read_model(Replay, body.data)
     at = parts.clock.now()
     with parts.database.write() as session:
+        before = {"dead": _dead(session, subscription_id)}
         revived = replay(session, subscription_id, at, sequence=wanted.sequence)
-        record(session, actor, "replay", f"subscription {subscription_id}", at, after={"events": revived})
+        after = {"dead": _dead(session, subscription_id), "events": revived}
+        record(session, actor, "replay", f"subscription {subscription_id}", at, before=before, after=after)
     return JSONResponse({"subscription": subscription_id, "events": revived})
+
+
+def _dead(session: Session, subscription_id: str) -> int:
+    dead = select(func.count()).where(DeliveryRow.subscription_id == subscription_id, DeliveryRow.state == "dead")
+    return session.scalar(dead) or 0

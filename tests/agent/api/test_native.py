@@ -136,7 +136,8 @@ def test_an_element_in_doubt_is_resolved_and_the_decision_audited(story):
     assert answer.json() == {"element": "pe1", "verb": "keep", "plan_id": plan.id}
     with office.database.read() as session:
         audit = session.scalars(select(AuditRow).where(AuditRow.object == "element pe1")).one()
-    assert (audit.actor, audit.action, audit.after) == ("provisioner", "resolve keep", {"plan_id": plan.id, "verb": "keep"})
+    assert (audit.actor, audit.action, audit.after) == ("provisioner", "resolve", {"resolution": "keep"})
+    assert audit.before["plan"] == plan.id
 
 
 @pytest.mark.parametrize(
@@ -239,6 +240,7 @@ def test_a_bill_is_made_shown_printed_and_sent_once(story):
     sent = office.post(f"{V1}/bills/{bill['id']}/send")
     assert (sent.status_code, sent.json()["state"]) == (200, "sent")
     assert office.post(f"{V1}/bills/{bill['id']}/validate").status_code == 409
+    assert office.post(f"{V1}/customers/{office.operator.account}/bills", json=bill["period"]).json()["id"] == bill["id"]
     with office.database.read() as session:
         actions = session.scalars(select(AuditRow.action).where(AuditRow.object == f"bill {bill['id']}").order_by(AuditRow.id))
         assert sorted(actions) == ["bill", "send", "validate"]
@@ -317,7 +319,7 @@ def test_events_subscriptions_and_dead_letters(story):
     assert office.post(replay, json={"sequence": 2**63}).status_code == 400
     with office.database.read() as session:
         audited = session.scalars(select(AuditRow.after).where(AuditRow.action == "replay").order_by(AuditRow.id)).all()
-    assert {"events": 1} in audited
+    assert {"dead": len(dead) - 1, "events": 1} in audited
 
 
 def test_the_catalog_is_shown(office):

@@ -27,7 +27,17 @@ def test_an_import_gives_account_numbers_once(filled):
     with filled.database().read() as session:
         rows = session.scalars(select(AuditRow)).all()
     assert sorted(row.object for row in rows) == sorted(f"customer {account(filled, each)}" for each in ("ACME", "BRANCH"))
-    assert {row.after["outcome"] for row in rows} == {"created"}
+    assert [row.before for row in rows] == [None, None]
+
+
+def test_a_change_is_on_record_with_what_was_before(filled, folder):
+    (folder / "customers.yaml").write_text(CUSTOMERS.replace("Acme", "Acme & Sons"))
+    filled.ok("customer", "import", "customers.yaml")
+    with filled.database().read() as session:
+        about = select(AuditRow).where(AuditRow.object == f"customer {account(filled)}")
+        _, row = session.scalars(about.order_by(AuditRow.id)).all()
+    assert ("Sons" in row.before["name"], "Sons" in row.after["name"]) == (False, True)
+    assert row.before["agreements"] == row.after["agreements"] != []
 
 
 def test_a_dry_run_promises_no_number(prepared, folder):

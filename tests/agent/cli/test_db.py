@@ -16,7 +16,7 @@ def test_a_database_is_made_once(fabd, folder):
     with fabd.database().read() as session:
         (row,) = session.scalars(select(AuditRow)).all()
     assert (row.action, row.object, row.source) == ("upgrade", "database", "local")
-    assert row.after == {"before": None, "after": head_revision()}
+    assert row.after == {"schema": head_revision()}
     assert row.actor.startswith("cli:")
 
 
