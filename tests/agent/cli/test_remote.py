@@ -335,7 +335,7 @@ def test_events_are_listed_and_dead_letters_delivered_again(fabd, served, placed
         dead = {"state": "dead", "aggregate": f"order:{placed}", "due_at": due, "last_error": "410"}
         session.add(DeliveryRow(event_sequence=sequence, subscription_id=subscription, **dead))
     assert "410" in fabd.ok("events", "dead").out
-    assert "https://crm.example/hook" in fabd.ok("events", "subscriptions").out
+    assert "https://crm.example/…" in fabd.ok("events", "subscriptions").out
     assert fabd.ok("events", "replay", subscription, "--sequence", str(sequence)).out == "1 events will be delivered again\n"
     assert fabd.ok("events", "dead").err == "nothing was given up\n"
 
