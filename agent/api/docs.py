@@ -22,12 +22,12 @@ details{border-top:1px solid #d9dde3;padding:.4rem 0}summary{cursor:pointer}summ
 """
 
 
-@router.get("/openapi.json", dependencies=[OPEN], **described("This API as an OpenAPI document"))
+@router.get("/openapi.json", dependencies=[OPEN], **described("This API as an OpenAPI document", answer={"type": "object"}))
 def openapi_document(request: Request) -> Response:
     return JSONResponse(request.app.openapi(), headers={"Cache-Control": "max-age=300"})
 
 
-@router.get("/docs", dependencies=[OPEN], **described("This API for people"))
+@router.get("/docs", dependencies=[OPEN], **described("This API for people", answer="text/html"))
 def page(request: Request) -> Response:
     headers = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'", "Cache-Control": "max-age=300"}
     return HTMLResponse("".join(_page(request.app.openapi())), headers=headers)

@@ -6,10 +6,15 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response, Strea
 from agent.api.access import OPEN, needs
 from agent.api.openapi import described
 from agent.api.parts import PartsOf
+from agent.api.shapes import TEXTS, TRUTH, closed
 from agent.metrics import CONTENT_TYPE, write
 from agent.security.roles import Role
 
 router = APIRouter(tags=["Health and metrics"])
+
+_READINESS = closed(ready=TRUTH, waiting=TEXTS)
+_READY = described("Whether it does its work", 503, answer=_READINESS)
+_READY["responses"][503]["content"] = {"application/json": {"schema": _READINESS}}
 
 
 @router.get("/-/healthy", dependencies=[OPEN], **described("Whether the process answers"))
@@ -17,7 +22,7 @@ def healthy() -> Response:
     return PlainTextResponse("ok\n")
 
 
-@router.get("/-/ready", dependencies=[OPEN], **described("Whether it does its work", 503))
+@router.get("/-/ready", dependencies=[OPEN], **_READY)
 def ready(parts: PartsOf) -> Response:
     """200 once migrations are done and the first poll cycle is through; until then 503 with what is awaited."""
     waiting = parts.readiness()

@@ -8,8 +8,11 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
+from agent.api import shapes
 from agent.api.errors import PROBLEM_JSON
 from agent.api.forms import TMF_ROOT
+from agent.api.query import DEFAULT_LIMIT, MAX_LIMIT, MAX_OFFSET
+from agent.api.shapes import TEXT, Shape, hoisted, many
 from agent.security.roles import Role
 
 TAG_ORDERING = "TMF641 Service Ordering"
@@ -20,6 +23,9 @@ TAG_USAGE = "TMF635 Usage"
 ALWAYS = (400, 401, 403, 429, 500, 503)
 """Statuses that every guarded route can answer."""
 OPEN = (500,)
+
+_ANSWER = "x-fabd-answer"
+"""The way of a success's content from a route's declaration into the document."""
 
 AccessTable = Mapping[tuple[str, str], Role | None]
 Json = dict[str, Any]
@@ -68,8 +74,8 @@ _FIELDS: Json = {
 }
 _LIST: list[Json] = [
     _FIELDS,
-    {"name": "offset", "in": "query", "schema": {"type": "integer", "minimum": 0, "default": 0}},
-    {"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 0, "maximum": 1000, "default": 100}},
+    {"name": "offset", "in": "query", "schema": {"type": "integer", "minimum": 0, "maximum": MAX_OFFSET, "default": 0}},
+    {"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 0, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}},
     {"name": "sort", "in": "query", "schema": {"type": "string"}, "description": "E.g. -orderDate,+id"},
     {
         "name": "filter",
@@ -90,13 +96,23 @@ class Described(TypedDict):
     openapi_extra: Json
 
 
-def described(summary: str, *statuses: int, body: type[BaseModel] | None = None, example: Json | None = None) -> Described:
-    """`statuses`: those beside success and those of every route. 206 marks a list, `body` is the shape of what is sent."""
+def described(
+    summary: str,
+    *statuses: int,
+    answer: Shape | str = "text/plain",
+    body: type[BaseModel] | None = None,
+    example: Json | None = None,
+) -> Described:
+    """`statuses`: those beside success and those of every route. 206 marks a list, of which `answer` is the shape of one object;
+    an answer that is no JSON is given by its media type. `body` is the shape of what is sent.
+    """
     extra: Json = {}
     if HTTPStatus.PARTIAL_CONTENT in statuses:
         extra["parameters"] = _LIST
+        answer = many(answer) if isinstance(answer, dict) else answer
+    extra[_ANSWER] = {answer: {"schema": TEXT}} if isinstance(answer, str) else {"application/json": {"schema": answer}}
     if body is not None:
-        content: Json = {"schema": body.model_json_schema()} | ({"example": example} if example else {})
+        content: Json = {"schema": shapes.body(body)} | ({"example": example} if example is not None else {})
         extra["requestBody"] = {"required": True, "content": {"application/json": content}}
     responses: dict[int | str, Json] = {status: {"description": HTTPStatus(status).phrase} for status in statuses}
     return Described(summary=summary, responses=responses, openapi_extra=extra)
@@ -114,18 +130,22 @@ def build(app: FastAPI, access: AccessTable) -> Json:
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             _complete(operation, path, access.get((method.upper(), path)))
-    return document
+    whole: Json = hoisted(document, schemas)
+    whole["components"]["schemas"] = schemas
+    return whole
 
 
 def _complete(operation: Json, path: str, role: Role | None) -> None:
-    responses = operation["responses"]
+    responses, content = operation["responses"], operation.pop(_ANSWER)
     if "HTTPValidationError" in str(responses.get("422")):
         del responses["422"]
     for status in ALWAYS if role else OPEN:
         responses.setdefault(str(status), {"description": HTTPStatus(status).phrase})
     for status, response in responses.items():
         if int(status) >= HTTPStatus.BAD_REQUEST:
-            response["content"] = _error_content(path)
+            response.setdefault("content", _error_content(path))
+        else:
+            response["content"] = content
     if role:
         operation["security"] = [{"token": []}]
         operation["x-fabd-role"] = role.value

@@ -17,10 +17,14 @@ from agent.api.native.plain import columns
 from agent.api.openapi import described
 from agent.api.parts import PartsOf
 from agent.api.query import Document
+from agent.api.shapes import TRUTH, many, named, row
 from agent.assurance.tables import AlarmChangeRow, AlarmRow
 from agent.security.roles import Role
 
 router = APIRouter(prefix=f"{ROOT}/alarms", tags=["Alarms and problems"])
+
+ALARM = named("Alarm", row(AlarmRow, cleared=TRUTH))
+ALARM_HISTORY = named("AlarmHistory", row(AlarmRow, cleared=TRUTH, changes=many(row(AlarmChangeRow, "alarm_id"))))
 
 
 def _render(_session: Session, rows: Sequence[AlarmRow]) -> list[Document]:
@@ -59,12 +63,16 @@ ALARMS = Listing(
 ONE = Listing(AlarmRow, _render_history, ALARMS.texts, ALARMS.instants, ALARMS.order, ALARMS.key)
 
 
-@router.get("", dependencies=[needs(Role.VIEWER)], **described("List alarms, the latest first", 206))
+@router.get("", dependencies=[needs(Role.VIEWER)], **described("List alarms, the latest first", 206, answer=ALARM))
 def list_alarms(request: Request, parts: PartsOf) -> Response:
     """E.g. `?cleared=false` for those that stand."""
     return list_answer(request, parts, ALARMS)
 
 
-@router.get("/{alarm_id}", dependencies=[needs(Role.VIEWER)], **described("Show one alarm, its history and why it stands", 404))
+@router.get(
+    "/{alarm_id}",
+    dependencies=[needs(Role.VIEWER)],
+    **described("Show one alarm, its history and why it stands", 404, answer=ALARM_HISTORY),
+)
 def show_alarm(request: Request, parts: PartsOf, alarm_id: str) -> Response:
     return one_answer(request, parts, ONE, alarm_id)

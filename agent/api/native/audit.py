@@ -10,10 +10,14 @@ from agent.api.native.paths import ROOT
 from agent.api.native.plain import columns
 from agent.api.openapi import described
 from agent.api.parts import PartsOf
+from agent.api.shapes import TEXT, closed, named, row
 from agent.security.roles import Role
 from agent.security.tables import AuditRow
 
 router = APIRouter(prefix=ROOT, tags=["Security"])
+
+CHANGE = named("AuditedChange", row(AuditRow))
+CALLER = named("Caller", closed(name=TEXT, role=TEXT, source=TEXT))
 
 AUDIT = Listing(
     AuditRow,
@@ -33,12 +37,12 @@ AUDIT = Listing(
 )
 
 
-@router.get("/audit", dependencies=[needs(Role.ADMIN)], **described("List changes, the latest first", 206))
+@router.get("/audit", dependencies=[needs(Role.ADMIN)], **described("List changes, the latest first", 206, answer=CHANGE))
 def list_audit(request: Request, parts: PartsOf) -> Response:
     """Who, what, when, from where, before and after."""
     return list_answer(request, parts, AUDIT)
 
 
-@router.get("/me", dependencies=[needs(Role.VIEWER)], **described("Say who calls"))
+@router.get("/me", dependencies=[needs(Role.VIEWER)], **described("Say who calls", answer=CALLER))
 def who_calls(actor: ActorOf) -> Response:
     return JSONResponse({"name": actor.name, "role": actor.role, "source": actor.source})

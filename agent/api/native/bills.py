@@ -21,16 +21,20 @@ from agent.api.native.plain import columns, plain
 from agent.api.openapi import described
 from agent.api.parts import PartsOf
 from agent.api.query import Document
+from agent.api.shapes import TEXT, named, row, value
 from agent.security.audit import Actor, record
 from agent.security.roles import Role
 from crm_bridge import billing
-from crm_bridge.bill_document import as_json, as_text, bill_document
+from crm_bridge.bill_document import BillDocument, as_json, as_text, bill_document
 from crm_bridge.customers import customer_by_account
 from crm_bridge.errors import UnknownBill
 from crm_bridge.tables import BillRow, CustomerRow
 from policies.values import Interval
 
 router = APIRouter(prefix=ROOT, tags=["Bills"])
+
+BILL = named("Bill", row(BillRow, "customer_id", account_number=TEXT))
+BILL_DOCUMENT = named("BillDocument", value(BillDocument))
 
 
 class BillRequest(BaseModel):
@@ -60,12 +64,16 @@ BILLS = Listing(
 )
 
 
-@router.get("/bills", dependencies=[needs(Role.VIEWER)], **described("List bills, the latest first", 206))
+@router.get("/bills", dependencies=[needs(Role.VIEWER)], **described("List bills, the latest first", 206, answer=BILL))
 def list_bills(request: Request, parts: PartsOf) -> Response:
     return list_answer(request, parts, BILLS)
 
 
-@router.get("/bills/{bill_id}", dependencies=[needs(Role.VIEWER)], **described("Show one bill, as JSON or printed", 404))
+@router.get(
+    "/bills/{bill_id}",
+    dependencies=[needs(Role.VIEWER)],
+    **described("Show one bill, as JSON or printed", 404, answer=BILL_DOCUMENT),
+)
 def show_bill(request: Request, parts: PartsOf, bill_id: str) -> Response:
     """`Accept: text/plain` gives it printed. By id or by number."""
     with parts.database.read() as session:
@@ -79,7 +87,7 @@ def show_bill(request: Request, parts: PartsOf, bill_id: str) -> Response:
     "/customers/{account_number}/bills",
     dependencies=[needs(Role.PROVISIONER)],
     status_code=HTTPStatus.CREATED,
-    **described("Make a bill", 404, 408, 409, 413, 415, 422, body=BillRequest, example={}),
+    **described("Make a bill", 404, 408, 409, 413, 415, 422, answer=BILL_DOCUMENT, body=BillRequest, example={}),
 )
 def create_bill(request: Request, parts: PartsOf, actor: ActorOf, account_number: str, body: BodyOf) -> Response:
     """Recurring charges, usage and credits of a period that is over. The same period again gives the same bill."""
@@ -100,14 +108,18 @@ def create_bill(request: Request, parts: PartsOf, actor: ActorOf, account_number
 
 
 @router.post(
-    "/bills/{bill_id}/validate", dependencies=[needs(Role.PROVISIONER)], **described("Accept a bill that needs review", 404, 409)
+    "/bills/{bill_id}/validate",
+    dependencies=[needs(Role.PROVISIONER)],
+    **described("Accept a bill that needs review", 404, 409, answer=BILL_DOCUMENT),
 )
 def validate_bill(parts: PartsOf, actor: ActorOf, bill_id: str) -> Response:
     return _become(parts, actor, bill_id, "validate")
 
 
 @router.post(
-    "/bills/{bill_id}/send", dependencies=[needs(Role.PROVISIONER)], **described("Send a bill; it never changes again", 404, 409)
+    "/bills/{bill_id}/send",
+    dependencies=[needs(Role.PROVISIONER)],
+    **described("Send a bill; it never changes again", 404, 409, answer=BILL_DOCUMENT),
 )
 def send_bill(parts: PartsOf, actor: ActorOf, bill_id: str) -> Response:
     return _become(parts, actor, bill_id, "send")

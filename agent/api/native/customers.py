@@ -16,6 +16,7 @@ from agent.api.native.plain import columns
 from agent.api.openapi import described
 from agent.api.parts import PartsOf
 from agent.api.query import Document
+from agent.api.shapes import OPTIONAL_TEXT, TEXT, closed, many, named, row
 from agent.assurance.tables import ServiceStateRow
 from agent.fulfillment.tables import OrderRow
 from agent.security.roles import Role
@@ -24,6 +25,19 @@ from crm_bridge.ticketstates import ENDED
 from inventory.tables import ServiceRow
 
 router = APIRouter(prefix=f"{ROOT}/customers", tags=["Customers"])
+
+CUSTOMER = named("Customer", row(CustomerRow))
+CUSTOMER_VIEW = named(
+    "CustomerView",
+    row(
+        CustomerRow,
+        agreements=many(row(AgreementRow, "customer_id")),
+        services=many(closed(id=TEXT, name=TEXT, specification=TEXT, state=TEXT, health=TEXT)),
+        tickets=many(row(TicketRow, "key", "open_key", "customer_id")),
+        orders=many(closed(id=TEXT, state=TEXT, external_id=OPTIONAL_TEXT)),
+        bills=many(row(BillRow, "customer_id")),
+    ),
+)
 
 LATEST = 50
 """Of each kind of thing in the view of one customer."""
@@ -93,12 +107,16 @@ CUSTOMERS = Listing(
 ONE = Listing(CustomerRow, _render_view, CUSTOMERS.texts, CUSTOMERS.instants, CUSTOMERS.order, CUSTOMERS.key)
 
 
-@router.get("", dependencies=[needs(Role.VIEWER)], **described("List customers by account number", 206))
+@router.get("", dependencies=[needs(Role.VIEWER)], **described("List customers by account number", 206, answer=CUSTOMER))
 def list_customers(request: Request, parts: PartsOf) -> Response:
     return list_answer(request, parts, CUSTOMERS)
 
 
-@router.get("/{account_number}", dependencies=[needs(Role.VIEWER)], **described("Show one customer with all it has", 404))
+@router.get(
+    "/{account_number}",
+    dependencies=[needs(Role.VIEWER)],
+    **described("Show one customer with all it has", 404, answer=CUSTOMER_VIEW),
+)
 def show_customer(request: Request, parts: PartsOf, account_number: str) -> Response:
     """Agreements, services with their health, open tickets, orders and bills."""
     return one_answer(request, parts, ONE, account_number)

@@ -18,6 +18,7 @@ from agent.api.native.plain import plain
 from agent.api.openapi import described
 from agent.api.parts import PartsOf
 from agent.api.query import Document
+from agent.api.shapes import INSTANT, TEXT, TRUTH, WHOLE, closed, many, named, optional
 from agent.assurance.tables import AlarmRow
 from agent.fulfillment.plan import Verb
 from agent.fulfillment.tables import ElementHoldRow
@@ -27,6 +28,25 @@ from agent.security.roles import Role
 from inventory.tables import ElementRow, PortRow, SiteRow
 
 router = APIRouter(prefix=f"{ROOT}/elements", tags=["Elements"])
+
+_ENDPOINT = closed(protocol=TEXT, host=TEXT, port=WHOLE, credential=TEXT)
+ELEMENT = named(
+    "Element",
+    closed(
+        id=TEXT,
+        name=TEXT,
+        site=TEXT,
+        platform=TEXT,
+        role=TEXT,
+        administrative=TEXT,
+        endpoints=many(_ENDPOINT),
+        ports=WHOLE,
+        active_alarms=WHOLE,
+        in_doubt=TRUTH,
+        hold=optional(closed(plan_id=TEXT, since=INSTANT, in_doubt=TRUTH, reason=TEXT)),
+    ),
+)
+DECISION = named("Decision", closed(element=TEXT, verb=TEXT, plan_id=TEXT))
 
 
 class Resolution(BaseModel):
@@ -87,12 +107,12 @@ ELEMENTS = Listing(
 )
 
 
-@router.get("", dependencies=[needs(Role.VIEWER)], **described("List elements by name", 206))
+@router.get("", dependencies=[needs(Role.VIEWER)], **described("List elements by name", 206, answer=ELEMENT))
 def list_elements(request: Request, parts: PartsOf) -> Response:
     return list_answer(request, parts, ELEMENTS)
 
 
-@router.get("/{name}", dependencies=[needs(Role.VIEWER)], **described("Show one element", 404))
+@router.get("/{name}", dependencies=[needs(Role.VIEWER)], **described("Show one element", 404, answer=ELEMENT))
 def show_element(request: Request, parts: PartsOf, name: str) -> Response:
     return one_answer(request, parts, ELEMENTS, name)
 
@@ -100,7 +120,9 @@ def show_element(request: Request, parts: PartsOf, name: str) -> Response:
 @router.post(
     "/{name}/resolve",
     dependencies=[needs(Role.PROVISIONER)],
-    **described("Decide about an element in doubt", 404, 408, 409, 413, 415, body=Resolution, example={"verb": "keep"}),
+    **described(
+        "Decide about an element in doubt", 404, 408, 409, 413, 415, answer=DECISION, body=Resolution, example={"verb": "keep"}
+    ),
 )
 def resolve_element(parts: PartsOf, actor: ActorOf, name: str, body: BodyOf) -> Response:
     """The plan that left it in doubt goes on with the decision; its id is answered."""

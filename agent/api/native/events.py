@@ -18,6 +18,7 @@ from agent.api.native.plain import columns
 from agent.api.openapi import described
 from agent.api.parts import PartsOf
 from agent.api.query import Document
+from agent.api.shapes import TEXT, WHOLE, closed, named, row
 from agent.security.audit import record
 from agent.security.roles import Role
 from agent.webhooks import shown
@@ -25,6 +26,11 @@ from crm_bridge.subscriptions import replay
 from crm_bridge.tables import DeliveryRow, EventRow, SubscriptionRow
 
 router = APIRouter(prefix=ROOT, tags=["Events"])
+
+EVENT = named("Event", row(EventRow))
+DELIVERY = named("Delivery", row(DeliveryRow, id=TEXT))
+SUBSCRIPTION = named("Subscription", row(SubscriptionRow, deliveries={"type": "object", "additionalProperties": WHOLE}))
+REPLAYED = named("Replayed", closed(subscription=TEXT, events=WHOLE))
 
 MOST_EVENTS = 2**31 - 1
 """The largest number that the column holds on every database."""
@@ -81,18 +87,24 @@ def _delivery(row: DeliveryRow) -> dict[str, Any]:
     return {"id": f"{row.subscription_id}:{row.event_sequence}"} | columns(row)
 
 
-@router.get("/events", dependencies=[needs(Role.VIEWER)], **described("List events, the latest first", 206))
+@router.get("/events", dependencies=[needs(Role.VIEWER)], **described("List events, the latest first", 206, answer=EVENT))
 def list_events(request: Request, parts: PartsOf) -> Response:
     return list_answer(request, parts, EVENTS)
 
 
-@router.get("/deliveries", dependencies=[needs(Role.VIEWER)], **described("List deliveries of events, the latest first", 206))
+@router.get(
+    "/deliveries",
+    dependencies=[needs(Role.VIEWER)],
+    **described("List deliveries of events, the latest first", 206, answer=DELIVERY),
+)
 def list_deliveries(request: Request, parts: PartsOf) -> Response:
     """E.g. `?state=dead` for what was given up."""
     return list_answer(request, parts, DELIVERIES)
 
 
-@router.get("/subscriptions", dependencies=[needs(Role.VIEWER)], **described("List who is told of events", 206))
+@router.get(
+    "/subscriptions", dependencies=[needs(Role.VIEWER)], **described("List who is told of events", 206, answer=SUBSCRIPTION)
+)
 def list_subscriptions(request: Request, parts: PartsOf) -> Response:
     return list_answer(request, parts, SUBSCRIPTIONS)
 
@@ -100,7 +112,7 @@ def list_subscriptions(request: Request, parts: PartsOf) -> Response:
 @router.post(
     "/subscriptions/{subscription_id}/replay",
     dependencies=[needs(Role.ADMIN)],
-    **described("Deliver dead letters again", 404, 408, 409, 413, 415, body=Replay, example={}),
+    **described("Deliver dead letters again", 404, 408, 409, 413, 415, answer=REPLAYED, body=Replay, example={}),
 )
 def replay_events(parts: PartsOf, actor: ActorOf, subscription_id: str, body: BodyOf) -> Response:
     wanted = read_model(Replay, body.data)

@@ -11,11 +11,16 @@ from agent.api.native.paths import ROOT
 from agent.api.native.plain import columns
 from agent.api.openapi import described
 from agent.api.parts import PartsOf
+from agent.api.shapes import named, row
 from agent.assurance.tables import ObjectiveResultRow
 from agent.security.roles import Role
 from crm_bridge.tables import CreditRow, CustomerRow, ViolationRow
 
 router = APIRouter(prefix=ROOT, tags=["Objectives and credits"])
+
+CREDIT = named("Credit", row(CreditRow))
+VIOLATION = named("Violation", row(ViolationRow))
+OBJECTIVE = named("Objective", row(ObjectiveResultRow))
 
 _OF_CREDIT = select(CustomerRow.account_number).where(CustomerRow.id == CreditRow.customer_id).scalar_subquery()
 
@@ -47,19 +52,23 @@ OBJECTIVES = Listing(
 )
 
 
-@router.get("/credits", dependencies=[needs(Role.VIEWER)], **described("List credits, the latest first", 206))
+@router.get("/credits", dependencies=[needs(Role.VIEWER)], **described("List credits, the latest first", 206, answer=CREDIT))
 def list_credits(request: Request, parts: PartsOf) -> Response:
     return list_answer(request, parts, CREDITS)
 
 
 @router.get(
-    "/violations", dependencies=[needs(Role.VIEWER)], **described("List objectives that were missed, the latest first", 206)
+    "/violations",
+    dependencies=[needs(Role.VIEWER)],
+    **described("List objectives that were missed, the latest first", 206, answer=VIOLATION),
 )
 def list_violations(request: Request, parts: PartsOf) -> Response:
     return list_answer(request, parts, VIOLATIONS)
 
 
-@router.get("/objectives", dependencies=[needs(Role.VIEWER)], **described("List judged periods, the latest first", 206))
+@router.get(
+    "/objectives", dependencies=[needs(Role.VIEWER)], **described("List judged periods, the latest first", 206, answer=OBJECTIVE)
+)
 def list_objectives(request: Request, parts: PartsOf) -> Response:
     """Kept and missed ones alike, each with what was measured and what is unknown."""
     return list_answer(request, parts, OBJECTIVES)

@@ -16,13 +16,19 @@ from agent.api.native.plain import columns, plain
 from agent.api.openapi import ORDER_EXAMPLE, described
 from agent.api.parts import PartsOf
 from agent.api.query import Document
+from agent.api.shapes import TEXTS, many, named, row, value
 from agent.api.tmf.order_request import Order, in_tmf_terms, read_order
 from agent.fulfillment.errors import OrderRefused
+from agent.fulfillment.service import Preview
 from agent.fulfillment.tables import OrderRow, PlanRow
-from agent.fulfillment.views import plan_view, plan_views
+from agent.fulfillment.views import PlanView, plan_view, plan_views
 from agent.security.roles import Role
 
 router = APIRouter(prefix=ROOT, tags=["Plans"])
+
+PLAN = named("Plan", row(PlanRow, "readings", elements=TEXTS))
+PLAN_VIEW = named("PlanView", value(PlanView))
+PREVIEW = named("Preview", value(Preview))
 
 
 def _render(_session: Session, rows: Sequence[PlanRow]) -> list[Document]:
@@ -39,19 +45,27 @@ PLANS = Listing(
 )
 
 
-@router.get("/plans", dependencies=[needs(Role.VIEWER)], **described("List plans, the latest first", 206))
+@router.get("/plans", dependencies=[needs(Role.VIEWER)], **described("List plans, the latest first", 206, answer=PLAN))
 def list_plans(request: Request, parts: PartsOf) -> Response:
     return list_answer(request, parts, PLANS)
 
 
-@router.get("/plans/{plan_id}", dependencies=[needs(Role.VIEWER)], **described("Show one plan with its payloads and timeline", 404))
+@router.get(
+    "/plans/{plan_id}",
+    dependencies=[needs(Role.VIEWER)],
+    **described("Show one plan with its payloads and timeline", 404, answer=PLAN_VIEW),
+)
 def show_plan(parts: PartsOf, plan_id: str) -> Response:
     """Phase by phase: element, milliseconds, what was sent in the element's own language, and what it answered."""
     with parts.database.read() as session:
         return JSONResponse(plain(plan_view(session, plan_id)))
 
 
-@router.get("/orders/{order_id}/plans", dependencies=[needs(Role.VIEWER)], **described("Show the plans of an order", 404))
+@router.get(
+    "/orders/{order_id}/plans",
+    dependencies=[needs(Role.VIEWER)],
+    **described("Show the plans of an order", 404, answer=many(PLAN_VIEW)),
+)
 def show_plans(parts: PartsOf, order_id: str) -> Response:
     with parts.database.read() as session:
         if session.get(OrderRow, order_id) is None:
@@ -62,7 +76,7 @@ def show_plans(parts: PartsOf, order_id: str) -> Response:
 @router.post(
     "/orders/plan",
     dependencies=[needs(Role.PROVISIONER)],
-    **described("Say what an order would do", 408, 409, 413, 415, body=Order, example=ORDER_EXAMPLE),
+    **described("Say what an order would do", 408, 409, 413, 415, answer=PREVIEW, body=Order, example=ORDER_EXAMPLE),
 )
 def preview_order(parts: PartsOf, actor: ActorOf, body: BodyOf) -> Response:
     """Takes what `POST serviceOrder` takes; answers the values it would be given and what each element would be sent.

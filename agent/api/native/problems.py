@@ -16,11 +16,14 @@ from agent.api.native.plain import columns
 from agent.api.openapi import described
 from agent.api.parts import PartsOf
 from agent.api.query import Document
+from agent.api.shapes import TEXTS, named, row
 from agent.assurance.tables import AlarmRow, ProblemRow
 from agent.security.roles import Role
 from crm_bridge.tables import TicketRow
 
 router = APIRouter(prefix=f"{ROOT}/problems", tags=["Alarms and problems"])
+
+PROBLEM = named("NetworkProblem", row(ProblemRow, alarms=TEXTS, tickets=TEXTS, services=TEXTS))
 
 
 def _render(session: Session, rows: Sequence[ProblemRow]) -> list[Document]:
@@ -55,11 +58,11 @@ PROBLEMS = Listing(
 )
 
 
-@router.get("", dependencies=[needs(Role.VIEWER)], **described("List problems, the latest first", 206))
+@router.get("", dependencies=[needs(Role.VIEWER)], **described("List problems, the latest first", 206, answer=PROBLEM))
 def list_problems(request: Request, parts: PartsOf) -> Response:
     return list_answer(request, parts, PROBLEMS)
 
 
-@router.get("/{problem_id}", dependencies=[needs(Role.VIEWER)], **described("Show one problem", 404))
+@router.get("/{problem_id}", dependencies=[needs(Role.VIEWER)], **described("Show one problem", 404, answer=PROBLEM))
 def show_problem(request: Request, parts: PartsOf, problem_id: str) -> Response:
     return one_answer(request, parts, PROBLEMS, problem_id)

@@ -12,23 +12,45 @@ from agent.api.native.paths import ROOT
 from agent.api.native.plain import columns, plain
 from agent.api.openapi import described
 from agent.api.parts import PartsOf
+from agent.api.shapes import OPTIONAL_INSTANT, TEXT, closed, many, named, row, value
 from agent.assurance.tables import ServiceStateRow
 from agent.security.roles import Role
-from inventory.services import service_view
+from inventory.services import ServiceView, service_view
 
 router = APIRouter(prefix=f"{ROOT}/services", tags=["Services"])
+
+SERVICE_VIEW = named("ServiceView", value(ServiceView))
+HEALTH = named(
+    "ServiceHealth",
+    closed(
+        id=TEXT,
+        name=TEXT,
+        customer=TEXT,
+        service_state=TEXT,
+        state=TEXT,
+        since=OPTIONAL_INSTANT,
+        reason=TEXT,
+        states=many(row(ServiceStateRow, "service_id")),
+    ),
+)
 
 LATEST = 100
 """States that are told, the latest first."""
 
 
-@router.get("/{service_id}", dependencies=[needs(Role.VIEWER)], **described("Show a service with its part on every element", 404))
+@router.get(
+    "/{service_id}",
+    dependencies=[needs(Role.VIEWER)],
+    **described("Show a service with its part on every element", 404, answer=SERVICE_VIEW),
+)
 def show_service(parts: PartsOf, service_id: str) -> Response:
     with parts.database.read() as session:
         return JSONResponse(plain(service_view(session, service_id)))
 
 
-@router.get("/{service_id}/health", dependencies=[needs(Role.VIEWER)], **described("Show the health of a service", 404))
+@router.get(
+    "/{service_id}/health", dependencies=[needs(Role.VIEWER)], **described("Show the health of a service", 404, answer=HEALTH)
+)
 def show_health(parts: PartsOf, service_id: str) -> Response:
     """`state` is up, down or unknown now; `states` are half-open intervals, the latest first, each with its evidence."""
     with parts.database.read() as session:

@@ -8,25 +8,45 @@ from agent.api.native.paths import ROOT
 from agent.api.native.plain import plain
 from agent.api.openapi import described
 from agent.api.parts import PartsOf
+from agent.api.shapes import ANYTHING, OPTIONAL_TEXT, TEXT, TEXTS, closed, many, named, opened
 from agent.security.roles import Role
 from policies.specification import Specification
 
 router = APIRouter(prefix=ROOT, tags=["Catalog"])
 
+_SUMMARY = {
+    "id": TEXT,
+    "version": TEXT,
+    "title": TEXT,
+    "description": TEXT,
+    "platforms": TEXTS,
+    "sla": OPTIONAL_TEXT,
+    "tariff": OPTIONAL_TEXT,
+}
+SPECIFICATION = named("Specification", closed(**_SUMMARY))
+SPECIFICATION_VIEW = named("SpecificationView", closed(**_SUMMARY, characteristics=ANYTHING, features=ANYTHING))
+SLA = named("Sla", opened(name=TEXT))
 
-@router.get("/specifications", dependencies=[needs(Role.VIEWER)], **described("List service specifications"))
+
+@router.get(
+    "/specifications", dependencies=[needs(Role.VIEWER)], **described("List service specifications", answer=many(SPECIFICATION))
+)
 def list_specifications(parts: PartsOf) -> Response:
     return JSONResponse([_summary(each) for _, each in sorted(parts.catalog.specifications.items())])
 
 
-@router.get("/specifications/{name}", dependencies=[needs(Role.VIEWER)], **described("Show one specification", 404))
+@router.get(
+    "/specifications/{name}",
+    dependencies=[needs(Role.VIEWER)],
+    **described("Show one specification", 404, answer=SPECIFICATION_VIEW),
+)
 def show_specification(parts: PartsOf, name: str) -> Response:
     """`characteristics` is the JSON Schema that an order's characteristics must fit."""
     found = parts.catalog.specification(name)
     return JSONResponse(_summary(found) | plain({"characteristics": found.characteristics, "features": found.features}))
 
 
-@router.get("/slas/{name}", dependencies=[needs(Role.VIEWER)], **described("Show one SLA", 404))
+@router.get("/slas/{name}", dependencies=[needs(Role.VIEWER)], **described("Show one SLA", 404, answer=SLA))
 def show_sla(parts: PartsOf, name: str) -> Response:
     return JSONResponse(plain(parts.catalog.sla(name)))
 

@@ -17,6 +17,7 @@ from agent.api.parts import PartsOf
 from agent.api.query import Document
 from agent.api.tmf.paths import SERVICE_INVENTORY, order_href
 from agent.api.tmf.presenter import service_document
+from agent.api.tmf.shapes import SERVICE
 from agent.fulfillment.tables import OrderItemRow
 from agent.security.roles import Role
 from inventory.tables import AllocationRow, ElementRow, PoolRow, PortRow, ServiceResourceRow, ServiceRow
@@ -96,11 +97,11 @@ SERVICES = Listing(
 )
 
 
-@router.get("/service", dependencies=[needs(Role.VIEWER)], **described("List services", 206))
+@router.get("/service", dependencies=[needs(Role.VIEWER)], **described("List services", 206, answer=SERVICE))
 def list_services(request: Request, parts: PartsOf) -> Response:
     return list_answer(request, parts, SERVICES)
 
 
-@router.get("/service/{service_id}", dependencies=[needs(Role.VIEWER)], **described("Show one service", 404))
+@router.get("/service/{service_id}", dependencies=[needs(Role.VIEWER)], **described("Show one service", 404, answer=SERVICE))
 def show_service(request: Request, parts: PartsOf, service_id: str) -> Response:
     return one_answer(request, parts, SERVICES, service_id)

@@ -18,6 +18,7 @@ from agent.api.query import Document
 from agent.api.tmf.order_request import Order, in_tmf_terms, read_order
 from agent.api.tmf.paths import SERVICE_ORDERING
 from agent.api.tmf.presenter import service_order
+from agent.api.tmf.shapes import SERVICE_ORDER
 from agent.fulfillment.errors import OrderRefused
 from agent.fulfillment.tables import OrderRow
 from agent.security.audit import record
@@ -44,7 +45,7 @@ ORDERS = Listing(
     "/serviceOrder",
     dependencies=[needs(Role.PROVISIONER)],
     status_code=HTTPStatus.CREATED,
-    **described("Place an order", 408, 409, 413, 415, 422, body=Order, example=ORDER_EXAMPLE),
+    **described("Place an order", 408, 409, 413, 415, 422, answer=SERVICE_ORDER, body=Order, example=ORDER_EXAMPLE),
 )
 def create_order(request: Request, parts: PartsOf, actor: ActorOf, body: BodyOf) -> Response:
     """Nothing is stored when it is refused; once it is answered it will be carried out, whatever happens to the daemon."""
@@ -64,11 +65,11 @@ def create_order(request: Request, parts: PartsOf, actor: ActorOf, body: BodyOf)
     return perform(parts.database, Attempt.of(request, actor.name, body.raw), at, place).response()
 
 
-@router.get("/serviceOrder", dependencies=[needs(Role.VIEWER)], **described("List orders", 206))
+@router.get("/serviceOrder", dependencies=[needs(Role.VIEWER)], **described("List orders", 206, answer=SERVICE_ORDER))
 def list_orders(request: Request, parts: PartsOf) -> Response:
     return list_answer(request, parts, ORDERS)
 
 
-@router.get("/serviceOrder/{order_id}", dependencies=[needs(Role.VIEWER)], **described("Show one order", 404))
+@router.get("/serviceOrder/{order_id}", dependencies=[needs(Role.VIEWER)], **described("Show one order", 404, answer=SERVICE_ORDER))
 def show_order(request: Request, parts: PartsOf, order_id: str) -> Response:
     return one_answer(request, parts, ORDERS, order_id)

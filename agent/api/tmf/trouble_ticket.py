@@ -16,6 +16,7 @@ from agent.api.parts import PartsOf
 from agent.api.query import Document
 from agent.api.tmf.paths import TROUBLE_TICKET, service_href, ticket_href
 from agent.api.tmf.presenter import said, text_of
+from agent.api.tmf.shapes import TROUBLE_TICKET as TICKET
 from agent.security.roles import Role
 from crm_bridge.tables import CustomerRow, TicketRow, TicketServiceRow
 
@@ -96,11 +97,11 @@ TICKETS = Listing(
 )
 
 
-@router.get("/troubleTicket", dependencies=[needs(Role.VIEWER)], **described("List tickets", 206))
+@router.get("/troubleTicket", dependencies=[needs(Role.VIEWER)], **described("List tickets", 206, answer=TICKET))
 def list_tickets(request: Request, parts: PartsOf) -> Response:
     return list_answer(request, parts, TICKETS)
 
 
-@router.get("/troubleTicket/{ticket_id}", dependencies=[needs(Role.VIEWER)], **described("Show one ticket", 404))
+@router.get("/troubleTicket/{ticket_id}", dependencies=[needs(Role.VIEWER)], **described("Show one ticket", 404, answer=TICKET))
 def show_ticket(request: Request, parts: PartsOf, ticket_id: str) -> Response:
     return one_answer(request, parts, TICKETS, ticket_id)

@@ -17,6 +17,7 @@ from agent.api.parts import PartsOf
 from agent.api.query import Document
 from agent.api.tmf.paths import USAGE, service_href, usage_href
 from agent.api.tmf.presenter import said, text_of
+from agent.api.tmf.shapes import USAGE_RECORD
 from agent.security.roles import Role
 from crm_bridge.tables import CustomerRow, RatedLineRow, UsageRecordRow
 
@@ -102,11 +103,11 @@ RECORDS = Listing(
 )
 
 
-@router.get("/usage", dependencies=[needs(Role.VIEWER)], **described("List usage records", 206))
+@router.get("/usage", dependencies=[needs(Role.VIEWER)], **described("List usage records", 206, answer=USAGE_RECORD))
 def list_usage(request: Request, parts: PartsOf) -> Response:
     return list_answer(request, parts, RECORDS)
 
 
-@router.get("/usage/{usage_id}", dependencies=[needs(Role.VIEWER)], **described("Show one usage record", 404))
+@router.get("/usage/{usage_id}", dependencies=[needs(Role.VIEWER)], **described("Show one usage record", 404, answer=USAGE_RECORD))
 def show_usage(request: Request, parts: PartsOf, usage_id: str) -> Response:
     return one_answer(request, parts, RECORDS, usage_id)

@@ -1,0 +1,84 @@
+"""The shapes of answers, as JSON Schema: derived from what is answered, so that the description cannot lag behind."""
+
+from typing import Any, get_args, get_type_hints
+
+from pydantic import BaseModel, TypeAdapter
+
+from inventory.db import Base
+
+Shape = dict[str, Any]
+
+COMPONENTS = "#/components/schemas/"
+"""Where the document keeps shapes that have a name."""
+
+TEXT: Shape = {"type": "string"}
+NUMBER: Shape = {"type": "number"}
+WHOLE: Shape = {"type": "integer"}
+TRUTH: Shape = {"type": "boolean"}
+INSTANT: Shape = {"type": "string", "format": "date-time"}
+ANYTHING: Shape = {}
+OPTIONAL_TEXT: Shape = {"type": ["string", "null"]}
+OPTIONAL_INSTANT: Shape = {"type": ["string", "null"], "format": "date-time"}
+TEXTS: Shape = {"type": "array", "items": TEXT}
+
+
+def named(name: str, shape: Shape) -> Shape:
+    """A reference to `shape`, which goes into the document's components."""
+    return {"$ref": f"{COMPONENTS}{name}", "$defs": {name: shape}}
+
+
+def many(shape: Shape) -> Shape:
+    return {"type": "array", "items": shape}
+
+
+def optional(shape: Shape) -> Shape:
+    return {"anyOf": [shape, {"type": "null"}]}
+
+
+def closed(**properties: Shape) -> Shape:
+    """An object with these attributes and no others; with `?fields=` some are left out, but never the id."""
+    return _object(properties) | {"additionalProperties": False}
+
+
+def opened(**properties: Shape) -> Shape:
+    """An object that may have more: what a client sent is echoed."""
+    return _object(properties)
+
+
+def row(kind: type[Base], *left_out: str, **more: Shape) -> Shape:
+    """Of `native.plain.columns` of a row, and what is answered beside them."""
+    hints = get_type_hints(kind)
+    names = [column.name for column in kind.__table__.columns if column.name not in left_out]
+    return closed(**{name: _of(get_args(hints[name])[0]) for name in names} | more)
+
+
+def value(kind: type) -> Shape:
+    """Of `native.plain.plain` of a dataclass."""
+    return _of(kind)
+
+
+def body(model: type[BaseModel]) -> Shape:
+    """Of what a client sends."""
+    return TypeAdapter(model).json_schema(ref_template=COMPONENTS + "{model}")
+
+
+def hoisted(node: object, found: Shape) -> Any:  # noqa: ANN401  JSON is any
+    """The same without `$defs`, which go into `found`. Raises `TypeError` for two shapes of one name."""
+    if isinstance(node, list):
+        return [hoisted(each, found) for each in node]
+    if not isinstance(node, dict):
+        return node
+    for name, shape in node.get("$defs", {}).items():
+        plain = hoisted(shape, found)
+        if found.setdefault(name, plain) != plain:
+            raise TypeError(f"two shapes are called {name!r}; rename one")
+    return {key: hoisted(each, found) for key, each in node.items() if key != "$defs"}
+
+
+def _object(properties: dict[str, Shape]) -> Shape:
+    required = ["id"] if "id" in properties else []
+    return {"type": "object", "properties": properties} | ({"required": required} if required else {})
+
+
+def _of(kind: Any) -> Shape:  # noqa: ANN401  annotations are of many kinds
+    return TypeAdapter(kind).json_schema(mode="serialization", ref_template=COMPONENTS + "{model}")

@@ -1,0 +1,124 @@
+"""TM Forum resources as they are answered: the attributes that are always meant the same; others that a client sent are echoed."""
+
+from agent.api.shapes import ANYTHING, INSTANT, NUMBER, TEXT, TRUTH, WHOLE, Shape, many, named, opened
+
+_KIND = {"@type": TEXT, "@referredType": TEXT}
+_REFERENCE = opened(id=TEXT, name=TEXT, role=TEXT, **_KIND)
+_CHARACTERISTIC = opened(name=TEXT, value=ANYTHING, valueType=TEXT)
+_SPECIFICATION = opened(id=TEXT, name=TEXT, version=TEXT)
+_MESSAGE = opened(code=TEXT, reason=TEXT, message=TEXT, timestamp=INSTANT)
+
+
+def _enumerated(*words: str) -> Shape:
+    return {"type": "string", "enum": list(words)}
+
+
+_ORDER_STATE = _enumerated(
+    *("acknowledged", "rejected", "pending", "held", "inProgress", "cancelled", "completed", "failed", "partial"),
+    *("assessingCancellation", "pendingCancellation"),
+)
+_SERVICE_STATE = _enumerated("feasibilityChecked", "designed", "reserved", "inactive", "active", "terminated")
+_TICKET_STATUS = _enumerated("acknowledged", "rejected", "pending", "held", "inProgress", "resolved", "closed", "cancelled")
+_USAGE_STATUS = _enumerated("received", "rejected", "recycled", "guided", "rated", "rerated", "billed")
+
+_ITEM = opened(
+    id=TEXT,
+    action=TEXT,
+    state=_ORDER_STATE,
+    service=opened(id=TEXT, href=TEXT, serviceSpecification=_SPECIFICATION, serviceCharacteristic=many(_CHARACTERISTIC)),
+    errorMessage=many(_MESSAGE),
+)
+
+SERVICE_ORDER = named(
+    "ServiceOrder",
+    opened(
+        **{"@type": TEXT},
+        id=TEXT,
+        href=TEXT,
+        externalId=TEXT,
+        state=_ORDER_STATE,
+        orderDate=INSTANT,
+        startDate=INSTANT,
+        completionDate=INSTANT,
+        relatedParty=many(_REFERENCE),
+        serviceOrderItem=many(_ITEM),
+        errorMessage=many(_MESSAGE),
+    ),
+)
+
+SERVICE = named(
+    "Service",
+    opened(
+        **{"@type": TEXT},
+        id=TEXT,
+        href=TEXT,
+        name=TEXT,
+        category=TEXT,
+        serviceType=TEXT,
+        state=_SERVICE_STATE,
+        serviceDate=INSTANT,
+        startDate=INSTANT,
+        endDate=INSTANT,
+        hasStarted=TRUTH,
+        isServiceEnabled=TRUTH,
+        isStateful=TRUTH,
+        isBundle=TRUTH,
+        serviceSpecification=_SPECIFICATION,
+        relatedParty=many(_REFERENCE),
+        serviceCharacteristic=many(_CHARACTERISTIC),
+        serviceOrderItem=many(opened(itemId=TEXT, itemAction=TEXT, serviceOrderId=TEXT, serviceOrderHref=TEXT)),
+        supportingResource=many(_REFERENCE),
+    ),
+)
+
+TROUBLE_TICKET = named(
+    "TroubleTicket",
+    opened(
+        **{"@type": TEXT},
+        id=TEXT,
+        href=TEXT,
+        name=TEXT,
+        description=TEXT,
+        ticketType=TEXT,
+        status=_TICKET_STATUS,
+        severity=TEXT,
+        priority=TEXT,
+        creationDate=INSTANT,
+        lastUpdate=INSTANT,
+        expectedResolutionDate=INSTANT,
+        resolutionDate=INSTANT,
+        statusChangeDate=INSTANT,
+        statusChangeReason=TEXT,
+        statusChange=many(opened(status=_TICKET_STATUS, changeDate=INSTANT, changeReason=TEXT)),
+        note=many(opened(id=TEXT, author=TEXT, date=INSTANT, text=TEXT)),
+        relatedParty=many(_REFERENCE),
+        relatedEntity=many(opened(id=TEXT, role=TEXT, downFrom=INSTANT, downTo=INSTANT)),
+        repeats=WHOLE,
+    ),
+)
+
+USAGE_RECORD = named(
+    "Usage",
+    opened(
+        **{"@type": TEXT},
+        id=TEXT,
+        href=TEXT,
+        usageDate=INSTANT,
+        usageType=TEXT,
+        description=TEXT,
+        status=_USAGE_STATUS,
+        statusReason=TEXT,
+        relatedParty=many(_REFERENCE),
+        service=opened(id=TEXT, href=TEXT),
+        usageCharacteristic=many(_CHARACTERISTIC),
+        ratedProductUsage=many(
+            opened(
+                isBilled=TRUTH,
+                offerTariffType=TEXT,
+                ratingDate=INSTANT,
+                usageRatingTag=TEXT,
+                taxExcludedRatingAmount=opened(unit=TEXT, value=NUMBER),
+            )
+        ),
+    ),
+)
