@@ -162,6 +162,8 @@ class ServiceRow(Base):
     characteristics: Mapped[dict[str, Any]]
     extra: Mapped[dict[str, Any]] = mapped_column(default=dict)
     """What the client sent beyond what fabd understands; echoed."""
+    suspension_reason: Mapped[str] = mapped_column(default="")
+    """Why it is inactive, in the words of who suspended it; "" when it is not."""
     revision: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime]
     started_at: Mapped[datetime | None]

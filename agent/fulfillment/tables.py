@@ -31,6 +31,13 @@ class OrderRow(Base):
     requested_completion: Mapped[datetime | None]
     started_at: Mapped[datetime | None]
     completed_at: Mapped[datetime | None]
+    priority: Mapped[int] = mapped_column(default=100)
+    """Lower is sooner."""
+    expected_completion: Mapped[datetime | None]
+    milestones: Mapped[list[Any]] = mapped_column(default=list)
+    """TMF641 milestones, as they were reached."""
+    jeopardy: Mapped[list[Any]] = mapped_column(default=list)
+    """TMF641 jeopardy alerts."""
     items: Mapped[list["OrderItemRow"]] = relationship(
         cascade="all, delete-orphan", lazy="selectin", order_by="OrderItemRow.position"
     )
@@ -56,6 +63,11 @@ class OrderItemRow(Base):
     document: Mapped[dict[str, Any]]
     errors: Mapped[list[Any]] = mapped_column(default=list)
     """TMF641 error messages, in the element's own words."""
+    wanted_state: Mapped[str] = mapped_column(default="")
+    """active or inactive; "" leaves the service's state as the action says."""
+    suspension_reason: Mapped[str] = mapped_column(default="")
+    waits_for: Mapped[str] = mapped_column(default="")
+    """A reference that another system completes before the item begins; "" when none."""
     plan_id: Mapped[str | None] = mapped_column(ForeignKey("plan.id"), index=True)
 
 
@@ -67,6 +79,13 @@ class PlanRow(Base):
     id: Mapped[str] = mapped_column(primary_key=True)
     """Also the `persist` id of its confirmed commits."""
     order_id: Mapped[str] = mapped_column(index=True)
+    """"" when no order stands behind it."""
+    purpose: Mapped[str] = mapped_column(default="order")
+    """order, or redeploy: the network is made to match the intent again."""
+    approval: Mapped[str] = mapped_column(default="")
+    """"" when none is needed, else required, approved or rejected."""
+    approved_by: Mapped[str] = mapped_column(default="")
+    approved_at: Mapped[datetime | None]
     version: Mapped[int] = mapped_column(default=1)
     """Of the list of steps: a journal written by an older program is finished by that program's steps."""
     state: Mapped[str] = mapped_column(index=True)
@@ -105,6 +124,8 @@ class ChangeSetRow(Base):
     forward: Mapped[str]
     reverse: Mapped[str]
     ports: Mapped[list[Any]] = mapped_column(default=list)
+    checks: Mapped[list[Any]] = mapped_column(default=list)
+    """Service tests: [{kind, arguments}, …]."""
     state: Mapped[str] = mapped_column(default="planned")
     """planned, staged, committed, confirmed, saved, reverted, kept (by an operator) or inDoubt."""
     session_id: Mapped[str] = mapped_column(default="")
@@ -129,6 +150,8 @@ class JournalRow(Base):
     """started, done, refused, failed, retrying or resolved."""
     milliseconds: Mapped[int | None]
     detail: Mapped[str] = mapped_column(default="")
+    answer: Mapped[str] = mapped_column(default="")
+    """What the element said in this step."""
     worker: Mapped[str]
     fence: Mapped[int]
 
