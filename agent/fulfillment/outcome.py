@@ -8,15 +8,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from agent.fulfillment.events import Announcer
-from agent.fulfillment.lifecycle import CounterReadings, ServiceLifecycle
+from agent.fulfillment.lifecycle import CounterReadings
 from agent.fulfillment.plan import Failure, PlanState
+from agent.fulfillment.realisation import Realisation
 from agent.fulfillment.settings import FulfilmentSettings
 from agent.fulfillment.states import FINAL, ItemState, can_become, order_state
 from agent.fulfillment.tables import OrderItemRow, OrderRow, PlanRow
-from inventory.allocation import release_service
-from inventory.ports import release_claims
-from inventory.services import terminate_service
-from inventory.tables import ElementRow, PortRow, ServiceResourceRow, ServiceRow
 from inventory.work import Work, WorkQueue
 
 PLAN_WORK = "plan"
@@ -26,7 +23,7 @@ PLAN_WORK = "plan"
 @dataclass(frozen=True, slots=True)
 class Outcomes:
     queue: WorkQueue
-    lifecycle: ServiceLifecycle
+    realisation: Realisation
     announcer: Announcer
     settings: FulfilmentSettings
 
@@ -44,7 +41,7 @@ class Outcomes:
         for item in _items(order, plan):
             _move(item, ItemState.COMPLETED)
             item.errors = []
-            self._realise(session, item, order, before if item.action == "delete" else after, at)
+            self.realisation.realise(session, item, order, before, after, at)
         self._start_ready(session, order, at)
         self._settle(session, order, at)
 
@@ -55,7 +52,7 @@ class Outcomes:
         for item in _items(order, plan):
             _move(item, ItemState.FAILED)
             item.errors = errors
-            self._withdraw(session, item, order, at, used=used)
+            self.realisation.withdraw(session, item, order, at, used=used)
         self._fail_dependents(session, order, at)
         self._settle(session, order, at)
 
@@ -66,29 +63,6 @@ class Outcomes:
             _move(item, ItemState.HELD)
             item.errors = [failure.to_document() | {"at": at.isoformat()} for failure in failures]
         self._settle(session, order, at)
-
-    def _realise(self, session: Session, item: OrderItemRow, order: OrderRow, readings: CounterReadings, at: datetime) -> None:
-        if item.action == "noChange":
-            return
-        service = session.get_one(ServiceRow, item.service_id)
-        own = readings.of(endpoint_ports(session, [service.id]))
-        if item.action == "delete":
-            self.lifecycle.terminated(session, service, own, at)
-            terminate_service(session, service.id, at)
-        else:
-            service.state, service.started_at = "active", service.started_at or at
-            self.lifecycle.activated(session, service, own, at)
-        self.announcer.service(session, service, "StateChange", order, at)
-
-    def _withdraw(self, session: Session, item: OrderItemRow, order: OrderRow, at: datetime, *, used: bool) -> None:
-        """A service that never came to be leaves nothing; one that was to be deleted goes on."""
-        service = session.get(ServiceRow, item.service_id)
-        if item.action != "add" or service is None:
-            return
-        release_service(session, service.id, at, used=used)
-        release_claims(session, service_id=service.id)
-        self.announcer.service(session, service, "Delete", order, at)
-        session.delete(service)
 
     def _start_ready(self, session: Session, order: OrderRow, at: datetime) -> None:
         done = {item.reference for item in order.items if item.state == ItemState.COMPLETED}
@@ -109,7 +83,7 @@ class Outcomes:
                 _move(item, ItemState.IN_PROGRESS)
                 _move(item, ItemState.FAILED)
                 item.errors = [Failure("", "dependencyFailed", message).to_document() | {"at": at.isoformat()}]
-                self._withdraw(session, item, order, at, used=False)
+                self.realisation.withdraw(session, item, order, at, used=False)
 
     def _settle(self, session: Session, order: OrderRow, at: datetime) -> None:
         state = order_state([item.state for item in order.items])
@@ -136,19 +110,6 @@ def ready_plans(order: OrderRow, done: Iterable[str]) -> list[str]:
         for plan_id, items in plans.items()
         if all(item.state == ItemState.ACKNOWLEDGED for item in items) and _needs(items) <= finished
     ]
-
-
-def endpoint_ports(session: Session, services: Iterable[str]) -> list[str]:
-    """The customer ports of services, as `element/port`."""
-    rows = session.execute(
-        select(ElementRow.name, PortRow.name)
-        .join(PortRow, PortRow.element_id == ElementRow.id)
-        .join(ServiceResourceRow, ServiceResourceRow.port_id == PortRow.id)
-        .where(ServiceResourceRow.service_id.in_(list(services)), ServiceResourceRow.role == "endpoint")
-        .order_by(ElementRow.name, PortRow.name)
-        .distinct()
-    )
-    return [f"{element}/{port}" for element, port in rows]
 
 
 def _order(session: Session, plan: PlanRow) -> OrderRow:

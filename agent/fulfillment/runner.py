@@ -14,9 +14,9 @@ from agent.fulfillment.errors import ElementsHeld, PhaseFailed, Stopping
 from agent.fulfillment.journal import Journal
 from agent.fulfillment.lifecycle import CounterReadings
 from agent.fulfillment.network import Failures, Network, Participant
-from agent.fulfillment.outcome import endpoint_ports
 from agent.fulfillment.plan import SETTLED, ChangeState, Failure, Plan, Verb
 from agent.fulfillment.progress import Progress, Tools, take
+from agent.fulfillment.realisation import endpoint_ports
 from agent.fulfillment.recovery import Course, course_of, initial_state
 from agent.fulfillment.tables import OrderItemRow, OrderRow, PlanRow
 from agent.log import correlated

@@ -19,6 +19,7 @@ from agent.fulfillment.orders import OrderDesk, Placed
 from agent.fulfillment.outcome import PLAN_WORK, Outcomes
 from agent.fulfillment.plan import Verb
 from agent.fulfillment.progress import Tools
+from agent.fulfillment.realisation import Realisation
 from agent.fulfillment.requests import OrderRequest
 from agent.fulfillment.runner import PlanRunner
 from agent.fulfillment.settings import FulfilmentSettings
@@ -76,7 +77,8 @@ class FulfilmentService:
         realises = {name: parts.platforms.load(name).realises for name in parts.platforms.names()}
         designer = Designer(parts.catalog, parts.platforms.load, realises)
         self._desk = OrderDesk(designer, parts.queue, announcer, parts.settings)
-        outcomes = Outcomes(parts.queue, parts.lifecycle, announcer, parts.settings)
+        realisation = Realisation(parts.lifecycle, announcer)
+        outcomes = Outcomes(parts.queue, realisation, announcer, parts.settings)
         tools = Tools(
             database=parts.database,
             clock=parts.clock,

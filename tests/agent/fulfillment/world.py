@@ -10,6 +10,7 @@ from agent.fulfillment.events import Announcer
 from agent.fulfillment.outcome import PLAN_WORK, Outcomes
 from agent.fulfillment.plan import PlanState, Step
 from agent.fulfillment.progress import Tools
+from agent.fulfillment.realisation import Realisation
 from agent.fulfillment.runner import PlanRunner
 from agent.fulfillment.settings import FulfilmentSettings
 from agent.fulfillment.tables import ChangeSetRow, ElementHoldRow, JournalRow, OrderItemRow, OrderRow, PlanRow
@@ -170,7 +171,7 @@ class World:
             queue=self.queue,
             doors=FakeDoors(*self.elements.values()),
             lifecycle=self.lifecycle,
-            outcomes=Outcomes(self.queue, self.lifecycle, Announcer(), self.settings),
+            outcomes=Outcomes(self.queue, Realisation(self.lifecycle, Announcer()), Announcer(), self.settings),
             settings=self.settings,
             pause=self.clock.advance,
             stopping=lambda: self.stopping,
