@@ -106,6 +106,18 @@ class PoolRow(Base):
     """Per cent free below which an alarm is raised."""
 
 
+class PoolSampleRow(Base):
+    """How much of a pool was used on one day: what its end is reckoned from."""
+
+    __tablename__ = "pool_sample"
+
+    pool_id: Mapped[str] = mapped_column(ForeignKey("pool.id", ondelete="CASCADE"), primary_key=True)
+    day: Mapped[str] = mapped_column(primary_key=True)
+    """2026-01-05, in UTC."""
+    used: Mapped[str]
+    """Values, or bit/s, as digits; the last look of the day counts."""
+
+
 class AllocationRow(Base):
     __tablename__ = "allocation"
     __table_args__ = (
@@ -183,6 +195,8 @@ class ServicePartRow(Base):
     element_id: Mapped[str] = mapped_column(ForeignKey("element.id"), index=True)
     desired: Mapped[str]
     """Rendered native configuration that the service owns on the element."""
+    adopted_at: Mapped[datetime | None]
+    """When what stood on the element was taken as the intent; NULL while `desired` is what the specification renders."""
 
 
 class ServiceResourceRow(Base):

@@ -167,3 +167,40 @@ class ElementHoldRow(Base):
     since: Mapped[datetime]
     in_doubt: Mapped[bool] = mapped_column(default=False)
     reason: Mapped[str] = mapped_column(default="")
+
+
+class DriftRow(Base):
+    """How an element's owned configuration stood when it was last compared with the intent."""
+
+    __tablename__ = "drift"
+
+    element: Mapped[str] = mapped_column(primary_key=True)
+    state: Mapped[str]
+    """inSync, drifted, unknown (it could not be asked) or skipped (a plan has it)."""
+    reason: Mapped[str] = mapped_column(default="")
+    digest: Mapped[str] = mapped_column(default="")
+    """Of the owned configuration as it stood."""
+    missing: Mapped[list[Any]] = mapped_column(default=list)
+    unexpected: Mapped[list[Any]] = mapped_column(default=list)
+    checked_at: Mapped[datetime]
+
+
+class DriftRunRow(Base):
+    """A comparison or repair of several elements, done in the background."""
+
+    __tablename__ = "drift_run"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    verb: Mapped[str]
+    """check-sync, diff, redeploy or adopt."""
+    elements: Mapped[list[Any]]
+    service_id: Mapped[str] = mapped_column(default="")
+    """Only what this service has there; "" for all that fabd owns there."""
+    dry_run: Mapped[bool] = mapped_column(default=False)
+    by: Mapped[str]
+    state: Mapped[str] = mapped_column(index=True)
+    """waiting, running or done."""
+    results: Mapped[list[Any]] = mapped_column(default=list)
+    """One per element that is through."""
+    created_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]

@@ -14,6 +14,8 @@ DOCUMENT = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
 
 def upgrade() -> None:
     _orders()
+    _pools()
+    _drift()
 
 
 def _orders() -> None:
@@ -31,3 +33,44 @@ def _orders() -> None:
     op.add_column("change_set", sa.Column("checks", DOCUMENT, nullable=False, server_default="[]"))
     op.add_column("journal", sa.Column("answer", sa.String(), nullable=False, server_default=""))
     op.add_column("service", sa.Column("suspension_reason", sa.String(), nullable=False, server_default=""))
+
+
+def _pools() -> None:
+    op.create_table(
+        "pool_sample",
+        sa.Column("pool_id", sa.String(), nullable=False),
+        sa.Column("day", sa.String(), nullable=False),
+        sa.Column("used", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(["pool_id"], ["pool.id"], name=op.f("fk_pool_sample_pool_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("pool_id", "day", name=op.f("pk_pool_sample")),
+    )
+
+
+def _drift() -> None:
+    op.add_column("service_part", sa.Column("adopted_at", sa.DateTime(timezone=True), nullable=True))
+    op.create_table(
+        "drift",
+        sa.Column("element", sa.String(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("digest", sa.String(), nullable=False),
+        sa.Column("missing", DOCUMENT, nullable=False),
+        sa.Column("unexpected", DOCUMENT, nullable=False),
+        sa.Column("checked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("element", name=op.f("pk_drift")),
+    )
+    op.create_table(
+        "drift_run",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("verb", sa.String(), nullable=False),
+        sa.Column("elements", DOCUMENT, nullable=False),
+        sa.Column("service_id", sa.String(), nullable=False),
+        sa.Column("dry_run", sa.Boolean(), nullable=False),
+        sa.Column("by", sa.String(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("results", DOCUMENT, nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_drift_run")),
+    )
+    op.create_index(op.f("ix_drift_run_state"), "drift_run", ["state"], unique=False)
