@@ -14,6 +14,7 @@ from agent.fulfillment.events import Announcer
 from agent.fulfillment.outcome import PLAN_WORK, ready_plans
 from agent.fulfillment.plan import VERSION, ChangeState, PlanState, Step
 from agent.fulfillment.planning import Change, changes, port_roles
+from agent.fulfillment.preview import Preview, preview
 from agent.fulfillment.requests import Arrangement, OrderRequest, arrange, mistakes
 from agent.fulfillment.settings import FulfilmentSettings
 from agent.fulfillment.states import ItemState
@@ -23,6 +24,7 @@ from crm_bridge.customers import customer_by_account
 from crm_bridge.errors import UnknownCustomer
 from crm_bridge.tables import CustomerRow
 from drivers.errors import DriverSetupError
+from inventory.db import Database
 from inventory.services import NewService, create_service, set_parts, set_resources
 from inventory.topology import load_topology
 from inventory.work import Work, WorkQueue
@@ -72,6 +74,23 @@ class OrderDesk:
             self.queue.submit(session, work, at, run_at=request.requested_start, priority=request.priority)
         self.announcer.order(session, order, at, created=True)
         return Placed(order, new=True, designs=designs, changes=made)
+
+    def imagine(self, database: Database, request: OrderRequest, at: datetime) -> Preview:
+        """What placing it would take and change. Refuses as `place` does; the values are taken and given back at once."""
+        wrong = mistakes(request)
+        if wrong:
+            raise OrderMalformed(*wrong)
+        with database.read() as session:
+            customer, network = _customer(session, request.customer), load_topology(session)
+        with database.write() as session:
+            case = Submission(session, request, customer, network, at)
+            designs = self.designer.designs(case)
+            session.rollback()
+        by_reference = {design.request.reference: design for design in designs}
+        bundles = [[by_reference[reference] for reference in bundle] for bundle in arrange(request).bundles]
+        plans = [(mine, self._changes(case, mine)) for mine in bundles]
+        with database.read() as session:
+            return preview(session, designs, plans)
 
     def _store_service(self, case: Submission, order: OrderRow, design: Design, product: Product) -> None:
         agreement = agreement_for(case.session, case.customer.id, product.spec.name, case.at)

@@ -2,14 +2,14 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
-from agent.fulfillment import resolution, views
+from agent.fulfillment import resolution
 from agent.fulfillment.designs import Designer
 from agent.fulfillment.doors import CredentialResolver, DriverLookup, InventoryDoors
 from agent.fulfillment.events import Announcer, Presenter
@@ -18,6 +18,7 @@ from agent.fulfillment.lifecycle import ServiceLifecycle
 from agent.fulfillment.orders import OrderDesk, Placed
 from agent.fulfillment.outcome import PLAN_WORK, Outcomes
 from agent.fulfillment.plan import Verb
+from agent.fulfillment.preview import Preview
 from agent.fulfillment.progress import Tools
 from agent.fulfillment.realisation import Realisation
 from agent.fulfillment.requests import OrderRequest
@@ -50,24 +51,6 @@ class Parts:
     """Other kinds of work that the worker is to do."""
     platforms: Platforms = field(default_factory=Platforms)
     checkpoint: Checkpoint = no_checkpoint
-
-
-@dataclass(frozen=True, slots=True)
-class GivenValue:
-    """A value that the order would take from a pool."""
-
-    item: str
-    role: str
-    pool: str
-    value: str
-
-
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """What an order would do, with nothing kept and nothing touched."""
-
-    allocations: tuple[GivenValue, ...]
-    changes: tuple[views.ChangeView, ...]
 
 
 class FulfilmentService:
@@ -114,12 +97,9 @@ class FulfilmentService:
         with self._parts.database.write() as session:
             return self.place(session, request, client, self._parts.clock.now()).order
 
-    def plan_only(self, request: OrderRequest, client: str) -> Preview:
-        """What placing it would take and change: the same code, rolled back. Raises `OrderRefused` as placing would."""
-        with self._parts.database.write() as session:
-            placed = self._desk.place(session, replace(request, external_id=None), client, self._parts.clock.now())
-            session.rollback()
-        return _preview(placed)
+    def plan_only(self, request: OrderRequest) -> Preview:
+        """What placing it would take and change, with nothing kept and nothing touched. Raises `OrderRefused` as placing would."""
+        return self._desk.imagine(self._parts.database, request, self._parts.clock.now())
 
     # -- operators -----------------------------------------------------------------------------------------------------
 
@@ -138,25 +118,3 @@ class FulfilmentService:
     def stop(self, timeout: timedelta = timedelta(seconds=10)) -> bool:
         """Finish the present steps or leave them to the journal; whether all ended in time."""
         return self.worker.stop(timeout)
-
-
-def _preview(placed: Placed) -> Preview:
-    given = tuple(
-        GivenValue(design.request.reference, allocation.role, allocation.pool, allocation.value)
-        for design in placed.designs
-        for allocation in design.allocations
-    )
-    changes = tuple(
-        views.ChangeView(
-            element=change.set.element,
-            platform=change.set.platform,
-            commitment=change.commitment,
-            state="planned",
-            before=change.set.before,
-            after=change.set.after,
-            payload=change.set.forward,
-            reverse=change.set.reverse,
-        )
-        for change in placed.changes
-    )
-    return Preview(given, changes)

@@ -19,7 +19,7 @@ from agent.api.query import Document
 from agent.api.shapes import TEXTS, many, named, row, value
 from agent.api.tmf.order_request import Order, in_tmf_terms, read_order
 from agent.fulfillment.errors import OrderRefused
-from agent.fulfillment.service import Preview
+from agent.fulfillment.preview import Preview
 from agent.fulfillment.tables import OrderRow, PlanRow
 from agent.fulfillment.views import PlanView, plan_view, plan_views
 from agent.security.roles import Role
@@ -85,6 +85,6 @@ def preview_order(parts: PartsOf, actor: ActorOf, body: BodyOf) -> Response:
     """
     order = read_order(body.data, actor.correlation_id)
     try:
-        return JSONResponse(plain(parts.fulfilment.plan_only(order, actor.name)))
+        return JSONResponse(plain(parts.fulfilment.plan_only(order)))
     except OrderRefused as error:
         raise in_tmf_terms(error, body.data) from error
