@@ -1,6 +1,9 @@
-"""Which events a subscriber wants: the hub's `query`, e.g. `eventType=troubleTicketCreateEvent&troubleTicket.status=resolved`."""
+"""Which events a subscriber wants: the hub's `query`, e.g. `eventType=troubleTicketCreateEvent&troubleTicket.status=resolved`.
 
-from collections.abc import Mapping
+A path leads into the event (`event.troubleTicket.status`), its payload (`troubleTicket.status`) or the resource (`status`).
+"""
+
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
@@ -15,32 +18,40 @@ class EventFilter:
 
     types: frozenset[str]
     conditions: tuple[tuple[tuple[str, ...], frozenset[str]], ...]
-    """(dotted path into the payload, values of which one must be there)."""
+    """(dotted path, values of which one must be there)."""
+    resources: frozenset[str] = frozenset()
+    """Kinds of resources; empty: all."""
 
     @classmethod
-    def parse(cls, query: str) -> "EventFilter":
+    def parse(cls, query: str, resources: Collection[str] = ()) -> "EventFilter":
         """Raises `InvalidSubscription` on what cannot be served, rather than letting every event pass."""
         types: set[str] = set()
         conditions = []
         for name, text in _pairs(query):
             if name.endswith(OPERATORS):
                 raise InvalidSubscription(f"query {query!r}: {name} compares; a subscription can only ask for equal values")
-            values = frozenset(value.strip().strip('"') for value in text.split(","))
+            if name == "fields":
+                raise InvalidSubscription(f"query {query!r}: events carry the whole resource; leave fields out")
+            values = frozenset(value.strip().strip("\"'") for value in text.split(","))
             if name == "eventType":
                 types |= {_lower_first(value) for value in values}
             else:
-                conditions.append((tuple(name.split(".")), values))
-        return cls(frozenset(types), tuple(conditions))
+                conditions.append((tuple(name.removeprefix("event.").split(".")), values))
+        return cls(frozenset(types), tuple(conditions), frozenset(resources))
 
     def wants(self, event_type: str, payload: Mapping[str, object]) -> bool:
         if self.types and _lower_first(event_type) not in self.types:
             return False
-        return all(values & set(_at(payload, path)) for path, values in self.conditions)
+        if self.resources and not self.resources & payload.keys():
+            return False
+        places = [payload, *payload.values()]
+        return all(any(values & set(_at(place, path)) for place in places) for path, values in self.conditions)
 
 
 def _pairs(query: str) -> list[tuple[str, str]]:
     try:
-        return parse_qsl(query.lstrip("?"), keep_blank_values=True, strict_parsing=bool(query), max_num_fields=20)
+        pairs = parse_qsl(query.strip().lstrip("?"), keep_blank_values=True, strict_parsing=bool(query), max_num_fields=20)
+        return [(name.strip(), text.strip()) for name, text in pairs]
     except ValueError:
         raise InvalidSubscription(
             f"query {query!r}: cannot be read; write e.g. eventType=troubleTicketCreateEvent&troubleTicket.status=resolved"

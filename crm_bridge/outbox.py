@@ -42,7 +42,7 @@ def publish(
     session.add(event)
     session.flush()
     for subscription in session.scalars(select(SubscriptionRow).where(SubscriptionRow.state == ACTIVE)):
-        if EventFilter.parse(subscription.query).wants(event.type, event.payload):
+        if EventFilter.parse(subscription.query, subscription.resources).wants(event.type, event.payload):
             session.add(
                 DeliveryRow(
                     event_sequence=event.sequence, subscription_id=subscription.id, state=DUE, aggregate=aggregate, due_at=at

@@ -29,6 +29,10 @@ class SubscriptionRequest:
     """Required for webhooks: events to them are signed."""
     query: str = ""
     owner: str = ""
+    api: str = ""
+    """Base path of the API whose hub it is."""
+    resources: tuple[str, ...] = ()
+    """Kinds of resources whose events are meant; empty: all."""
 
 
 def subscribe(
@@ -36,7 +40,7 @@ def subscribe(
 ) -> SubscriptionRow:
     """From the next event on, or from an earlier one by its number. Raises `CallbackRefused` or `InvalidSubscription`."""
     policy.check(wanted.callback)
-    wants = EventFilter.parse(wanted.query).wants
+    wants = EventFilter.parse(wanted.query, wanted.resources).wants
     if wanted.kind == WEBHOOK and not wanted.secret_reference:
         raise InvalidSubscription(f"webhook {wanted.callback}: name the credential whose password signs the events")
     following = (session.scalar(select(func.max(EventRow.sequence))) or 0) + 1
@@ -49,6 +53,8 @@ def subscribe(
         state=ACTIVE,
         from_sequence=following if from_sequence is None else from_sequence,
         owner=wanted.owner,
+        api=wanted.api,
+        resources=list(wanted.resources),
         created_at=at,
     )
     session.add(row)

@@ -315,6 +315,10 @@ class SubscriptionRow(Base):
     """active or disabled (by 410 or by an operator)."""
     from_sequence: Mapped[int]
     owner: Mapped[str] = mapped_column(default="")
+    api: Mapped[str] = mapped_column(default="")
+    """Base path of the API whose hub it was registered at; "" when it is told of everything."""
+    resources: Mapped[list[Any]] = mapped_column(default=list)
+    """Kinds of resources that this API has events of, e.g. serviceOrder; empty: all."""
     created_at: Mapped[datetime]
 
 

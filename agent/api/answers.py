@@ -1,20 +1,24 @@
-"""Answering a list and answering one, the same for every kind of object."""
+"""Answering a list, answering one, and changing something once: the same for every kind of object."""
 
-from typing import TypeVar
+from collections.abc import Callable
+from datetime import datetime
+from http import HTTPStatus
 
 from fastapi import Request
-from starlette.responses import JSONResponse
+from sqlalchemy.orm import Session
+from starlette.responses import JSONResponse, Response
 
+from agent.api.body import JsonBody
 from agent.api.errors import BadRequest, NotFound
-from agent.api.listing import Listing
+from agent.api.etag import tagged
+from agent.api.idempotency import Answer, Attempt, perform
+from agent.api.listing import Listed
 from agent.api.parts import Parts
-from agent.api.query import parse_query, select
-from inventory.db import Base
-
-Row = TypeVar("Row", bound=Base)
+from agent.api.query import Document, parse_query, select
+from agent.security.audit import Actor
 
 
-def list_answer(request: Request, parts: Parts, listing: Listing[Row]) -> JSONResponse:
+def list_answer(request: Request, parts: Parts, listing: Listed) -> JSONResponse:
     """200, or 206 when a page is really cut."""
     query = parse_query(request.query_params.multi_items())
     with parts.database.read() as session:
@@ -22,14 +26,40 @@ def list_answer(request: Request, parts: Parts, listing: Listing[Row]) -> JSONRe
     return JSONResponse(page.items, 206 if page.partial else 200, page.headers)
 
 
-def one_answer(request: Request, parts: Parts, listing: Listing[Row], identity: str) -> JSONResponse:
-    """Raises `NotFound` naming kind and id."""
+def one_answer(request: Request, parts: Parts, listing: Listed, identity: str) -> JSONResponse:
+    """With its `ETag`. Raises `NotFound` naming kind and id."""
     query = parse_query(request.query_params.multi_items())
     if query.filters or query.sort:
         raise BadRequest("parameterRefused", "one object takes the parameter fields only; filter the list instead")
     with parts.database.read() as session:
         document = listing.find(session, identity)
     if document is None:
-        where, _, _ = request.url.path.rpartition("/")
-        raise NotFound("notFound", f"there is no {where.rpartition('/')[2]} {identity!r}; list them at {where}")
-    return JSONResponse(select(document, query.fields))
+        raise missing(request, identity)
+    return JSONResponse(select(document, query.fields), headers=tagged(document))
+
+
+def missing(request: Request, identity: str) -> NotFound:
+    """Of the object that the request's path ends with."""
+    where, _, _ = request.url.path.rpartition("/")
+    return NotFound("notFound", f"there is no {where.rpartition('/')[2]} {identity!r}; list them at {where}")
+
+
+def once(
+    request: Request, parts: Parts, actor: Actor, body: JsonBody | None, work: Callable[[Session, datetime], Answer]
+) -> Response:
+    """Do `work` in one transaction, at this time; with an `Idempotency-Key` a repetition is given the first answer."""
+    at = parts.clock.now()
+    attempt = Attempt.of(request, actor.name, body.raw if body else b"")
+    return perform(parts.database, attempt, at, lambda session: work(session, at)).response()
+
+
+def created(document: Document) -> Answer:
+    """201, with where it is."""
+    return Answer(HTTPStatus.CREATED, document, {"Location": document["href"], **tagged(document)})
+
+
+def changed(document: Document) -> Answer:
+    return Answer(HTTPStatus.OK, document, tagged(document))
+
+
+GONE = Answer(HTTPStatus.NO_CONTENT, {})

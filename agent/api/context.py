@@ -10,14 +10,16 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from agent.api.errors import BadRequest
-from agent.api.forms import error_answer
+from agent.api.errors import BadRequest, NotAcceptable
+from agent.api.forms import TMF_ROOT, error_answer
 from agent.log import correlated
 from agent.metrics import Metrics
 
 HEADER = "X-Correlation-Id"
 _ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+_ZERO = re.compile(r"q\s*=\s*0(\.0{0,3})?")
+_JSON = re.compile(r"application/[a-z0-9!#$&^_.+-]+\+json")
 CLIENT_GONE = 499
 """In log and metrics, for a client that left before it had said everything; no such answer is ever sent."""
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -46,8 +48,9 @@ class RequestContext:
         with correlated(correlation_id):
             try:
                 refuse_unkeepable(scope)
+                refuse_unacceptable(scope)
                 await self._app(scope, receive, answer)
-            except BadRequest as error:
+            except (BadRequest, NotAcceptable) as error:
                 await error_answer(scope, error)(scope, receive, answer)
             except ClientDisconnect:
                 answer.status = CLIENT_GONE
@@ -77,6 +80,19 @@ def refuse_unkeepable(scope: Scope) -> None:
     """A NUL in path or query: nothing is called so, and PostgreSQL takes offence even at the question."""
     if "\0" in scope["path"] or b"%00" in scope["query_string"]:
         raise BadRequest("invalidValue", "the address has a NUL character (%00); leave it out")
+
+
+def refuse_unacceptable(scope: Scope) -> None:
+    """TM Forum's APIs speak JSON (RFC 9110 §12.5.1); who cannot read it had better learn so before anything is done."""
+    accept = Headers(scope=scope).get("accept", "")
+    if scope["path"].startswith(TMF_ROOT) and accept.strip() and not any(map(_is_json, accept.split(","))):
+        raise NotAcceptable("notAcceptable", f"nothing here is answered as {accept[:100]!r}; accept application/json")
+
+
+def _is_json(media_range: str) -> bool:
+    kind, *parameters = (part.strip().lower() for part in media_range.split(";"))
+    refused = any(_ZERO.fullmatch(parameter) for parameter in parameters)
+    return not refused and (kind in {"*/*", "application/*", "application/json"} or _JSON.fullmatch(kind) is not None)
 
 
 def _path(scope: Scope) -> str:

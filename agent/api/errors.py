@@ -3,8 +3,10 @@
 ApiError                         any refusal, with its HTTP status
 ├── BadRequest                   400: shape, values, filters (ValueError)
 ├── NotFound                     404 (LookupError)
+├── NotAcceptable                406: an answer in a form that fabd does not give
 ├── BodyTimeout                  408 (TimeoutError)
 ├── Conflict                     409: what the inventory or the state cannot give
+├── PreconditionFailed           412: it is not any more what `If-Match` says
 ├── TooLarge                     413
 ├── UnsupportedMediaType         415
 ├── Unprocessable                422: an idempotency key with another body (ValueError)
@@ -61,12 +63,20 @@ class NotFound(ApiError, LookupError):
     status = HTTPStatus.NOT_FOUND
 
 
+class NotAcceptable(ApiError):
+    status = HTTPStatus.NOT_ACCEPTABLE
+
+
 class BodyTimeout(ApiError, TimeoutError):
     status = HTTPStatus.REQUEST_TIMEOUT
 
 
 class Conflict(ApiError):
     status = HTTPStatus.CONFLICT
+
+
+class PreconditionFailed(ApiError):
+    status = HTTPStatus.PRECONDITION_FAILED
 
 
 class TooLarge(ApiError):

@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import Request
@@ -41,6 +42,8 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def response(self) -> Response:
+        if self.status == HTTPStatus.NO_CONTENT:
+            return Response(status_code=self.status, headers=dict(self.headers))
         return JSONResponse(self.document, self.status, dict(self.headers))
 
 

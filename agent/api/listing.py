@@ -4,14 +4,15 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from sqlalchemy import ColumnElement, SQLColumnExpression, func, not_, or_, select
 from sqlalchemy.orm import Session
 
 from agent.api.errors import BadRequest
-from agent.api.query import Document, Filter, Page, Query, instant, page
+from agent.api.query import Document, Filter, Page, Query, has, instant, page
 from agent.api.query import select as choose
+from agent.api.shapes import Shape, names, says
 from inventory.db import Base
 
 SCAN_LIMIT = 5_000
@@ -20,6 +21,14 @@ SCAN_LIMIT = 5_000
 SCAN_SECONDS = 2.0
 
 Row = TypeVar("Row", bound=Base)
+
+
+class Listed(Protocol):
+    """Resources of one kind, wherever they are kept."""
+
+    def find(self, session: Session, identity: str) -> Document | None: ...
+
+    def fetch(self, session: Session, query: Query) -> Page: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +44,8 @@ class Listing(Generic[Row]):
     key: SQLColumnExpression[Any]
     """What one is asked for by."""
     where: tuple[ColumnElement[bool], ...] = ()
+    shape: Shape | None = None
+    """What a resource is said to have; asking for anything else, that no resource has either, is a mistake."""
 
     def only(self, *conditions: ColumnElement[bool]) -> "Listing[Row]":
         return replace(self, where=(*self.where, *conditions))
@@ -45,17 +56,40 @@ class Listing(Generic[Row]):
 
     def fetch(self, session: Session, query: Query) -> Page:
         """Raises `BadRequest` when too much would have to be looked at."""
-        pushed = {rule: condition for rule in query.filters if (condition := self._condition(rule)) is not None}
-        where = [*self.where, *pushed.values()]
         ordering = self._ordering(query)
-        if len(pushed) == len(query.filters) and ordering is not None:
-            return self._cut(session, where, ordering, query)
-        rest = replace(query, filters=tuple(rule for rule in query.filters if rule not in pushed))
-        return page(_in_time(self._scan(session, where)), rest)
+        if self.answers(query) and ordering is not None:
+            return self._cut(session, ordering, query)
+        documents = self.candidates(session, query)
+        check_known(query, documents, [self])
+        return page(_in_time(documents), query)
 
-    def _cut(self, session: Session, where: Sequence[ColumnElement[bool]], ordering: Sequence[Any], query: Query) -> Page:
-        total = session.scalar(select(func.count()).select_from(self.row).where(*where)) or 0
-        cut = select(self.row).where(*where).order_by(*ordering).offset(query.offset).limit(query.limit)
+    def answers(self, query: Query) -> bool:
+        """Whether the database can tell by itself what the filters let through."""
+        return all(self._condition(rule) is not None for rule in query.filters)
+
+    def count(self, session: Session, query: Query) -> int:
+        """Of what the filters let through, when the database answers them."""
+        return session.scalar(select(func.count()).select_from(self.row).where(*self._where(query))) or 0
+
+    def candidates(self, session: Session, query: Query) -> list[Document]:
+        """All that the filters can let through. Raises `BadRequest` for too many."""
+        return self._scan(session, self._where(query))
+
+    def knows(self, path: Sequence[str]) -> bool:
+        dotted = ".".join(path)
+        return dotted in self.texts or dotted in self.instants or (self.shape is not None and says(self.shape, path))
+
+    def shape_names(self) -> list[str]:
+        """Of its attributes."""
+        return names(self.shape or {})
+
+    def _where(self, query: Query) -> list[ColumnElement[bool]]:
+        conditions = (self._condition(rule) for rule in query.filters)
+        return [*self.where, *(condition for condition in conditions if condition is not None)]
+
+    def _cut(self, session: Session, ordering: Sequence[Any], query: Query) -> Page:
+        total = self.count(session, query)
+        cut = select(self.row).where(*self._where(query)).order_by(*ordering).offset(query.offset).limit(query.limit)
         rows = session.scalars(cut).all()
         return Page([choose(document, query.fields) for document in self.render(session, rows)], total, query.offset)
 
@@ -85,6 +119,44 @@ class Listing(Generic[Row]):
                 return None
             wanted.append(column.desc().nulls_last() if descending else column.asc().nulls_first())
         return [*wanted, *self.order]
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Resources of one kind that are kept in several tables; without a sort they follow one another table by table."""
+
+    parts: tuple[Listing[Any], ...]
+
+    def find(self, session: Session, identity: str) -> Document | None:
+        return next((found for part in self.parts if (found := part.find(session, identity)) is not None), None)
+
+    def fetch(self, session: Session, query: Query) -> Page:
+        """Raises `BadRequest` when too much would have to be looked at."""
+        if not query.sort and all(part.answers(query) for part in self.parts):
+            return self._in_turn(session, query)
+        documents = [document for part in self.parts for document in part.candidates(session, query)]
+        check_known(query, documents, self.parts)
+        return page(_in_time(documents), query)
+
+    def _in_turn(self, session: Session, query: Query) -> Page:
+        items: list[dict[str, Any]] = []
+        total = 0
+        for part in self.parts:
+            offset, limit = max(0, query.offset - total), query.limit - len(items)
+            found = part.fetch(session, replace(query, offset=offset, limit=limit))
+            items += found.items
+            total += found.total
+        return Page(items, total, query.offset)
+
+
+def check_known(query: Query, documents: Sequence[Document], listings: Sequence[Listing[Any]]) -> None:
+    """Raises `BadRequest` for a filter or a sort by what no resource is said to have, and none has."""
+    if any(listing.shape is None for listing in listings):
+        return
+    for path in (*(rule.path for rule in query.filters), *(path for path, _ in query.sort)):
+        if not any(listing.knows(path) for listing in listings) and not any(has(document, path) for document in documents):
+            known = ", ".join(sorted({name for listing in listings for name in listing.shape_names()}))
+            raise BadRequest("unknownAttribute", f"nothing here has an attribute {'.'.join(path)!r}; there is {known}")
 
 
 def _in_time(documents: Iterable[Document]) -> Iterator[Document]:

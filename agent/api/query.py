@@ -105,11 +105,37 @@ def page(documents: Iterable[Document], query: Query) -> Page:
 
 
 def select(document: Document, fields: Sequence[str]) -> dict[str, Any]:
-    """Exactly `id`, `href` and what was asked; everything when nothing was."""
+    """Exactly `id`, `href` and what was asked, by dotted paths; everything when nothing was."""
     if not fields:
         return dict(document)
-    wanted = {"id", "href", *(field.split(".")[0] for field in fields)}
-    return {key: value for key, value in document.items() if key in wanted}
+    wanted: dict[str, Any] = {"id": {}, "href": {}}
+    for field in fields:
+        _want(wanted, field.split("."))
+    return _chosen(document, wanted)
+
+
+def has(document: Document, path: Sequence[str]) -> bool:
+    """Whether the resource has something at the path."""
+    return bool(_reach(document, path))
+
+
+def _want(tree: dict[str, Any], path: Sequence[str]) -> None:
+    """A branch that ends is wanted whole, whatever else is asked of it."""
+    first, *rest = path
+    if not rest:
+        tree[first] = {}
+    elif tree.get(first) != {}:
+        _want(tree.setdefault(first, {}), rest)
+
+
+def _chosen(node: Any, wanted: Mapping[str, Any]) -> Any:  # noqa: ANN401  JSON is any
+    if not wanted:
+        return node
+    if isinstance(node, list):
+        return [_chosen(each, wanted) for each in node]
+    if not isinstance(node, Mapping):
+        return node
+    return {key: _chosen(value, wanted[key]) for key, value in node.items() if key in wanted}
 
 
 def _filter(name: str, value: str) -> Filter:

@@ -1,5 +1,6 @@
 """The shapes of answers, as JSON Schema: derived from what is answered, so that the description cannot lag behind."""
 
+from collections.abc import Sequence
 from typing import Any, get_args, get_type_hints
 
 from pydantic import BaseModel, TypeAdapter
@@ -43,6 +44,30 @@ def closed(**properties: Shape) -> Shape:
 def opened(**properties: Shape) -> Shape:
     """An object that may have more: what a client sent is echoed."""
     return _object(properties)
+
+
+def says(shape: Shape, path: Sequence[str]) -> bool:
+    """Whether a resource of this shape is said to have something at the path; a shape that says nothing of its inside may."""
+    inner = _inside(shape)
+    if not path or inner in (ANYTHING, {"type": "object"}):
+        return True
+    inside = inner.get("properties", {})
+    return path[0] in inside and says(inside[path[0]], path[1:])
+
+
+def names(shape: Shape) -> list[str]:
+    return list(_inside(shape).get("properties", {}))
+
+
+def _inside(shape: Shape) -> Shape:
+    """What stands behind names, lists and "or null"."""
+    if "$ref" in shape and "$defs" in shape:
+        return _inside(shape["$defs"][shape["$ref"].removeprefix(COMPONENTS)])
+    if shape.get("type") == "array":
+        return _inside(shape.get("items", {}))
+    if "anyOf" in shape:
+        return next((_inside(each) for each in shape["anyOf"] if each.get("type") != "null"), {})
+    return shape
 
 
 def row(kind: type[Base], *left_out: str, **more: Shape) -> Shape:

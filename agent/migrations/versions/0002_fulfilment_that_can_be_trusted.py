@@ -14,8 +14,11 @@ DOCUMENT = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
 
 def upgrade() -> None:
     _orders()
+    _cancellations()
+    _freezes()
     _pools()
     _drift()
+    _apis()
 
 
 def _orders() -> None:
@@ -30,9 +33,60 @@ def _orders() -> None:
     op.add_column("plan", sa.Column("approval", sa.String(), nullable=False, server_default=""))
     op.add_column("plan", sa.Column("approved_by", sa.String(), nullable=False, server_default=""))
     op.add_column("plan", sa.Column("approved_at", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("service_order", sa.Column("cancellation_id", sa.String(), nullable=False, server_default=""))
+    op.add_column("service_order", sa.Column("cancellation_reason", sa.String(), nullable=False, server_default=""))
+    op.add_column("service_order", sa.Column("cancelled_at", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("service_order", sa.Column("undoes", sa.String(), nullable=False, server_default=""))
+    op.add_column("order_item", sa.Column("wait_until", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("order_item", sa.Column("released_at", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("order_item", sa.Column("former", DOCUMENT, nullable=True))
+    op.add_column("plan", sa.Column("waits", sa.String(), nullable=False, server_default=""))
+    op.add_column("plan", sa.Column("waits_until", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("plan", sa.Column("started_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("change_set", sa.Column("checks", DOCUMENT, nullable=False, server_default="[]"))
     op.add_column("journal", sa.Column("answer", sa.String(), nullable=False, server_default=""))
     op.add_column("service", sa.Column("suspension_reason", sa.String(), nullable=False, server_default=""))
+
+
+def _cancellations() -> None:
+    op.create_table(
+        "order_cancellation",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("order_id", sa.String(), nullable=False),
+        sa.Column("client", sa.String(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("document", DOCUMENT, nullable=False),
+        sa.Column("requested_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("effective_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("message", sa.String(), nullable=False),
+        sa.Column("errors", DOCUMENT, nullable=False),
+        sa.Column("undone_by", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["order_id"], ["service_order.id"], name=op.f("fk_order_cancellation_order_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_order_cancellation")),
+    )
+    op.create_index(op.f("ix_order_cancellation_order_id"), "order_cancellation", ["order_id"], unique=False)
+    op.create_index(op.f("ix_order_cancellation_state"), "order_cancellation", ["state"], unique=False)
+
+
+def _freezes() -> None:
+    op.create_table(
+        "change_freeze",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("start", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("end", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("urgent_passes", sa.Boolean(), nullable=False),
+        sa.Column("created_by", sa.String(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ended_by", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_change_freeze")),
+    )
+    op.create_index(op.f("ix_change_freeze_end"), "change_freeze", ["end"], unique=False)
+    op.create_index(op.f("ix_change_freeze_start"), "change_freeze", ["start"], unique=False)
 
 
 def _pools() -> None:
@@ -74,3 +128,20 @@ def _drift() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_drift_run")),
     )
     op.create_index(op.f("ix_drift_run_state"), "drift_run", ["state"], unique=False)
+
+
+def _apis() -> None:
+    op.add_column("subscription", sa.Column("api", sa.String(), nullable=False, server_default=""))
+    op.add_column("subscription", sa.Column("resources", DOCUMENT, nullable=False, server_default="[]"))
+    op.create_table(
+        "record",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("document", DOCUMENT, nullable=False),
+        sa.Column("client", sa.String(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_record")),
+    )
+    op.create_index(op.f("ix_record_kind"), "record", ["kind"], unique=False)
