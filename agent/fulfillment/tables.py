@@ -38,6 +38,12 @@ class OrderRow(Base):
     """TMF641 milestones, as they were reached."""
     jeopardy: Mapped[list[Any]] = mapped_column(default=list)
     """TMF641 jeopardy alerts."""
+    cancellation_id: Mapped[str] = mapped_column(default="")
+    """Of the cancellation that is or was carried out; "" when there is none, or its day has not come."""
+    cancellation_reason: Mapped[str] = mapped_column(default="")
+    cancelled_at: Mapped[datetime | None]
+    undoes: Mapped[str] = mapped_column(default="")
+    """The cancellation that this order carries out by undoing what another one had completed; "" for a client's order."""
     items: Mapped[list["OrderItemRow"]] = relationship(
         cascade="all, delete-orphan", lazy="selectin", order_by="OrderItemRow.position"
     )
@@ -68,6 +74,12 @@ class OrderItemRow(Base):
     suspension_reason: Mapped[str] = mapped_column(default="")
     waits_for: Mapped[str] = mapped_column(default="")
     """A reference that another system completes before the item begins; "" when none."""
+    wait_until: Mapped[datetime | None]
+    """When the item fails if the reference has not been completed by then."""
+    released_at: Mapped[datetime | None]
+    """When the reference was completed."""
+    former: Mapped[dict[str, Any] | None]
+    """Of a modify: the service's characteristics, state and suspension_reason when it was ordered, for its way back."""
     plan_id: Mapped[str | None] = mapped_column(ForeignKey("plan.id"), index=True)
 
 
@@ -86,10 +98,16 @@ class PlanRow(Base):
     """"" when none is needed, else required, approved or rejected."""
     approved_by: Mapped[str] = mapped_column(default="")
     approved_at: Mapped[datetime | None]
+    waits: Mapped[str] = mapped_column(default="")
+    """Why it has not begun though its day has come: approval, reference or freeze; "" when nothing keeps it."""
+    waits_until: Mapped[datetime | None]
+    """When that wait ends by itself."""
+    started_at: Mapped[datetime | None]
+    """When a worker first began with it."""
     version: Mapped[int] = mapped_column(default=1)
     """Of the list of steps: a journal written by an older program is finished by that program's steps."""
     state: Mapped[str] = mapped_column(index=True)
-    """waiting, running, done, failed or inDoubt."""
+    """waiting, running, done, failed, cancelled or inDoubt."""
     step: Mapped[str]
     """Name of the step that runs or is next."""
     decision: Mapped[str | None]
@@ -204,3 +222,47 @@ class DriftRunRow(Base):
     """One per element that is through."""
     created_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
+
+
+class OrderCancellationRow(Base):
+    """A request to cancel an order (TMF641 CancelServiceOrder)."""
+
+    __tablename__ = "order_cancellation"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    order_id: Mapped[str] = mapped_column(ForeignKey("service_order.id", ondelete="CASCADE"), index=True)
+    client: Mapped[str]
+    """Name of the token that asked for it."""
+    state: Mapped[str] = mapped_column(index=True)
+    """TMF641 TaskStateType: accepted, inProgress, done or terminatedWithError."""
+    reason: Mapped[str] = mapped_column(default="")
+    document: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    """What the client sent, unknown attributes included."""
+    requested_at: Mapped[datetime | None]
+    """When the client wants it cancelled; NULL: now."""
+    created_at: Mapped[datetime]
+    effective_at: Mapped[datetime | None]
+    """When the order was cancelled."""
+    message: Mapped[str] = mapped_column(default="")
+    """What came of it."""
+    errors: Mapped[list[Any]] = mapped_column(default=list)
+    """Why it was not carried out whole: [{element, code, message, at}, …]."""
+    undone_by: Mapped[str] = mapped_column(default="")
+    """The order that undoes what was completed; "" when nothing was."""
+
+
+class FreezeRow(Base):
+    """A change freeze: a time in which no plan begins to change the network."""
+
+    __tablename__ = "change_freeze"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    reason: Mapped[str]
+    start: Mapped[datetime] = mapped_column(index=True)
+    end: Mapped[datetime] = mapped_column(index=True)
+    urgent_passes: Mapped[bool] = mapped_column(default=False)
+    """Whether orders of the most urgent priority go on."""
+    created_by: Mapped[str]
+    created_at: Mapped[datetime]
+    ended_by: Mapped[str] = mapped_column(default="")
+    """Who ended it before its time; `end` is then when."""
