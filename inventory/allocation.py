@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
 
-from inventory.errors import PoolExhausted, RoleTaken, UnknownObject, ValueNotInPool, ValueTaken
+from inventory.errors import NotReserved, PoolExhausted, RoleTaken, UnknownObject, ValueNotInPool, ValueTaken
 from inventory.pools import BANDWIDTH, PoolSpace, space_of
 from inventory.tables import AllocationRow, PoolRow
 from policies.values import new_id
@@ -32,29 +32,6 @@ class Allocation:
     service_id: str
     owner: str
     amount_bps: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class PoolFill:
-    """How full a pool is; values, or bit/s for bandwidth."""
-
-    name: str
-    kind: str
-    size: int
-    allocated: int
-    quarantined: int
-    """Includes what may be given out again already."""
-    reserved: int
-    low_watermark: int
-    """Per cent free."""
-
-    @property
-    def free(self) -> int:
-        return self.size - self.allocated - self.quarantined - self.reserved
-
-    @property
-    def low(self) -> bool:
-        return self.free * 100 < self.size * self.low_watermark
 
 
 def allocate(
@@ -143,34 +120,36 @@ def release_roles(
     return _release(session, chosen, at, used=used)
 
 
-def reserve(session: Session, pool: str, value: str, *, reason: str, at: datetime) -> None:
-    """Keep a value back for good: found in use on the network, or set aside. `ValueTaken` when somebody has it."""
+def reserve(session: Session, pool: str, value: str, *, reason: str, at: datetime) -> str:
+    """Keep a value back for good: found in use on the network, or set aside; its canonical text.
+
+    One that rests in quarantine is kept back from now on, one that is kept back already stays so. `ValueTaken` when a
+    service has it.
+    """
     row = lock_pools(session, [pool])[pool]
-    canonical = _take_wanted(session, row, space_of(row.kind, row.definition), value, at)
-    session.add(
-        AllocationRow(
-            id=new_id("alo", at),
-            pool_id=row.id,
-            value=canonical,
-            state="reserved",
-            reason=reason,
-            amount_bps=0,
-            allocated_at=at,
-        )
-    )
+    canonical = _canonical(row, space_of(row.kind, row.definition), value)
+    held = _row_of(session, row, canonical)
+    if held is None:
+        held = AllocationRow(id=new_id("alo", at), pool_id=row.id, value=canonical, amount_bps=0, allocated_at=at)
+        session.add(held)
+    elif held.state == "allocated":
+        raise ValueTaken(pool, canonical, _holder(held))
+    held.state, held.reason, held.reusable_at = "reserved", reason, None
     session.flush()
+    return canonical
 
 
-def fill(session: Session, pool: str) -> PoolFill:
-    row = session.scalars(select(PoolRow).where(PoolRow.name == pool)).first()
-    if row is None:
-        raise UnknownObject("pool", pool)
-    per_state = select(AllocationRow.state, func.count()).where(AllocationRow.pool_id == row.id).group_by(AllocationRow.state)
-    counts = dict(session.execute(per_state).all())
-    allocated = row.used_bps if row.kind == BANDWIDTH else counts.get("allocated", 0)
-    return PoolFill(
-        row.name, row.kind, int(row.size), allocated, counts.get("quarantined", 0), counts.get("reserved", 0), row.low_watermark
-    )
+def unreserve(session: Session, pool: str, value: str, at: datetime) -> str:
+    """Give back what was kept back: it can be given out at once; its canonical text. `NotReserved` when it was not."""
+    row = lock_pools(session, [pool])[pool]
+    canonical = _canonical(row, space_of(row.kind, row.definition), value)
+    held = _row_of(session, row, canonical)
+    if held is None or held.state != "reserved":
+        raise NotReserved(pool, canonical, _holder(held) if held else "it is free")
+    # the cursor may have passed it: what comes back is found by the quarantine's index
+    held.state, held.reason, held.reusable_at = "quarantined", "was kept back", at
+    session.flush()
+    return canonical
 
 
 def _take_bandwidth(pool: PoolRow, new: AllocationRow) -> str:
@@ -199,11 +178,8 @@ def _take_value(session: Session, pool: PoolRow, wanted: str | None, at: datetim
 
 
 def _take_wanted(session: Session, pool: PoolRow, space: PoolSpace, wanted: str, at: datetime) -> str:
-    try:
-        value = space.at(space.offset(wanted))
-    except ValueError as error:
-        raise ValueNotInPool(pool.name, wanted, str(error)) from error
-    row = session.scalars(select(AllocationRow).where(AllocationRow.pool_id == pool.id, AllocationRow.value == value)).first()
+    value = _canonical(pool, space, wanted)
+    row = _row_of(session, pool, value)
     if row is None:
         return value
     if row.state == "quarantined" and row.reusable_at and row.reusable_at <= at:
@@ -211,6 +187,17 @@ def _take_wanted(session: Session, pool: PoolRow, space: PoolSpace, wanted: str,
         session.flush()
         return value
     raise ValueTaken(pool.name, value, _holder(row))
+
+
+def _canonical(pool: PoolRow, space: PoolSpace, wanted: str) -> str:
+    try:
+        return space.at(space.offset(wanted))
+    except ValueError as error:
+        raise ValueNotInPool(pool.name, wanted, str(error)) from error
+
+
+def _row_of(session: Session, pool: PoolRow, value: str) -> AllocationRow | None:
+    return session.scalars(select(AllocationRow).where(AllocationRow.pool_id == pool.id, AllocationRow.value == value)).first()
 
 
 def _take_rested(session: Session, pool: PoolRow, at: datetime) -> str | None:

@@ -8,7 +8,8 @@ InventoryError
 │   ├── PoolExhausted        nothing left to give
 │   ├── ValueTaken           the value asked for is given, resting or kept back
 │   ├── ValueNotInPool       the value asked for is not one of the pool's    (ValueError)
-│   └── RoleTaken            the owner already holds something else under that role
+│   ├── RoleTaken            the owner already holds something else under that role
+│   └── NotReserved          what is to be given back was not kept back
 ├── InvalidPool              a pool's definition makes no sense             (ValueError)
 ├── InvalidDocument          problems of an inventory document, each with its place
 ├── StillInUse               removal refused
@@ -81,6 +82,14 @@ class RoleTaken(AllocationError):
     def __init__(self, owner: str, role: str, pool: str) -> None:
         self.owner, self.role, self.pool = owner, role, pool
         super().__init__(f"{owner} already holds a value of pool {pool} as {role!r}; one role is served from one pool")
+
+
+class NotReserved(AllocationError):
+    """`why` is how the value stands instead."""
+
+    def __init__(self, pool: str, value: str, why: str) -> None:
+        self.pool, self.value = pool, value
+        super().__init__(f"{value} of pool {pool} is not kept back: {why}; see `fabd inventory pool show {pool}`")
 
 
 class InvalidPool(InventoryError, ValueError):

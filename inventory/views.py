@@ -7,10 +7,9 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from inventory.allocation import PoolFill, fill
 from inventory.elements import Endpoint, element
 from inventory.services import services_on
-from inventory.tables import ElementRow, PoolRow, PortClaimRow, PortRow, ServiceRow, SiteRow
+from inventory.tables import ElementRow, PortClaimRow, PortRow, ServiceRow, SiteRow
 from inventory.topology import load_topology
 
 
@@ -112,11 +111,6 @@ def element_sheet(session: Session, name: str) -> ElementSheet:
         ),
         services=services_on(session, element=name),
     )
-
-
-def pool_fills(session: Session) -> tuple[PoolFill, ...]:
-    """Every pool, by name."""
-    return tuple(fill(session, name) for name in session.scalars(select(PoolRow.name).order_by(PoolRow.name)))
 
 
 def service_lines(session: Session, *, customer: str | None = None, terminated: bool = False) -> tuple[ServiceLine, ...]:

@@ -15,7 +15,6 @@ from sqlalchemy.orm import Session
 from inventory.allocation import (
     Allocation,
     allocate,
-    fill,
     held,
     lock_pools,
     release_owner,
@@ -25,6 +24,7 @@ from inventory.allocation import (
 )
 from inventory.db import Database
 from inventory.errors import AllocationError, PoolExhausted, RoleTaken, UnknownObject, ValueNotInPool, ValueTaken
+from inventory.fill import fill
 from inventory.tables import AllocationRow
 from tests.clock import EPOCH
 from tests.inventory.factory import add_pool

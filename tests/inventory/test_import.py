@@ -8,7 +8,8 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from inventory.allocation import allocate, fill
+from inventory.allocation import allocate
+from inventory.fill import fill
 from inventory.db import Database
 from inventory.difference import difference
 from inventory.document import InventoryDocument, json_schema

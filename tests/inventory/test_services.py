@@ -2,7 +2,8 @@
 
 import pytest
 
-from inventory.allocation import allocate, fill
+from inventory.allocation import allocate
+from inventory.fill import fill
 from inventory.db import Database
 from inventory.elements import element, elements_at, endpoints, set_administrative, set_if_indexes
 from inventory.errors import ServiceStateConflict, UnknownObject

@@ -12,7 +12,8 @@ from inventory.importer import import_document
 from inventory.ports import claim
 from inventory.services import NewService, create_service, set_parts, terminate_service
 from inventory.source import Source
-from inventory.views import Branch, Leaf, ServiceLine, element_sheet, pool_fills, service_lines, tree
+from inventory.fill import fills
+from inventory.views import Branch, Leaf, ServiceLine, element_sheet, service_lines, tree
 from tests.clock import EPOCH
 from tests.inventory.factory import port_id
 
@@ -60,7 +61,7 @@ def test_an_element_is_shown_with_its_ports_peers_and_services(network: Database
 
 def test_pools_are_shown_with_their_fill(network: Database) -> None:
     with network.read() as session:
-        assert [(pool.name, pool.size, pool.allocated, pool.free) for pool in pool_fills(session)] == [
+        assert [(pool.name, pool.size, pool.allocated, pool.free) for pool in fills(session)] == [
             ("bw", 100, 40, 60),
             ("v", 4, 1, 3),
         ]
