@@ -199,6 +199,33 @@ class ServicePartRow(Base):
     """When what stood on the element was taken as the intent; NULL while `desired` is what the specification renders."""
 
 
+class PlannedPartRow(Base):
+    """What a service is to be on an element once its plan holds, or once it is resumed. Until then it keeps its place there."""
+
+    __tablename__ = "planned_part"
+    __table_args__ = (UniqueConstraint("service_id", "element_id", "owner"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    service_id: Mapped[str] = mapped_column(ForeignKey("service.id", ondelete="CASCADE"))
+    element_id: Mapped[str] = mapped_column(ForeignKey("element.id"), index=True)
+    owner: Mapped[str]
+    """The order item."""
+    desired: Mapped[str]
+
+
+class StatementRow(Base):
+    """One smallest thing that a service says on an element, while it stands there: several services may say the same."""
+
+    __tablename__ = "statement"
+
+    element_id: Mapped[str] = mapped_column(ForeignKey("element.id", ondelete="CASCADE"), primary_key=True)
+    slot: Mapped[str] = mapped_column(primary_key=True)
+    """Digest of the place that it takes, which holds one value."""
+    service_id: Mapped[str] = mapped_column(ForeignKey("service.id", ondelete="CASCADE"), primary_key=True, index=True)
+    value: Mapped[str]
+    """Digest; "" where the place says it all."""
+
+
 class ServiceResourceRow(Base):
     """A port or link that a service runs over: what impact analysis and monitors go by."""
 

@@ -80,6 +80,8 @@ class OrderItemRow(Base):
     """When the reference was completed."""
     former: Mapped[dict[str, Any] | None]
     """Of a modify: the service's characteristics, state and suspension_reason when it was ordered, for its way back."""
+    outlook: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    """What its service comes to when the plan holds, beside the planned parts; see `reservation.Outlook`."""
     plan_id: Mapped[str | None] = mapped_column(ForeignKey("plan.id"), index=True)
 
 
@@ -141,6 +143,9 @@ class ChangeSetRow(Base):
     after: Mapped[str]
     forward: Mapped[str]
     reverse: Mapped[str]
+    own_before: Mapped[str | None]
+    """What the plan's services say by themselves, where `before` and `after` also name what others have there; else NULL."""
+    own_after: Mapped[str | None]
     ports: Mapped[list[Any]] = mapped_column(default=list)
     checks: Mapped[list[Any]] = mapped_column(default=list)
     """Service tests: [{kind, arguments}, …]."""

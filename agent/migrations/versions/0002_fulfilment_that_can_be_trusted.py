@@ -19,6 +19,7 @@ def upgrade() -> None:
     _pools()
     _drift()
     _apis()
+    _intent()
 
 
 def _orders() -> None:
@@ -145,3 +146,33 @@ def _apis() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_record")),
     )
     op.create_index(op.f("ix_record_kind"), "record", ["kind"], unique=False)
+
+
+def _intent() -> None:
+    op.add_column("order_item", sa.Column("outlook", DOCUMENT, nullable=False, server_default="{}"))
+    op.add_column("change_set", sa.Column("own_before", sa.String(), nullable=True))
+    op.add_column("change_set", sa.Column("own_after", sa.String(), nullable=True))
+    op.create_table(
+        "planned_part",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("service_id", sa.String(), nullable=False),
+        sa.Column("element_id", sa.String(), nullable=False),
+        sa.Column("owner", sa.String(), nullable=False),
+        sa.Column("desired", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(["element_id"], ["element.id"], name=op.f("fk_planned_part_element_id")),
+        sa.ForeignKeyConstraint(["service_id"], ["service.id"], name=op.f("fk_planned_part_service_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_planned_part")),
+        sa.UniqueConstraint("service_id", "element_id", "owner", name=op.f("uq_planned_part_service_id_element_id_owner")),
+    )
+    op.create_index(op.f("ix_planned_part_element_id"), "planned_part", ["element_id"], unique=False)
+    op.create_table(
+        "statement",
+        sa.Column("element_id", sa.String(), nullable=False),
+        sa.Column("slot", sa.String(), nullable=False),
+        sa.Column("service_id", sa.String(), nullable=False),
+        sa.Column("value", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(["element_id"], ["element.id"], name=op.f("fk_statement_element_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["service_id"], ["service.id"], name=op.f("fk_statement_service_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("element_id", "slot", "service_id", name=op.f("pk_statement")),
+    )
+    op.create_index(op.f("ix_statement_service_id"), "statement", ["service_id"], unique=False)
