@@ -3,6 +3,7 @@
 A port is referred to as `element/port`, split at the first slash (`pe1/ge-0/0/1` is ge-0/0/1 of pe1).
 """
 
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -62,8 +63,65 @@ class Hop:
 Accept = Callable[[ElementNode], bool]
 
 
+class Graph(ABC):
+    """What can be asked of a network. `UnknownObject` names what is not there."""
+
+    @abstractmethod
+    def element(self, name: str) -> ElementNode: ...
+
+    @abstractmethod
+    def port(self, reference: str) -> PortNode:
+        """`UnknownObject` names what is missing: the element, the port, or the slash between them."""
+
+    @abstractmethod
+    def port_by_id(self, port_id: str) -> PortNode: ...
+
+    @abstractmethod
+    def link_of(self, reference: str) -> LinkNode | None:
+        """The link that ends at a port."""
+
+    @abstractmethod
+    def neighbours(self, element: str) -> tuple[Hop, ...]:
+        """One hop away, in the order of their links' names."""
+
+    def path(self, from_element: str, to_element: str) -> tuple[Hop, ...]:
+        """The shortest way, the same one every time; () when it is the same element. `UnknownObject` when there is no way."""
+        target = self.element(to_element).name
+        found = self.route(from_element, goal=lambda element: element.name == target)
+        if found is None:
+            raise UnknownObject("way", f"{from_element} to {to_element}", "add the missing link to the inventory")
+        return found
+
+    def route(
+        self, start: str, *, goal: Accept, through: Accept = lambda _: True, over: Callable[[LinkNode], bool] = lambda _: True
+    ) -> tuple[Hop, ...] | None:
+        """The shortest way to the nearest element that `goal` accepts; None without one.
+
+        It leads over elements that `through` accepts and links that `over` does.
+        """
+        first = self.element(start)
+        if goal(first):
+            return ()
+        reached: dict[str, Hop | None] = {first.name: None}
+        waiting = deque([first.name])
+        while waiting:
+            here = waiting.popleft()
+            for hop in self.neighbours(here):
+                there = self.element(hop.in_port.element)
+                if there.name in reached or not over(hop.link):
+                    continue
+                reached[there.name] = hop
+                if goal(there):
+                    return _walk_back(reached, hop)
+                if through(there):
+                    waiting.append(there.name)
+        return None
+
+
 @dataclass(frozen=True)
-class Topology:
+class Topology(Graph):
+    """The whole network."""
+
     elements: Mapping[str, ElementNode]
     ports: Mapping[str, PortNode]
     """By reference."""
@@ -78,21 +136,15 @@ class Topology:
         )
 
     def element(self, name: str) -> ElementNode:
-        """`UnknownObject` when there is none."""
         try:
             return self.elements[name]
         except KeyError:
             raise UnknownObject("element", name) from None
 
     def port(self, reference: str) -> PortNode:
-        """`UnknownObject` names what is missing: the element, the port, or the slash between them."""
         if reference in self.ports:
             return self.ports[reference]
-        element, slash, _ = split_reference(reference)
-        if not slash:
-            raise UnknownObject("port", reference, "write it as element/port, as in pe1/ge-0/0/1")
-        self.element(element)
-        raise UnknownObject("port", reference)
+        raise no_such_port(self, reference)
 
     def port_by_id(self, port_id: str) -> PortNode:
         try:
@@ -105,49 +157,10 @@ class Topology:
         return self._ports_of.get(self.element(element).name, ())
 
     def link_of(self, reference: str) -> LinkNode | None:
-        """The link that ends at a port."""
         return self._links_by_port.get(self.port(reference).reference)
 
     def neighbours(self, element: str) -> tuple[Hop, ...]:
-        """One hop away, in the order of their links' names."""
         return self._hops.get(self.element(element).name, ())
-
-    def path(self, from_element: str, to_element: str) -> tuple[Hop, ...]:
-        """The shortest way, the same one every time; () when it is the same element. `UnknownObject` when there is no way."""
-        target = self.element(to_element).name
-        found = self.route(from_element, goal=lambda element: element.name == target)
-        if found is None:
-            raise UnknownObject("way", f"{from_element} to {to_element}", "add the missing link to the inventory")
-        return found
-
-    def route(self, start: str, *, goal: Accept, through: Accept = lambda _: True) -> tuple[Hop, ...] | None:
-        """The shortest way to the nearest element that `goal` accepts, over elements that `through` accepts; None without one."""
-        first = self.element(start)
-        if goal(first):
-            return ()
-        reached: dict[str, Hop | None] = {first.name: None}
-        waiting = deque([first.name])
-        while waiting:
-            here = waiting.popleft()
-            for hop in self.neighbours(here):
-                there = self.element(hop.in_port.element)
-                if there.name in reached:
-                    continue
-                reached[there.name] = hop
-                if goal(there):
-                    return self._walk_back(reached, hop)
-                if through(there):
-                    waiting.append(there.name)
-        return None
-
-    @staticmethod
-    def _walk_back(reached: Mapping[str, Hop | None], last: Hop) -> tuple[Hop, ...]:
-        hops: list[Hop] = []
-        hop: Hop | None = last
-        while hop is not None:
-            hops.append(hop)
-            hop = reached[hop.out_port.element]
-        return tuple(reversed(hops))
 
     @cached_property
     def links_by_name(self) -> Mapping[str, LinkNode]:
@@ -157,8 +170,8 @@ class Topology:
     def _hops(self) -> Mapping[str, tuple[Hop, ...]]:
         hops: dict[str, list[Hop]] = {}
         for link in self.links:
-            for out_port, in_port in ((link.a, link.b), (link.b, link.a)):
-                hops.setdefault(out_port.element, []).append(Hop(link, out_port, in_port))
+            for hop in both_ways(link):
+                hops.setdefault(hop.out_port.element, []).append(hop)
         return {element: tuple(ways) for element, ways in hops.items()}
 
     @cached_property
@@ -175,6 +188,28 @@ class Topology:
     @cached_property
     def _links_by_port(self) -> Mapping[str, LinkNode]:
         return {end.reference: link for link in self.links for end in (link.a, link.b)}
+
+
+def both_ways(link: LinkNode) -> tuple[Hop, Hop]:
+    return Hop(link, link.a, link.b), Hop(link, link.b, link.a)
+
+
+def no_such_port(network: Graph, reference: str) -> UnknownObject:
+    """What is missing: the slash, the element (raised), or the port."""
+    element, slash, _ = split_reference(reference)
+    if not slash:
+        return UnknownObject("port", reference, "write it as element/port, as in pe1/ge-0/0/1")
+    network.element(element)
+    return UnknownObject("port", reference)
+
+
+def _walk_back(reached: Mapping[str, Hop | None], last: Hop) -> tuple[Hop, ...]:
+    hops: list[Hop] = []
+    hop: Hop | None = last
+    while hop is not None:
+        hops.append(hop)
+        hop = reached[hop.out_port.element]
+    return tuple(reversed(hops))
 
 
 def split_reference(reference: str) -> tuple[str, str, str]:

@@ -21,7 +21,7 @@ from inventory.errors import InventoryError, VlanInUse
 from inventory.ports import claim
 from inventory.services import service_view
 from inventory.tables import ServiceRow
-from inventory.topology import Topology
+from inventory.topology import Graph
 from inventory.vlans import carries
 from policies.catalog import Catalog
 from policies.errors import NotInCatalog, Refused, RenderingFailed
@@ -40,7 +40,7 @@ class Submission:
     session: Session
     request: OrderRequest
     customer: CustomerRow
-    network: Topology
+    network: Graph
     at: datetime
 
 

@@ -26,7 +26,7 @@ from crm_bridge.tables import CustomerRow
 from drivers.errors import DriverSetupError
 from inventory.db import Database
 from inventory.services import NewService, create_service, set_parts, set_resources
-from inventory.topology import load_topology
+from inventory.surroundings import Surroundings
 from inventory.work import Work, WorkQueue
 from policies.values import new_id
 
@@ -59,7 +59,7 @@ class OrderDesk:
         wrong = mistakes(request)
         if wrong:
             raise OrderMalformed(*wrong)
-        case = Submission(session, request, _customer(session, request.customer), load_topology(session), at)
+        case = Submission(session, request, _customer(session, request.customer), Surroundings(session), at)
         designs = self.designer.designs(case)
         order = _order_row(request, client, at)
         session.add(order)
@@ -81,15 +81,16 @@ class OrderDesk:
         if wrong:
             raise OrderMalformed(*wrong)
         with database.read() as session:
-            customer, network = _customer(session, request.customer), load_topology(session)
+            customer = _customer(session, request.customer)
         with database.write() as session:
-            case = Submission(session, request, customer, network, at)
+            case = Submission(session, request, customer, Surroundings(session), at)
             designs = self.designer.designs(case)
             session.rollback()
         by_reference = {design.request.reference: design for design in designs}
         bundles = [[by_reference[reference] for reference in bundle] for bundle in arrange(request).bundles]
-        plans = [(mine, self._changes(case, mine)) for mine in bundles]
         with database.read() as session:
+            case = Submission(session, request, customer, Surroundings(session), at)
+            plans = [(mine, self._changes(case, mine)) for mine in bundles]
             return preview(session, designs, plans)
 
     def _store_service(self, case: Submission, order: OrderRow, design: Design, product: Product) -> None:
