@@ -1,20 +1,19 @@
 """From a specification and what was allocated to the text that should be on each element. Pure."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from jinja2 import DictLoader, Environment, StrictUndefined, Template, TemplateError
+from jinja2 import DictLoader, Environment, StrictUndefined, TemplateError
 
 from policies.errors import RenderingFailed
+from policies.expressions import COMPILED, Expressions
 from policies.layout import Attachment, ElementView, Layout
-from policies.specification import FILE, ResourceRule, Specification
+from policies.specification import FILE, ResourceRule, ServiceTest, Specification
 from policies.templates import Syntax, environment
 
 VLAN_ROLE = "vlan"
-COMPILED = 256
-"""How many templates are kept compiled, which is most of what rendering costs."""
 LONGEST_TEXT = 64
 """ifAlias holds 64 octets (RFC 2863)."""
 
@@ -24,7 +23,8 @@ class Need:
     """A value that the service needs."""
 
     role: str
-    """The rule's role; with one per site `role:site`, as in link4:pe1/ge-0/0/1.100: stable while other sites come and go."""
+    """The rule's role; with one per site `role:site`, as in link4:pe1/ge-0/0/1.100, and with one per link `role:link`: stable while
+    others come and go."""
     pool: str
     wanted: str | None = None
     amount_bps: int = 0
@@ -40,21 +40,12 @@ class ServiceFacts:
 
 def needs(spec: Specification, characteristics: Mapping[str, Any], layout: Layout) -> tuple[Need, ...]:
     """What must be allocated, in the order of the specification. Raises `RenderingFailed` for a bad expression."""
-    found: list[Need] = []
-    for rule in spec.resources:
-        values = _Evaluator(spec, {"characteristics": dict(characteristics)})
-        if not values.of(rule.when):
-            continue
-        pool, wanted = values.text(rule.pool), values.of(rule.wanted) if rule.wanted else None
-        amount = int(str(values.of(rule.amount_bps) or 0))
-        asked = None if wanted is None else str(wanted)
-        found.extend(Need(role, pool, asked, amount) for role in _roles(rule, layout))
-    return tuple(found)
+    return tuple(need for rule in spec.resources for need in _needs(spec, rule, characteristics, layout))
 
 
 def service_name(spec: Specification, characteristics: Mapping[str, Any], customer: str) -> str:
     """What people call the service."""
-    return _Evaluator(spec, {"characteristics": dict(characteristics), "customer": customer}).text(spec.service_name)
+    return Expressions(spec, {"customer": customer}, characteristics).text(spec.service_name)
 
 
 def context(
@@ -69,7 +60,8 @@ def context(
     `service` (id, name, customer), `characteristics`, `element` (name, platform, attributes), `allocations` (by role), `vlan`
     (the allocated one, a number; undefined without), `text` (for descriptions: the characteristic `description`, else the service's
     name), and `attachments`: the element's ports, each with port, if_index (undefined where unknown), interface (the port, or
-    port.vlan where tagged), role, layer, tagged, vlan (undefined without), peer, site, and `allocations` of its own site by role.
+    port.vlan where tagged), role, layer, tagged, vlan (undefined without), peer, site, `allocations` of its own site by role, and
+    `characteristics`: what was ordered for this place, over what was ordered for the whole. `constants` are added by `render`.
     """
     made: dict[str, object] = {
         "service": {"id": service.id, "name": service.name, "customer": service.customer},
@@ -77,7 +69,7 @@ def context(
         "element": {"name": element.name, "platform": element.platform, "attributes": dict(element.attributes)},
         "allocations": {role: value for role, value in allocations.items() if ":" not in role},
         "text": str(characteristics.get("description") or service.name)[:LONGEST_TEXT],
-        "attachments": [_attachment(attachment, allocations) for attachment in layout.of(element.name)],
+        "attachments": [_attachment(attachment, characteristics, allocations) for attachment in layout.of(element.name)],
     }
     return made | ({"vlan": int(allocations[VLAN_ROLE])} if VLAN_ROLE in allocations else {})
 
@@ -90,10 +82,35 @@ def render(spec: Specification, platform: str, context: Mapping[str, object]) ->
         raise RenderingFailed(f"{spec.name}/{FILE}", element, 1, f"there is no template for platform {platform}")
     file, syntax = found
     try:
-        text = _language(syntax, tuple(sorted(spec.templates.items()))).get_template(file).render(dict(context))
+        template = _language(syntax, tuple(sorted(spec.templates.items()))).get_template(file)
+        text = template.render({"constants": spec.constants, **context})
     except (TemplateError, ValueError, TypeError, KeyError, ArithmeticError) as error:
         raise RenderingFailed(f"{spec.name}/{file}", element, _line_of(error, file), str(error)) from error
     return "".join(f"{line.rstrip()}\n" for line in text.splitlines() if line.strip())
+
+
+def checks(spec: Specification, context: Mapping[str, object]) -> tuple[tuple[str, Mapping[str, str]], ...]:
+    """Kind and arguments of what is tried on one element, given what its template can name. Raises `RenderingFailed`."""
+    found = [(test.kind, arguments) for test in spec.tests for arguments in _arguments(spec, test, context)]
+    return tuple(each for position, each in enumerate(found) if each not in found[:position])
+
+
+def _arguments(spec: Specification, test: ServiceTest, context: Mapping[str, object]) -> Iterator[Mapping[str, str]]:
+    for names in _tried(test, context):
+        expressions = Expressions(spec, {**context, **names})
+        if expressions.of(test.when):
+            yield {key: expressions.text(text) for key, text in test.arguments.items()}
+
+
+def _tried(test: ServiceTest, context: Mapping[str, object]) -> Iterator[Mapping[str, object]]:
+    """What the arguments can name beside the context: `at`, for each port that is meant."""
+    if test.of == "element":
+        yield {}
+        return
+    ports = context["attachments"]
+    for at in ports if isinstance(ports, list) else ():
+        if test.of in {at["role"], at["layer"]}:
+            yield {"at": at}
 
 
 @lru_cache(maxsize=COMPILED)
@@ -104,41 +121,31 @@ def _language(syntax: Syntax, templates: tuple[tuple[str, str], ...]) -> Environ
     return made
 
 
-@lru_cache(maxsize=COMPILED)
-def _expression(text: str) -> Callable[..., object]:
-    return environment().compile_expression(text)
+def _needs(spec: Specification, rule: ResourceRule, characteristics: Mapping[str, Any], layout: Layout) -> Iterator[Need]:
+    for suffix, values in _occasions(rule, characteristics, layout):
+        expressions = Expressions(spec, values, characteristics)
+        if expressions.of(rule.when):
+            wanted = expressions.of(rule.wanted) if rule.wanted else None
+            asked = None if wanted is None else str(wanted)
+            yield Need(f"{rule.role}{suffix}", expressions.text(rule.pool), asked, expressions.amount(rule.amount_bps))
 
 
-@lru_cache(maxsize=COMPILED)
-def _template(text: str) -> Template:
-    return environment().from_string(text)
+def _occasions(
+    rule: ResourceRule, characteristics: Mapping[str, Any], layout: Layout
+) -> Iterator[tuple[str, Mapping[str, object]]]:
+    """What is put behind the role, and what the rule's expressions can name beside the characteristics."""
+    match rule.per:
+        case "service":
+            yield "", {}
+        case "site":
+            for attachment in layout.sites:
+                yield f":{attachment.site}", {"site": {**characteristics, **attachment.place}}
+        case "link":
+            for name in layout.link_names:
+                yield f":{name}", {"link": {"name": name}}
 
 
-class _Evaluator:
-    """The small expressions and texts of `spec.yaml`."""
-
-    def __init__(self, spec: Specification, values: Mapping[str, object]) -> None:
-        self._spec, self._values = spec, values
-
-    def of(self, expression: str) -> object:
-        """None when it names what is not there."""
-        try:
-            return _expression(expression)(**self._values)
-        except (TemplateError, ValueError, TypeError, ArithmeticError) as error:
-            raise RenderingFailed(f"{self._spec.name}/{FILE}", "", 1, f"{expression!r}: {error}") from error
-
-    def text(self, template: str) -> str:
-        try:
-            return _template(template).render(dict(self._values))
-        except (TemplateError, ValueError, TypeError, ArithmeticError) as error:
-            raise RenderingFailed(f"{self._spec.name}/{FILE}", "", 1, f"{template!r}: {error}") from error
-
-
-def _roles(rule: ResourceRule, layout: Layout) -> list[str]:
-    return [rule.role] if rule.per == "service" else [f"{rule.role}:{attachment.site}" for attachment in layout.sites]
-
-
-def _attachment(attachment: Attachment, allocations: Mapping[str, str]) -> dict[str, object]:
+def _attachment(attachment: Attachment, characteristics: Mapping[str, Any], allocations: Mapping[str, str]) -> dict[str, object]:
     vlan = attachment.vlan
     if vlan is None and VLAN_ROLE in allocations:
         vlan = int(allocations[VLAN_ROLE])
@@ -151,6 +158,7 @@ def _attachment(attachment: Attachment, allocations: Mapping[str, str]) -> dict[
         "tagged": attachment.tagged,
         "peer": attachment.peer,
         "site": attachment.site,
+        "characteristics": {**characteristics, **attachment.place},
         "allocations": {role.removesuffix(suffix): value for role, value in allocations.items() if role.endswith(suffix)},
     }
     known = {"vlan": vlan, "if_index": attachment.if_index}

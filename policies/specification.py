@@ -2,35 +2,43 @@
 
 `spec.yaml` is described by `Specification`. Beside it stand templates `<platform>.<syntax>.j2` (syntax: xml, lines or
 objects) that say what one service is on one element of that platform; they state only what should be there. Changing and removing
-are derived from the difference.
+are derived from the difference. In `samples/` lie orders to try it with, each a `Sample`.
 """
 
 from collections.abc import Iterator, Mapping
 from functools import cached_property
+from pathlib import PurePosixPath as Path
 from typing import Any, Literal, Self
 
-from jinja2 import Environment, TemplateSyntaxError, meta
 from jsonschema import Draft202012Validator, SchemaError, TypeChecker, ValidationError, validators
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from policies.document import Document
+from policies.document import Path as DocumentPath
 from policies.errors import InvalidPolicy, Problem, Refusal
-from policies.templates import SYNTAXES, Syntax, environment, has_control_characters
+from policies.templates import SYNTAXES, Syntax, has_control_characters, mistakes
 
 FILE = "spec.yaml"
 SUFFIX = ".j2"
-CONTEXT = frozenset({"service", "text", "characteristics", "element", "attachments", "allocations", "vlan"})
+SAMPLES = "samples/"
+CONTEXT = frozenset({"service", "text", "characteristics", "element", "attachments", "allocations", "vlan", "constants"})
 """What a template can name; see `policies.rendering.context`."""
-CONDITIONS = frozenset({"characteristics"})
-NAMES = frozenset({"characteristics", "customer"})
+CONDITIONS = frozenset({"characteristics", "constants"})
+NAMES = CONDITIONS | {"customer"}
 _LONGEST_MESSAGE = 300
 
-LayoutKind = Literal["access", "path", "sites"]
+LayoutKind = Literal["access", "path", "tree", "sites", "overlay"]
 Layer = Literal["l2", "l3"]
 """Whether an element passes the service on by its VLAN or ends it with addresses."""
 Role = Literal["endpoint", "transit"]
-LAYOUT_CHARACTERISTICS: Mapping[LayoutKind, tuple[str, ...]] = {"access": ("port",), "path": ("a", "b"), "sites": ("sites",)}
-"""What each layout needs to be told; see `policies.layout`."""
+LAYOUT_CHARACTERISTICS: Mapping[LayoutKind, tuple[tuple[str, ...], ...]] = {
+    "access": (("port",), ("accessPort",)),
+    "path": (("a", "b"),),
+    "tree": (("sites",),),
+    "sites": (("sites",),),
+    "overlay": (("sites",), ("a", "b"), ("port",)),
+}
+"""What each layout needs to be told, any one of the alternatives; see `policies.layout`."""
 
 
 class _Data(BaseModel):
@@ -38,16 +46,27 @@ class _Data(BaseModel):
 
 
 class ResourceRule(_Data):
-    """A value to allocate. `when`, `wanted` and `amount_bps` are expressions over `characteristics`, `pool` is a template."""
+    """A value to allocate. `when`, `wanted` and `amount_bps` are expressions, `pool` is a template.
+
+    They are over `characteristics` and `constants`; with one per site over `site` (what was ordered for the place, and for the
+    whole where the place says nothing), with one per link over `link` (its `name`).
+    """
 
     role: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     pool: str
+    kind: str = ""
+    """The kind that the pool must be of; by it a sample's values are made up."""
     when: str = "true"
     wanted: str = ""
     """The value to ask for; any, when the expression gives nothing."""
     amount_bps: str = "0"
-    per: Literal["service", "site"] = "service"
-    """One for the service, or one per place where it ends."""
+    per: Literal["service", "site", "link"] = "service"
+    """One for the service, one per place where it ends, or one per link on its way."""
+
+    @property
+    def names(self) -> frozenset[str]:
+        """What its expressions can name."""
+        return CONDITIONS | {self.per} - {"service"}
 
 
 class Monitor(_Data):
@@ -55,6 +74,32 @@ class Monitor(_Data):
 
     kind: Literal["state", "usage", "errors"]
     of: tuple[Role, ...] = ("endpoint",)
+
+
+class ServiceTest(_Data):
+    """What is tried on an element before the service counts as delivered, once for each of its ports that `of` names.
+
+    `when` is an expression and `arguments` are templates, over what the element's template can name and `at`, the port.
+    """
+
+    kind: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
+    """ping, neighbour, interface, or a platform's own word."""
+    of: Role | Layer | Literal["element"] = "endpoint"
+    """`element`: once, whatever its ports; `at` is not there then."""
+    when: str = "true"
+    arguments: dict[str, str] = {}
+
+
+class Sample(_Data):
+    """An order to try the product with, on a made-up network of elements sw1, sw2, sw3, pe1, pe2 and pe3 with ports 1 to 4."""
+
+    characteristics: dict[str, Any]
+    change: dict[str, Any] = {}
+    """Characteristics that a later modification sets; null takes one away."""
+    values: dict[str, str] = {}
+    """Of what is allocated, by role; made up by the `kind` of the resource where left out."""
+    attributes: dict[str, Any] = {}
+    """Of every element, beside bgp_as."""
 
 
 class Specification(_Data):
@@ -69,17 +114,24 @@ class Specification(_Data):
     characteristics: dict[str, Any]
     """JSON Schema 2020-12 of an object without additional properties."""
     layout: LayoutKind
-    needs: dict[Layer, frozenset[str]] = {}
-    """Features that a platform must realise to take part in a layer."""
-    features: dict[str, dict[Layer, str]] = {}
+    handover: Literal["untagged", "tagged"] = "untagged"
+    """How the customer's frames enter on an `accessPort`: as they are, or by the VLAN that carries the service."""
+    needs: dict[Layer | Role, frozenset[str]] = {}
+    """Features that a platform must realise to take part in a layer or a role."""
+    features: dict[str, dict[Layer | Role, str]] = {}
     """Features that a characteristic needs, where it is given."""
+    constants: dict[str, Any] = {}
+    """Values of the product's own, for templates and expressions."""
     resources: tuple[ResourceRule, ...] = ()
     monitors: tuple[Monitor, ...] = ()
+    tests: tuple[ServiceTest, ...] = ()
     sla: str | None = None
     """Default for agreements that name none."""
     tariff: str | None = None
     templates: dict[str, str] = {}
     """By file name."""
+    samples: dict[str, Sample] = {}
+    """By name, as they lie in `samples/`."""
 
     @model_validator(mode="after")
     def _schema_is_closed(self) -> Self:
@@ -93,9 +145,13 @@ class Specification(_Data):
         if schema.get("type") != "object" or schema.get("additionalProperties") is not False:
             raise ValueError("`characteristics` needs `type: object` and `additionalProperties: false`")
         known = schema.get("properties", {})
-        for name in (*LAYOUT_CHARACTERISTICS[self.layout], *self.features):
-            if name not in known:
-                raise ValueError(f"`characteristics` lacks the property {name!r}, which layout {self.layout} or `features` needs")
+        ways = LAYOUT_CHARACTERISTICS[self.layout]
+        if not any(known.keys() >= set(names) for names in ways):
+            needed = ", or ".join(" and ".join(map(repr, names)) for names in ways)
+            raise ValueError(f"`characteristics` lacks what layout {self.layout} is told by: the property {needed}")
+        for name in self.features:
+            if name not in self.known:
+                raise ValueError(f"`characteristics` lacks the property {name!r}, which `features` names")
         return self
 
     @model_validator(mode="after")
@@ -105,6 +161,22 @@ class Specification(_Data):
             if roles.count(role) > 1:
                 raise ValueError(f"two `resources` have the role {role!r}")
         return self
+
+    @cached_property
+    def known(self) -> frozenset[str]:
+        """Names of all characteristics: of the service, and of its sites."""
+        own = self.characteristics.get("properties", {})
+        return frozenset(own) | self.known_of_site
+
+    @cached_property
+    def known_of_site(self) -> frozenset[str]:
+        sites = self.characteristics.get("properties", {}).get("sites", {})
+        items = sites.get("items") if isinstance(sites, Mapping) else None
+        return frozenset(items.get("properties", {})) if isinstance(items, Mapping) else frozenset()
+
+    def needed(self, layer: Layer, role: Role) -> frozenset[str]:
+        """Features of an element where the service has that layer and role."""
+        return self.needs.get(layer, frozenset()) | self.needs.get(role, frozenset())
 
     @cached_property
     def validator(self) -> Draft202012Validator:
@@ -125,13 +197,21 @@ def parse(files: Mapping[str, str], *, folder: str = "") -> Specification:
         raise InvalidPolicy([Problem(f"{where}{FILE}", 1, "", "the file is missing; a specification begins with it")])
     document = Document(files[FILE], f"{where}{FILE}")
     templates = {name: text for name, text in files.items() if name.endswith(SUFFIX)}
-    if "templates" in document.data:
-        raise InvalidPolicy([document.problem(("templates",), "no such key; templates are files beside this one")])
-    spec = document.check(Specification, {**document.data, "templates": templates})
-    problems = [*_bad_templates(where, templates), *_bad_expressions(document, spec)]
+    for key in ("templates", "samples"):
+        if key in document.data:
+            raise InvalidPolicy([document.problem((key,), f"no such key; {key} are files beside this one")])
+    samples = {Path(name).stem: Document(text, f"{where}{name}").check(Sample) for name, text in _samples(files)}
+    spec = document.check(Specification, {**document.data, "templates": templates, "samples": samples})
+    problems = [*_bad_templates(where, spec), *_bad_expressions(document, spec)]
     if problems:
         raise InvalidPolicy(problems)
     return spec
+
+
+def _samples(files: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    for name, text in sorted(files.items()):
+        if name.startswith(SAMPLES):
+            yield name, text
 
 
 def check_characteristics(spec: Specification, values: Mapping[str, Any]) -> list[Refusal]:
@@ -202,39 +282,43 @@ def _unprintable(value: object, pointer: str) -> Iterator[str]:
             yield from _unprintable(inner, pointer + _step(position))
 
 
-def _bad_templates(where: str, templates: Mapping[str, str]) -> Iterator[Problem]:
-    for name, text in sorted(templates.items()):
+def _bad_templates(where: str, spec: Specification) -> Iterator[Problem]:
+    for name, text in sorted(spec.templates.items()):
         parts = name.removesuffix(SUFFIX).rsplit(".", 1)
         if len(parts) == 1 or parts[1] not in SYNTAXES:
             yield Problem(f"{where}{name}", 1, "", f"name it <platform>.<syntax>{SUFFIX} with syntax {', '.join(SYNTAXES)}")
             continue
-        for line, message in _mistakes(text, CONTEXT):
+        for line, message in mistakes(text, CONTEXT, _members(spec)):
             yield Problem(f"{where}{name}", line, "", message)
 
 
 def _bad_expressions(document: Document, spec: Specification) -> Iterator[Problem]:
-    for _, message in _mistakes(spec.service_name, NAMES):
-        yield document.problem(("service_name",), message)
+    for path, text, names in _expressions(spec):
+        for _, message in mistakes(text, names, _members(spec)):
+            yield document.problem(path, message)
+
+
+def _expressions(spec: Specification) -> Iterator[tuple[DocumentPath, str, frozenset[str]]]:
+    """Where in the file, as a template, over which names."""
+    yield ("service_name",), spec.service_name, NAMES
     for position, rule in enumerate(spec.resources):
-        texts = {"pool": rule.pool, "when": _expression(rule.when), "amount_bps": _expression(rule.amount_bps)}
-        if rule.wanted:
-            texts["wanted"] = _expression(rule.wanted)
-        for key, text in texts.items():
-            for _, message in _mistakes(text, CONDITIONS):
-                yield document.problem(("resources", position, key), message)
+        yield ("resources", position, "pool"), rule.pool, rule.names
+        for key, text in (("when", rule.when), ("wanted", rule.wanted or "none"), ("amount_bps", rule.amount_bps)):
+            yield ("resources", position, key), _expression(text), rule.names
+    for position, test in enumerate(spec.tests):
+        names = CONTEXT if test.of == "element" else CONTEXT | {"at"}
+        yield ("tests", position, "when"), _expression(test.when), names
+        for key, text in test.arguments.items():
+            yield ("tests", position, "arguments", key), text, names
+
+
+def _members(spec: Specification) -> Mapping[str, frozenset[str]]:
+    """What can follow a name and a dot, where the specification says so."""
+    roles = frozenset(rule.role for rule in spec.resources if rule.per == "service")
+    own = frozenset(spec.characteristics.get("properties", {}))
+    constants = frozenset(spec.constants)
+    return {"characteristics": own, "allocations": roles, "constants": constants, "site": spec.known, "link": frozenset({"name"})}
 
 
 def _expression(text: str) -> str:
     return "{{ " + text + " }}"
-
-
-def _mistakes(text: str, known: frozenset[str]) -> Iterator[tuple[int, str]]:
-    language: Environment = environment()
-    try:
-        names = meta.find_undeclared_variables(language.parse(text))
-        language.compile(text)
-    except TemplateSyntaxError as error:
-        yield error.lineno, f"not a template: {error.message}"
-        return
-    for name in sorted(names - known - {"range"}):
-        yield 1, f"{name!r} is not known here; known are {', '.join(sorted(known))}"

@@ -5,11 +5,11 @@ JSON (which YAML reads), `.lines.j2` prints as it is; none prints a control char
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, Literal, get_args
 
-from jinja2 import StrictUndefined, Undefined
+from jinja2 import Environment, StrictUndefined, TemplateSyntaxError, Undefined, meta, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup, escape
 
@@ -31,6 +31,34 @@ def environment(syntax: Syntax = "lines") -> ImmutableSandboxedEnvironment:
     made.globals.clear()
     made.globals["range"] = range
     return made
+
+
+def mistakes(text: str, known: frozenset[str], members: Mapping[str, frozenset[str]]) -> Iterator[tuple[int, str]]:
+    """Line and message of what cannot be meant: bad syntax, unknown names, and unknown members of those in `members`."""
+    language: Environment = environment()
+    try:
+        tree = language.parse(text)
+        undeclared = meta.find_undeclared_variables(tree) - {"range"}
+        language.compile(text)
+    except TemplateSyntaxError as error:
+        yield error.lineno, f"not a template: {error.message}"
+        return
+    for name in sorted(undeclared - known):
+        line = min(node.lineno for node in tree.find_all(nodes.Name) if node.name == name)
+        yield line, f"{name!r} is not known here; known are {', '.join(sorted(known))}"
+    for line, name, member in sorted(_named_members(tree)):
+        if name in undeclared and member not in members.get(name, {member}):
+            there = ", ".join(sorted(members[name])) or "none"
+            yield line, f"there is no {member!r} among the {name}; there are {there}"
+
+
+def _named_members(tree: nodes.Template) -> Iterator[tuple[int, str, str]]:
+    for dotted in tree.find_all(nodes.Getattr):
+        if isinstance(dotted.node, nodes.Name):
+            yield dotted.lineno, dotted.node.name, dotted.attr
+    for subscript in tree.find_all(nodes.Getitem):
+        if isinstance(subscript.node, nodes.Name) and isinstance(subscript.arg, nodes.Const):
+            yield subscript.lineno, subscript.node.name, str(subscript.arg.value)
 
 
 def has_control_characters(text: str) -> bool:
@@ -60,12 +88,21 @@ def network_address(prefix: str) -> str:
     return str(ip_network(prefix).network_address)
 
 
+def quoted(value: object) -> str:
+    """In single quotes, for a language where they end an argument; `ValueError` for what would end them."""
+    text = str(value)
+    if "'" in text or "\\" in text:
+        raise ValueError(f"{text!r} holds a quote or a backslash, which cannot be quoted")
+    return f"'{text}'"
+
+
 FILTERS: Mapping[str, Callable[..., Any]] = {
     "first_address": first_address,
     "second_address": second_address,
     "prefix_length": prefix_length,
     "netmask": netmask,
     "network_address": network_address,
+    "quoted": quoted,
 }
 
 

@@ -63,7 +63,7 @@ def test_a_line_runs_over_every_switch_between_its_ends() -> None:
     assert [at.reference for at in layout.attachments if at.role == "endpoint"] == ["sw1/3", "pe4/ge-0/0/1"]
     assert layout.elements == ("pe1", "pe4", "sw1", "sw2")
     assert layout.links == ("lnk-sw1/24", "lnk-sw2/24", "lnk-pe4/ge-0/0/0")
-    assert layout.sites == ()
+    assert [at.reference for at in layout.sites] == ["sw1/3", "pe4/ge-0/0/1"]
 
 
 def test_a_line_within_one_switch_uses_no_link() -> None:

@@ -30,8 +30,8 @@ def test_the_shipped_specifications_are_sound_and_named_after_their_folders(name
 @pytest.mark.parametrize(
     ("old", "new", "line", "message"),
     [
-        ("layout: access", "layout: star", 10, "should be 'access', 'path' or 'sites'"),
-        ("layout: access", "layout: path", 1, "lacks the property 'a'"),
+        ("layout: access", "layout: star", 10, "should be 'access', 'path', 'tree', 'sites' or 'overlay'"),
+        ("layout: access", "layout: path", 1, "the property 'a' and 'b'"),
         ("title: A toy\n", "", 1, "title: is missing"),
         ("title: A toy", "title: A toy\nprice: 5", 4, "price: no such key"),
         ("title: A toy", "title: A toy\ntitle: B", 4, "stands here twice"),
