@@ -17,11 +17,11 @@ from agent.cli.output import in_json, note, print_json, print_rows, say, show_fa
 from agent.cli.words import BitRate, Count
 from agent.security.audit import record
 from drivers.registry import protocols
-from inventory.allocation import PoolFill, fill
 from inventory.difference import Action, Change
 from inventory.document import json_schema
 from inventory.exporter import export as exported
 from inventory.exporter import to_data, to_yaml
+from inventory.fill import PoolFill, fills
 from inventory.importer import ImportPlan, apply_import, plan_import
 from inventory.pools import BANDWIDTH
 from inventory.source import Source
@@ -210,8 +210,7 @@ def _links(session: Session) -> list[_Row]:
 
 
 def _pools(session: Session) -> list[_Row]:
-    names = session.scalars(select(PoolRow.name).order_by(PoolRow.name)).all()
-    return [_pool(fill(session, name)) for name in names]
+    return [_pool(each) for each in fills(session)]
 
 
 def _pool(pool: PoolFill) -> _Row:
