@@ -128,6 +128,7 @@ class Daemon:
                 readiness=self._awaited,
                 element_families=lambda: element_families(self.assurance.figures()),
                 explain=explain,
+                callbacks=policy,
             )
         )
         self._stopping = asyncio.Event()

@@ -34,13 +34,13 @@ class EventFilter:
                 raise InvalidSubscription(f"query {query!r}: events carry the whole resource; leave fields out")
             values = frozenset(value.strip().strip("\"'") for value in text.split(","))
             if name == "eventType":
-                types |= {_lower_first(value) for value in values}
+                types |= {lower_first(value) for value in values}
             else:
                 conditions.append((tuple(name.removeprefix("event.").split(".")), values))
         return cls(frozenset(types), tuple(conditions), frozenset(resources))
 
     def wants(self, event_type: str, payload: Mapping[str, object]) -> bool:
-        if self.types and _lower_first(event_type) not in self.types:
+        if self.types and lower_first(event_type) not in self.types:
             return False
         if self.resources and not self.resources & payload.keys():
             return False
@@ -58,7 +58,7 @@ def _pairs(query: str) -> list[tuple[str, str]]:
         ) from None
 
 
-def _lower_first(name: str) -> str:
+def lower_first(name: str) -> str:
     """Event names are sent with either initial in the wild."""
     return name[:1].lower() + name[1:]
 

@@ -18,6 +18,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 READ_DEADLINE_S = 30.0
 """Longest wait for a whole body."""
+JSON_PATCH = "application/json-patch+json"
 MAX_DEPTH = 50
 MAX_DIGITS = 40
 """Of a whole number; twice what any counter or address needs."""
@@ -45,6 +46,10 @@ class JsonBody:
 async def json_body(request: Request) -> JsonBody:
     """The request's JSON object. Raises `UnsupportedMediaType`, `TooLarge`, `BodyTimeout` or `BadRequest`."""
     sent = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if sent == JSON_PATCH:
+        raise UnsupportedMediaType(
+            "unsupportedMediaType", f"{JSON_PATCH} is not taken; send a merge patch (RFC 7396): the new values"
+        )
     if sent != "application/json" and not (sent.startswith("application/") and sent.endswith("+json")):
         raise UnsupportedMediaType(
             "unsupportedMediaType", f"the body is {sent or 'of no declared type'}; send it with Content-Type: application/json"

@@ -23,6 +23,13 @@ TAG_USAGE = "TMF635 Usage"
 ALWAYS = (400, 401, 403, 429, 500, 503)
 """Statuses that every guarded route can answer."""
 OPEN = (500,)
+OF_TMF = (406,)
+"""Statuses that every route below `/tmf-api` can answer beside those."""
+PATCH_MEDIA = ("application/json", "application/merge-patch+json")
+WRITES = (408, 409, 413, 415, 422)
+"""Statuses that a POST can answer, which has a body and may have an `Idempotency-Key`."""
+PATCHES = (404, 412, *WRITES)
+DELETES = (404, 409, 412, 422)
 
 _ANSWER = "x-fabd-answer"
 """The way of a success's content from a route's declaration into the document."""
@@ -101,19 +108,25 @@ def described(
     *statuses: int,
     answer: Shape | str = "text/plain",
     body: type[BaseModel] | None = None,
+    patch: bool = False,
     example: Json | None = None,
 ) -> Described:
     """`statuses`: those beside success and those of every route. 206 marks a list, of which `answer` is the shape of one object;
-    an answer that is no JSON is given by its media type. `body` is the shape of what is sent.
+    an answer that is no JSON is given by its media type. `body` is the shape of what is sent; a `patch` is any
+    object.
     """
     extra: Json = {}
+    content: Json
     if HTTPStatus.PARTIAL_CONTENT in statuses:
         extra["parameters"] = _LIST
         answer = many(answer) if isinstance(answer, dict) else answer
     extra[_ANSWER] = {answer: {"schema": TEXT}} if isinstance(answer, str) else {"application/json": {"schema": answer}}
     if body is not None:
-        content: Json = {"schema": shapes.body(body)} | ({"example": example} if example is not None else {})
+        content = {"schema": shapes.body(body)} | ({"example": example} if example is not None else {})
         extra["requestBody"] = {"required": True, "content": {"application/json": content}}
+    if patch:
+        content = {"schema": {"type": "object"}} | ({"example": example} if example is not None else {})
+        extra["requestBody"] = {"required": True, "content": dict.fromkeys(PATCH_MEDIA, content)}
     responses: dict[int | str, Json] = {status: {"description": HTTPStatus(status).phrase} for status in statuses}
     return Described(summary=summary, responses=responses, openapi_extra=extra)
 
@@ -139,12 +152,12 @@ def _complete(operation: Json, path: str, role: Role | None) -> None:
     responses, content = operation["responses"], operation.pop(_ANSWER)
     if "HTTPValidationError" in str(responses.get("422")):
         del responses["422"]
-    for status in ALWAYS if role else OPEN:
+    for status in (*(ALWAYS if role else OPEN), *(OF_TMF if path.startswith(TMF_ROOT) else ())):
         responses.setdefault(str(status), {"description": HTTPStatus(status).phrase})
     for status, response in responses.items():
         if int(status) >= HTTPStatus.BAD_REQUEST:
             response.setdefault("content", _error_content(path))
-        else:
+        elif int(status) != HTTPStatus.NO_CONTENT:
             response["content"] = content
     if role:
         operation["security"] = [{"token": []}]

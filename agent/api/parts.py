@@ -1,7 +1,7 @@
 """What the API is built from, and how an endpoint gets at it."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -11,6 +11,7 @@ from agent.api.ratelimit import RateLimiter
 from agent.config import ApiSettings
 from agent.fulfillment.service import FulfilmentService
 from agent.metrics import Families, Metrics
+from crm_bridge.callbacks import CallbackPolicy, Resolver, system_resolver
 from crm_bridge.explain import Explanation, explain
 from inventory.db import Database
 from policies.catalog import Catalog
@@ -28,6 +29,9 @@ class Parts:
     limiter: RateLimiter
     readiness: Callable[[], Sequence[str]] = tuple
     """What is still awaited; ready when nothing is."""
+    callbacks: CallbackPolicy = field(default_factory=CallbackPolicy)
+    """Where events may be sent."""
+    resolve: Resolver = system_resolver
     element_families: Families = tuple
     """Last values of the ports that services use, for `/metrics/elements`."""
     explain: Callable[[Session, str], Explanation] = explain

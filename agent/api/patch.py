@@ -1,4 +1,4 @@
-"""Merge patches (RFC 7396) under the rules of a resource: what the server sets is refused, its state moves along its machine. Pure."""
+"""Merge patches (RFC 7396) under the rules of a resource: what the server sets is refused, its state moves as it may. Pure."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -69,11 +69,10 @@ def check_state(document: Document, patch: Mapping[str, Any], rules: PatchRules)
         raise BadRequest(
             "unknownState", f"there is no {rules.state} {wanted!r}; use one of {', '.join(states)}", pointer=f"/{rules.state}"
         )
-    if wanted != now and wanted not in rules.transitions.get(str(now), ()):
-        after = ", ".join(sorted(rules.transitions.get(str(now), ()))) or "nothing any more"
-        raise Conflict(
-            "illegalTransition", f"{document['id']} is {now} and cannot become {wanted}; it can become {after}", pointer=f"/{rules.state}"
-        )
+    allowed = sorted(rules.transitions.get(str(now), ()))
+    if wanted != now and wanted not in allowed:
+        message = f"{document['id']} is {now} and cannot become {wanted}; it can become {', '.join(allowed) or 'nothing any more'}"
+        raise Conflict("illegalTransition", message, pointer=f"/{rules.state}")
 
 
 def pointer(name: str) -> str:

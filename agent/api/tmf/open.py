@@ -1,0 +1,50 @@
+"""What every TM Forum resource may have beside its own attributes: its type, where its schema is, and whatever a client adds.
+
+`@schemaLocation` is kept and echoed, and never fetched.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from agent.api.errors import BadRequest, Detail
+from agent.api.patch import pointer
+
+TYPES = ("@type", "@baseType", "@schemaLocation", "@referredType")
+MAX_TYPE = 2048
+
+Text = Annotated[str, Field(min_length=1, max_length=256)]
+
+
+class Open(BaseModel):
+    """What is read of a body; attributes that are not named are kept: clients may send their own."""
+
+    model_config = ConfigDict(extra="allow", alias_generator=to_camel)
+
+
+class Reference(Open):
+    id: Text | None = None
+    name: str | None = None
+
+
+def refuse_odd_types(body: Mapping[str, Any]) -> None:
+    """Raises `BadRequest` for a type or the like, anywhere in the body, that is no text."""
+    wrong = list(_odd(body, ""))
+    if wrong:
+        raise BadRequest.of(wrong)
+
+
+def _odd(node: object, where: str) -> Iterator[Detail]:
+    if isinstance(node, list):
+        for place, each in enumerate(node):
+            yield from _odd(each, f"{where}/{place}")
+    if isinstance(node, Mapping):
+        for name, value in node.items():
+            there = f"{where}/{pointer(name)}"
+            if name in TYPES and (not isinstance(value, str) or len(value) > MAX_TYPE):
+                yield Detail(
+                    "invalidValue", there, f"{name} is no text of at most {MAX_TYPE} characters; correct it or leave it out"
+                )
+            yield from _odd(value, there)
