@@ -17,6 +17,7 @@ from agent.fulfillment.tables import OrderItemRow
 from crm_bridge.tables import CustomerRow
 from drivers.platform import Platform
 from inventory.allocation import Allocation, allocate, lock_pools
+from inventory.capacity import free_bps
 from inventory.errors import InventoryError, VlanInUse
 from inventory.ports import claim
 from inventory.services import service_view
@@ -93,7 +94,7 @@ class Designer:
         where = f"/items/{position}"
         try:
             spec = self.catalog.specification(item.specification)
-            layout = lay(spec, item.characteristics, case.network, self.realises)
+            layout = lay(spec, item.characteristics, case.network, self.realises, partial(free_bps, case.session))
             name = service_name(spec, item.characteristics, case.customer.account_number)
             product = Product(spec, layout, name, needs(spec, item.characteristics, layout))
         except NotInCatalog as error:

@@ -9,7 +9,7 @@ from drivers.diff.union import union
 from drivers.platform import Platform
 from drivers.port import ChangeSet, Commitment
 from policies.errors import Refused
-from policies.layout import Layout, Realises, TopologyView, lay_out, unsupported
+from policies.layout import Free, Layout, Realises, TopologyView, lay_out, no_pools, unsupported
 from policies.rendering import ServiceFacts, context, render
 from policies.specification import Role, Specification, check_characteristics
 
@@ -32,12 +32,17 @@ class Intent:
     """Element → ports that must exist and be up afterwards."""
 
 
-def lay(spec: Specification, characteristics: Mapping[str, Any], network: TopologyView, realises: Realises) -> Layout:
-    """Where the service would lie. `Refused` with everything that does not fit: the schema, the way, what platforms can do."""
+def lay(
+    spec: Specification, characteristics: Mapping[str, Any], network: TopologyView, realises: Realises, free: Free = no_pools
+) -> Layout:
+    """Where the service would lie. `Refused` with everything that does not fit: the schema, the way, what platforms can do.
+
+    `free`: what is left in a bandwidth pool, for services that reserve on links.
+    """
     refusals = check_characteristics(spec, characteristics)
     if refusals:
         raise Refused(refusals)
-    layout = lay_out(spec, characteristics, network, realises)
+    layout = lay_out(spec, characteristics, network, realises, free)
     refusals = unsupported(spec, characteristics, layout, realises)
     if refusals:
         raise Refused(refusals)

@@ -37,6 +37,7 @@ __all__ = [
     "Realises",
     "TopologyView",
     "lay_out",
+    "no_pools",
     "unsupported",
 ]
 
