@@ -8,10 +8,11 @@ import typer
 from agent.api.tmf.paths import SERVICE_ORDERING
 from agent.cli.client import Daemon, Document, segment
 from agent.cli.command import remote
+from agent.cli.dryrun import show_preview
 from agent.cli.errors import DaemonTimeout, DaemonUnreachable
 from agent.cli.files import read_object
 from agent.cli.options import AsJson, InputFile, Limit, argument
-from agent.cli.output import note, print_json, say, show_facts, show_rows, show_text
+from agent.cli.output import note, print_json, say, show_facts, show_rows
 from agent.cli.resources import ROOT, filters, print_list, texts
 from agent.cli.watch import DEADLINE_S, watch_order
 from agent.cli.words import when
@@ -63,19 +64,12 @@ def plan(
     reverse: Annotated[bool, typer.Option("--reverse", help="Also show how each change would be undone.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Say what an order would take and send to each element. Nothing is written anywhere."""
+    """Say what an order would take, change, send to each element, and whom it would touch. Nothing is written anywhere."""
     preview = daemon.post(f"{ROOT}/orders/plan", read_object(file))
     if as_json:
         print_json(preview)
-        return
-    show_rows([_allocation(each) for each in preview["allocations"]], empty="it would take nothing from pools")
-    for change in preview["changes"]:
-        show_text(f"\n{change['element']} ({change['platform']}, {change['commitment']})", change["payload"] or "nothing to change")
-        if reverse:
-            show_text("undone by", change["reverse"])
-    if not preview["changes"]:
-        note("it would change no element")
-    note("nothing was kept or sent")
+    else:
+        show_preview(preview, reverse=reverse)
 
 
 @app.command("show")
@@ -188,7 +182,3 @@ def _plan(plan: Document) -> dict[str, object]:
         "elements": [change["element"] for change in plan["changes"]],
         "ended": when(plan["finished_at"]),
     }
-
-
-def _allocation(value: Document) -> dict[str, object]:
-    return {"item": value["item"], "takes": value["role"], "from pool": value["pool"], "value": value["value"]}

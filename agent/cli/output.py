@@ -22,6 +22,7 @@ Row = Mapping[str, object]
 UNLIMITED_WIDTH = 100_000
 """Columns outside a terminal: what is piped is never cut or wrapped."""
 
+_DIFF = {"+": "green", "-": "red", "@": "cyan"}
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _STYLES = {
     "green": {"active", "completed", "done", "resolved", "closed", "delivered", "up", "trusted", "sent", "kept", "created"},
@@ -81,6 +82,14 @@ def show_text(title: str, text: str) -> None:
     console = stdout()
     console.print(Text(clean(title), style="bold"))
     console.print(Text(clean(text.rstrip("\n"))), soft_wrap=True)
+
+
+def show_diff(title: str, text: str) -> None:
+    """A titled unified difference: what comes in green, what goes in red."""
+    console = stdout()
+    console.print(Text(clean(title), style="bold"))
+    for line in clean(text).splitlines():
+        console.print(Text(line, style=_DIFF.get(line[:1], "")), soft_wrap=True)
 
 
 def print_text(text: str) -> None:

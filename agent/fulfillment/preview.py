@@ -181,9 +181,7 @@ def _ports(session: Session, designs: Sequence[Design]) -> dict[str, list[tuple[
         ServiceResourceRow.service_id.in_({design.service_id for design in designs})
     )
     named = query.where(ElementRow.name.in_({element for element, _ in wanted}), PortRow.name.in_({port for _, port in wanted}))
-    found = {row for row in session.execute(used).all()} | {
-        row for row in session.execute(named).all() if (row[1], row[2]) in wanted
-    }
+    found = set(session.execute(used).all()) | {row for row in session.execute(named).all() if (row[1], row[2]) in wanted}
     ports: dict[str, list[tuple[str, str]]] = {}
     for port_id, element, port in sorted(found, key=lambda row: (row[1], row[2])):
         ports.setdefault(element, []).append((port_id, port))

@@ -1,11 +1,12 @@
 """TMF641 Service Ordering 4.1."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import APIRouter, Request
 from sqlalchemy.orm import Session
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from agent.api.access import ActorOf, needs
 from agent.api.answers import list_answer, one_answer
@@ -13,13 +14,16 @@ from agent.api.body import BodyOf
 from agent.api.idempotency import Answer, Attempt, perform
 from agent.api.listing import Listing
 from agent.api.openapi import ORDER_EXAMPLE, TAG_ORDERING, described
-from agent.api.parts import PartsOf
+from agent.api.parts import Parts, PartsOf
+from agent.api.prefer import APPLIED, PLAN_ONLY, prefers
 from agent.api.query import Document
 from agent.api.tmf.order_request import Order, in_tmf_terms, read_order
 from agent.api.tmf.paths import SERVICE_ORDERING
+from agent.api.tmf.plan_only import ORDER_OR_PLAN, planned_order
 from agent.api.tmf.presenter import service_order
 from agent.api.tmf.shapes import SERVICE_ORDER
 from agent.fulfillment.errors import OrderRefused
+from agent.fulfillment.requests import OrderRequest
 from agent.fulfillment.tables import OrderRow
 from agent.security.audit import record
 from agent.security.roles import Role
@@ -45,12 +49,18 @@ ORDERS = Listing(
     "/serviceOrder",
     dependencies=[needs(Role.PROVISIONER)],
     status_code=HTTPStatus.CREATED,
-    **described("Place an order", 408, 409, 413, 415, 422, answer=SERVICE_ORDER, body=Order, example=ORDER_EXAMPLE),
+    **described("Place an order", 200, 408, 409, 413, 415, 422, answer=ORDER_OR_PLAN, body=Order, example=ORDER_EXAMPLE),
 )
 def create_order(request: Request, parts: PartsOf, actor: ActorOf, body: BodyOf) -> Response:
-    """Nothing is stored when it is refused; once it is answered it will be carried out, whatever happens to the daemon."""
+    """Nothing is stored when it is refused; once it is answered it will be carried out, whatever happens to the daemon.
+
+    With `Prefer: plan-only` it is not placed: 200 with the order as it would be, and in `planPreview` what it would take, change and
+    touch, with the native payload of each element. Nothing is stored, held or sent then.
+    """
     at = parts.clock.now()
     order = read_order(body.data, actor.correlation_id)
+    if prefers(request, PLAN_ONLY):
+        return _planned(parts, order, body.data)
 
     def place(session: Session) -> Answer:
         try:
@@ -63,6 +73,14 @@ def create_order(request: Request, parts: PartsOf, actor: ActorOf, body: BodyOf)
         return Answer(HTTPStatus.CREATED, document, {"Location": document["href"]})
 
     return perform(parts.database, Attempt.of(request, actor.name, body.raw), at, place).response()
+
+
+def _planned(parts: Parts, order: OrderRequest, body: Mapping[str, Any]) -> Response:
+    try:
+        preview = parts.fulfilment.plan_only(order)
+    except OrderRefused as error:
+        raise in_tmf_terms(error, body) from error
+    return JSONResponse(planned_order(body, preview), headers={APPLIED: PLAN_ONLY})
 
 
 @router.get("/serviceOrder", dependencies=[needs(Role.VIEWER)], **described("List orders", 206, answer=SERVICE_ORDER))
