@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Select, or_, select
+from sqlalchemy import ColumnElement, Select, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from inventory.errors import UnknownObject
@@ -69,6 +69,12 @@ class Surroundings(Graph):
             self._keep_port(found)
         return self._ports[port_id]
 
+    def link_by_id(self, link_id: str) -> LinkNode:
+        found = self._links(LinkRow.id == link_id)
+        if not found:
+            raise UnknownObject("link", link_id)
+        return found[0]
+
     def link_of(self, reference: str) -> LinkNode | None:
         port = self.port(reference)
         hops = (hop for hop in self.neighbours(port.element) if hop.out_port.id == port.id)
@@ -78,18 +84,21 @@ class Surroundings(Graph):
         if element not in self._hops:
             here = self.element(element)
             self._hops[element] = tuple(
-                hop for link in self._links(here.id) for hop in both_ways(link) if hop.out_port.element == here.name
+                hop
+                for link in self._links(or_(_A.element_id == here.id, _B.element_id == here.id))
+                for hop in both_ways(link)
+                if hop.out_port.element == here.name
             )
         return self._hops[element]
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
-    def _links(self, element_id: str) -> list[LinkNode]:
+    def _links(self, condition: ColumnElement[bool]) -> list[LinkNode]:
         links = (
             select(LinkRow.id, LinkRow.name, LinkRow.a_port_id, LinkRow.b_port_id)
             .join(_A, _A.id == LinkRow.a_port_id)
             .join(_B, _B.id == LinkRow.b_port_id)
-            .where(or_(_A.element_id == element_id, _B.element_id == element_id))
+            .where(condition)
             .order_by(LinkRow.name)
         )
         rows = self._session.execute(links).all()

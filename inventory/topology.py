@@ -77,6 +77,9 @@ class Graph(ABC):
     def port_by_id(self, port_id: str) -> PortNode: ...
 
     @abstractmethod
+    def link_by_id(self, link_id: str) -> LinkNode: ...
+
+    @abstractmethod
     def link_of(self, reference: str) -> LinkNode | None:
         """The link that ends at a port."""
 
@@ -152,6 +155,12 @@ class Topology(Graph):
         except KeyError:
             raise UnknownObject("port", port_id) from None
 
+    def link_by_id(self, link_id: str) -> LinkNode:
+        try:
+            return self._links_by_id[link_id]
+        except KeyError:
+            raise UnknownObject("link", link_id) from None
+
     def ports_of(self, element: str) -> tuple[PortNode, ...]:
         """In the order of ifIndex, then name."""
         return self._ports_of.get(self.element(element).name, ())
@@ -184,6 +193,10 @@ class Topology(Graph):
     @cached_property
     def _ports_by_id(self) -> Mapping[str, PortNode]:
         return {port.id: port for port in self.ports.values()}
+
+    @cached_property
+    def _links_by_id(self) -> Mapping[str, LinkNode]:
+        return {link.id: link for link in self.links}
 
     @cached_property
     def _links_by_port(self) -> Mapping[str, LinkNode]:

@@ -16,7 +16,7 @@ from agent.assurance.findings import TICK, Transition
 from agent.assurance.impact import UP, Condition, condition, footprints
 from agent.assurance.tables import AlarmRow, ServiceStateRow
 from crm_bridge.outbox import publish
-from inventory.topology import Topology
+from inventory.topology import Graph
 from policies.values import Interval, new_id
 
 
@@ -37,9 +37,7 @@ class Change:
         return cls(alarm.id, alarm.cleared_at is None, transition, observation_id, (alarm.id,))
 
 
-def refresh(
-    session: Session, topology: Topology, services: Iterable[str], change: Change, *, board: Board, at: datetime
-) -> list[str]:
+def refresh(session: Session, topology: Graph, services: Iterable[str], change: Change, *, board: Board, at: datetime) -> list[str]:
     """Bring the state of these services to what the open alarms say; returns those that changed."""
     return [
         service_id
@@ -48,7 +46,7 @@ def refresh(
     ]
 
 
-def begin(session: Session, topology: Topology, service_id: str, at: datetime) -> None:
+def begin(session: Session, topology: Graph, service_id: str, at: datetime) -> None:
     """From `at` the service is what the open alarms make of what it runs over; before, it may have run over something else."""
     board = Board(session)
     footprint = footprints(session, topology, [service_id]).get(service_id)

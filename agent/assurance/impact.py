@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from agent.assurance.correlation import ELEMENT, LINK, PORT, Failures, element_of
 from inventory.tables import ServiceResourceRow, ServiceRow
-from inventory.topology import Topology
+from inventory.topology import Graph, Topology
 
 UP, DOWN, UNKNOWN = "up", "down", "unknown"
 
@@ -48,13 +48,12 @@ def condition(footprint: Footprint, failures: Failures) -> Condition:
     return Condition(UP)
 
 
-def footprints(session: Session, topology: Topology, services: Iterable[str]) -> Mapping[str, Footprint]:
+def footprints(session: Session, topology: Graph, services: Iterable[str]) -> Mapping[str, Footprint]:
     """Of those that are active."""
     wanted = sorted(set(services))
     if not wanted:
         return {}
     found: dict[str, set[str]] = {}
-    ends = {link.id: (link.a.reference, link.b.reference) for link in topology.links}
     rows = session.execute(
         select(ServiceResourceRow.service_id, ServiceResourceRow.port_id, ServiceResourceRow.link_id)
         .join(ServiceRow, ServiceRow.id == ServiceResourceRow.service_id)
@@ -65,7 +64,8 @@ def footprints(session: Session, topology: Topology, services: Iterable[str]) ->
         if port_id is not None:
             ports.add(topology.port_by_id(port_id).reference)
         if link_id is not None:
-            ports.update(ends[link_id])
+            link = topology.link_by_id(link_id)
+            ports.update((link.a.reference, link.b.reference))
     return {service_id: Footprint(service_id, frozenset(ports)) for service_id, ports in found.items()}
 
 

@@ -24,8 +24,9 @@ from drivers.errors import ElementError
 from drivers.port import Target
 from drivers.snmp.batch import Column, PortSample
 from inventory.db import Database
+from inventory.surroundings import Surroundings
 from inventory.tables import ElementRow, EndpointRow, PortRow, ServiceRow
-from inventory.topology import Topology, load_topology, split_reference
+from inventory.topology import Graph, split_reference
 from policies.specification import Monitor
 from policies.values import Clock, new_id
 
@@ -77,7 +78,7 @@ class AssuranceLifecycle:
         return CounterReadings(poll_id, tuple(found[port] for port in ports if port in found), failures)
 
     def activated(self, session: Session, service: ServiceRow, readings: CounterReadings, at: datetime) -> None:
-        topology = load_topology(session)
+        topology = Surroundings(session)
         wanted = self._wanted(service)
         held = {(row.port_id, row.kind): row for row in _monitors(session, service.id)}
         for key, row in held.items():
@@ -88,7 +89,7 @@ class AssuranceLifecycle:
         health.begin(session, topology, service.id, at)
 
     def terminated(self, session: Session, service: ServiceRow, readings: CounterReadings, at: datetime) -> None:
-        topology = load_topology(session)
+        topology = Surroundings(session)
         for row in _monitors(session, service.id):
             if row.ended_at is None:
                 self._end(session, service, topology, row, readings, at)
@@ -110,7 +111,7 @@ class AssuranceLifecycle:
         self,
         session: Session,
         service: ServiceRow,
-        topology: Topology,
+        topology: Graph,
         row: MonitorRow | None,
         port_id: str,
         kind: str,
@@ -136,7 +137,7 @@ class AssuranceLifecycle:
         self,
         session: Session,
         service: ServiceRow,
-        topology: Topology,
+        topology: Graph,
         row: MonitorRow,
         readings: CounterReadings,
         at: datetime,

@@ -37,6 +37,7 @@ def test_elements_ports_links_and_neighbours_are_those_of_the_whole(database: Da
             assert near.port_by_id(port.id) == port
             assert near.link_of(reference) == whole.link_of(reference)
             assert near.element(port.element) == whole.element(port.element)
+        assert [near.link_by_id(link.id) for link in whole.links] == list(whole.links)
 
 
 def test_ways_are_those_of_the_whole(database: Database, whole: Topology) -> None:
