@@ -31,6 +31,21 @@ class Listed(Protocol):
     def fetch(self, session: Session, query: Query) -> Page: ...
 
 
+class Part(Listed, Protocol):
+    """Some of the resources of one kind, to be listed with others of the kind."""
+
+    @property
+    def shape(self) -> Shape | None: ...
+
+    def answers(self, query: Query) -> bool: ...
+
+    def candidates(self, session: Session, query: Query) -> list[Document]: ...
+
+    def knows(self, path: Sequence[str]) -> bool: ...
+
+    def shape_names(self) -> list[str]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Listing(Generic[Row]):
     """How one kind of object is listed. `texts` and `instants`: attribute path → what holds exactly its value."""
@@ -122,10 +137,40 @@ class Listing(Generic[Row]):
 
 
 @dataclass(frozen=True, slots=True)
-class Joined:
-    """Resources of one kind that are kept in several tables; without a sort they follow one another table by table."""
+class Fixed:
+    """A few resources that are known without the database, such as what the catalog ships."""
 
-    parts: tuple[Listing[Any], ...]
+    documents: tuple[Document, ...]
+    shape: Shape | None = None
+
+    def find(self, session: Session, identity: str) -> Document | None:
+        del session
+        return next((document for document in self.documents if document["id"] == identity), None)
+
+    def fetch(self, session: Session, query: Query) -> Page:
+        del session
+        check_known(query, self.documents, [self])
+        return page(self.documents, query)
+
+    def answers(self, query: Query) -> bool:
+        return all(self.knows(rule.path) for rule in query.filters)
+
+    def candidates(self, session: Session, query: Query) -> list[Document]:
+        del session, query
+        return [*self.documents]
+
+    def knows(self, path: Sequence[str]) -> bool:
+        return self.shape is not None and says(self.shape, path)
+
+    def shape_names(self) -> list[str]:
+        return names(self.shape or {})
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Resources of one kind that are kept in several places; without a sort they follow one another place by place."""
+
+    parts: tuple[Part, ...]
 
     def find(self, session: Session, identity: str) -> Document | None:
         return next((found for part in self.parts if (found := part.find(session, identity)) is not None), None)
@@ -149,7 +194,7 @@ class Joined:
         return Page(items, total, query.offset)
 
 
-def check_known(query: Query, documents: Sequence[Document], listings: Sequence[Listing[Any]]) -> None:
+def check_known(query: Query, documents: Sequence[Document], listings: Sequence[Part]) -> None:
     """Raises `BadRequest` for a filter or a sort by what no resource is said to have, and none has."""
     if any(listing.shape is None for listing in listings):
         return

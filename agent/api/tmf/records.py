@@ -20,9 +20,9 @@ from agent.api.body import BodyOf, read_model
 from agent.api.errors import Conflict
 from agent.api.etag import require_match
 from agent.api.idempotency import Answer
-from agent.api.listing import Joined, Listed, Listing
+from agent.api.listing import Joined, Listing, Part
 from agent.api.openapi import DELETES, PATCHES, WRITES, described
-from agent.api.parts import PartsOf
+from agent.api.parts import Parts, PartsOf
 from agent.api.patch import PatchRules, patched
 from agent.api.query import Document
 from agent.api.shapes import Shape
@@ -40,6 +40,13 @@ Defaults = Callable[[Mapping[str, Any], datetime], Mapping[str, Any]]
 
 def _nothing(_sent: Mapping[str, Any], _at: datetime) -> Mapping[str, Any]:
     return {}
+
+
+Others = Callable[[Parts], Sequence[Part]]
+
+
+def _none(_parts: Parts) -> Sequence[Part]:
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,14 +152,11 @@ class RecordKind:
         )
 
 
-def record_routes(
-    router: APIRouter, kind: RecordKind, *, others: Sequence[Listing[Any]] = (), example: Document | None = None
-) -> None:
+def record_routes(router: APIRouter, kind: RecordKind, *, others: Others = _none, example: Document | None = None) -> None:
     """Adds POST, GET, PATCH and DELETE of the kind to its API's router.
 
     `others`: resources of the same kind that fabd knows by itself; they are listed and shown, and only fabd changes them.
     """
-    listing: Listed = Joined((*others, kind.listing)) if others else kind.listing
     noun = kind.resource
     one = f"/{noun}/{{{_parameter(kind)}}}"
 
@@ -167,18 +171,18 @@ def record_routes(
 
     @router.get(f"/{noun}", dependencies=[needs(Role.VIEWER)], **described(f"List each {noun}", 206, answer=kind.shape))
     def list_records(request: Request, parts: PartsOf) -> Response:
-        return list_answer(request, parts, listing)
+        return list_answer(request, parts, Joined((*others(parts), kind.listing)))
 
     @router.get(one, dependencies=[needs(Role.VIEWER)], **described(f"Show one {noun}", 404, answer=kind.shape))
     def show_record(request: Request, parts: PartsOf) -> Response:
-        return one_answer(request, parts, listing, _identity(request, kind))
+        return one_answer(request, parts, Joined((*others(parts), kind.listing)), _identity(request, kind))
 
     @router.patch(
         one, dependencies=[needs(Role.PROVISIONER)], **described(f"Change a {noun}", *PATCHES, answer=kind.shape, patch=True)
     )
     def change_record(request: Request, parts: PartsOf, actor: ActorOf, body: BodyOf) -> Response:
         def work(session: Session, at: datetime) -> Answer:
-            row = _own(session, request, kind, others)
+            row = own_row(session, request, kind, others(parts))
             return changed(kind.change(session, row, body.data, actor, at))
 
         return once(request, parts, actor, body, work)
@@ -188,13 +192,13 @@ def record_routes(
     )
     def delete_record(request: Request, parts: PartsOf, actor: ActorOf) -> Response:
         def work(session: Session, at: datetime) -> Answer:
-            kind.delete(session, _own(session, request, kind, others), actor, at)
+            kind.delete(session, own_row(session, request, kind, others(parts)), actor, at)
             return GONE
 
         return once(request, parts, actor, None, work)
 
 
-def _own(session: Session, request: Request, kind: RecordKind, others: Sequence[Listing[Any]]) -> RecordRow:
+def own_row(session: Session, request: Request, kind: RecordKind, others: Sequence[Part]) -> RecordRow:
     """The record that the request means, as its `If-Match` has it. `Conflict` for what fabd knows by itself."""
     identity = _identity(request, kind)
     row = kind.row(session, identity)
