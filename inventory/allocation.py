@@ -5,7 +5,7 @@ A transaction that needs several pools takes them first with `lock_pools`, so th
 depend on how full or large the pool is: what rests long enough is taken from its index, else the cursor moves on.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -92,12 +92,12 @@ def lock_pools(session: Session, names: Iterable[str]) -> dict[str, PoolRow]:
 
 
 def held(session: Session, service_id: str) -> dict[str, Allocation]:
-    """What the service holds, by role."""
+    """What the service holds, by role. Of a role that is being changed: what it had before."""
     rows = session.execute(
         select(AllocationRow, PoolRow)
         .join(PoolRow, PoolRow.id == AllocationRow.pool_id)
         .where(AllocationRow.service_id == service_id, AllocationRow.state == "allocated")
-        .order_by(AllocationRow.role)
+        .order_by(AllocationRow.role, AllocationRow.id.desc())
     )
     return {found.role: found for allocation, pool in rows for found in [_view(allocation, pool)]}
 
@@ -112,12 +112,9 @@ def release_owner(session: Session, owner: str, at: datetime, *, used: bool = Tr
     return _release(session, list(_allocated(session, AllocationRow.owner == owner)), at, used=used)
 
 
-def release_roles(
-    session: Session, service_id: str, roles: Iterable[str], at: datetime, *, used: bool = True
-) -> tuple[Allocation, ...]:
-    """Give back some of what the service holds (after a change that needs less)."""
-    chosen = [row for row in _allocated(session, AllocationRow.service_id == service_id) if row[0].role in set(roles)]
-    return _release(session, chosen, at, used=used)
+def release_some(session: Session, ids: Collection[str], at: datetime, *, used: bool = True) -> tuple[Allocation, ...]:
+    """Give back just these allocations (after a change that needs less)."""
+    return _release(session, list(_allocated(session, AllocationRow.id.in_(ids))), at, used=used)
 
 
 def reserve(session: Session, pool: str, value: str, *, reason: str, at: datetime) -> str:

@@ -8,9 +8,19 @@ from sqlalchemy.orm import Session
 from inventory.difference import Change, Kind
 from inventory.document import InventoryDocument, PoolEntry
 from inventory.errors import Problem
-from inventory.pools import BANDWIDTH, space_of
+from inventory.pools import BANDWIDTH, canonical, space_of
 from inventory.source import Path, Source
-from inventory.tables import AllocationRow, ElementRow, LinkRow, PoolRow, PortClaimRow, PortRow, ServicePartRow, ServiceResourceRow
+from inventory.tables import (
+    AllocationRow,
+    ElementRow,
+    LinkRow,
+    PlannedPartRow,
+    PoolRow,
+    PortClaimRow,
+    PortRow,
+    ServicePartRow,
+    ServiceResourceRow,
+)
 from inventory.topology import split_reference
 
 _SHOWN = 5
@@ -33,18 +43,23 @@ Objections = Iterator[tuple[str, str]]
 
 
 def _element_removed(session: Session, change: Change) -> Objections:
-    parts = select(ServicePartRow.service_id).join(ElementRow, ElementRow.id == ServicePartRow.element_id)
-    users = set(session.scalars(parts.where(ElementRow.name == change.name)))
-    yield from _in_use(change, users)
+    yield from _in_use(change, _users_of_element(session, change.name))
 
 
 def _element_changed(session: Session, change: Change) -> Objections:
     if "platform" in change.changed:
-        parts = select(ServicePartRow.service_id).join(ElementRow, ElementRow.id == ServicePartRow.element_id)
-        users = set(session.scalars(parts.where(ElementRow.name == change.name)))
+        users = _users_of_element(session, change.name)
         if users:
             message = f"the platform of {change.name} cannot change: it carries {_list(users)}"
             yield message, "delete those services first, or give the new device a name of its own"
+
+
+def _users_of_element(session: Session, name: str) -> set[str]:
+    """Services that have a part there, or are to have one."""
+    element = select(ElementRow.id).where(ElementRow.name == name).scalar_subquery()
+    parts = select(ServicePartRow.service_id).where(ServicePartRow.element_id == element)
+    planned = select(PlannedPartRow.service_id).where(PlannedPartRow.element_id == element)
+    return {*session.scalars(parts), *session.scalars(planned)}
 
 
 def _port_removed(session: Session, change: Change) -> Objections:
@@ -89,6 +104,13 @@ def _pool_changed(session: Session, change: Change) -> Objections:
         yield f"pool {pool.name} cannot lose values that are given out: {values}", "keep them in the pool"
 
 
+def _reservation(session: Session, change: Change) -> Objections:
+    pool, _, value = change.name.partition(" ")
+    holder = next((row for row in _given(session, pool) if row.value == value), None)
+    if holder is not None:
+        yield f"{value} of pool {pool} cannot be kept back: service {holder.service_id} has it", "remove it from `reserved`"
+
+
 def _given(session: Session, pool: str) -> list[AllocationRow]:
     query = select(AllocationRow).join(PoolRow).where(PoolRow.name == pool, AllocationRow.state == "allocated")
     return list(session.scalars(query.order_by(AllocationRow.value)))
@@ -121,6 +143,7 @@ _CHECKS: Mapping[tuple[Kind, str], Callable[[Session, Change], Objections]] = {
     ("link", "change"): _link_changed,
     ("pool", "remove"): _pool_removed,
     ("pool", "change"): _pool_changed,
+    ("reservation", "add"): _reservation,
 }
 
 
@@ -131,7 +154,18 @@ def _place(wanted: InventoryDocument, change: Change) -> Path:
             return _position("links", [link.key for link in wanted.links], change.name)
         case "pool":
             return _position("pools", [pool.name for pool in wanted.pools], change.name)
+        case "reservation":
+            pool, _, value = change.name.partition(" ")
+            return _reserved_at(wanted, pool, value)
     return _position("elements", [element.name for element in wanted.elements], split_reference(change.name)[0])
+
+
+def _reserved_at(wanted: InventoryDocument, name: str, value: str) -> Path:
+    for position, pool in enumerate(wanted.pools):
+        if pool.name == name:
+            values = [canonical(pool.kind, pool.definition, entry.value) for entry in pool.reserved]
+            return ("pools", position, "reserved", values.index(value))
+    return ("pools",)
 
 
 def _position(key: str, names: list[str], name: str) -> Path:

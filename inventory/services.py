@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from inventory.allocation import Allocation, held, release_service
 from inventory.errors import ServiceStateConflict, UnknownObject
 from inventory.ports import PortClaim, claims, release_claims
-from inventory.tables import ElementRow, LinkRow, PortRow, ServicePartRow, ServiceResourceRow, ServiceRow
+from inventory.sharing import disown
+from inventory.tables import ElementRow, LinkRow, PlannedPartRow, PortRow, ServicePartRow, ServiceResourceRow, ServiceRow
 from policies.values import new_id
 
 State = Literal["feasibilityChecked", "designed", "reserved", "inactive", "active", "terminated"]
@@ -58,6 +59,7 @@ class ServiceView:
     customer: str
     agreement: str | None
     characteristics: Mapping[str, Any]
+    suspension_reason: str
     revision: int
     created_at: datetime
     started_at: datetime | None
@@ -101,12 +103,21 @@ def service_row(session: Session, service_id: str) -> ServiceRow:
     return row
 
 
-def change_service(session: Session, service_id: str, characteristics: Mapping[str, Any]) -> ServiceRow:
+def change_service(
+    session: Session,
+    service_id: str,
+    characteristics: Mapping[str, Any],
+    *,
+    name: str | None = None,
+    specification_version: str | None = None,
+) -> ServiceRow:
     """New characteristics, and a revision more. `ServiceStateConflict` once it is terminated."""
     row = service_row(session, service_id)
     if row.state == "terminated":
         raise ServiceStateConflict(service_id, row.state, "changed")
     row.characteristics = dict(characteristics)
+    row.name = name or row.name
+    row.specification_version = specification_version or row.specification_version
     row.revision += 1
     return row
 
@@ -114,8 +125,7 @@ def change_service(session: Session, service_id: str, characteristics: Mapping[s
 def set_parts(session: Session, service_id: str, desired: Mapping[str, str]) -> None:
     """The service's rendered intent by element; elements that are not named, or named with "", have no part any more."""
     row = service_row(session, service_id)
-    ids = dict(session.execute(select(ElementRow.name, ElementRow.id).where(ElementRow.name.in_(desired))).all())
-    wanted = {_known(ids, "element", name): text for name, text in desired.items() if text}
+    wanted = _by_element_id(session, desired)
     for part in list(row.parts):
         if part.element_id in wanted:
             part.desired = wanted.pop(part.element_id)
@@ -125,6 +135,35 @@ def set_parts(session: Session, service_id: str, desired: Mapping[str, str]) -> 
         ServicePartRow(id=new_id("rfs"), element_id=element_id, desired=text) for element_id, text in sorted(wanted.items())
     )
     session.flush()
+
+
+def plan_parts(session: Session, service_id: str, owner: str, desired: Mapping[str, str]) -> None:
+    """What the service is to be, by element, once the plan of the order item `owner` holds."""
+    session.add_all(
+        PlannedPartRow(id=new_id("rfs"), service_id=service_id, element_id=element_id, owner=owner, desired=text)
+        for element_id, text in sorted(_by_element_id(session, desired).items())
+    )
+    session.flush()
+
+
+def planned_parts(session: Session, service_id: str, owner: str) -> dict[str, str]:
+    """Element → text; see `plan_parts`."""
+    query = (
+        select(ElementRow.name, PlannedPartRow.desired)
+        .join(PlannedPartRow, PlannedPartRow.element_id == ElementRow.id)
+        .where(PlannedPartRow.service_id == service_id, PlannedPartRow.owner == owner)
+    )
+    return dict(session.execute(query.order_by(ElementRow.name)).all())
+
+
+def forget_planned_parts(session: Session, service_id: str, *, owner: str | None = None, but: str | None = None) -> None:
+    """Those of one order item, or all `but` those of one, or all."""
+    statement = delete(PlannedPartRow).where(PlannedPartRow.service_id == service_id)
+    if owner is not None:
+        statement = statement.where(PlannedPartRow.owner == owner)
+    if but is not None:
+        statement = statement.where(PlannedPartRow.owner != but)
+    session.execute(statement)
 
 
 def set_resources(session: Session, service_id: str, ports: Mapping[str, Role], links: Sequence[str] = ()) -> None:
@@ -150,9 +189,12 @@ def terminate_service(session: Session, service_id: str, at: datetime, *, used: 
     if row.state == "terminated":
         raise ServiceStateConflict(service_id, row.state, "terminated again")
     row.state, row.ended_at = "terminated", at
+    row.suspension_reason = ""
     row.parts.clear()
     row.resources.clear()
     session.flush()
+    forget_planned_parts(session, service_id)
+    disown(session, service_id)
     release_claims(session, service_id=service_id)
     release_service(session, service_id, at, used=used)
     return row
@@ -169,6 +211,7 @@ def service_view(session: Session, service_id: str) -> ServiceView:
         customer=row.customer,
         agreement=row.agreement,
         characteristics=dict(row.characteristics),
+        suspension_reason=row.suspension_reason,
         revision=row.revision,
         created_at=row.created_at,
         started_at=row.started_at,
@@ -194,6 +237,11 @@ def services_on(
         parts = select(ServicePartRow.service_id).join(ElementRow, ElementRow.id == ServicePartRow.element_id)
         found.update(session.scalars(parts.where(ElementRow.name == element)))
     return tuple(sorted(found))
+
+
+def _by_element_id(session: Session, desired: Mapping[str, str]) -> dict[str, str]:
+    ids = dict(session.execute(select(ElementRow.name, ElementRow.id).where(ElementRow.name.in_(desired))).all())
+    return {_known(ids, "element", name): text for name, text in desired.items() if text}
 
 
 def _known(ids: Mapping[str, str], kind: str, name: str) -> str:

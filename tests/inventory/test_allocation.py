@@ -18,8 +18,8 @@ from inventory.allocation import (
     held,
     lock_pools,
     release_owner,
-    release_roles,
     release_service,
+    release_some,
     reserve,
 )
 from inventory.db import Database
@@ -149,11 +149,11 @@ def test_releasing_twice_releases_once(pools: Database) -> None:
         assert fill(session, "trunk").allocated == 0
 
 
-def test_single_roles_can_be_released(pools: Database) -> None:
+def test_single_values_can_be_released(pools: Database) -> None:
     with pools.write() as session:
         take(session, "vlans", "a", role="vlan")
-        take(session, "links", "a", role="link")
-        release_roles(session, "svc-a", ["link"], EPOCH)
+        link = take(session, "links", "a", role="link")
+        release_some(session, [link.id], EPOCH)
         assert {role: allocation.value for role, allocation in held(session, "svc-a").items()} == {"vlan": "100"}
 
 

@@ -1,0 +1,91 @@
+"""Values of a service that changes: by role, what fits is kept, the rest is taken anew beside it until the change holds.
+
+While it does not, a service has both: the old ones under the order item that first took them, the new ones under the item that
+changes it. Then either the old ones rest (`settle`) or the new ones go back (`inventory.allocation.release_owner`). Bandwidth grows
+by what it lacks, so that a link need not have room for both.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from inventory.allocation import Allocation, allocate, lock_pools, release_some
+from inventory.pools import BANDWIDTH, space_of
+from inventory.tables import AllocationRow, PoolRow
+
+
+def reallocate(
+    session: Session,
+    pool: str,
+    *,
+    owner: str,
+    role: str,
+    service_id: str,
+    at: datetime,
+    wanted: str | None = None,
+    amount_bps: int = 0,
+) -> Allocation:
+    """What the service has in the role if it fits, else a value for (owner, role), as `allocate` gives it; its errors are these."""
+    row = lock_pools(session, [pool])[pool]
+    held = _held(session, service_id, role, owner)
+    if held is None or held.pool_id != row.id or not _fits(row, held, wanted):
+        return allocate(session, pool, owner=owner, role=role, service_id=service_id, at=at, wanted=wanted, amount_bps=amount_bps)
+    lacks = amount_bps - held.amount_bps if row.kind == BANDWIDTH else 0
+    if lacks > 0:
+        allocate(session, pool, owner=owner, role=role, service_id=service_id, at=at, amount_bps=lacks)
+    return Allocation(held.id, row.name, row.kind, held.value, role, service_id, held.owner or "", amount_bps)
+
+
+def settle(session: Session, service_id: str, owner: str, wanted: Mapping[str, int], at: datetime) -> None:
+    """The change holds: the service has the roles `wanted` (with bit/s where it is bandwidth), whatever else it had rests."""
+    rows = _rows(session, service_id)
+    lock_pools(session, {pool.name for _, pool in rows if pool.kind == BANDWIDTH})
+    new = {row.role: row for row, _ in rows if row.owner == owner}
+    gone: list[str] = []
+    for row, pool in rows:
+        if row.owner == owner:
+            continue
+        other = new.get(row.role)
+        if row.role not in wanted or (other is not None and (pool.kind != BANDWIDTH or other.pool_id != row.pool_id)):
+            gone.append(row.id)
+        elif pool.kind == BANDWIDTH:
+            _resize(session, row, pool, other, wanted[row.role])
+    release_some(session, gone, at)
+
+
+def _resize(session: Session, row: AllocationRow, pool: PoolRow, more: AllocationRow | None, amount_bps: int) -> None:
+    """One row again for what the service has of it; what it needs no more is free."""
+    taken = row.amount_bps + (more.amount_bps if more else 0)
+    pool.used_bps += amount_bps - taken
+    row.amount_bps = amount_bps
+    if more is not None:
+        session.delete(more)
+    session.flush()
+
+
+def _held(session: Session, service_id: str, role: str, owner: str) -> AllocationRow | None:
+    mine = (AllocationRow.service_id == service_id, AllocationRow.role == role, AllocationRow.state == "allocated")
+    return session.scalars(select(AllocationRow).where(*mine, AllocationRow.owner != owner)).first()
+
+
+def _fits(pool: PoolRow, held: AllocationRow, wanted: str | None) -> bool:
+    if wanted is None or pool.kind == BANDWIDTH:
+        return True
+    space = space_of(pool.kind, pool.definition)
+    try:
+        return space.at(space.offset(wanted)) == held.value
+    except ValueError:
+        return False  # asking for it says what is wrong with it
+
+
+def _rows(session: Session, service_id: str) -> Sequence[tuple[AllocationRow, PoolRow]]:
+    found = session.execute(
+        select(AllocationRow, PoolRow)
+        .join(PoolRow, PoolRow.id == AllocationRow.pool_id)
+        .where(AllocationRow.service_id == service_id, AllocationRow.state == "allocated")
+        .order_by(AllocationRow.id)
+        .execution_options(populate_existing=True)
+    )
+    return [(row, pool) for row, pool in found]

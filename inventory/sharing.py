@@ -1,0 +1,98 @@
+"""Who says what on an element: what several services say alike is owned by each of them, and goes with the last.
+
+A row stands for the smallest thing that a service says (`drivers.diff.statements`: place → value), kept as digests, from when the
+service holds on the network until it does not. A place holds one value, so services can only say the same there.
+"""
+
+from base64 import urlsafe_b64encode
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
+
+from sqlalchemy import delete, exists, insert, select
+from sqlalchemy.orm import Session
+
+from inventory.tables import ElementRow, ServicePartRow, ServiceRow, StatementRow
+
+DIGEST = 12
+"""Octets: a collision would hide a difference, so there are enough that none is to be expected."""
+AT_ONCE = 500
+"""Places or services asked for in one query."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a service says in a place."""
+
+    service_id: str
+    digest: str
+
+    def is_value(self, value: str) -> bool:
+        return self.digest == _digest(value)
+
+
+@dataclass(frozen=True, slots=True)
+class StandingPart:
+    service_id: str
+    element: str
+    platform: str
+    desired: str
+
+
+def own(session: Session, service_id: str, statements: Mapping[str, Mapping[str, str]]) -> None:
+    """From now on the service says just this: element (name) → place → value."""
+    disown(session, service_id)
+    ids = dict(session.execute(select(ElementRow.name, ElementRow.id).where(ElementRow.name.in_(statements))).all())
+    rows = [
+        {"element_id": ids[name], "slot": _digest(place), "value": _digest(value), "service_id": service_id}
+        for name, said in sorted(statements.items())
+        for place, value in said.items()
+    ]
+    if rows:
+        session.execute(insert(StatementRow), rows)
+
+
+def disown(session: Session, service_id: str) -> None:
+    """It says nothing any more."""
+    session.execute(delete(StatementRow).where(StatementRow.service_id == service_id))
+
+
+def others(session: Session, element: str, places: Iterable[str], services: Collection[str]) -> dict[str, Said]:
+    """What services other than these say in the places of the element; the first by id, as all say the same."""
+    asked = {_digest(place): place for place in places}
+    here = select(ElementRow.id).where(ElementRow.name == element).scalar_subquery()
+    found: dict[str, Said] = {}
+    for some in _some(sorted(asked)):
+        rows = session.execute(
+            select(StatementRow.slot, StatementRow.service_id, StatementRow.value)
+            .where(StatementRow.element_id == here, StatementRow.slot.in_(some), StatementRow.service_id.not_in(services))
+            .order_by(StatementRow.slot, StatementRow.service_id)
+        )
+        for slot, service_id, value in rows:
+            found.setdefault(asked[slot], Said(service_id, value))
+    return found
+
+
+def untold(session: Session) -> Iterator[list[StandingPart]]:
+    """Parts of active services whose statements nobody wrote down (fabd did not before they were kept), some services at a time."""
+    told = exists().where(StatementRow.service_id == ServiceRow.id)
+    has_part = exists().where(ServicePartRow.service_id == ServiceRow.id)
+    services = session.scalars(select(ServiceRow.id).where(ServiceRow.state == "active", has_part, ~told).order_by(ServiceRow.id))
+    for some in _some(services.all()):
+        rows = session.execute(
+            select(ServicePartRow.service_id, ElementRow.name, ElementRow.platform, ServicePartRow.desired)
+            .join(ElementRow, ElementRow.id == ServicePartRow.element_id)
+            .where(ServicePartRow.service_id.in_(some))
+            .order_by(ServicePartRow.service_id, ElementRow.name)
+        )
+        yield [StandingPart(*row) for row in rows]
+
+
+def _some(names: Collection[str]) -> Iterator[list[str]]:
+    every = list(names)
+    for start in range(0, len(every), AT_ONCE):
+        yield every[start : start + AT_ONCE]
+
+
+def _digest(text: str) -> str:
+    return urlsafe_b64encode(blake2b(text.encode(), digest_size=DIGEST).digest()).decode() if text else ""
