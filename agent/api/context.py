@@ -48,6 +48,7 @@ class RequestContext:
         with correlated(correlation_id):
             try:
                 refuse_unkeepable(scope)
+                forgive_slash(scope)
                 refuse_unacceptable(scope)
                 await self._app(scope, receive, answer)
             except (BadRequest, NotAcceptable) as error:
@@ -80,6 +81,13 @@ def refuse_unkeepable(scope: Scope) -> None:
     """A NUL in path or query: nothing is called so, and PostgreSQL takes offence even at the question."""
     if "\0" in scope["path"] or b"%00" in scope["query_string"]:
         raise BadRequest("invalidValue", "the address has a NUL character (%00); leave it out")
+
+
+def forgive_slash(scope: Scope) -> None:
+    """`POST …/service/` means `POST …/service`: some of TM Forum's clients write it so, and a redirect would lose their body."""
+    path: str = scope["path"]
+    if path.startswith(TMF_ROOT) and path.endswith("/"):
+        scope["path"] = path.rstrip("/")
 
 
 def refuse_unacceptable(scope: Scope) -> None:

@@ -14,7 +14,7 @@ How to write an API module
 5. PATCH: `document = patched(document, body.data, PatchRules(server_set=…, transitions=…))` (`agent.api.patch`) after
    `require_match(request, document)` (`agent.api.etag`). A list of characteristics is merged by name: `characteristics.overlaid`.
 6. What fabd only keeps for others (a category, a service found on the network) is a `RecordKind`, and `record_routes(router, kind)` gives
-   it all verbs, events included; with `others=(listing,)` what fabd knows by itself is listed beside it.
+   it all verbs, events included; with `others=lambda parts: (listing,)` what fabd knows by itself is listed beside it.
 7. Events: `hub_routes(router, Hub(BASE, {"thing": ("Create", "StateChange")}))`. Whoever publishes an event puts the resource under its
    name, `{"thing": {…}}`: by that name hubs find what is theirs.
 8. `described(summary, *WRITES | *PATCHES | *DELETES, answer=shape, body=Model, patch=True)` tells the OpenAPI document the rest. Mistakes

@@ -1,6 +1,7 @@
 """A TMF641 order that is only planned: the order as it would be, with what each item would take, change and touch.
 
-It has neither `id` nor `href`: nothing was stored. What is no TMF641 attribute stands in `planPreview`, of each item and of the order.
+It has neither `id` nor `href`: nothing was stored. What is no TMF641 attribute stands in `planPreview`, of each item and of the
+order.
 """
 
 from collections.abc import Mapping

@@ -54,8 +54,8 @@ ORDERS = Listing(
 def create_order(request: Request, parts: PartsOf, actor: ActorOf, body: BodyOf) -> Response:
     """Nothing is stored when it is refused; once it is answered it will be carried out, whatever happens to the daemon.
 
-    With `Prefer: plan-only` it is not placed: 200 with the order as it would be, and in `planPreview` what it would take, change and
-    touch, with the native payload of each element. Nothing is stored, held or sent then.
+    With `Prefer: plan-only` it is not placed: 200 with the order as it would be, and in `planPreview` what it would take, change
+    and touch, with the native payload of each element. Nothing is stored, held or sent then.
     """
     at = parts.clock.now()
     order = read_order(body.data, actor.correlation_id)
