@@ -54,6 +54,7 @@ def problems_of(
         *_unknown_protocols(source, wanted, protocols),
         *_bad_links(source, wanted, union),
         *_bad_pools(source, wanted),
+        *_bad_reservations(source, wanted),
         *_overlaps(source, wanted, union),
     ]
 
@@ -156,6 +157,25 @@ def _bad_pools(source: Source, wanted: InventoryDocument) -> Iterator[Problem]:
         except InvalidPool as error:
             key = error.path.partition("[")[0]
             yield source.problem(("pools", position, key), f"pool {pool.name}: {error.reason}", "correct the pool")
+
+
+def _bad_reservations(source: Source, wanted: InventoryDocument) -> Iterator[Problem]:
+    for position, pool in enumerate(wanted.pools):
+        try:
+            space = space_of(pool.kind, pool.definition)
+        except InvalidPool:
+            continue
+        seen: set[int] = set()
+        for place, entry in enumerate(pool.reserved):
+            path = ("pools", position, "reserved", place)
+            try:
+                offset = space.offset(entry.value)
+            except ValueError as error:
+                yield source.problem(path, f"{entry.value} is no value of pool {pool.name}: {error}", "correct or remove it")
+                continue
+            if offset in seen:
+                yield source.problem(path, f"{entry.value} is kept back in pool {pool.name} already", "remove one of them")
+            seen.add(offset)
 
 
 def _overlaps(source: Source, wanted: InventoryDocument, union: Union) -> Iterator[Problem]:

@@ -9,14 +9,24 @@ from typing import Literal, TypeVar
 
 from pydantic import BaseModel
 
-from inventory.document import ElementEntry, EndpointEntry, InventoryDocument, LinkEntry, PoolEntry, PortEntry, SiteEntry
+from inventory.document import (
+    ElementEntry,
+    EndpointEntry,
+    InventoryDocument,
+    LinkEntry,
+    PoolEntry,
+    PortEntry,
+    ReservedEntry,
+    SiteEntry,
+)
+from inventory.pools import canonical
 
 Action = Literal["add", "change", "remove"]
-Kind = Literal["site", "element", "endpoint", "port", "link", "pool"]
-Entry = SiteEntry | ElementEntry | EndpointEntry | PortEntry | LinkEntry | PoolEntry
+Kind = Literal["site", "element", "endpoint", "port", "link", "pool", "reservation"]
+Entry = SiteEntry | ElementEntry | EndpointEntry | PortEntry | LinkEntry | PoolEntry | ReservedEntry
 
 _SIGNS: Mapping[Action, str] = {"add": "+", "change": "~", "remove": "-"}
-_NESTED = {"name", "ports", "endpoints"}
+_NESTED = {"name", "ports", "endpoints", "reserved"}
 _DEFINITION = {"ranges", "prefix", "length", "administrator", "capacity_bps"}
 
 
@@ -35,7 +45,7 @@ class Change:
     action: Action
     kind: Kind
     name: str
-    """Ports by reference, endpoints as `element protocol`."""
+    """Ports by reference, endpoints as `element protocol`, reservations as `pool value`."""
     entry: Entry
     """As it will be; as it was, where it is removed."""
     fields: tuple[FieldChange, ...] = ()
@@ -58,12 +68,14 @@ def difference(current: InventoryDocument, wanted: InventoryDocument, *, prune: 
         *_changes("port", _ports(current), _ports(wanted)),
         *_changes("link", _by(current.links, _key), _by(wanted.links, _key)),
         *_changes("pool", _by(current.pools, _name), _by(wanted.pools, _name)),
+        *_changes("reservation", _reserved(current), _reserved(wanted)),
     ]
-    removals = [change for change in changes if change.action == "remove"] if prune else []
+    # what is kept back may have been found in use on the network: a document that does not know it does not give it away
+    removals = [change for change in changes if change.action == "remove" and change.kind != "reservation"] if prune else []
     return (*reversed(removals), *(change for change in changes if change.action != "remove"))
 
 
-_E = TypeVar("_E", SiteEntry, ElementEntry, EndpointEntry, PortEntry, LinkEntry, PoolEntry)
+_E = TypeVar("_E", SiteEntry, ElementEntry, EndpointEntry, PortEntry, LinkEntry, PoolEntry, ReservedEntry)
 
 
 def _changes(kind: Kind, current: Mapping[str, _E], wanted: Mapping[str, _E]) -> Iterator[Change]:
@@ -83,7 +95,7 @@ def _fields(before: BaseModel, after: BaseModel) -> tuple[FieldChange, ...]:
     elif isinstance(after, PoolEntry):
         said = after.model_fields_set - _NESTED | (_DEFINITION if after.model_fields_set & _DEFINITION else set())
     else:
-        said = after.model_fields_set - _NESTED
+        said = after.model_fields_set - _NESTED - ({"value"} if isinstance(after, ReservedEntry) else set())
     pairs = [(name, getattr(before, name), getattr(after, name)) for name in type(after).model_fields if name in said]
     return tuple(FieldChange(name, old, new) for name, old, new in pairs if old != new)
 
@@ -114,6 +126,14 @@ def _endpoints(document: InventoryDocument) -> dict[str, EndpointEntry]:
 
 def _ports(document: InventoryDocument) -> dict[str, PortEntry]:
     return {f"{element.name}/{port.name}": port for element in document.elements for port in element.ports}
+
+
+def _reserved(document: InventoryDocument) -> dict[str, ReservedEntry]:
+    return {
+        f"{pool.name} {canonical(pool.kind, pool.definition, entry.value)}": entry
+        for pool in document.pools
+        for entry in pool.reserved
+    }
 
 
 def _shown(value: object) -> str:

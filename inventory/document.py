@@ -6,7 +6,8 @@
                 ports: [{name: ge-0/0/1, if_index: 5, speed_bps: 1000000000, role: customer}],
                 attributes: {bgp_as: 65000}}]
     links:    [{name: pe1-p1, a: pe1/ge-0/0/0, b: p1/ge-0/0/3}]
-    pools:    [{name: ipv4-links, kind: ipv4-prefix, prefix: 10.0.0.0/16, length: 31}]
+    pools:    [{name: ipv4-links, kind: ipv4-prefix, prefix: 10.0.0.0/16, length: 31,
+                reserved: [10.0.0.0/31, {value: 10.0.0.2/31, reason: in use before fabd came}]}]
 
 Ports are referred to as `element/port`. An import changes what it names; what it leaves out stays, unless told to prune.
 """
@@ -79,6 +80,20 @@ class LinkEntry(_Entry):
         return self.name or "--".join(sorted((self.a, self.b)))
 
 
+class ReservedEntry(_Entry):
+    """A value that is never given out; in a document the value alone will do."""
+
+    value: str = Field(min_length=1, max_length=100)
+    reason: str = Field("", max_length=200)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _value_alone(cls, data: object) -> object:
+        if isinstance(data, dict):
+            return data | {"value": _as_text(data.get("value"))} if "value" in data else data
+        return {"value": _as_text(data)}
+
+
 class PoolEntry(_Entry):
     """`inventory.pools` says which of the keys a kind has."""
 
@@ -92,11 +107,13 @@ class PoolEntry(_Entry):
     quarantine_s: int = Field(0, ge=0, le=10 * 366 * 86_400)
     low_watermark: int = Field(0, ge=0, le=100)
     """Per cent free below which an alarm is raised."""
+    reserved: list[ReservedEntry] = []
+    """Kept back for good. What was kept back otherwise stays so: `fabd inventory pool release` gives it back."""
 
     @field_validator("administrator", mode="before")
     @classmethod
     def _number_as_text(cls, value: object) -> object:
-        return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+        return _as_text(value)
 
     @property
     def definition(self) -> dict[str, Any]:
@@ -119,6 +136,10 @@ class InventoryDocument(_Entry):
     def _nothing_is_an_empty_list(cls, data: object) -> object:
         """`links:` with nothing below it."""
         return {key: [] if value is None else value for key, value in data.items()} if isinstance(data, dict) else data
+
+
+def _as_text(value: object) -> object:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def read_document(source: Source) -> InventoryDocument:
@@ -175,6 +196,7 @@ _MODELS: dict[str, type[BaseModel]] = {
     "elements": ElementEntry,
     "links": LinkEntry,
     "pools": PoolEntry,
+    "reserved": ReservedEntry,
     "ports": PortEntry,
     "endpoints": EndpointEntry,
 }

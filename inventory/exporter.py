@@ -6,8 +6,17 @@ import yaml
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
-from inventory.document import ElementEntry, EndpointEntry, InventoryDocument, LinkEntry, PoolEntry, PortEntry, SiteEntry
-from inventory.tables import ElementRow, LinkRow, PoolRow, PortRow, SiteRow
+from inventory.document import (
+    ElementEntry,
+    EndpointEntry,
+    InventoryDocument,
+    LinkEntry,
+    PoolEntry,
+    PortEntry,
+    ReservedEntry,
+    SiteEntry,
+)
+from inventory.tables import AllocationRow, ElementRow, LinkRow, PoolRow, PortRow, SiteRow
 
 
 def export(session: Session) -> InventoryDocument:
@@ -15,6 +24,7 @@ def export(session: Session) -> InventoryDocument:
     sites = {row.id: row for row in session.scalars(select(SiteRow).order_by(SiteRow.name))}
     elements = list(session.scalars(select(ElementRow).options(selectinload(ElementRow.ports)).order_by(ElementRow.name)))
     references = {port.id: f"{element.name}/{port.name}" for element in elements for port in element.ports}
+    kept = _kept_back(session)
     return InventoryDocument(
         sites=[_site(row, sites) for row in sorted(sites.values(), key=lambda row: (_depth(row, sites), row.name))],
         elements=[_element(row, sites[row.site_id].name) for row in elements],
@@ -22,7 +32,7 @@ def export(session: Session) -> InventoryDocument:
             LinkEntry(name=row.name, a=references[row.a_port_id], b=references[row.b_port_id], attributes=row.attributes)
             for row in session.scalars(select(LinkRow).order_by(LinkRow.name))
         ],
-        pools=[_pool(row) for row in session.scalars(select(PoolRow).order_by(PoolRow.name))],
+        pools=[_pool(row, kept.get(row.id, [])) for row in session.scalars(select(PoolRow).order_by(PoolRow.name))],
     )
 
 
@@ -36,9 +46,12 @@ def to_yaml(document: InventoryDocument) -> str:
     return yaml.safe_dump(to_data(document), sort_keys=False, allow_unicode=True, width=120)
 
 
+_LISTS = {"ports", "reserved"}
+
+
 def _filled(entry: dict[str, Any]) -> dict[str, Any]:
     return {
-        key: [_filled(port) for port in value] if key == "ports" else value
+        key: [_filled(each) for each in value] if key in _LISTS else value
         for key, value in entry.items()
         if value not in (None, "", [], {})
     }
@@ -84,6 +97,15 @@ def _port(row: PortRow) -> PortEntry:
     )
 
 
-def _pool(row: PoolRow) -> PoolEntry:
+def _pool(row: PoolRow, reserved: list[ReservedEntry]) -> PoolEntry:
     head = {"name": row.name, "kind": row.kind, "quarantine_s": row.quarantine_s, "low_watermark": row.low_watermark}
-    return PoolEntry.model_validate(head | row.definition)
+    return PoolEntry.model_validate(head | row.definition | {"reserved": reserved})
+
+
+def _kept_back(session: Session) -> dict[str, list[ReservedEntry]]:
+    """By pool id, in the order in which they were kept back."""
+    found: dict[str, list[ReservedEntry]] = {}
+    rows = select(AllocationRow).where(AllocationRow.state == "reserved").order_by(AllocationRow.allocated_at, AllocationRow.id)
+    for row in session.scalars(rows):
+        found.setdefault(row.pool_id, []).append(ReservedEntry(value=row.value, reason=row.reason))
+    return found

@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
+from inventory.allocation import reserve
 from inventory.checks import problems_of
 from inventory.difference import Change, Entry, difference
 from inventory.document import (
@@ -17,6 +18,7 @@ from inventory.document import (
     LinkEntry,
     PoolEntry,
     PortEntry,
+    ReservedEntry,
     SiteEntry,
     read_document,
 )
@@ -108,6 +110,9 @@ class _Applier:
                 self._link(change, entry)
             case PoolEntry() as entry:
                 self._pool(change, entry)
+            case ReservedEntry() as entry:
+                pool, _, value = change.name.partition(" ")
+                reserve(self._session, pool, value, reason=entry.reason, at=self._at)
 
     def _site(self, change: Change, entry: SiteEntry) -> None:
         if change.action == "remove":

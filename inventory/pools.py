@@ -184,6 +184,12 @@ def space_of(kind: str, definition: Mapping[str, object]) -> PoolSpace:
     return builder(kind, definition)
 
 
+def canonical(kind: str, definition: Mapping[str, object], value: str) -> str:
+    """A value of the pool as it is written there. `ValueError` when it is none."""
+    space = space_of(kind, definition)
+    return space.at(space.offset(value))
+
+
 def prefix_of(kind: str, definition: Mapping[str, object]) -> Network | None:
     """The address space that a pool covers; None for kinds without one."""
     return _network(kind, definition) if kind in IP_VERSIONS else None

@@ -1,6 +1,7 @@
 """`fabd inventory`: the network as data."""
 
 from collections import Counter
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -14,20 +15,23 @@ from agent.cli.desk import Desk
 from agent.cli.files import read_text, write_text
 from agent.cli.options import AsJson, DryRun, InputFile
 from agent.cli.output import in_json, note, print_json, print_rows, say, show_facts
-from agent.cli.words import BitRate, Count
+from agent.cli.pool import app as pool_app
+from agent.cli.pool import fill_facts
+from agent.cli.words import BitRate
 from agent.security.audit import record
 from drivers.registry import protocols
 from inventory.difference import Action, Change
 from inventory.document import json_schema
 from inventory.exporter import export as exported
 from inventory.exporter import to_data, to_yaml
-from inventory.fill import PoolFill, fills
+from inventory.fill import fills, forecasts
 from inventory.importer import ImportPlan, apply_import, plan_import
-from inventory.pools import BANDWIDTH
 from inventory.source import Source
 from inventory.tables import ElementRow, LinkRow, PoolRow, PortClaimRow, PortRow, ServiceRow, SiteRow
 
 app = typer.Typer(no_args_is_help=True, help="The network as data: import it from a file, export it, look at it.")
+
+app.add_typer(pool_app, name="pool")
 
 _Row = dict[str, object]
 _LONGEST_AUDIT = 1000
@@ -210,21 +214,9 @@ def _links(session: Session) -> list[_Row]:
 
 
 def _pools(session: Session) -> list[_Row]:
-    return [_pool(each) for each in fills(session)]
-
-
-def _pool(pool: PoolFill) -> _Row:
-    shown = BitRate if pool.kind == BANDWIDTH else Count
-    return {
-        "pool": pool.name,
-        "kind": pool.kind,
-        "size": shown(pool.size),
-        "used": shown(pool.allocated),
-        "resting": shown(pool.quarantined),
-        "kept back": shown(pool.reserved),
-        "free": shown(pool.free),
-        "note": "low" if pool.low else "",
-    }
+    found = fills(session, datetime.now(UTC))
+    left = forecasts(session, found)
+    return [fill_facts(each, left[each.name]) for each in found]
 
 
 def _services(session: Session) -> list[_Row]:

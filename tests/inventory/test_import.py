@@ -9,12 +9,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from inventory.allocation import allocate
-from inventory.fill import fill
 from inventory.db import Database
 from inventory.difference import difference
 from inventory.document import InventoryDocument, json_schema
 from inventory.errors import InvalidDocument
 from inventory.exporter import export, to_data, to_yaml
+from inventory.fill import fill
 from inventory.importer import import_document, plan_import
 from inventory.ports import claim
 from inventory.services import NewService, create_service, set_parts, set_resources

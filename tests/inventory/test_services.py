@@ -3,10 +3,10 @@
 import pytest
 
 from inventory.allocation import allocate
-from inventory.fill import fill
 from inventory.db import Database
 from inventory.elements import element, elements_at, endpoints, set_administrative, set_if_indexes
 from inventory.errors import ServiceStateConflict, UnknownObject
+from inventory.fill import fill
 from inventory.ports import claim
 from inventory.services import (
     NewService,

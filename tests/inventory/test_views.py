@@ -8,11 +8,11 @@ import pytest
 from inventory.allocation import allocate
 from inventory.db import Database
 from inventory.errors import UnknownObject
+from inventory.fill import fills
 from inventory.importer import import_document
 from inventory.ports import claim
 from inventory.services import NewService, create_service, set_parts, terminate_service
 from inventory.source import Source
-from inventory.fill import fills
 from inventory.views import Branch, Leaf, ServiceLine, element_sheet, service_lines, tree
 from tests.clock import EPOCH
 from tests.inventory.factory import port_id

@@ -149,3 +149,28 @@ def test_pools_say_how_full_they_are(filled):
 
 def test_the_schema_is_json_schema(fabd):
     assert fabd.ok("inventory", "schema").json["$schema"].startswith("https://json-schema.org/")
+
+
+def test_values_are_kept_back_shown_with_their_reason_and_given_back_on_record(prepared, folder):
+    (folder / "net.yaml").write_text("pools: [{name: vlans, kind: vlan, ranges: [[100, 199]], low_watermark: 96}]")
+    prepared.ok("inventory", "import", "net.yaml")
+    said = prepared.ok("inventory", "pool", "reserve", "vlans", "100-103", "150", "--reason", "before fabd")
+    assert said.out == "vlans: 100, 101, 102, 103, 150 kept back\n"
+    shown = prepared.ok("inventory", "pool", "show", "vlans", "--json").json
+    assert (shown["size"], shown["keptBack"], shown["free"], shown["daysLeft"], shown["note"]) == (100, 5, 95, "unknown", "low")
+    assert [each["value"] for each in shown["keptBackValues"]] == ["100", "101", "102", "103", "150"]
+    assert {each["reason"] for each in shown["keptBackValues"]} == {"before fabd"}
+    assert prepared.ok("inventory", "pool", "release", "vlans", "150").out == "vlans: 150 can be given out\n"
+    assert [(action, changed) for action, changed, _ in changes(prepared)][1:] == [
+        ("reserve", "pool vlans"),
+        ("release", "pool vlans"),
+    ]
+
+
+def test_what_cannot_be_kept_back_changes_nothing(filled):
+    said = filled("inventory", "pool", "reserve", "ipv4-links", "10.0.0.0/31", "10.9.0.0/31")
+    assert said.code == 1
+    assert said.complaint.startswith("'10.9.0.0/31' is not a value of pool ipv4-links: it is outside 10.0.0.0/29")
+    assert filled.ok("inventory", "pool", "show", "ipv4-links", "--json").json["keptBackValues"] == []
+    assert "is not kept back: it is free" in filled("inventory", "pool", "release", "ipv4-links", "10.0.0.0/31").complaint
+    assert "there is no pool 'nowhere'" in filled("inventory", "pool", "show", "nowhere").complaint
