@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, model_validator
+from lxml import etree
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, field_validator, model_validator
 
 from drivers.errors import DriverSetupError
 from drivers.port import Commitment
@@ -90,14 +91,67 @@ class XmlRules(_Data):
     """Leaves whose value is an identity: compared without the prefix, which servers choose as they like."""
     defaults: dict[str, str] = {}
     """Leaf → the value that its absence means."""
+    roots: tuple[str, ...] = ()
+    """Top elements under which values of pools are used: what an audit reads."""
+
+    def clark(self, name: str) -> str:
+        """`prefix:name` as `{namespace}name`."""
+        prefix, _, local = name.partition(":")
+        return f"{{{self.namespaces[prefix]}}}{local}"
 
     @model_validator(mode="after")
     def _prefixes_are_declared(self) -> Self:
         names = {*self.lists, *(key for keys in self.lists.values() for key in keys), *self.leaf_lists, *self.presence}
-        for name in sorted(names | self.mandatory | self.identities | set(self.defaults)):
+        for name in sorted(names | self.mandatory | self.identities | set(self.defaults) | set(self.roots)):
             if name.partition(":")[0] not in self.namespaces:
                 raise ValueError(f"`{name}` has a prefix that `namespaces` does not declare")
         return self
+
+
+class UseRule(_Data):
+    """Where a configuration uses a value that pools give out: a line with a group named `value`, or an XML leaf."""
+
+    kind: Literal["vlan", "vni", "address", "rd", "rt"]
+    match: re.Pattern[str] | None = None
+    """`value` may be a list of numbers (`10,20-22`), or an address with its mask."""
+    leaf: str = ""
+    """`prefix:name`."""
+    length: str = ""
+    """The leaf beside it that holds the length of the prefix."""
+
+    @model_validator(mode="after")
+    def _says_where(self) -> Self:
+        if (self.match is None) == (not self.leaf):
+            raise ValueError("give either `match` (command lines) or `leaf` (XML)")
+        if self.match is not None and "value" not in self.match.groupindex:
+            raise ValueError("`match` needs a group named `value`")
+        return self
+
+
+class RequestTest(_Data):
+    """A service test by RPC. Arguments stand in it as `{address}`; what is in `[ ]` is sent only when its arguments are given."""
+
+    request: str
+    """XML."""
+    passed: str
+    """Local name of an element of the reply that says so (`ping-success`), or with its text (`peer-state=Established`)."""
+
+    @field_validator("request")
+    @classmethod
+    def _is_xml(cls, request: str) -> str:
+        try:
+            etree.fromstring(re.sub(r"[\[\]]", "", request))
+        except etree.XMLSyntaxError as error:
+            raise ValueError(f"it is no XML: {error}") from error
+        return request
+
+
+class CommandTest(_Data):
+    """A service test by a command. Arguments stand in it as `{address}`; what is in `[ ]` is said only when they are given."""
+
+    command: str
+    passed: re.Pattern[str]
+    """Found in the answer when it did."""
 
 
 class Netconf(_Data):
@@ -105,6 +159,8 @@ class Netconf(_Data):
     """How an edit is validated: as an option of `edit-config`, by the operation of its own, or only by `commit`."""
     port_state: Literal["auto", "oper", "config"] = "auto"
     """Whether a port is up is told by `oper-status`, or only by its configuration; `auto`: by what the server serves."""
+    tests: dict[str, RequestTest] = {}
+    """Kind → how it is asked; `interface` is asked as ports are."""
 
 
 class PortTable(_Data):
@@ -133,6 +189,8 @@ class Ssh(_Data):
     ports: PortTable
     save: str = ""
     """The command that makes the running configuration survive a restart; "" where they are one."""
+    tests: dict[str, CommandTest] = {}
+    """Kind → how it is asked; `interface` is asked as `ports` are."""
 
 
 class Platform(_Data):
@@ -146,6 +204,8 @@ class Platform(_Data):
     syntax: Literal["xml", "lines", "objects"]
     template: str
     realises: frozenset[Feature]
+    uses: tuple[UseRule, ...] = ()
+    """What an audit looks for; the objects of a bridge are known."""
     xml: XmlRules | None = None
     lines: LineRules | None = None
     netconf: Netconf | None = None
@@ -157,6 +217,14 @@ class Platform(_Data):
         for part in (self.syntax, self.protocol):
             if part in needed and needed[part] is None:
                 raise ValueError(f"section `{part}` is missing; syntax {self.syntax} over {self.protocol} needs it")
+        return self
+
+    @model_validator(mode="after")
+    def _used_leaves_are_declared(self) -> Self:
+        declared = self.xml.namespaces if self.xml else {}
+        for name in (name for rule in self.uses for name in (rule.leaf, rule.length) if name):
+            if name.partition(":")[0] not in declared:
+                raise ValueError(f"`uses`: {name} has a prefix that `xml.namespaces` does not declare")
         return self
 
     @property

@@ -8,6 +8,7 @@ Two kinds of platform share the port. Those with `Commitment.CONFIRMED` (NETCONF
 (plain command line, SNMP SET) change at `commit`, and `revert` applies the stored reverse.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
@@ -56,6 +57,38 @@ class Target:
     """OpenSSH `known_hosts`; without one no SSH session is opened."""
 
 
+class CheckOutcome(StrEnum):
+    PASSED = "passed"
+    FAILED = "failed"
+    UNSUPPORTED = "unsupported"
+    """The platform has no way to ask; nothing is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A service test: what an element is to try once a change holds.
+
+    `kind` is `ping` (address; source, vrf), `neighbour` (BGP: address; vrf), `interface` (port), or a platform's own word.
+    """
+
+    kind: str
+    arguments: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    def __str__(self) -> str:
+        return " ".join((self.kind, *(f"{name}={value}" for name, value in sorted(self.arguments.items()))))
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    check: Check
+    outcome: CheckOutcome
+    detail: str = ""
+    """What the element answered, or why it was not asked."""
+
+    def __str__(self) -> str:
+        return f"{self.check}: {self.outcome}{f' ({self.detail})' if self.detail else ''}"
+
+
 @dataclass(frozen=True, slots=True)
 class ChangeSet:
     """What changes on one element, in its own language, with the way back; computed and stored before anything is pushed.
@@ -72,13 +105,15 @@ class ChangeSet:
     reverse: str
     ports: tuple[str, ...] = ()
     """Ports that must exist and be up for the change to hold (empty when the change only removes)."""
+    checks: tuple[Check, ...] = ()
+    """Service tests that must pass for the change to hold, after it was read back."""
 
     @property
     def empty(self) -> bool:
         return not self.forward
 
     def inverted(self) -> "ChangeSet":
-        """The same change the other way round."""
+        """The same change the other way round, without ports and tests: the way back is to hold whatever they say."""
         return ChangeSet(self.element, self.platform, self.after, self.before, self.reverse, self.forward)
 
 
@@ -119,6 +154,17 @@ class Verification:
         )
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Use:
+    """A value, such as pools give out, that a configuration uses."""
+
+    kind: str
+    """vlan, vni, address (with its length, as 10.0.0.1/31, where it has one), rd or rt."""
+    value: str
+    where: str
+    """In the operator's words: the line with the headers above it, the entry, the row."""
+
+
 class ElementSession(Protocol):
     """One management session. Every method may raise an `ElementError`; `deadline` is seconds on `time.monotonic()`."""
 
@@ -136,8 +182,13 @@ class ElementSession(Protocol):
         """Take the element's configuration for this session (candidate *and* running). `ElementLocked` names the holder."""
         ...
 
-    def stage(self, change: ChangeSet, deadline: float) -> None:
-        """Edit and validate without effect; a stale candidate of ours is discarded first. IMMEDIATE: check what can be checked."""
+    def stage(self, change: ChangeSet, deadline: float) -> ChangeSet:
+        """Edit and validate without effect; a stale candidate of ours is discarded first. IMMEDIATE: check what can be checked.
+
+        Gives the change as it will be made, to be journaled before the commit and used from here on. On an IMMEDIATE platform its
+        `before` is what really stood in the places that it takes, whoever put it there: that is what a revert gives back, also
+        after a kill (`drivers.diff.as_found`). Elements that undo the change by themselves give it as it was.
+        """
         ...
 
     def commit(self, change: ChangeSet, persist: str, timeout: timedelta, deadline: float) -> None:
@@ -150,6 +201,21 @@ class ElementSession(Protocol):
 
     def verify(self, change: ChangeSet, deadline: float) -> Verification:
         """Read the running configuration and the ports back and compare with `change`."""
+        ...
+
+    def check(self, check: Check, deadline: float) -> CheckResult:
+        """Carry out one service test. What does not pass is a result; an `ElementError` means that it could not be asked."""
+        ...
+
+    def observe(self, expected: str, deadline: float) -> str:
+        """What stands in the places that `expected` names, as it would be rendered: all of it when nothing has drifted.
+
+        Also what else is in places that are ours alone or hold one value; what others have beside it is left out.
+        """
+        ...
+
+    def uses(self, deadline: float) -> tuple[Use, ...]:
+        """The values that the whole running configuration uses, as far as the platform's data tells; () when it tells nothing."""
         ...
 
     def standing(self, change: ChangeSet, deadline: float) -> Standing:

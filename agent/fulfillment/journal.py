@@ -83,5 +83,8 @@ def record(row: PlanRow, participants: Iterable[Participant]) -> None:
     for participant in participants:
         change = changes[participant.element]
         change.state = participant.state
+        if participant.staged:
+            real = participant.change
+            change.before, change.forward, change.reverse = real.before, real.forward, real.reverse
         change.session_id = participant.session_id
         change.answer = participant.answer or change.answer

@@ -5,7 +5,7 @@ Nothing here knows the database. A step gives the failures it met, element → e
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
@@ -60,6 +60,8 @@ class Participant:
     session: ElementSession | None = None
     session_id: str = ""
     answer: str = ""
+    staged: bool = False
+    """The change is no longer only what was planned: the journal must have it as its element will make it."""
     committed_at: float = 0.0
     """On the monotonic clock: when the confirmation timeout last started."""
 
@@ -74,6 +76,11 @@ class Participant:
     @property
     def provisional(self) -> bool:
         return self.planned.commitment is Commitment.CONFIRMED
+
+    def will_make(self, change: ChangeSet) -> None:
+        """The change as its element will make it: away from what really stands there, and back to that."""
+        self.planned = replace(self.planned, change=change)
+        self.staged = True
 
     def drop(self) -> None:
         """Give the session back; a broken one is not used again."""
@@ -126,7 +133,7 @@ class Network:
             session = self._session(participant, deadline)
             self._lock(session, deadline)
             self.guard()
-            session.stage(participant.change, deadline)
+            participant.will_make(session.stage(participant.change, deadline))
             participant.state = ChangeState.STAGED
 
         return self._each(Step.STAGE, self.participants, stage)
@@ -258,7 +265,7 @@ class Network:
         self.guard()
         if standing is Standing.MIXED:
             session.revert(participant.change, self.plan_id, deadline)
-        session.stage(participant.change, deadline)
+        participant.will_make(session.stage(participant.change, deadline))
         self._commit(participant, deadline)
         self._check(participant, deadline)
 

@@ -1,13 +1,14 @@
 """Pure configuration diffs: from what was and what should be to the native payload, and back."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from drivers.diff import lines, objects, xmltree
 from drivers.errors import DriverSetupError
 from drivers.platform import Platform
 from drivers.port import ChangeSet
 
-__all__ = ["change_set"]
+__all__ = ["as_found", "change_set"]
 
 
 def change_set(platform: Platform, element: str, before: str, after: str, ports: Iterable[str] = ()) -> ChangeSet:
@@ -15,13 +16,23 @@ def change_set(platform: Platform, element: str, before: str, after: str, ports:
 
     Ports matter only while something remains. `DriverSetupError` when a template rendered what the platform cannot read.
     """
+    there, back = _both_ways(platform, element, before, after)
+    return ChangeSet(element, platform.name, before, after, there, back, tuple(ports) if after.strip() else ())
+
+
+def as_found(platform: Platform, change: ChangeSet, found: str) -> ChangeSet:
+    """The change as it leads away from what the element really holds in the places that it takes, and back to exactly that."""
+    there, back = _both_ways(platform, change.element, found, change.after)
+    return replace(change, before=found, forward=there, reverse=back)
+
+
+def _both_ways(platform: Platform, element: str, before: str, after: str) -> tuple[str, str]:
     try:
-        there, back = _payload(platform, before, after), _payload(platform, after, before)
+        return _payload(platform, before, after), _payload(platform, after, before)
     except ValueError as error:
         raise DriverSetupError(
             f"{element}: the template for platform {platform.name} rendered bad {platform.syntax} ({error}); correct the template"
         ) from error
-    return ChangeSet(element, platform.name, before, after, there, back, tuple(ports) if after.strip() else ())
 
 
 def _payload(platform: Platform, before: str, after: str) -> str:

@@ -31,6 +31,13 @@ def restrict(rules: LineRules, running: str, *owned: str, foreign: bool = False)
     return _render(grammar.restrict(grammar.parse(running), wanted, foreign=foreign))
 
 
+def observed(rules: LineRules, expected: str, running: str) -> str:
+    """What of `expected` stands, what else is in its slots, and all that is in sections that are ours alone."""
+    grammar = _Grammar(rules)
+    live, wanted = grammar.parse(running), grammar.parse(expected)
+    return _render(grammar.observe(live, wanted, grammar.restrict(live, wanted, foreign=True)))
+
+
 def assess(rules: LineRules, before: str, after: str, running: str) -> Comparison:
     """Compare the running configuration with both sides."""
     grammar = _Grammar(rules)
@@ -47,6 +54,16 @@ def assess(rules: LineRules, before: str, after: str, running: str) -> Compariso
 def untypable(rules: LineRules, text: str) -> str | None:
     """The first line that cannot be typed into this command line, or None."""
     return next((line for line in text.split("\n") if rules.forbidden.search(line)), None)
+
+
+def paths(rules: LineRules, text: str) -> Iterator[tuple[str, ...]]:
+    """Every line with the headers it stands under; a header that nothing of ours tells from a line stands for itself too."""
+    yield from _every(_Grammar(rules).parse(text))
+
+
+def numbers(members: str) -> Iterator[int]:
+    """`100,200-202` → 100, 200, 201, 202. `ValueError` for what is no such list."""
+    return _numbers(members)
 
 
 def opens(rules: LineRules, text: str) -> frozenset[str]:
@@ -123,6 +140,16 @@ class _Grammar:
             elif foreign and not self._members(line):
                 kept |= {other: {} for other in live if self._slot(other) == self._slot(line) and not other.startswith("no ")}
         return kept
+
+    def observe(self, live: Section, wanted: Section, found: Section, *, ours: bool = False) -> Section:
+        """`found` with what stands beside it in sections that are removed as a whole."""
+        seen: Section = {}
+        for line, below in wanted.items():
+            if line in found:
+                whole = ours or self.is_whole(line)
+                seen[line] = self.observe(live.get(line, {}), below, found[line], ours=whole) if found[line] or below else {}
+        others = live if ours else {line: live.get(line, {}) for line in found}
+        return seen | {line: below for line, below in others.items() if line not in seen}
 
     def items(self, section: Section, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
         """Paths of everything that can be there or not: lines, and headers of sections that are ours alone."""
@@ -212,6 +239,12 @@ class _Grammar:
 
     def _is_section(self, line: str, below: Section) -> bool:
         return bool(below) or self._section(line) is not None
+
+
+def _every(section: Section, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    for line, below in section.items():
+        yield (*above, line)
+        yield from _every(below, (*above, line))
 
 
 def _numbers(members: str) -> Iterator[int]:

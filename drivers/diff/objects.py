@@ -181,6 +181,17 @@ def parse_intent(text: str) -> Intent:
     return Intent(vlans, leaves)
 
 
+def render_intent(intent: Intent) -> str:
+    """The inverse of `parse_intent`."""
+    document: dict[str, dict[int, object]] = {}
+    for vlan, body in sorted(intent.vlans.items()):
+        members = {"tagged": sorted(body.tagged), "untagged": sorted(body.untagged)}
+        document.setdefault("vlans", {})[vlan] = {"name": body.name} | {how: ports for how, ports in members.items() if ports}
+    for (leaf, port), value in sorted(intent.leaves.items()):
+        document.setdefault(leaf, {})[port] = value
+    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True) if document else ""
+
+
 def _fields(op: Operation) -> dict[str, Value]:
     return {key: value for key, value in asdict(op).items() if not (key == "was" and value == "")}
 

@@ -5,7 +5,7 @@ entry or container that only the old text has is removed as a whole, unless the 
 holds something under it that is not ours; then only our leaves go, and keys and mandatory leaves stay with what remains.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 
@@ -65,6 +65,33 @@ def assess(rules: XmlRules, before: str, after: str, running: str) -> Comparison
     return Comparison(found.missing, (*found.leftover, *stale), found.standing)
 
 
+def values(rules: XmlRules, leaves: Mapping[str, str], running: str) -> Iterator[tuple[str, str, str, str]]:
+    """Every value of these leaves (`prefix:name`): its name, itself, the value of the leaf named beside it ("" without), where."""
+    tree, root = _Tree(rules), _parse(running)
+    wanted = {rules.clark(leaf): leaf for leaf in leaves}
+    for node in root.iter():
+        leaf = wanted.get(str(node.tag))
+        parent = node.getparent()
+        if leaf is None or parent is None or not node.text:
+            continue
+        beside = parent.findtext(rules.clark(leaves[leaf]), "") if leaves[leaf] else ""
+        yield leaf, node.text.strip(), beside.strip(), tree.place(parent, root)
+
+
+def roots(rules: XmlRules) -> str:
+    """A subtree filter (RFC 6241 §6) for all below the platform's `roots`."""
+    return "\n".join(
+        _text(etree.Element(rules.clark(name), nsmap={None: rules.namespaces[name.partition(":")[0]]})) for name in rules.roots
+    )
+
+
+def observed(rules: XmlRules, expected: str, running: str) -> str:
+    """What of `expected` stands, with the values that it has; a default that is not sent counts as sent."""
+    tree, root = _Tree(rules), _parse("")
+    tree.observe(root, _parse(expected), _parse(running))
+    return "".join(f"{_text(child)}\n" for child in root)
+
+
 @dataclass(frozen=True, slots=True)
 class _Step:
     identity: Identity
@@ -81,10 +108,7 @@ class _Tree:
     """Reads and edits configuration trees by the platform's rules; names are in Clark notation (`{namespace}name`)."""
 
     def __init__(self, rules: XmlRules) -> None:
-        def clark(name: str) -> str:
-            prefix, _, local = name.partition(":")
-            return f"{{{rules.namespaces[prefix]}}}{local}"
-
+        clark = rules.clark
         self._keys = {clark(name): tuple(clark(key) for key in keys) for name, keys in rules.lists.items()}
         self._leaf_lists = {clark(name) for name in rules.leaf_lists}
         self._presence = {clark(name) for name in rules.presence}
@@ -110,6 +134,28 @@ class _Tree:
                 place = self._bare(child)
                 into.append(place)
             self.select(place, child)
+
+    def observe(self, into: etree._Element, expected: etree._Element, live: etree._Element) -> None:
+        """Copy what both have, with the values of the running side; keys come with their entries."""
+        keys, there = self._keys.get(str(expected.tag), ()), self._index(live)
+        for identity, child in self._index(expected).items():
+            if child.tag in keys:
+                continue
+            mine = there.get(identity)
+            if not len(child):
+                found = mine if mine is not None and not len(mine) else None
+                if found is not None or self._defaults.get(str(child.tag)) == self._value(child):
+                    into.append(deepcopy(child if found is None or self._value(found) == self._value(child) else found))
+            elif mine is not None:
+                place = self._bare(child)
+                self.observe(place, child, mine)
+                if len(place) or child.tag in self._presence:
+                    into.append(place)
+
+    def place(self, node: etree._Element, root: etree._Element) -> str:
+        """Where a node stands, in the operator's words."""
+        way = [each for each in (node, *node.iterancestors()) if each is not root]
+        return _words(tuple(_Step(self._identity(each)) for each in reversed(way)), "")
 
     def leaves(self, node: etree._Element, path: _Path = ()) -> Iterator[tuple[_Path, str]]:
         keys = self._keys.get(str(node.tag), ())

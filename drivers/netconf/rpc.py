@@ -102,6 +102,23 @@ def close_session() -> etree._Element:
     return _operation("close-session")
 
 
+def custom(request: str) -> etree._Element:
+    """An operation that a platform's data spells out."""
+    return etree.fromstring(request, _PARSER)
+
+
+def says(reply: etree._Element, wanted: str) -> bool:
+    """Whether the reply has an element of that local name, or of that name and text (`peer-state=Established`)."""
+    name, equals, value = wanted.partition("=")
+    found = (each for each in reply.iter(f"{{*}}{name}"))
+    return any(not equals or (each.text or "").strip() == value for each in found)
+
+
+def text(reply: etree._Element) -> str:
+    """Everything a reply says, without its mark-up."""
+    return " ".join(part.strip() for part in map(str, reply.itertext()) if part.strip())
+
+
 def _name(local: str) -> str:
     return f"{{{BASE}}}{local}"
 

@@ -7,13 +7,15 @@ from datetime import timedelta
 
 from lxml import etree
 
+from drivers import testing
 from drivers.diff import xmltree
 from drivers.diff.comparison import Comparison
+from drivers.diff.uses import uses
 from drivers.errors import EditRefused, ElementError, ElementLocked, PlatformUnsupported, RevertFailed, VerificationFailed
 from drivers.netconf import ports, rpc
 from drivers.netconf.client import Client
 from drivers.platform import Netconf, Platform
-from drivers.port import ChangeSet, PortState, Standing, Verification
+from drivers.port import ChangeSet, Check, CheckResult, PortState, Standing, Use, Verification
 
 DATASTORES = ("running", "candidate")
 """In the order in which they are locked: a confirmed commit that expires would also undo another's edit of running."""
@@ -54,13 +56,14 @@ class NetconfSession:
                 self._unlock(deadline)
             raise
 
-    def stage(self, change: ChangeSet, deadline: float) -> None:
+    def stage(self, change: ChangeSet, deadline: float) -> ChangeSet:
         """Under the lock the candidate is nobody else's, so what is left in it is discarded."""
         self._transcript.clear()
         self._require(":candidate", "a candidate configuration")
         self._require(*CONFIRMED_COMMIT)  # here already, before other elements of the plan have committed
         self._ask(rpc.discard_changes(), deadline)
         self._edit(change.before, change.after, deadline)
+        return change
 
     def commit(self, change: ChangeSet, persist: str, timeout: timedelta, deadline: float) -> None:
         self._transcript.clear()
@@ -74,6 +77,29 @@ class NetconfSession:
     def verify(self, change: ChangeSet, deadline: float) -> Verification:
         found = self._compare(change, deadline)
         return Verification(found.missing, found.leftover, self._ports(change.ports, deadline) if change.ports else ())
+
+    def check(self, check: Check, deadline: float) -> CheckResult:
+        test = self._netconf.tests.get(check.kind)
+        try:
+            if test is not None:
+                reply = self._client.request(rpc.custom(testing.words(test.request, check)), deadline)
+                return testing.passed(check) if rpc.says(reply, test.passed) else testing.failed(check, rpc.text(reply))
+            if check.kind == "interface":
+                return testing.of_port(check, *self._ports((testing.words("{port}", check),), deadline))
+        except EditRefused as refusal:
+            return testing.failed(check, refusal.message)
+        except ValueError as error:
+            return testing.failed(check, str(error))
+        return testing.unsupported(check, self._platform.name)
+
+    def observe(self, expected: str, deadline: float) -> str:
+        return xmltree.observed(self._platform.xml_rules, expected, self._running(expected, deadline=deadline))
+
+    def uses(self, deadline: float) -> tuple[Use, ...]:
+        roots = xmltree.roots(self._platform.xml_rules)
+        if not roots:
+            return ()
+        return uses(self._platform, rpc.data(self._client.request(rpc.get_config("running", roots), deadline)))
 
     def standing(self, change: ChangeSet, deadline: float) -> Standing:
         return self._compare(change, deadline).standing

@@ -65,6 +65,11 @@ class Bridge:
         for chunk in chunks(bindings):
             self._set(chunk, deadline)
 
+    def vlans(self, deadline: float) -> list[tuple[int, str]]:
+        """Number and name of every row of dot1qVlanStaticTable."""
+        names = self._manager.walk(oids.VLAN_STATIC_NAME, deadline)
+        return sorted((int(suffix), _text(value)) for suffix, value in names.items())
+
     def ports(self, names: Sequence[str], deadline: float) -> tuple[PortState, ...]:
         """Existence and operational status by ifName, or by ifDescr on agents without ifXTable."""
         if not names:

@@ -6,17 +6,20 @@ change in them, and a stale worker is kept out by snmpSetSerialNo.
 
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
+from drivers import testing
 from drivers.diff import objects
 from drivers.diff.objects import Fact, Intent
 from drivers.errors import EditRefused, ElementError, ElementTimeout, RevertFailed
-from drivers.port import ChangeSet, Standing, Target, Verification
+from drivers.port import ChangeSet, Check, CheckResult, Standing, Target, Use, Verification
 from drivers.snmp import oids, switch
 from drivers.snmp.bridge import Bridge, chunks
 from drivers.snmp.errors import NoSuchObject
 from drivers.snmp.manager import Manager
-from drivers.snmp.switch import Binding, Remembered, Switch
+from drivers.snmp.observation import observed
+from drivers.snmp.switch import Binding, Switch
 
 _SHARED_KINDS = {"vlan", "admin"}
 """Facts that may rightly remain after us: a row with others' members, a port that others use."""
@@ -46,7 +49,6 @@ class SnmpSession:
         self._element = target.element
         self._manager = Manager(target)
         self._bridge = Bridge(target.element, self._manager)
-        self._remembered = Remembered()
         self._transcript: list[str] = []
 
     @property
@@ -65,7 +67,7 @@ class SnmpSession:
         """Advisory (RFC 3418): from here on, SETs of whoever locked before are refused by the agent."""
         self._bridge.claim(deadline)
 
-    def stage(self, change: ChangeSet, deadline: float) -> None:
+    def stage(self, change: ChangeSet, deadline: float) -> ChangeSet:
         """Ports exist, carry VLANs where asked, and hold the objects; nothing is written."""
         self._transcript = []
         before, after = self._intents(change)
@@ -74,13 +76,17 @@ class SnmpSession:
         absent = [f"{leaf} of port {port}" for leaf, port in after.leaves if found.leaves[leaf, port] is None]
         if absent:
             raise EditRefused(self._element, f"the element has no {', no '.join(sorted(absent))}")
-        self._tell("would set", self._bindings(change.forward, found))
+        there = objects.render_intent(found.within(before, after))
+        real = replace(
+            change, before=there, forward=objects.forward(there, change.after), reverse=objects.forward(change.after, there)
+        )
+        self._tell("would set", self._bindings(real.forward, found))
+        return real
 
     def commit(self, change: ChangeSet, persist: str, timeout: timedelta, deadline: float) -> None:  # noqa: ARG002 - the port's signature
         """Takes effect at once: usually one SET, which the element applies as a whole or not at all."""
         self._transcript = []
-        self._remembered = Remembered()
-        self._apply(change, change.forward, deadline, remember=True)
+        self._apply(change, change.forward, deadline)
 
     def extend(self, persist: str, timeout: timedelta, deadline: float) -> None:
         """No provisional commit, nothing to extend."""
@@ -93,6 +99,27 @@ class SnmpSession:
             leftover=_listed(self._leftover(before, after, found)),
             ports=self._bridge.ports(change.ports, deadline),
         )
+
+    def check(self, check: Check, deadline: float) -> CheckResult:
+        """Of kind `interface`, by ifOperStatus."""
+        if check.kind != "interface":
+            return testing.unsupported(check, "by SNMP")
+        try:
+            port = testing.words("{port}", check)
+        except ValueError as error:
+            return testing.failed(check, str(error))
+        return testing.of_port(check, *self._bridge.ports((port,), deadline))
+
+    def observe(self, expected: str, deadline: float) -> str:
+        try:
+            intent = objects.parse_intent(expected)
+        except ValueError as error:
+            raise EditRefused(self._element, f"the rendered objects cannot be used: {error}") from error
+        return objects.render_intent(observed(self._bridge.read([intent], deadline), intent))
+
+    def uses(self, deadline: float) -> tuple[Use, ...]:
+        """Every row of dot1qVlanStaticTable."""
+        return tuple(Use("vlan", str(vlan), f"vlan {vlan} ({name})") for vlan, name in self._bridge.vlans(deadline))
 
     def standing(self, change: ChangeSet, deadline: float) -> Standing:
         """AFTER when both fit, as with a port that was up before and shall be up."""
@@ -140,14 +167,12 @@ class SnmpSession:
         if strangers:
             listed = ", ".join(map(str, strangers))
             raise NoSuchObject(self._element, f"ports with ifIndex {listed} are no bridge ports and cannot carry VLANs")
-        return switch.bindings(operations, found, self._remembered)
+        return switch.bindings(operations, found)
 
-    def _apply(self, change: ChangeSet, text: str, deadline: float, *, remember: bool = False) -> None:
+    def _apply(self, change: ChangeSet, text: str, deadline: float) -> None:
         """Read, then set what differs; a SET without an answer is followed by another look, until the deadline."""
         while True:
             found = self._bridge.read(self._intents(change), deadline)
-            if remember:
-                self._remembered.note(found, self._operations(text))
             bindings = self._bindings(text, found)
             started = time.monotonic()
             try:
@@ -178,7 +203,6 @@ class SnmpSession:
             or (
                 fact.kind == "vlan"
                 and fact.vlan in rows
-                and fact.vlan not in self._remembered.rows
                 and rows[fact.vlan].name == before.vlans[fact.vlan].name
                 and not rows[fact.vlan].egress
             )

@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from drivers.diff.objects import (
+    MAX_VLAN,
     AddMember,
     EnsureVlan,
     Fact,
+    Intent,
     Leaf,
     Operation,
     ReleaseLeaf,
@@ -15,6 +17,7 @@ from drivers.diff.objects import (
     RemoveMember,
     SetLeaf,
     Value,
+    VlanIntent,
 )
 from drivers.snmp import oids, portlist
 
@@ -80,31 +83,38 @@ class Switch:
             case _:
                 raise ValueError(f"unknown kind of fact: {fact.kind}")
 
+    def within(self, *intents: Intent) -> Intent:
+        """What stands in the places that the intents name: of a row only their members, of a port only their objects."""
+        vlans = {vlan for intent in intents for vlan in intent.vlans}
+        leaves = {key: self.leaves.get(key) for intent in intents for key in intent.leaves}
+        return Intent(
+            {vlan: self._members(vlan, self.rows[vlan], intents) for vlan in vlans if vlan in self.rows},
+            {key: value for key, value in leaves.items() if value is not None and _can_be_set(key[0], value)},
+        )
 
-@dataclass(slots=True)
-class Remembered:
-    """What a session found before its first SET, so that its own revert gives back exactly that."""
-
-    leaves: dict[tuple[Leaf, int], Value] = field(default_factory=dict)
-    rows: set[int] = field(default_factory=set)
-
-    def note(self, switch: Switch, operations: Iterable[Operation]) -> None:
-        for op in operations:
-            if isinstance(op, SetLeaf):
-                old = switch.leaves.get((op.leaf, op.port))
-                if old is not None and old != op.value:
-                    self.leaves.setdefault((op.leaf, op.port), old)
-            elif isinstance(op, EnsureVlan) and op.vlan in switch.rows:
-                self.rows.add(op.vlan)
+    def _members(self, vlan: int, row: VlanRow, intents: Iterable[Intent]) -> VlanIntent:
+        bodies = (intent.vlans[vlan] for intent in intents if vlan in intent.vlans)
+        named = frozenset().union(*(body.tagged | body.untagged for body in bodies))
+        there = {port for port in named if self.bridge_port.get(port) in row.egress}
+        untagged = {port for port in there if self.bridge_port[port] in row.untagged}
+        # a row without a name cannot bear our mark, so any other than ours will do
+        return VlanIntent(row.name or f"vlan-{vlan}", frozenset(there - untagged), frozenset(untagged))
 
 
-def bindings(operations: Iterable[Operation], switch: Switch, remembered: Remembered) -> tuple[Binding, ...]:
+def _can_be_set(leaf: Leaf, value: Value) -> bool:
+    """Elements also show what they do not take: no PVID as 0, a port under test."""
+    if leaf == "admin":
+        return value in ADMIN_NUMBER
+    return leaf != "pvid" or value in range(1, MAX_VLAN + 1)
+
+
+def bindings(operations: Iterable[Operation], switch: Switch) -> tuple[Binding, ...]:
     """The SETs that the operations still need on this switch; () when it is already so. Rows first, then port objects."""
     listed = tuple(operations)
     vlans = {op.vlan: None for op in listed if isinstance(op, EnsureVlan | AddMember | RemoveMember | ReleaseVlan)}
     return (
-        *(binding for vlan in vlans for binding in _row(vlan, listed, switch, remembered)),
-        *(binding for op in listed for binding in _leaf(op, switch, remembered)),
+        *(binding for vlan in vlans for binding in _row(vlan, listed, switch)),
+        *(binding for op in listed for binding in _leaf(op, switch)),
     )
 
 
@@ -124,12 +134,12 @@ def _shown(oid: str, value: int | bytes) -> str:
     return value.hex(" ")
 
 
-def _row(vlan: int, operations: tuple[Operation, ...], switch: Switch, remembered: Remembered) -> Iterator[Binding]:
+def _row(vlan: int, operations: tuple[Operation, ...], switch: Switch) -> Iterator[Binding]:
     row = switch.rows.get(vlan)
     wanted = _wanted(vlan, operations, switch)
     if wanted is None:
         return
-    if row is not None and _given_back(vlan, operations, wanted, remembered):
+    if row is not None and _given_back(vlan, operations, wanted):
         yield Binding(f"{oids.VLAN_STATIC_ROW_STATUS}.{vlan}", Syntax.INTEGER, DESTROY)
         return
     if row is None:
@@ -164,17 +174,17 @@ def _wanted(vlan: int, operations: tuple[Operation, ...], switch: Switch) -> Vla
     return row
 
 
-def _given_back(vlan: int, operations: tuple[Operation, ...], wanted: VlanRow, remembered: Remembered) -> bool:
+def _given_back(vlan: int, operations: tuple[Operation, ...], wanted: VlanRow) -> bool:
     ours = any(isinstance(op, ReleaseVlan) and op.vlan == vlan and op.name == wanted.name for op in operations)
-    return ours and not wanted.egress and vlan not in remembered.rows
+    return ours and not wanted.egress
 
 
-def _leaf(op: Operation, switch: Switch, remembered: Remembered) -> Iterator[Binding]:
+def _leaf(op: Operation, switch: Switch) -> Iterator[Binding]:
     match op:
         case SetLeaf(leaf=leaf, port=port, value=value):
             wanted: Value | None = value
         case ReleaseLeaf(leaf=leaf, port=port, was=was) if switch.leaves.get((leaf, port)) == was:
-            wanted = remembered.leaves.get((leaf, port), RELEASED.get(leaf))
+            wanted = RELEASED.get(leaf)
         case _:
             return
     if wanted is not None and switch.leaves.get((leaf, port)) != wanted:

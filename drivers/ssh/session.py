@@ -8,11 +8,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 
-from drivers.diff import lines
+from drivers import testing
+from drivers.diff import as_found, lines
 from drivers.diff.comparison import Comparison
+from drivers.diff.uses import uses
 from drivers.errors import EditRefused, ElementDisconnected, ElementError, RevertFailed
 from drivers.platform import LineRules, Platform, Ssh
-from drivers.port import ChangeSet, PortState, Standing, Verification
+from drivers.port import ChangeSet, Check, CheckResult, PortState, Standing, Use, Verification
 from drivers.ssh.shell import Shell
 
 
@@ -20,7 +22,6 @@ class SshSession:
     def __init__(self, element: str, platform: Platform, settings: Ssh, shell: Shell, give_back: Callable[[], None]) -> None:
         self._element, self._platform, self._settings, self._shell = element, platform, settings, shell
         self._give_back = give_back
-        self._found: tuple[ChangeSet, str] | None = None
         self._transcript: list[str] = []
         self._closed = False
 
@@ -37,8 +38,8 @@ class SshSession:
         if not self._shell.alive:
             raise ElementDisconnected(self._element, "the element ended the command line")
 
-    def stage(self, change: ChangeSet, deadline: float) -> None:
-        """Check what can be checked, and keep what the change is about to overwrite, for `revert` in this session."""
+    def stage(self, change: ChangeSet, deadline: float) -> ChangeSet:
+        """Check what can be checked, and see what the change is about to overwrite."""
         self._transcript.clear()
         bad = lines.untypable(self._rules, change.forward)
         if bad is not None:
@@ -47,8 +48,8 @@ class SshSession:
                 f"line {bad.strip()!r} cannot be typed here: it holds a control character or `?`, which asks for help",
             )
         self._refuse_unknown_ports(change, deadline)
-        owned = lines.restrict(self._rules, self._running(deadline), change.before, change.after, foreign=True)
-        self._found = (change, owned)
+        there = lines.restrict(self._rules, self._running(deadline), change.before, change.after, foreign=True)
+        return as_found(self._platform, change, there)
 
     def commit(self, change: ChangeSet, persist: str, timeout: timedelta, deadline: float) -> None:  # noqa: ARG002 - takes effect at once, for good
         self._transcript.clear()
@@ -66,16 +67,32 @@ class SshSession:
         found = self._assess(change, self._running(deadline))
         return Verification(found.missing, found.leftover, self._ports(change.ports, deadline))
 
+    def check(self, check: Check, deadline: float) -> CheckResult:
+        """A refused command has not passed: elements refuse to ping in a VRF, or to show a neighbour, that is not there."""
+        test = self._settings.tests.get(check.kind)
+        try:
+            if test is not None:
+                answer = self._shell.run(testing.words(test.command, check), deadline)
+                return testing.passed(check) if test.passed.search(answer) else testing.failed(check, answer)
+            if check.kind == "interface":
+                return testing.of_port(check, *self._ports((testing.words("{port}", check),), deadline))
+        except ValueError as error:
+            return testing.failed(check, str(error))
+        return testing.unsupported(check, self._platform.name)
+
+    def observe(self, expected: str, deadline: float) -> str:
+        return lines.observed(self._rules, expected, self._running(deadline))
+
+    def uses(self, deadline: float) -> tuple[Use, ...]:
+        return uses(self._platform, self._running(deadline))
+
     def standing(self, change: ChangeSet, deadline: float) -> Standing:
-        """Lines that stood there when `stage` looked, or were missing then, tell no side."""
-        before, after = self._as_found(change)
-        return lines.assess(self._rules, before, after, self._running(deadline)).standing
+        return self._assess(change, self._running(deadline)).standing
 
     def confirm(self, persist: str, deadline: float) -> None:
         """Nothing is pending."""
 
     def revert(self, change: ChangeSet, persist: str, deadline: float) -> None:  # noqa: ARG002 - nothing is pending
-        """Back to what `stage` found in this session, or, after a takeover, to the change's own `before`."""
         self._transcript.clear()
         way_back = self._way_back(change, deadline)
         if not way_back:
@@ -124,18 +141,9 @@ class SshSession:
             raise EditRefused(self._element, f"{doing}, {command!r}: {refusal}")
 
     def _way_back(self, change: ChangeSet, deadline: float) -> str:
-        """What is to send until all is as before; without a snapshot, values that are nobody's of ours stay."""
-        found = self._found[1] if self._found and self._found[0] == change else None
-        target = change.before if found is None else found
-        there = lines.restrict(self._rules, self._running(deadline), change.before, change.after, foreign=found is not None)
-        return lines.forward(self._rules, there, target)
-
-    def _as_found(self, change: ChangeSet) -> tuple[str, str]:
-        """Both sides of the change, the earlier one as far as `stage` found it on the element; also of the change inverted."""
-        if self._found is None or change not in (staged := self._found[0], staged.inverted()):
-            return change.before, change.after
-        found = lines.restrict(self._rules, self._found[1], change.before, change.after)
-        return (found, change.after) if change == self._found[0] else (change.before, found)
+        """What is to send until all is as before."""
+        there = lines.restrict(self._rules, self._running(deadline), change.before, change.after)
+        return lines.forward(self._rules, there, change.before)
 
     def _refuse_unknown_ports(self, change: ChangeSet, deadline: float) -> None:
         made = lines.opens(self._rules, change.after)

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from agent.fulfillment.lifecycle import CounterReading, CounterReadings
 from drivers.errors import EditRefused, ElementDisconnected, ElementError, ElementLocked, ElementTimeout, ElementUnreachable
-from drivers.port import ChangeSet, Commitment, PortState, Standing, Verification
+from drivers.port import ChangeSet, Check, CheckOutcome, CheckResult, Commitment, PortState, Standing, Verification
 
 
 class Killed(BaseException):
@@ -34,6 +34,8 @@ class FakeElement:
     reachable: bool = True
     faults: list[tuple[str, str, BaseException]] = field(default_factory=list)
     """(phase, before or after, what is raised), each once."""
+    checks: dict[str, CheckOutcome] = field(default_factory=dict)
+    """Service tests that do not pass."""
     calls: list[str] = field(default_factory=list)
     sessions: int = 0
     frozen: bool = False
@@ -78,10 +80,11 @@ class FakeSession:
                 )
             self.element.locked_by = self.session_id
 
-    def stage(self, change: ChangeSet, deadline: float) -> None:
+    def stage(self, change: ChangeSet, deadline: float) -> ChangeSet:
         with self._phase("stage"):
             assert self.element.locked_by == self.session_id
             self.candidate = change
+            return change
 
     def commit(self, change: ChangeSet, persist: str, timeout: timedelta, deadline: float) -> None:
         with self._phase("commit"):
@@ -103,6 +106,10 @@ class FakeSession:
                 leftover=tuple(sorted((lines(change.before) - lines(change.after)) & running)),
                 ports=tuple(PortState(port, True, port not in self.element.ports_down) for port in change.ports),
             )
+
+    def check(self, check: Check, deadline: float) -> CheckResult:
+        with self._phase("check"):
+            return CheckResult(check, self.element.checks.get(str(check), CheckOutcome.PASSED), "as the test wants it")
 
     def standing(self, change: ChangeSet, deadline: float) -> Standing:
         with self._phase("standing"):

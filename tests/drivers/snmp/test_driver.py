@@ -15,7 +15,7 @@ from drivers.errors import (
     ElementTimeout,
     RevertFailed,
 )
-from drivers.port import ChangeSet, Credential, Standing, Target
+from drivers.port import ChangeSet, Check, Credential, Standing, Target
 from drivers.sim.faults import Fault, Phase
 from drivers.sim.state import Vlan
 from drivers.snmp.driver import SnmpDriver, SnmpSession
@@ -90,6 +90,28 @@ def test_a_later_session_reverts_from_the_stored_reverse(lab: Lab, soon: float) 
         recovery.revert(change(), "p", soon)
         assert recovery.standing(change(), soon) is Standing.BEFORE
     assert lab.state.vlans == {1: Vlan(1, "default")}
+
+
+def test_what_the_change_overwrote_is_restored_by_a_later_session(lab: Lab, soon: float) -> None:
+    port = lab.state.ports["ge3"]
+    lab.loop.call(lambda: lab.state.describe("ge3", "by hand"))
+    lab.loop.call(lambda: lab.state.set_admin(port, up=False))
+    lab.state.vlans[7], port.pvid = Vlan(7, "seven", {103}, {103}), 7
+    with opened(lab.target()) as killed:
+        journaled = killed.stage(change(), soon)
+        killed.commit(journaled, "p", HALF_MINUTE, soon)
+    assert (port.alias, port.pvid, port.admin_up) == ("Acme, Ghent", 100, True)
+    with opened(lab.target()) as recovery:
+        recovery.revert(journaled, "p", soon)
+        assert recovery.standing(journaled.inverted(), soon) is Standing.AFTER
+    assert (port.alias, port.pvid, port.admin_up) == ("by hand", 7, False)
+
+
+def test_a_port_is_asked_as_a_service_test_and_nothing_else_can_be(lab: Lab, soon: float) -> None:
+    with opened(lab.target()) as session:
+        asked = [Check("interface", {"port": "ge3"}), Check("interface", {"port": "ge77"}), Check("ping", {"address": "10.0.0.1"})]
+        assert [session.check(check, soon).outcome for check in asked] == ["passed", "failed", "unsupported"]
+        assert session.check(Check("interface", {}), soon).detail == "it needs port"
 
 
 def test_a_vlan_that_gained_others_members_stays_with_them(lab: Lab, soon: float) -> None:

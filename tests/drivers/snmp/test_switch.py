@@ -12,10 +12,10 @@ from drivers.diff.objects import Intent, Leaf, Value
 from drivers.snmp import oids, portlist
 from drivers.snmp.bridge import MAX_PDU_OCTETS, chunks
 from drivers.snmp.switch import (
+    ADMIN_NUMBER,
     CREATE_AND_GO,
     DESTROY,
     Binding,
-    Remembered,
     Switch,
     Syntax,
     VlanRow,
@@ -51,6 +51,8 @@ def applied(switch: Switch, sets: Iterable[Binding]) -> Switch:
             rows[index] = replace(rows[index], untagged=portlist.decode(octets(value)))
         elif column == oids.PVID:
             leaves["pvid", back[index]] = value if isinstance(value, int) else None
+        elif column == oids.IF_ADMIN_STATUS:
+            leaves["admin", index] = {number: word for word, number in ADMIN_NUMBER.items()}[int(value)]
         else:
             assert column == oids.IF_ALIAS
             leaves["alias", index] = octets(value).decode()
@@ -62,8 +64,8 @@ def octets(value: int | bytes) -> bytes:
     return value
 
 
-def moved(switch: Switch, before: Intent, after: Intent, remembered: Remembered | None = None) -> Switch:
-    return applied(switch, bindings(objects.operations(before, after), switch, remembered or Remembered()))
+def moved(switch: Switch, before: Intent, after: Intent) -> Switch:
+    return applied(switch, bindings(objects.operations(before, after), switch))
 
 
 NOTHING = Intent()
@@ -84,8 +86,8 @@ def test_the_reverse_leads_back_exactly(before: Intent, after: Intent) -> None:
 @given(before=intents(), after=intents())
 def test_doing_it_twice_sets_nothing_more(before: Intent, after: Intent) -> None:
     operations = objects.operations(before, after)
-    switch = applied(start := moved(EMPTY, NOTHING, before), bindings(operations, start, Remembered()))
-    assert bindings(operations, switch, Remembered()) == ()
+    switch = applied(start := moved(EMPTY, NOTHING, before), bindings(operations, start))
+    assert bindings(operations, switch) == ()
 
 
 FOREIGN_ROWS = st.builds(VlanRow, st.sampled_from(["acme", "foreign"]), st.frozensets(st.integers(13, 20), min_size=1))
@@ -106,9 +108,8 @@ def test_others_rows_and_members_are_never_touched(foreign: dict[int, VlanRow], 
 def test_an_empty_row_with_our_name_that_was_there_before_survives_the_revert() -> None:
     switch = replace(EMPTY, rows={5: VlanRow("acme")})
     intent = objects.parse_intent("vlans: {5: {name: acme, tagged: [1]}}")
-    remembered = Remembered()
-    remembered.note(switch, objects.operations(NOTHING, intent))
-    assert moved(moved(switch, NOTHING, intent), intent, NOTHING, remembered).rows == {5: VlanRow("acme")}
+    found = switch.within(intent)
+    assert moved(moved(switch, found, intent), intent, found).rows == {5: VlanRow("acme")}
 
 
 def test_a_row_of_another_name_is_joined_and_left_but_neither_renamed_nor_destroyed() -> None:
@@ -128,18 +129,27 @@ def test_a_port_object_is_given_back_only_while_it_holds_our_value(leaf: Leaf, o
     assert moved(switch, Intent({}, {(leaf, 3): ours}), NOTHING).leaves == {(leaf, 3): left}
 
 
-def test_a_session_gives_back_what_it_found() -> None:
-    intent = objects.parse_intent("pvid: {3: 100}\nalias: {3: ours}")
-    start = replace(EMPTY, leaves={("pvid", 3): 7, ("alias", 3): "before"})
-    remembered = Remembered()
-    remembered.note(start, objects.operations(NOTHING, intent))
-    assert moved(moved(start, NOTHING, intent), intent, NOTHING, remembered) == start
+def test_what_was_found_in_the_places_of_a_change_can_be_given_back() -> None:
+    intent = objects.parse_intent("pvid: {3: 100}\nalias: {3: ours}\nadmin: {3: up}\nvlans: {5: {name: acme, untagged: [1, 3]}}")
+    start = replace(
+        EMPTY,
+        leaves={("pvid", 3): 7, ("alias", 3): "before", ("admin", 3): "down"},
+        rows={5: VlanRow("foreign", frozenset({21, 24}), frozenset({24}))},
+    )
+    found = start.within(intent)
+    assert objects.parse_intent(objects.render_intent(found)) == found
+    assert moved(moved(start, found, intent), intent, found) == start
+
+
+def test_what_an_element_shows_and_does_not_take_is_not_given_back() -> None:
+    start = replace(EMPTY, leaves={("pvid", 3): 0, ("admin", 3): "testing", ("alias", 3): ""})
+    assert start.within(objects.parse_intent("pvid: {3: 100}\nadmin: {3: up}\nalias: {3: x}")).leaves == {("alias", 3): ""}
 
 
 def test_the_administrative_status_of_a_released_port_stays() -> None:
     intent = objects.parse_intent("admin: {3: up}")
     switch = replace(EMPTY, leaves={("admin", 3): "up"})
-    assert bindings(objects.operations(intent, NOTHING), switch, Remembered()) == ()
+    assert bindings(objects.operations(intent, NOTHING), switch) == ()
 
 
 def test_ports_that_cannot_be_switched_are_found_before_anything_is_set() -> None:

@@ -135,9 +135,24 @@ def test_what_the_change_overwrote_is_restored(session: SshSession) -> None:
     by_hand = change("", f"interface {PORT}\n description by hand\n ip address 192.0.2.1 255.255.255.0")
     commit(session, by_hand)
     ours = change("", f"interface {PORT}\n description Acme", PORT)
-    session.stage(ours, soon())
+    ours = session.stage(ours, soon())
     commit(session, ours)
     session.revert(ours, "plan-1", soon())
+    assert session.standing(by_hand, soon()) is Standing.AFTER
+    commit(session, by_hand.inverted())
+
+
+def test_what_the_change_overwrote_is_also_restored_by_another_session(
+    driver: SshDriver, target: Target, session: SshSession
+) -> None:
+    by_hand = change("", f"interface {PORT}\n description by hand\n ip address 192.0.2.1 255.255.255.0")
+    commit(session, by_hand)
+    killed = driver.open(target, soon())
+    journaled = killed.stage(NEW, soon())
+    commit(killed, journaled)
+    killed.close()
+    session.revert(journaled, "plan-1", soon())
+    assert session.standing(journaled.inverted(), soon()) is Standing.AFTER
     assert session.standing(by_hand, soon()) is Standing.AFTER
     commit(session, by_hand.inverted())
 
@@ -147,7 +162,7 @@ def test_what_stood_there_already_does_not_keep_a_revert_from_being_whole(sessio
     existing = change("", f"vlan 7\n name seven\ninterface {PORT}\n {there}\n")
     commit(session, existing)
     new = change("", f"vlan 200\n name x\ninterface {PORT}\n switchport mode access\n switchport access vlan 200\n")
-    session.stage(new, soon())
+    new = session.stage(new, soon())
     assert session.standing(new, soon()) is Standing.BEFORE
     commit(session, new)
     assert session.standing(new, soon()) is Standing.AFTER
@@ -159,10 +174,11 @@ def test_what_stood_there_already_does_not_keep_a_revert_from_being_whole(sessio
 
 def test_a_change_that_was_there_already_as_a_whole_is_also_undone_already(session: SshSession) -> None:
     commit(session, NEW)
-    session.stage(NEW, soon())
-    commit(session, NEW)
-    session.revert(NEW, "plan-1", soon())
-    assert session.standing(NEW.inverted(), soon()) is Standing.AFTER
+    there_already = session.stage(NEW, soon())
+    assert there_already.empty
+    commit(session, there_already)
+    session.revert(there_already, "plan-1", soon())
+    assert session.standing(there_already.inverted(), soon()) is Standing.AFTER
     commit(session, NEW.inverted())
 
 
@@ -170,7 +186,7 @@ def test_what_was_missing_before_a_delete_does_not_keep_its_revert_from_being_wh
     commit(session, NEW)
     commit(session, change(f"interface {PORT}\n rate-limit input 10000000\n", ""))
     gone = change(INTERNET_ACCESS, "")
-    session.stage(gone, soon())
+    gone = session.stage(gone, soon())
     commit(session, gone)
     assert session.verify(gone, soon()).problems == ()
     session.revert(gone, "plan-1", soon())
