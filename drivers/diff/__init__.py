@@ -4,20 +4,44 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from drivers.diff import lines, objects, xmltree
+from drivers.diff.statements import Statements, atoms, keep, statements
+from drivers.diff.union import union
 from drivers.errors import DriverSetupError
 from drivers.platform import Platform
-from drivers.port import ChangeSet
+from drivers.port import ChangeSet, Check
 
-__all__ = ["as_found", "change_set"]
+__all__ = ["Statements", "as_found", "atoms", "change_set", "keep", "statements", "union"]
+
+NOTHING: Statements = {}
 
 
-def change_set(platform: Platform, element: str, before: str, after: str, ports: Iterable[str] = ()) -> ChangeSet:
+def change_set(  # noqa: PLR0917  the two sides belong beside each other
+    platform: Platform,
+    element: str,
+    before: str,
+    after: str,
+    ports: Iterable[str] = (),
+    checks: Iterable[Check] = (),
+    *,
+    shared: Statements = NOTHING,
+) -> ChangeSet:
     """What leads from the owned configuration `before` to `after`, with its reverse. Empty when the two mean the same.
 
-    Ports matter only while something remains. `DriverSetupError` when a template rendered what the platform cannot read.
+    `shared`: what of both sides others own too; it stands before and after alike. Ports and checks matter only while something
+    remains. `DriverSetupError` when a template rendered what the platform cannot read.
     """
-    there, back = _both_ways(platform, element, before, after)
-    return ChangeSet(element, platform.name, before, after, there, back, tuple(ports) if after.strip() else ())
+    old, new = _beside(platform, before, after, shared), _beside(platform, after, before, shared)
+    there, back = _both_ways(platform, element, old, new)
+    remains = bool(after.strip())
+    return ChangeSet(
+        element, platform.name, old, new, there, back, tuple(ports) if remains else (), tuple(checks) if remains else ()
+    )
+
+
+def _beside(platform: Platform, side: str, other: str, shared: Statements) -> str:
+    """One side with what of the other others own too."""
+    said = statements(platform, side) if shared else NOTHING
+    return union(platform, [side, keep(platform, other, {place: value for place, value in shared.items() if place not in said})])
 
 
 def as_found(platform: Platform, change: ChangeSet, found: str) -> ChangeSet:

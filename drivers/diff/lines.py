@@ -5,7 +5,7 @@ owned; nothing else is ever touched. All removals come before all additions (an 
 in reverse order (users before what they use).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from drivers.diff.comparison import Comparison, compare
 from drivers.diff.values import canonical
@@ -49,6 +49,18 @@ def assess(rules: LineRules, before: str, after: str, running: str) -> Compariso
         neutral=lambda path: not grammar.negation(path[-1]),
         name=" / ".join,
     )
+
+
+def statements(rules: LineRules, text: str) -> Iterator[tuple[str, str]]:
+    """Place and value of everything that the text says; see `drivers.diff.statements`."""
+    grammar = _Grammar(rules)
+    yield from grammar.statements(grammar.parse(text))
+
+
+def keep(rules: LineRules, text: str, wanted: Mapping[str, str]) -> str:
+    """What of the text says just these things."""
+    grammar = _Grammar(rules)
+    return _render(grammar.keep(grammar.parse(text), wanted))
 
 
 def untypable(rules: LineRules, text: str) -> str | None:
@@ -151,6 +163,24 @@ class _Grammar:
         others = live if ours else {line: live.get(line, {}) for line in found}
         return seen | {line: below for line, below in others.items() if line not in seen}
 
+    def statements(self, section: Section, path: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:
+        for line, below in section.items():
+            if self._is_section(line, below):
+                if self.is_whole(line):
+                    yield self._place(path, line)
+                yield from self.statements(below, (*path, line))
+            else:
+                yield self._place(path, line)
+
+    def keep(self, section: Section, wanted: Mapping[str, str], path: tuple[str, ...] = ()) -> Section:
+        kept: Section = {}
+        for line, below in section.items():
+            place, value = self._place(path, line)
+            inner = self.keep(below, wanted, (*path, line))
+            if inner or wanted.get(place) == value:
+                kept[line] = inner
+        return kept
+
     def items(self, section: Section, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
         """Paths of everything that can be there or not: lines, and headers of sections that are ours alone."""
         for line, below in section.items():
@@ -226,6 +256,11 @@ class _Grammar:
         rule = self._rule(line)
         found = rule.match.match(line) if rule and rule.add else None
         return found["members"] if found else ""
+
+    def _place(self, path: tuple[str, ...], line: str) -> tuple[str, str]:
+        """A list line holds one of its members, and each is a place of its own."""
+        slot = line if self._members(line) else self._slot(line)
+        return " / ".join((*path, slot)), "" if slot == line else line
 
     def _slot(self, line: str) -> str:
         rule = self._rule(line)

@@ -146,6 +146,35 @@ def facts(intent: Intent) -> frozenset[Fact]:
     return frozenset(_facts(intent))
 
 
+def statements(text: str) -> Iterator[tuple[str, str]]:
+    """Place and value of everything that the text says; see `drivers.diff.statements`. A row holds our mark, its name."""
+    intent = parse_intent(text)
+    for vlan, body in intent.vlans.items():
+        yield _row_place(vlan), body.name
+        yield from ((_member_place(vlan, port), "tagged") for port in sorted(body.tagged))
+        yield from ((_member_place(vlan, port), "untagged") for port in sorted(body.untagged))
+    for (leaf, port), value in intent.leaves.items():
+        yield _leaf_place(leaf, port), str(value)
+
+
+def keep(text: str, wanted: Mapping[str, str]) -> str:
+    """What of the text says just these things."""
+    intent = parse_intent(text)
+    vlans = {
+        vlan: VlanIntent(
+            body.name,
+            frozenset(port for port in body.tagged if wanted.get(_member_place(vlan, port)) == "tagged"),
+            frozenset(port for port in body.untagged if wanted.get(_member_place(vlan, port)) == "untagged"),
+        )
+        for vlan, body in intent.vlans.items()
+        if wanted.get(_row_place(vlan)) == body.name
+    }
+    leaves = {
+        (leaf, port): value for (leaf, port), value in intent.leaves.items() if wanted.get(_leaf_place(leaf, port)) == str(value)
+    }
+    return render_intent(Intent(vlans, leaves))
+
+
 def render(operations: Iterable[Operation]) -> str:
     lines = [json.dumps({"op": _WORD_OF[type(op)], **_fields(op)}, ensure_ascii=False) for op in operations]
     return "[\n  " + ",\n  ".join(lines) + "\n]\n" if lines else ""
@@ -190,6 +219,18 @@ def render_intent(intent: Intent) -> str:
     for (leaf, port), value in sorted(intent.leaves.items()):
         document.setdefault(leaf, {})[port] = value
     return yaml.safe_dump(document, sort_keys=False, allow_unicode=True) if document else ""
+
+
+def _row_place(vlan: int) -> str:
+    return f"vlan {vlan}"
+
+
+def _member_place(vlan: int, port: int) -> str:
+    return f"vlan {vlan}: port {port}"
+
+
+def _leaf_place(leaf: Leaf, port: int) -> str:
+    return f"port {port}: {leaf}"
 
 
 def _fields(op: Operation) -> dict[str, Value]:

@@ -92,6 +92,17 @@ def observed(rules: XmlRules, expected: str, running: str) -> str:
     return "".join(f"{_text(child)}\n" for child in root)
 
 
+def statements(rules: XmlRules, text: str) -> Iterator[tuple[str, str]]:
+    """Place and value of everything that the text says; see `drivers.diff.statements`."""
+    yield from _Tree(rules).statements(_parse(text))
+
+
+def keep(rules: XmlRules, text: str, wanted: Mapping[str, str]) -> str:
+    """What of the text says just these things; entries with what they cannot be without."""
+    kept = _Tree(rules).keep(_parse(text), wanted)
+    return "\n".join(_text(node) for node in kept)
+
+
 @dataclass(frozen=True, slots=True)
 class _Step:
     identity: Identity
@@ -177,6 +188,35 @@ class _Tree:
                 found[here] = child
             found |= self.entries(child, here)
         return found
+
+    def statements(self, node: etree._Element, above: str = "") -> Iterator[tuple[str, str]]:
+        keys = self._keys.get(str(node.tag), ())
+        for identity, child in self._index(node).items():
+            if child.tag in keys:
+                continue
+            place = _place(above, node, identity)
+            if not len(child):
+                yield place, "" if child.tag in self._leaf_lists else self._value(child)
+            elif self._is_owned(child):
+                yield place, ""
+            yield from self.statements(child, place)
+
+    def keep(self, node: etree._Element, wanted: Mapping[str, str], above: str = "") -> list[etree._Element]:
+        keys, kept = self._keys.get(str(node.tag), ()), []
+        for identity, child in self._index(node).items():
+            if child.tag in keys:
+                continue
+            place = _place(above, node, identity)
+            inner = self.keep(child, wanted, place)
+            value = "" if len(child) or child.tag in self._leaf_lists else self._value(child)
+            if not len(child) and wanted.get(place) == value:
+                kept.append(deepcopy(child))
+            elif inner or (len(child) and wanted.get(place) == value):
+                shell = self._bare(child)
+                shell.extend(inner)
+                shell.extend(deepcopy(leaf) for leaf in child if leaf.tag in self._mandatory and shell.find(leaf.tag) is None)
+                kept.append(shell)
+        return kept
 
     def is_default(self, leaf: _Path, value: str) -> bool:
         return self._defaults.get(leaf[-1].identity[0]) == value
@@ -271,6 +311,13 @@ def _spoken(node: etree._Element) -> set[str]:
     """Prefixes that values use (`ianaift:ethernetCsmacd`): they must stay declared though no name uses them."""
     values = ((child.nsmap, (child.text or "").strip().partition(":")) for child in node.iter())
     return {prefix for nsmap, (prefix, colon, _) in values if colon and prefix in nsmap}
+
+
+def _place(above: str, parent: etree._Element, identity: Identity) -> str:
+    """Names a node among all; its namespace is said where it is not its parent's."""
+    name, keys = etree.QName(identity[0]), "".join(f"[{key}]" for key in identity[1])
+    same = name.namespace == etree.QName(parent.tag).namespace
+    return f"{above}/{name.localname if same else name.text}{keys}"
 
 
 def _words(path: _Path, value: str) -> str:
