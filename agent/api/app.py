@@ -20,12 +20,13 @@ from agent.api.native import (
     explain,
     objectives,
     plans,
+    pools,
     problems,
     services,
     specifications,
 )
 from agent.api.parts import Parts
-from agent.api.tmf import service_inventory, service_ordering, trouble_ticket, usage
+from agent.api.tmf import service_catalog, service_inventory, service_ordering, trouble_ticket, usage
 from agent.gauges import stored
 
 ROUTERS: tuple[APIRouter, ...] = (
@@ -33,10 +34,12 @@ ROUTERS: tuple[APIRouter, ...] = (
     docs.router,
     service_ordering.router,
     service_inventory.router,
+    service_catalog.router,
     trouble_ticket.router,
     usage.router,
     plans.router,
     elements.router,
+    pools.router,
     alarms.router,
     problems.router,
     services.router,

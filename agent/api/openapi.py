@@ -19,6 +19,10 @@ TAG_ORDERING = "TMF641 Service Ordering"
 TAG_INVENTORY = "TMF638 Service Inventory"
 TAG_TICKET = "TMF621 Trouble Ticket"
 TAG_USAGE = "TMF635 Usage"
+TAG_CATALOG = "TMF633 Service Catalog"
+TAG_RESOURCES = "TMF639 Resource Inventory"
+TAG_ACTIVATION = "TMF640 Service Activation and Configuration"
+TAG_QUALIFICATION = "TMF645 Service Qualification"
 
 ALWAYS = (400, 401, 403, 429, 500, 503)
 """Statuses that every guarded route can answer."""

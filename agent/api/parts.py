@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -27,6 +28,8 @@ class Parts:
     fulfilment: FulfilmentService
     metrics: Metrics
     limiter: RateLimiter
+    catalog_since: datetime = field(default_factory=lambda: datetime.now(UTC))
+    """When the catalog was loaded: what it says is as old."""
     readiness: Callable[[], Sequence[str]] = tuple
     """What is still awaited; ready when nothing is."""
     callbacks: CallbackPolicy = field(default_factory=CallbackPolicy)

@@ -4,10 +4,18 @@ SERVICE_ORDERING = "/tmf-api/serviceOrdering/v4"
 SERVICE_INVENTORY = "/tmf-api/serviceInventory/v4"
 TROUBLE_TICKET = "/tmf-api/troubleTicket/v4"
 USAGE = "/tmf-api/usageManagement/v4"
+SERVICE_CATALOG = "/tmf-api/serviceCatalogManagement/v4"
+RESOURCE_INVENTORY = "/tmf-api/resourceInventoryManagement/v4"
+SERVICE_ACTIVATION = "/tmf-api/ServiceActivationAndConfiguration/v4"
+SERVICE_QUALIFICATION = "/tmf-api/serviceQualificationManagement/v4"
 
 
 def order_href(order_id: str) -> str:
     return f"{SERVICE_ORDERING}/serviceOrder/{order_id}"
+
+
+def cancellation_href(cancellation_id: str) -> str:
+    return f"{SERVICE_ORDERING}/cancelServiceOrder/{cancellation_id}"
 
 
 def service_href(service_id: str) -> str:

@@ -28,7 +28,7 @@ from agent.api.query import Document
 from agent.api.shapes import Shape
 from agent.api.tables import RecordRow
 from agent.api.tmf.open import refuse_odd_types
-from agent.api.tmf.presenter import said
+from agent.api.tmf.presenter import said, text_of
 from agent.security.audit import Actor, record
 from agent.security.roles import Role
 from crm_bridge import outbox
@@ -67,6 +67,8 @@ class RecordKind:
     defaults: Defaults = _nothing
     changed: str = "AttributeValueChange"
     """Ending of the event of a change; some APIs call it just Change."""
+    stamp: str = ""
+    """Attribute that tells when it was last changed; "" when it has none."""
     key: str = ""
     """What its rows are kept under, when two APIs have resources of the same name."""
 
@@ -137,7 +139,8 @@ class RecordKind:
         return row if row is not None and row.kind == self.kind else None
 
     def _keep(self, row: RecordRow, document: Mapping[str, Any], at: datetime) -> None:
-        row.document, row.updated_at = dict(document), at
+        stamped = {self.stamp: text_of(at)} if self.stamp else {}
+        row.document, row.updated_at = {**document, **stamped}, at
         state = document.get(self.rules.state, "")
         row.state = state if isinstance(state, str) else ""
 
