@@ -16,7 +16,7 @@ from agent.errors import ConfigurationError
 from policies.catalog import Catalog
 from policies.errors import InvalidPolicy, Problem
 from policies.sla import parse_sla
-from policies.specification import FILE, SUFFIX, Specification, parse
+from policies.specification import FILE, SAMPLES, SUFFIX, Specification, parse
 from policies.tariff import parse_tariff
 
 YAML = (".yaml", ".yml")
@@ -31,7 +31,7 @@ def load_catalog(settings: CatalogSettings | None = None) -> Catalog:
     settings = settings or CatalogSettings()
     shipped = files("policies")
     roots = [*_roots(shipped / "specifications", settings.specifications), *_installed()]
-    specifications = _specifications((folder.name, _texts(folder)) for root in roots for folder in _folders(root))
+    specifications = _specifications((folder.name, texts_of(folder)) for root in roots for folder in _folders(root))
     slas = [parse_sla(text, name) for name, text in _documents(shipped / "slas", settings.slas)]
     tariffs = [parse_tariff(text, name) for name, text in _documents(shipped / "tariffs", settings.tariffs)]
     return Catalog.of(specifications, slas, tariffs)
@@ -67,22 +67,30 @@ def _roots(shipped: Traversable, own: Sequence[Path]) -> Iterator[Traversable]:
 
 def _documents(shipped: Traversable, own: Sequence[Path]) -> Iterator[tuple[str, str]]:
     for root in _roots(shipped, own):
-        for entry in _entries(root):
-            if entry.is_file() and entry.name.endswith(YAML):
-                yield str(entry), entry.read_text(encoding="utf-8")
+        for name, text in _yaml_of(root):
+            yield str(root / name), text
+
+
+def _yaml_of(folder: Traversable) -> Iterator[tuple[str, str]]:
+    """Name and text."""
+    for entry in _entries(folder):
+        if entry.is_file() and entry.name.endswith(YAML):
+            yield entry.name, entry.read_text(encoding="utf-8")
 
 
 def _folders(root: Traversable) -> list[Traversable]:
     return [entry for entry in _entries(root) if entry.is_dir()]
 
 
-def _texts(folder: Traversable) -> Texts:
-    """Of the specification and its templates; whatever else lies there is left alone."""
-    return {
+def texts_of(folder: Traversable) -> Texts:
+    """Of the specification, its templates and its samples; whatever else lies there is left alone."""
+    own = {
         entry.name: entry.read_text(encoding="utf-8")
         for entry in _entries(folder)
         if entry.is_file() and (entry.name == FILE or entry.name.endswith(SUFFIX))
     }
+    samples = folder / SAMPLES.removesuffix("/")
+    return own | ({f"{SAMPLES}{name}": text for name, text in _yaml_of(samples)} if samples.is_dir() else {})
 
 
 def _entries(folder: Traversable) -> list[Traversable]:

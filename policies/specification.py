@@ -7,10 +7,11 @@ are derived from the difference. In `samples/` lie orders to try it with, each a
 
 from collections.abc import Iterator, Mapping
 from functools import cached_property
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import PurePosixPath as Path
 from typing import Any, Literal, Self
 
-from jsonschema import Draft202012Validator, SchemaError, TypeChecker, ValidationError, validators
+from jsonschema import Draft202012Validator, FormatChecker, SchemaError, TypeChecker, ValidationError, validators
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from policies.document import Document
@@ -180,7 +181,7 @@ class Specification(_Data):
 
     @cached_property
     def validator(self) -> Draft202012Validator:
-        return _VALIDATOR(self.characteristics)
+        return _VALIDATOR(self.characteristics, format_checker=_FORMATS)
 
     def template(self, platform: str) -> tuple[str, Syntax] | None:
         """File name and syntax of the template for a platform; None when the specification has none."""
@@ -233,6 +234,25 @@ _VALIDATOR: type[Draft202012Validator] = validators.extend(  # type: ignore[no-u
 )
 
 
+_FORMATS = FormatChecker(formats=())
+"""`format: ipv4-prefix` and `ipv6-prefix`: a prefix without bits beyond its length, with an address for each side."""
+
+
+@_FORMATS.checks("ipv4-prefix", raises=ValueError)
+def _is_ipv4_prefix(instance: object) -> bool:
+    return not isinstance(instance, str) or _has_two_ends(IPv4Network(instance), instance)
+
+
+@_FORMATS.checks("ipv6-prefix", raises=ValueError)
+def _is_ipv6_prefix(instance: object) -> bool:
+    return not isinstance(instance, str) or _has_two_ends(IPv6Network(instance), instance)
+
+
+def _has_two_ends(network: IPv4Network | IPv6Network, written: str) -> bool:
+    """And is written as it is printed: with its length, in its shortest form."""
+    return network.prefixlen < network.max_prefixlen and str(network) == written
+
+
 def _refusals(error: ValidationError) -> Iterator[Refusal]:
     here = "".join(_step(part) for part in error.absolute_path)
     rule = str(error.validator)
@@ -252,7 +272,7 @@ def _refusals(error: ValidationError) -> Iterator[Refusal]:
 
 def _message(rule: str, schema: Mapping[str, Any], text: str) -> str:
     """The schema's own words where it has some (`description` beside a pattern), else the validator's."""
-    if rule == "pattern" and (hint := schema.get("description")):
+    if rule in {"pattern", "format"} and (hint := schema.get("description")):
         return f"does not fit: {hint}"
     if rule in {"anyOf", "oneOf"} and all(branch.keys() == {"required"} for branch in schema[rule]):
         choices = " or ".join(" and ".join(branch["required"]) for branch in schema[rule])

@@ -68,6 +68,11 @@ class SimPort:
     pvid: int = 1
     """VLAN of untagged frames (dot1qPvid)."""
     switchport: Literal["", "access", "trunk"] = ""
+    voice_vlan: int | None = None
+    """Of a telephone's tagged frames, beside what the port carries otherwise."""
+    igmp_filter: int | None = None
+    """Number of the profile that says which groups may be joined."""
+    igmp_max_groups: int | None = None
     carrier: bool = True
     """False while the link is cut or the far end is shut down."""
     last_change: Ticks = 0
@@ -98,6 +103,15 @@ class Vlan:
 
 
 @dataclass(slots=True)
+class IgmpProfile:
+    """Ranges of multicast groups, permitted or (by default) denied."""
+
+    number: int
+    permits: bool = False
+    ranges: list[tuple[str, str]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
 class RouteTargets:
     import_rt: list[str] = field(default_factory=list)
     export_rt: list[str] = field(default_factory=list)
@@ -121,9 +135,9 @@ class Announcement(NamedTuple):
     prefix: str
 
 
-CONFIGURED = ("interfaces", "vlans", "vrfs", "asn", "bgp_families", "prefixes", "location", "contact")
+CONFIGURED = ("interfaces", "vlans", "vrfs", "igmp_profiles", "asn", "bgp_families", "prefixes", "location", "contact")
 """Attributes of an element that are configuration: `save` keeps them, `reboot` brings them back."""
-CONFIGURED_PORT = ("admin_up", "alias", "pvid", "switchport")
+CONFIGURED_PORT = ("admin_up", "alias", "pvid", "switchport", "voice_vlan", "igmp_filter", "igmp_max_groups")
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +163,7 @@ class ElementState:
     interfaces: dict[str, Interface] = field(default_factory=dict)
     vlans: dict[int, Vlan] = field(default_factory=dict)
     vrfs: dict[str, Vrf] = field(default_factory=dict)
+    igmp_profiles: dict[int, IgmpProfile] = field(default_factory=dict)
     asn: int | None = None
     """Autonomous system, while BGP is configured."""
     bgp_families: set[tuple[str, str]] = field(default_factory=set)

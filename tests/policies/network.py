@@ -9,7 +9,7 @@ from policies.layout import TopologyView
 REALISES = {
     "ietf": frozenset({"ipv4", "ipv6", "description"}),
     "frr": frozenset({"ipv4", "ipv6", "description", "announce"}),
-    "ios": frozenset({"ipv4", "ipv6", "description", "announce", "vlan", "rate", "vrf", "switching"}),
+    "ios": frozenset({"ipv4", "ipv6", "description", "announce", "vlan", "rate", "vrf", "switching", "multicast"}),
     "qbridge": frozenset({"switching", "vlan", "description"}),
 }
 ELEMENTS = {

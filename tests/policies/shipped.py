@@ -4,10 +4,10 @@ from functools import cache
 from pathlib import Path
 
 import policies
-from policies.specification import Specification, parse
+from policies.specification import FILE, Specification, parse
 
 FOLDER = Path(policies.__file__).parent / "specifications"
-NAMES = tuple(sorted(folder.name for folder in FOLDER.iterdir() if folder.is_dir()))
+NAMES = tuple(sorted(folder.name for folder in FOLDER.iterdir() if (folder / FILE).is_file()))
 
 
 @cache
@@ -16,4 +16,5 @@ def shipped(name: str) -> Specification:
 
 
 def files(name: str) -> dict[str, str]:
-    return {path.name: path.read_text() for path in (FOLDER / name).iterdir()}
+    folder = FOLDER / name
+    return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}

@@ -40,6 +40,7 @@ def default_interface(context: Context, words: Words) -> None:
     state.describe(port.name, "")
     state.enable(port.name, enabled=True)
     port.pvid, port.switchport = 1, ""
+    port.voice_vlan = port.igmp_filter = port.igmp_max_groups = None
     for vlan in state.vlans.values():
         vlan.egress.discard(port.index)
         vlan.untagged.discard(port.index)
@@ -58,6 +59,7 @@ def no_vlan(context: Context, words: Words) -> None:
     context.state.vlans.pop(vid, None)
     for port in context.state.ports.values():
         port.pvid = 1 if port.pvid == vid else port.pvid
+        port.voice_vlan = None if port.voice_vlan == vid else port.voice_vlan
 
 
 def vrf(context: Context, words: Words) -> None:

@@ -14,6 +14,7 @@ class Mode(Enum):
     VLAN = "(config-vlan)"
     VRF = "(config-vrf)"
     VRF_FAMILY = "(config-vrf-af)"
+    IGMP_PROFILE = "(config-igmp-profile)"
     BGP = "(config-router)"
     BGP_FAMILY = "(config-router-af)"
 
@@ -25,6 +26,7 @@ PARENT = {
     Mode.VLAN: Mode.CONFIG,
     Mode.VRF: Mode.CONFIG,
     Mode.VRF_FAMILY: Mode.VRF,
+    Mode.IGMP_PROFILE: Mode.CONFIG,
     Mode.BGP: Mode.CONFIG,
     Mode.BGP_FAMILY: Mode.BGP,
 }

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from ipaddress import ip_network
 
 from drivers.sim.cli import interfaces
+from drivers.sim.cli.config_subscriber import port_lines, profile_block
 from drivers.sim.cli.config_switchport import access_vlan, trunk_vlans
 from drivers.sim.cli.values import mask, vlan_list
 from drivers.sim.state import ElementState, Interface, RouteTargets, Vlan, Vrf
@@ -29,6 +30,8 @@ def _blocks(state: ElementState) -> Iterator[Block]:
     for vid, vlan in sorted(state.vlans.items()):
         if vid != 1:
             yield _vlan_block(vlan)
+    for _, profile in sorted(state.igmp_profiles.items()):
+        yield profile_block(profile)
     for name in interfaces.every(state):
         yield interface_block(state, name)
     if state.asn is not None:
@@ -87,6 +90,7 @@ def _switchport_lines(state: ElementState, name: str) -> Iterator[str]:
         yield f"switchport access vlan {vid}"
     if carried := trunk_vlans(state, port):
         yield f"switchport trunk allowed vlan {vlan_list(carried)}"
+    yield from port_lines(port)
 
 
 def _address_lines(interface: Interface) -> Iterator[str]:

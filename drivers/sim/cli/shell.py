@@ -7,6 +7,7 @@ from drivers.sim.cli import (
     config_global,
     config_interface,
     config_routing,
+    config_subscriber,
     config_switchport,
     exec_commands,
     show,
@@ -19,15 +20,16 @@ from drivers.sim.faults import Phase
 from drivers.sim.state import ElementState
 
 _EXEC = (*exec_commands.COMMANDS, *show.COMMANDS)
-_INTERFACE = (*config_interface.COMMANDS, *config_switchport.COMMANDS)
+_INTERFACE = (*config_interface.COMMANDS, *config_switchport.COMMANDS, *config_subscriber.PORT_COMMANDS)
 COMMANDS: dict[Mode, tuple[Command, ...]] = {
     Mode.EXEC: _EXEC,
-    Mode.CONFIG: config_global.COMMANDS,
+    Mode.CONFIG: (*config_global.COMMANDS, *config_subscriber.GLOBAL_COMMANDS),
     Mode.INTERFACE: _INTERFACE,
     Mode.SUBINTERFACE: (*config_interface.COMMANDS, *config_interface.SUBINTERFACE_COMMANDS),
     Mode.VLAN: config_routing.VLAN_COMMANDS,
     Mode.VRF: config_routing.VRF_COMMANDS,
     Mode.VRF_FAMILY: config_routing.VRF_FAMILY_COMMANDS,
+    Mode.IGMP_PROFILE: config_subscriber.PROFILE_COMMANDS,
     Mode.BGP: config_routing.BGP_COMMANDS,
     Mode.BGP_FAMILY: config_routing.BGP_FAMILY_COMMANDS,
 }
