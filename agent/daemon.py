@@ -20,6 +20,7 @@ from agent.api.server import ApiServer
 from agent.api.tmf.presenter import TmfPresenter
 from agent.assurance.explain import explain
 from agent.assurance.figures import daemon_families, element_families
+from agent.assurance.poolwatch import PoolWatch
 from agent.assurance.service import AssuranceParts, AssuranceService
 from agent.catalog import load_catalog
 from agent.clock import SystemClock
@@ -54,6 +55,7 @@ STOP_DEADLINE = timedelta(seconds=6)
 EXIT_DEADLINE_S = 9.0
 """SIGTERM to exit within ten seconds, whatever hangs."""
 TIDY_EVERY = timedelta(hours=1)
+POOLS_EVERY = timedelta(minutes=5)
 TRUST_EVERY = timedelta(seconds=30)
 """How soon an element that was imported while the daemon runs is heard."""
 
@@ -113,6 +115,8 @@ class Daemon:
         )
         self.metrics = Metrics()
         self.metrics.add(lambda: daemon_families(self.assurance.figures()))
+        self.pools = PoolWatch(self.database, self.clock)
+        self.metrics.add(self.pools.families)
         self.housekeeping = Housekeeping(self.database, self.clock, settings.keep)
         self.scheduler = Scheduler()
         self.server = ApiServer(settings.api)
@@ -149,6 +153,7 @@ class Daemon:
             await self.listening.refresh()
             self.scheduler.every(TRUST_EVERY, "trap credentials", self.listening.refresh, delay=TRUST_EVERY)
         self.scheduler.every(TIDY_EVERY, "tidy up", self.housekeeping.tidy)
+        self.scheduler.every(POOLS_EVERY, "pools", self.pools.look)
         for job in self.assurance.jobs():
             self.scheduler.every(job.interval, job.name, job.work)
         self.scheduler.start()

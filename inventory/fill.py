@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from inventory.errors import UnknownObject
 from inventory.forecast import Sample, days_left
-from inventory.pools import BANDWIDTH
+from inventory.pools import BANDWIDTH, PoolSpace, space_of
 from inventory.tables import AllocationRow, PoolRow, PoolSampleRow
 
 WINDOW = timedelta(days=60)
@@ -69,14 +69,13 @@ def fills(session: Session, at: datetime | None = None) -> tuple[PoolFill, ...]:
 
 
 def kept_back(session: Session, pool: str) -> tuple[KeptBack, ...]:
-    """Oldest first."""
-    rows = session.scalars(
-        select(AllocationRow)
-        .join(PoolRow, PoolRow.id == AllocationRow.pool_id)
-        .where(PoolRow.name == pool, AllocationRow.state == "reserved")
-        .order_by(AllocationRow.allocated_at, AllocationRow.id)
+    """In the order of the pool."""
+    owner = session.scalars(select(PoolRow).where(PoolRow.name == pool)).one()
+    rows = session.scalars(select(AllocationRow).where(AllocationRow.pool_id == owner.id, AllocationRow.state == "reserved"))
+    space = space_of(owner.kind, owner.definition)
+    return tuple(
+        KeptBack(row.value, row.reason, row.allocated_at) for row in sorted(rows, key=lambda row: _place(space, row.value))
     )
-    return tuple(KeptBack(row.value, row.reason, row.allocated_at) for row in rows)
 
 
 def note_samples(session: Session, fills: Sequence[PoolFill], at: datetime) -> None:
@@ -99,6 +98,14 @@ def forecasts(session: Session, fills: Sequence[PoolFill]) -> Mapping[str, int |
     for name, day, used in rows:
         samples.setdefault(name, []).append(Sample(date.fromisoformat(day), int(used)))
     return {pool.name: days_left(samples.get(pool.name, ()), pool.free) for pool in fills}
+
+
+def _place(space: PoolSpace, value: str) -> int:
+    """What a changed definition has left outside comes first."""
+    try:
+        return space.offset(value)
+    except ValueError:
+        return -1
 
 
 def _counts(session: Session, at: datetime | None, pool_id: str | None = None) -> dict[str, dict[str, int]]:

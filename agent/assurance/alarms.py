@@ -22,6 +22,9 @@ PENDING = "pending"
 LINK_DOWN, UNREACHABLE = "linkDown", "elementUnreachable"
 UNASKED = "unasked"
 """Why an element is unreachable that could not even be asked: its credential is missing."""
+LOW_WATERMARK, DRIFT = "lowWatermark", "configurationDrift"
+FAILURES = frozenset({LINK_DOWN, UNREACHABLE})
+"""Causes that correlation knows; the others speak for themselves (`agent.assurance.conditions`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,10 @@ MEANINGS: Mapping[FindingKind, Meaning] = MappingProxyType(
         FindingKind.LINK_UP: Meaning(LINK_DOWN, raises=False),
         FindingKind.UNREACHABLE: Meaning(UNREACHABLE, raises=True, severity=Severity.CRITICAL),
         FindingKind.REACHABLE: Meaning(UNREACHABLE, raises=False),
+        FindingKind.POOL_LOW: Meaning(LOW_WATERMARK, raises=True, severity=Severity.MINOR),
+        FindingKind.POOL_ENOUGH: Meaning(LOW_WATERMARK, raises=False),
+        FindingKind.DRIFTED: Meaning(DRIFT, raises=True, severity=Severity.MINOR),
+        FindingKind.IN_SYNC: Meaning(DRIFT, raises=False),
     }
 )
 
@@ -75,7 +82,7 @@ def apply(session: Session, finding: Finding, observation: ObservationRow, at: d
 
 
 class Board:
-    """The open alarms, loaded once and kept up with as findings are applied."""
+    """The open alarms of failures, loaded once and kept up with as findings are applied."""
 
     def __init__(self, session: Session) -> None:
         self._open = {reference_of(alarm): alarm for alarm in open_alarms(session)}
@@ -120,7 +127,15 @@ class Board:
 
 
 def open_alarms(session: Session) -> list[AlarmRow]:
-    return list(session.scalars(select(AlarmRow).where(AlarmRow.cleared_at.is_(None)).order_by(AlarmRow.raised_at, AlarmRow.id)))
+    """Of failures of the network."""
+    standing = select(AlarmRow).where(AlarmRow.cleared_at.is_(None), AlarmRow.cause.in_(FAILURES))
+    return list(session.scalars(standing.order_by(AlarmRow.raised_at, AlarmRow.id)))
+
+
+def alarm_of(session: Session, finding: Finding) -> AlarmRow | None:
+    """The alarm that the finding speaks of, standing or not."""
+    meaning = MEANINGS.get(finding.kind)
+    return session.scalars(_key(finding, meaning)).one_or_none() if meaning else None
 
 
 def reference_of(alarm: AlarmRow) -> str:
@@ -275,6 +290,8 @@ def _told(finding: Finding, observation: ObservationRow) -> dict[str, Any]:
 
 
 def _text(finding: Finding, meaning: Meaning) -> str:
+    if meaning.cause not in FAILURES:
+        return str(finding.detail["text"])
     if meaning.cause == UNREACHABLE:
         verb = "cannot be asked" if finding.detail.get("reason") == UNASKED else "does not answer"
         return f"{finding.element} {verb}: {finding.detail.get('detail' if verb == 'cannot be asked' else 'reason', 'no answer')}"

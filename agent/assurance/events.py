@@ -38,7 +38,7 @@ def alarm_resource(alarm: AlarmRow, at: datetime) -> dict[str, Any]:
     return {
         "id": alarm.id,
         "alarmedObject": {"id": f"{alarm.element}/{alarm.object}" if alarm.object else alarm.element},
-        "alarmedObjectType": "port" if alarm.object else "element",
+        "alarmedObjectType": _kind(alarm),
         "probableCause": alarm.cause,
         "specificProblem": alarm.qualifier or alarm.text,
         "perceivedSeverity": alarm.severity if alarm.cleared_at is None else "cleared",
@@ -48,6 +48,12 @@ def alarm_resource(alarm: AlarmRow, at: datetime) -> dict[str, Any]:
         "alarmChangedTime": at.isoformat(),
         "alarmClearedTime": None if alarm.cleared_at is None else alarm.cleared_at.isoformat(),
     }
+
+
+def _kind(alarm: AlarmRow) -> str:
+    if alarm.element.startswith("pool:"):
+        return "pool"
+    return "port" if alarm.object else "element"
 
 
 def problem_resource(problem: ProblemRow, at: datetime) -> dict[str, Any]:

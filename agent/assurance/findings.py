@@ -20,6 +20,10 @@ class FindingKind(StrEnum):
     COLD_START = "coldStart"
     UNSEEN = "unseen"
     """The element was not asked for a while; it answers now, and what happened meanwhile is not known."""
+    POOL_LOW = "poolLow"
+    POOL_ENOUGH = "poolEnough"
+    DRIFTED = "drifted"
+    IN_SYNC = "inSync"
 
 
 class Source(StrEnum):
@@ -29,6 +33,8 @@ class Source(StrEnum):
     """A read that was made because something was suspected."""
     SERVICE = "service"
     """A read for a service that begins or ends."""
+    BOOKS = "books"
+    """Fabd's own: what is given out, and what should be configured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +64,7 @@ class Transition:
 class Finding:
     kind: FindingKind
     element: str
+    """Or `pool:<name>`."""
     object: str
     """Port name, or "" for the element itself."""
     transition: Transition

@@ -96,7 +96,7 @@ class ObservationRow(Base):
     object: Mapped[str]
     """Port name, or "" for the element itself."""
     source: Mapped[str]
-    """poll, trap, verify or service."""
+    """poll, trap, verify, service or books."""
     finding: Mapped[str]
     """E.g. linkDown, linkUp, unreachable, reachable."""
     detail: Mapped[dict[str, Any]] = mapped_column(default=dict)
@@ -111,9 +111,10 @@ class AlarmRow(Base):
 
     id: Mapped[str] = mapped_column(primary_key=True)
     element: Mapped[str]
+    """Or `pool:<name>`."""
     object: Mapped[str]
     cause: Mapped[str]
-    """X.733 probable cause in our spelling: linkDown, elementUnreachable, …"""
+    """X.733 probable cause in our spelling: linkDown, elementUnreachable, lowWatermark, configurationDrift."""
     qualifier: Mapped[str] = mapped_column(default="")
     severity: Mapped[str]
     text: Mapped[str]
