@@ -4,8 +4,7 @@ SQLite by default (WAL, `synchronous=FULL`, foreign keys, one writer), PostgreSQ
 work is one transaction: `with database.write() as session: …` commits at the end or leaves nothing behind.
 """
 
-import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -18,6 +17,7 @@ from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
 from inventory.errors import DatabaseDriverMissing
+from inventory.groupcommit import SingleWriter
 
 NAMING = {
     "ix": "ix_%(column_0_label)s",
@@ -27,6 +27,8 @@ NAMING = {
     "pk": "pk_%(table_name)s",
 }
 
+SQLITE_CONNECTIONS = 8, 120
+"""Kept open, and beyond that at once: one for each thread that reads."""
 BUSY_TIMEOUT_MS = 20_000
 """How long SQLite waits for a writer of another process before it says "database is locked"."""
 
@@ -98,10 +100,9 @@ class Database:
     def __init__(self, url: str | URL, *, pool_size: int = 10) -> None:
         self.url = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        self._writer = threading.Lock()
-        self._writing = 0
         if self.is_sqlite:
             self.engine = _sqlite_engine(self.url)
+            self._writer = SingleWriter(self.engine.execution_options(fabd_immediate=True))
         else:
             self.engine = _server_engine(self.url, pool_size)
 
@@ -116,25 +117,31 @@ class Database:
         """One transaction: commits at the end, or leaves nothing behind.
 
         On SQLite it holds the single writer's place from its first statement, so that no two can deadlock; asking for a second
-        one inside the first is a mistake in the program and raises `RuntimeError` instead of waiting for itself.
+        one inside the first is a mistake in the program and raises `RuntimeError` instead of waiting for itself. Those that
+        queue for the place are made durable together, and none returns before it is.
         """
-        if not self.is_sqlite:
+        if self.is_sqlite:
+            with self._writer.unit() as session:
+                yield session
+        else:
             with Session(self.engine, expire_on_commit=False) as session, session.begin():
                 yield session
-            return
-        if self._writing == threading.get_ident():
-            raise RuntimeError("a unit of work was opened inside another one; pass the session down instead")
-        with self._writer, Session(self.engine, expire_on_commit=False) as session:
-            self._writing = threading.get_ident()
-            try:
-                session.connection(execution_options={"fabd_immediate": True})
-                yield session
-                session.commit()
-            finally:
-                self._writing = 0
+        for effect in session.info.pop(_EFFECTS, ()):
+            effect()
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+_EFFECTS = "once committed"
+
+
+def once_committed(session: Session, effect: Callable[[], None]) -> None:
+    """To be done when the unit of work is durable; never when it was rolled back."""
+    effects: list[Callable[[], None]] = session.info.setdefault(_EFFECTS, [])
+    if not effects:
+        event.listen(session, "after_soft_rollback", lambda _session, ended: None if ended.nested else effects.clear())
+    effects.append(effect)
 
 
 def _server_engine(url: URL, pool_size: int) -> Engine:
@@ -145,7 +152,10 @@ def _server_engine(url: URL, pool_size: int) -> Engine:
 
 
 def _sqlite_engine(url: URL) -> Engine:
-    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False})
+    kept, more = SQLITE_CONNECTIONS
+    engine = create_engine(
+        url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False}, pool_size=kept, max_overflow=more
+    )
 
     @event.listens_for(engine, "connect")
     def _configure(connection: Any, _record: object) -> None:  # noqa: ANN401  the DBAPI connection is untyped

@@ -5,9 +5,9 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import event
 from sqlalchemy.orm import Session
 
+from inventory.db import once_committed
 from inventory.work import DEFAULT_PRIORITY, Claim, Work
 
 
@@ -32,7 +32,7 @@ class MemoryQueue:
     def submit(
         self, session: Session, work: Work, at: datetime, *, run_at: datetime | None = None, priority: int = DEFAULT_PRIORITY
     ) -> None:
-        _once_committed(session, lambda: self._open(work, run_at or at, priority))
+        once_committed(session, lambda: self._open(work, run_at or at, priority))
 
     def claim(self, kinds: Collection[str], worker: str, at: datetime, lease: timedelta, *, limit: int = 1) -> tuple[Claim, ...]:
         with self._guard:
@@ -93,7 +93,7 @@ class MemoryQueue:
         with self._guard:
             if not self._holds(claim):
                 return False
-        _once_committed(session, lambda: self._put_back(claim, state, run_at, attempts))
+        once_committed(session, lambda: self._put_back(claim, state, run_at, attempts))
         return True
 
     def _put_back(self, claim: Claim, state: str, run_at: datetime | None, attempts: int | None) -> None:
@@ -107,9 +107,3 @@ class MemoryQueue:
                     run_at=run_at or item.run_at,
                     attempts=item.attempts if attempts is None else attempts,
                 )
-
-
-def _once_committed(session: Session, effect: Callable[[], None]) -> None:
-    undone: list[bool] = []
-    event.listen(session, "after_rollback", lambda _session: undone.append(True), once=True)
-    event.listen(session, "after_commit", lambda _session: None if undone else effect(), once=True)

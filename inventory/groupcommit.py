@@ -1,0 +1,122 @@
+"""One writer at a time, and one wait for the disk for all that queue: group commit for SQLite.
+
+A unit of work runs in a savepoint. Who ends while others queue leaves the transaction open to the next instead of committing;
+the last of them commits for all, and each waits until that is done. So no unit is told that it is durable before it is, and
+one that fails takes only itself back.
+"""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.orm import Session
+
+MOST_UNITS = 64
+LONGEST_S = 0.05
+"""A group that is older takes nobody in: how long a unit may wait for others before it is made durable."""
+_LOOK_S = 1.0
+
+
+class _Group:
+    """The units of one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.began = time.monotonic()
+        self.units = 0
+        self.error: BaseException | None = None
+        self._ended = threading.Event()
+
+    @property
+    def full(self) -> bool:
+        return self.units >= MOST_UNITS or time.monotonic() - self.began > LONGEST_S
+
+    def commit(self) -> None:
+        try:
+            self.connection.commit()
+        except BaseException as error:  # noqa: BLE001  told to every unit of the group in its own thread
+            self.error = error
+            self.connection.invalidate()  # it may stand in its transaction still, and would be no good to the next
+        finally:
+            self.connection.close()
+            self._ended.set()
+
+    def ended(self, timeout: float) -> bool:
+        return self._ended.wait(timeout)
+
+
+class SingleWriter:
+    """Thread-safe. `engine` begins its transactions as a writer."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._place = threading.Lock()
+        self._counting = threading.Lock()
+        self._queued = 0
+        self._writing = 0
+        """Who has the place."""
+        self._group: _Group | None = None
+        """The open one."""
+
+    @contextmanager
+    def unit(self) -> Iterator[Session]:
+        """Durable when the block ends; nothing of it stays when it raises. Raises `RuntimeError` inside another one."""
+        if self._writing == threading.get_ident():
+            raise RuntimeError("a unit of work was opened inside another one; pass the session down instead")
+        with (
+            self._turn() as group,
+            Session(group.connection, expire_on_commit=False, join_transaction_mode="create_savepoint") as session,
+        ):
+            yield session
+            session.commit()
+        while not group.ended(_LOOK_S):
+            self._commit_if_left(group)
+        if group.error is not None:
+            raise group.error
+
+    @contextmanager
+    def _turn(self) -> Iterator[_Group]:
+        self._count(1)
+        try:
+            self._place.acquire()
+        finally:
+            self._count(-1)
+        try:
+            group = self._open()
+            self._writing = threading.get_ident()
+            try:
+                yield group
+            finally:
+                self._writing = 0
+                if group.full or not self._queued:
+                    self._close(group)
+        finally:
+            self._place.release()
+
+    def _open(self) -> _Group:
+        if self._group is None:
+            connection = self._engine.connect()
+            try:
+                connection.begin()
+            except BaseException:
+                connection.close()
+                raise
+            self._group = _Group(connection)
+        self._group.units += 1
+        return self._group
+
+    def _close(self, group: _Group) -> None:
+        self._group = None
+        group.commit()
+
+    def _commit_if_left(self, group: _Group) -> None:
+        """Whoever queued for the place gave up: nobody else will commit."""
+        with self._place:
+            if self._group is group:
+                self._close(group)
+
+    def _count(self, change: int) -> None:
+        with self._counting:
+            self._queued += change

@@ -1,0 +1,144 @@
+"""Units of work that queue for SQLite's one writer's place share its wait for the disk, and nothing else."""
+
+import sqlite3
+import threading
+
+import pytest
+from sqlalchemy import URL, Engine, create_engine, event, select
+from sqlalchemy.exc import OperationalError
+
+from inventory.db import Database, once_committed
+from inventory.tables import SiteRow
+
+DEADLINE = 10
+
+
+@pytest.fixture
+def sqlite(_sqlite_url: URL):
+    database = Database(_sqlite_url)
+    yield database
+    database.close()
+
+
+def nothing(_session) -> None:
+    pass
+
+
+def add(database: Database, name: str, *, also=nothing) -> None:
+    with database.write() as session:
+        session.add(SiteRow(id=f"ste-{name}", name=name))
+        also(session)
+
+
+def sites(engine: Engine) -> list[str]:
+    with engine.connect() as connection:
+        return sorted(connection.scalars(select(SiteRow.name)))
+
+
+class Queue:
+    """Units that wait for the place while the first one has it."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.commits = 0
+        event.listen(database.engine, "commit", self._count)
+        self.failed: dict[str, BaseException] = {}
+
+    def _count(self, _connection) -> None:
+        self.commits += 1
+
+    def run(self, *names: str, also=nothing) -> None:
+        threads = [threading.Thread(target=self._add, args=(name,)) for name in names[1:]]
+
+        def let_others_queue(session) -> None:
+            session.flush()
+            for thread in threads:
+                thread.start()
+            deadline = threading.Event()
+            while self.database._writer._queued < len(threads):
+                assert not deadline.wait(0.001)
+            also(session)
+
+        try:
+            add(self.database, names[0], also=let_others_queue)
+        except Exception as error:  # noqa: BLE001  looked at by the test
+            self.failed[names[0]] = error
+        for thread in threads:
+            thread.join(DEADLINE)
+
+    def _add(self, name: str) -> None:
+        try:
+            add(self.database, name)
+        except Exception as error:  # noqa: BLE001  looked at by the test
+            self.failed[name] = error
+
+
+def test_those_that_queue_are_committed_together(sqlite):
+    queue = Queue(sqlite)
+    queue.run("a", "b", "c", "d")
+    assert sites(sqlite.engine) == ["a", "b", "c", "d"]
+    assert queue.failed == {}
+    assert queue.commits < 4
+
+
+def test_one_that_fails_takes_only_itself_back(sqlite):
+    queue = Queue(sqlite)
+
+    def fail(_session) -> None:
+        raise LookupError("nothing of the first")
+
+    queue.run("a", "b", "b", "c", also=fail)
+    assert sites(sqlite.engine) == ["b", "c"]
+    assert sorted(queue.failed) == ["a", "b"]
+
+
+def test_none_is_told_that_it_is_durable_before_it_is(sqlite):
+    """Another process sees what a unit wrote as soon as the unit has ended."""
+    other = create_engine(sqlite.url)
+    seen: dict[str, list[str]] = {}
+
+    def write(name: str) -> None:
+        add(sqlite, name)
+        seen[name] = sites(other)
+
+    threads = [threading.Thread(target=write, args=(f"{n:02}",)) for n in range(24)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(DEADLINE)
+    other.dispose()
+    assert len(seen) == 24
+    assert all(name in names for name, names in seen.items())
+
+
+def test_when_the_disk_refuses_every_one_of_them_is_told(sqlite):
+    queue = Queue(sqlite)
+
+    def full(_connection) -> None:
+        raise OperationalError("COMMIT", {}, sqlite3.OperationalError("database or disk is full"))
+
+    event.listen(sqlite.engine, "commit", full)
+    queue.run("a", "b", "c")
+    event.remove(sqlite.engine, "commit", full)
+    assert sorted(queue.failed) == ["a", "b", "c"]
+    add(sqlite, "d")
+    assert sites(sqlite.engine) == ["d"]
+
+
+def test_effects_follow_what_is_durable_and_only_that(database):
+    told: list[str] = []
+    add(database, "a", also=lambda session: once_committed(session, lambda: told.append("a")))
+
+    def take_back(session) -> None:
+        once_committed(session, lambda: told.append("b"))
+        session.rollback()
+
+    add(database, "b", also=take_back)
+
+    def fail(session) -> None:
+        once_committed(session, lambda: told.append("c"))
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        add(database, "c", also=fail)
+    assert told == ["a"]
