@@ -140,6 +140,7 @@ def once_committed(session: Session, effect: Callable[[], None]) -> None:
     """To be done when the unit of work is durable; never when it was rolled back."""
     effects: list[Callable[[], None]] = session.info.setdefault(_EFFECTS, [])
     if not effects:
+        session.connection()  # begins, where nothing was asked yet: only what has begun can be rolled back
         event.listen(session, "after_soft_rollback", lambda _session, ended: None if ended.nested else effects.clear())
     effects.append(effect)
 
