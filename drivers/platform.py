@@ -15,7 +15,7 @@ from typing import Annotated, Literal, Self
 
 import yaml
 from lxml import etree
-from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
 
 from drivers.errors import DriverSetupError
 from drivers.port import Commitment
@@ -48,6 +48,10 @@ class LineRule(_Data):
     """Free text: its words stay as they are, where elsewhere addresses are brought to their shortest form."""
     clears: re.Pattern[str] | None = None
     """Setting or removing this line wipes the section's lines that match (IOS: `vrf forwarding` wipes addresses)."""
+    do: str = ""
+    """The shell's command that makes the line so, with the groups of `match` and of its section's: `ip link set dev {name} up`."""
+    undo: str = ""
+    """The shell's command that takes it back; "" when it is never taken back."""
 
     @model_validator(mode="after")
     def _members_need_both_commands(self) -> Self:
@@ -63,10 +67,27 @@ class SectionRule(_Data):
     removal: Literal["whole", "contents"] = "contents"
     leave: str = "exit"
     """The command that returns to the level above."""
+    shell: bool = False
+    """Nothing that is typed into the command line: what stands in it is done by the shell's commands, as `do` and `undo` say."""
+    do: str = ""
+    """The shell's command that makes the section, with the groups of `match`; "" when it is there anyhow."""
+    undo: str = ""
+    makes: str = ""
+    """The port that a `whole` section makes (`{port}.{unit}`); otherwise the second word of its header."""
+
+
+class FlatRules(_Data):
+    """A command line without levels: every line bears its whole path (`set interfaces ethernet eth1 mtu 9000`).
+
+    Sections are the beginnings of paths that a section rule matches; they are written and read in full.
+    """
+
+    set: str = "set"
+    delete: str = "delete"
 
 
 class LineRules(_Data):
-    """A hierarchical command line (two levels or more, told by indentation)."""
+    """A hierarchical command line (two levels or more, told by indentation), or a flat one."""
 
     ignore: re.Pattern[str] = re.compile(r"^(!.*|exit|exit-address-family|exit-vrf|end)$")
     """Lines of a running configuration that say nothing."""
@@ -74,6 +95,7 @@ class LineRules(_Data):
     """What cannot be typed: control characters, and `?`, which asks for help."""
     sections: tuple[SectionRule, ...] = ()
     lines: tuple[LineRule, ...] = ()
+    flat: FlatRules | None = None
 
 
 class XmlRules(_Data):
@@ -176,9 +198,21 @@ class PortTable(_Data):
         return self
 
 
+class Linux(_Data):
+    """An element whose own shell is used beside its command line; see `drivers.ssh.linux`."""
+
+    cli: str
+    """The program behind which the command line is; it takes commands as `-c`."""
+    elevate: str = ""
+    """What the shell's commands need before them when the user is not root."""
+    links: str
+    """Prints the kernel's links as JSON."""
+
+
 class Ssh(_Data):
     device_type: str
     """netmiko's."""
+    linux: Linux | None = None
     error: re.Pattern[str]
     """What a refused line answers (searched line by line in the answer, never in the echo)."""
     harmless: re.Pattern[str] | None = None
@@ -204,6 +238,8 @@ class Platform(_Data):
     syntax: Literal["xml", "lines", "objects"]
     template: str
     realises: frozenset[Feature]
+    sample_port: str = Field("port{n}", pattern=r"^[!-~]*\{n\}[!-~]*$")
+    """What its ports are called, for samples: `ge-0/0/{n}`."""
     uses: tuple[UseRule, ...] = ()
     """What an audit looks for; the objects of a bridge are known."""
     xml: XmlRules | None = None

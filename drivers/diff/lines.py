@@ -5,9 +5,10 @@ owned; nothing else is ever touched. All removals come before all additions (an 
 in reverse order (users before what they use).
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from drivers.diff.comparison import Comparison, compare
+from drivers.diff.spelling import Spelling
 from drivers.diff.values import canonical
 from drivers.platform import LineRule, LineRules, SectionRule
 
@@ -91,11 +92,12 @@ HIGHEST_MEMBER = 4095
 class _Grammar:
     def __init__(self, rules: LineRules) -> None:
         self._rules = rules
+        self._spelling = Spelling(rules)
 
     def parse(self, text: str) -> Section:
         root: Section = {}
         open_sections: list[tuple[int, Section]] = [(-1, root)]
-        for raw in text.splitlines():
+        for raw in self._spelling.nested(text):
             line = self._tidy(raw)
             if not line or self._rules.ignore.match(line):
                 continue
@@ -112,14 +114,16 @@ class _Grammar:
         for line in reversed(old):
             if self._is_section(line, old[line]):
                 if line not in new and self.is_whole(line):
-                    yield self._negated(line)
+                    yield self._spelling.closed(line, self._section(line), self._negated(line))
                 else:
-                    yield from self._within(line, self.removals(old[line], new.get(line, {})))
+                    inner = list(self.removals(old[line], new.get(line, {})))
+                    if inner:
+                        yield from self._spelling.within(line, self._section(line), inner, new=False)
             elif line not in new:
                 if self._rule(line) and self._members(line):
                     lists.setdefault(self._slot(line), []).append(line)
                 elif not self._overwritten(line, new) and self.negation(line):
-                    yield self._negated(line)
+                    yield self._spelling.removed(line, self._rule(line), self._negated(line))
         for lines in lists.values():
             yield self._joined(lines, "remove")
 
@@ -129,12 +133,12 @@ class _Grammar:
             if self._is_section(line, new[line]):
                 inner = list(self.additions(old.get(line, {}), new[line]))
                 if inner or (line not in old and self.is_whole(line)):
-                    yield from self._within(line, inner, always=True)
+                    yield from self._spelling.within(line, self._section(line), inner, new=line not in old)
             elif line not in old or self._wiped(line, old, new):
                 if self._members(line):
                     lists.setdefault(self._slot(line), []).append(line)
                 else:
-                    yield line
+                    yield self._spelling.added(line, self._rule(line))
         for lines in lists.values():
             yield self._joined(lines, "add")
 
@@ -199,6 +203,8 @@ class _Grammar:
 
     def negation(self, line: str) -> str:
         rule = self._rule(line)
+        if rule is not None and rule.do:
+            return rule.undo
         return rule.negate if rule else "no {line}"
 
     def is_whole(self, line: str) -> bool:
@@ -208,12 +214,6 @@ class _Grammar:
     def _holds_here(self, live: Section, line: str) -> bool:
         """`no X` holds when X is absent: running configurations do not print it."""
         return line in live or (line.startswith("no ") and line.removeprefix("no ") not in live)
-
-    def _within(self, header: str, inner: Iterable[str], *, always: bool = False) -> Iterator[str]:
-        lines = list(inner)
-        if lines or always:
-            rule = self._section(header)
-            yield from (header, *(f" {line}" for line in lines), f" {rule.leave if rule else 'exit'}")
 
     def _clearing_first(self, old: Section, new: Section) -> list[str]:
         return sorted(new, key=lambda line: not ((rule := self._rule(line)) and rule.clears and line not in old))
@@ -237,7 +237,7 @@ class _Grammar:
     def _negated(self, line: str) -> str:
         if line.startswith("no ") and self.negation(line) == "no {line}":
             return _opposite(line)
-        return self.negation(line).format(line=line)
+        return self.negation(line).replace("{line}", line)
 
     def _joined(self, lines: list[str], verb: str) -> str:
         rule = self._rule(lines[0])

@@ -15,11 +15,14 @@ from drivers.diff.uses import uses
 from drivers.errors import EditRefused, ElementDisconnected, ElementError, RevertFailed
 from drivers.platform import LineRules, Platform, Ssh
 from drivers.port import ChangeSet, Check, CheckResult, PortState, Standing, Use, Verification
+from drivers.ssh.linux import LinuxShell
 from drivers.ssh.shell import Shell
 
 
 class SshSession:
-    def __init__(self, element: str, platform: Platform, settings: Ssh, shell: Shell, give_back: Callable[[], None]) -> None:
+    def __init__(
+        self, element: str, platform: Platform, settings: Ssh, shell: Shell | LinuxShell, give_back: Callable[[], None]
+    ) -> None:
         self._element, self._platform, self._settings, self._shell = element, platform, settings, shell
         self._give_back = give_back
         self._transcript: list[str] = []
@@ -122,13 +125,13 @@ class SshSession:
 
     def _push(self, commands: str, deadline: float) -> None:
         """Line by line, so that a refusal names its line. `EditRefused` leaves the earlier lines applied."""
-        todo = [line.strip() for line in commands.splitlines() if line.strip()]
+        todo = self._shell.pieces(commands)
         if not todo:
             return
         self._shell.configure(deadline)
         try:
-            for number, line in enumerate(todo, 1):
-                self._say(line, deadline, f"line {number} of {len(todo)}")
+            for number, piece in enumerate(todo, 1):
+                self._say(piece, deadline, f"line {number} of {len(todo)}")
         finally:
             with suppress(ElementError):
                 self._shell.leave(deadline)
@@ -156,11 +159,13 @@ class SshSession:
         return lines.assess(self._rules, change.before, change.after, running)
 
     def _running(self, deadline: float) -> str:
-        return self._read(self._settings.running, deadline)
+        return self._answered(self._settings.running, self._shell.running(self._settings.running, deadline))
 
     def _read(self, command: str, deadline: float) -> str:
         """What the element shows. A refusal is not an empty configuration: what is there would count as undone, or as no port."""
-        answer = self._shell.run(command, deadline)
+        return self._answered(command, self._shell.run(command, deadline))
+
+    def _answered(self, command: str, answer: str) -> str:
         first = next((line for line in answer.splitlines() if line.strip()), "")
         if refusal := self._shell.complaint(first):
             raise EditRefused(self._element, f"{command!r}: {refusal}")

@@ -69,6 +69,14 @@ class Shell:
             raise ElementTimeout(self._element, f"no answer to {command!r} in time") from error
         return re.sub(self._prompt, "", str(answer)).strip("\n")
 
+    def running(self, command: str, deadline: float) -> str:
+        """The whole configuration."""
+        return self.run(command, deadline)
+
+    def pieces(self, commands: str) -> list[str]:
+        """Line by line, so that a refusal names its line."""
+        return [line.strip() for line in commands.splitlines() if line.strip()]
+
     def configure(self, deadline: float) -> None:
         refusal = self.complaint(self.run(self._settings.enter, deadline))
         if refusal:

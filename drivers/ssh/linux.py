@@ -1,0 +1,129 @@
+"""A Linux element: its own shell and a command line behind it (FRR's vtysh), one SSH channel per command.
+
+What begins with `$ ` is the shell's; everything else is typed into the command line, where all lines of a block go together, so
+that each is read in the level that the one before it opened. The exit status tells a refusal, whatever the words.
+"""
+
+import shlex
+import time
+from contextlib import suppress
+
+import paramiko
+
+from drivers.diff.spelling import SHELL
+from drivers.errors import EditRefused, ElementDisconnected, ElementTimeout
+from drivers.platform import Linux, Ssh
+from drivers.port import Target
+from drivers.ssh import links
+from drivers.timing import remaining
+from drivers.transport import open_transport
+
+CHUNK = 65536
+LONGEST_ANSWER = 50_000_000
+"""Characters; a configuration has less, and what runs away is not read on."""
+
+
+class LinuxShell:
+    """As `drivers.ssh.shell.Shell`. Used by one thread at a time; after a time-out it is no longer `alive`."""
+
+    def __init__(self, target: Target, settings: Ssh, linux: Linux, transport: paramiko.Transport) -> None:
+        self._element, self._settings, self._linux, self._transport = target.element, settings, linux, transport
+        self._elevate = f"{linux.elevate} " if linux.elevate and target.credential.username != "root" else ""
+        self._broken = self._configuring = False
+
+    @classmethod
+    def connect(cls, target: Target, settings: Ssh, linux: Linux, deadline: float) -> "LinuxShell":
+        return cls(target, settings, linux, open_transport(target, deadline))
+
+    @property
+    def alive(self) -> bool:
+        return not self._broken and self._transport.is_active()
+
+    def pieces(self, commands: str) -> list[str]:
+        """The shell's commands one by one; of the command line, a section at the top level with everything below it."""
+        pieces: list[str] = []
+        for line in (line.rstrip() for line in commands.splitlines() if line.strip()):
+            inside = line.startswith(" ") and pieces and not pieces[-1].startswith(SHELL)
+            if inside:
+                pieces[-1] += f"\n{line}"
+            else:
+                pieces.append(line)
+        return pieces
+
+    def run(self, command: str, deadline: float) -> str:
+        """What it prints; a line `% … (exit status N)` comes first when it fails."""
+        status, answer = self._execute(self._spelled(command), command.splitlines()[0], deadline)
+        return answer if status == 0 else f"% {' / '.join(answer.split(chr(10))) or 'failed'} (exit status {status})"
+
+    def running(self, command: str, deadline: float) -> str:
+        """The links of the kernel and the configuration of the command line as one text."""
+        shown = self._shown(f"{SHELL}{self._linux.links}", deadline)
+        try:
+            found = links.render(shown)
+        except ValueError as error:
+            raise EditRefused(self._element, f"{self._linux.links!r} does not print links as JSON: {error}") from error
+        return found + self._shown(command, deadline)
+
+    def configure(self, deadline: float) -> None:  # noqa: ARG002 - as `Shell`
+        self._configuring = True
+
+    def leave(self, deadline: float) -> None:  # noqa: ARG002 - as `Shell`
+        self._configuring = False
+
+    def complaint(self, answer: str) -> str:
+        harmless = self._settings.harmless
+        lines = (line.strip() for line in answer.splitlines() if self._settings.error.search(line))
+        return "; ".join(line for line in lines if not (harmless and harmless.search(line)))
+
+    def end(self) -> None:
+        self._broken = True
+        self._transport.close()
+
+    def _shown(self, command: str, deadline: float) -> str:
+        """A refusal is not an empty configuration."""
+        answer = self.run(command, deadline)
+        if refusal := self.complaint(answer.partition("\n")[0]):
+            raise EditRefused(self._element, f"{command!r}: {refusal}")
+        return answer
+
+    def _spelled(self, command: str) -> str:
+        if command.startswith(SHELL):
+            return self._elevate + command.removeprefix(SHELL)
+        lines = [line.strip() for line in command.splitlines()]
+        said = [self._settings.enter, *lines] if self._configuring else lines
+        return " ".join((self._linux.cli, *(f"-c {shlex.quote(line)}" for line in said)))
+
+    def _execute(self, command: str, words: str, deadline: float) -> tuple[int, str]:
+        try:
+            channel = self._transport.open_session(timeout=remaining(self._element, deadline, f"for {words!r}"))
+        except (paramiko.SSHException, EOFError, OSError) as error:
+            self._broken = True
+            raise ElementDisconnected(self._element, f"the connection broke before {words!r} was sent") from error
+        try:
+            channel.set_combine_stderr(True)
+            channel.settimeout(remaining(self._element, deadline, f"for {words!r}"))
+            channel.exec_command(command)
+            return self._answer(channel, words, deadline)
+        except TimeoutError as error:
+            self._broken = True
+            raise ElementTimeout(self._element, f"no answer to {words!r} in time") from error
+        except (paramiko.SSHException, EOFError, OSError) as error:
+            self._broken = True
+            raise ElementDisconnected(self._element, f"the connection broke before the answer to {words!r}") from error
+        finally:
+            with suppress(paramiko.SSHException, EOFError, OSError):
+                channel.close()
+
+    def _answer(self, channel: paramiko.Channel, words: str, deadline: float) -> tuple[int, str]:
+        read = bytearray()
+        while chunk := channel.recv(CHUNK):
+            read += chunk
+            if len(read) > LONGEST_ANSWER:
+                raise OSError(f"{words!r} answers without end")
+            channel.settimeout(remaining(self._element, deadline, f"for {words!r}"))
+        if not channel.status_event.wait(max(0.0, deadline - time.monotonic())):
+            raise TimeoutError
+        status = channel.recv_exit_status()
+        if status < 0:
+            raise EOFError("the element closed the channel without an exit status")
+        return status, read.decode("utf-8", "replace").replace("\r", "").strip("\n")
