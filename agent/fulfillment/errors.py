@@ -4,7 +4,9 @@ FulfilmentError                   any failure; carries refusals: code, where, me
 ├── OrderRefused                  nothing was stored                                   (ValueError)
 │   ├── OrderMalformed            the order says something that cannot be meant        shape
 │   └── OrderConflict             the inventory or an earlier order stands against it  conflict
-├── Missing                       no order, item, plan or element of that name         notfound (LookupError)
+├── FreezeMalformed               the change freeze says something that cannot be meant shape   (ValueError)
+├── Missing                       no order, item, plan, freeze or element of that name notfound (LookupError)
+├── StateRefused                  the order, item, plan or freeze has gone beyond that conflict
 └── ResolutionRefused             the element is not in doubt, or the verb is unknown  conflict
 
 Inside the worker, never seen by a client:
@@ -12,6 +14,7 @@ PhaseFailed                       one or more elements failed in a step of a pla
 ElementsHeld                      another plan holds an element: wait
 DriverFailed, EndpointUnusable    failures of an element that no driver reports        (ElementError)
 Stopping                          the daemon ends and nothing has been changed yet
+Cancelled                         the order was cancelled before the plan has decided
 Interrupted                       the run ends here, the journal says how it goes on
 └── Superseded                    another worker has taken the plan over: leave it alone
 """
@@ -66,12 +69,22 @@ class OrderConflict(OrderRefused):
     kind = Kind.CONFLICT
 
 
+class FreezeMalformed(FulfilmentError, ValueError):
+    kind = Kind.SHAPE
+
+
 class Missing(FulfilmentError, LookupError):
     kind = Kind.NOT_FOUND
 
     def __init__(self, what: str, name: str) -> None:
-        known = f"list them with `fabd {'element' if what == 'element' else 'order'} list`"
+        known = f"list them with `fabd {what if what in {'element', 'plan', 'freeze'} else 'order'} list`"
         super().__init__(Refusal("notFound", name, f"there is no {what} {name!r}", known))
+
+
+class StateRefused(FulfilmentError):
+    """What was asked for comes too late, too early, or for the wrong thing."""
+
+    kind = Kind.CONFLICT
 
 
 class ResolutionRefused(FulfilmentError):
@@ -106,6 +119,13 @@ class EndpointUnusable(ElementError):
 class Stopping(Exception):
     def __init__(self) -> None:
         super().__init__("fabd was stopped")
+
+
+class Cancelled(Exception):
+    """Nothing has been decided yet, and nothing is to be: what may have been changed is undone."""
+
+    def __init__(self) -> None:
+        super().__init__("the order was cancelled")
 
 
 class Interrupted(Exception):

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from sqlalchemy.orm import Session
 
-from agent.fulfillment.tables import OrderRow
+from agent.fulfillment.tables import OrderCancellationRow, OrderRow
 from crm_bridge import outbox
 from inventory.tables import ServiceRow
 
@@ -18,6 +18,8 @@ class Presenter(Protocol):
 
     def service(self, service: ServiceRow) -> Mapping[str, Any]: ...
 
+    def cancellation(self, cancellation: OrderCancellationRow) -> Mapping[str, Any]: ...
+
 
 class PlainPresenter:
     def order(self, order: OrderRow) -> Mapping[str, Any]:
@@ -27,17 +29,34 @@ class PlainPresenter:
     def service(self, service: ServiceRow) -> Mapping[str, Any]:
         return {"id": service.id, "name": service.name, "state": service.state, "serviceType": service.specification}
 
+    def cancellation(self, cancellation: OrderCancellationRow) -> Mapping[str, Any]:
+        return {"id": cancellation.id, "state": cancellation.state, "serviceOrder": {"id": cancellation.order_id}}
+
 
 class Announcer:
     def __init__(self, presenter: Presenter | None = None) -> None:
         self._presenter = presenter or PlainPresenter()
 
-    def order(self, session: Session, order: OrderRow, at: datetime, *, created: bool = False) -> None:
+    def order(self, session: Session, order: OrderRow, at: datetime, *, event: str = "StateChange") -> None:
+        """`event`: Create, StateChange, AttributeValueChange, Delete, Milestone, Jeopardy or InformationRequired (TMF641)."""
         outbox.publish(
             session,
             aggregate=f"order:{order.id}",
-            type="serviceOrderCreateEvent" if created else "serviceOrderStateChangeEvent",
+            type=f"serviceOrder{event}Event",
             payload={"serviceOrder": self._presenter.order(order)},
+            correlation_id=order.correlation_id,
+            at=at,
+        )
+
+    def cancellation(
+        self, session: Session, cancellation: OrderCancellationRow, order: OrderRow, at: datetime, *, event: str = "StateChange"
+    ) -> None:
+        """`event`: Create or StateChange. Of the order's aggregate: told in one row with what becomes of the order."""
+        outbox.publish(
+            session,
+            aggregate=f"order:{order.id}",
+            type=f"cancelServiceOrder{event}Event",
+            payload={"cancelServiceOrder": self._presenter.cancellation(cancellation)},
             correlation_id=order.correlation_id,
             at=at,
         )

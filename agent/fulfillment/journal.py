@@ -77,6 +77,21 @@ class Journal:
         )
 
 
+def noted(plan: PlanRow, outcome: str, detail: str, by: str, at: datetime, *, element: str | None = None) -> JournalRow:
+    """A line of the journal that no worker writes: somebody has said something about the plan."""
+    return JournalRow(
+        plan_id=plan.id,
+        at=at,
+        step=plan.step,
+        element=element,
+        outcome=outcome,
+        milliseconds=None,
+        detail=detail,
+        worker=by,
+        fence=plan.fence or 0,
+    )
+
+
 def record(row: PlanRow, participants: Iterable[Participant]) -> None:
     """Write down how each element stands."""
     changes = {change.element: change for change in row.change_sets}

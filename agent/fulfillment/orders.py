@@ -1,21 +1,29 @@
 """Placing orders: validation, allocation, plan and journal in one transaction; a refusal leaves nothing behind."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from agent.fulfillment import refusals
-from agent.fulfillment.designs import Design, Designer, Product, Submission
+from agent.fulfillment.approval import Scope, reason
+from agent.fulfillment.designs import Designer
+from agent.fulfillment.designs import Design, Product, Submission
 from agent.fulfillment.errors import OrderConflict, OrderMalformed
 from agent.fulfillment.events import Announcer
-from agent.fulfillment.outcome import PLAN_WORK, ready_plans
-from agent.fulfillment.plan import VERSION, ChangeState, PlanState, Step
+from agent.fulfillment.items import ready_plans
+from agent.fulfillment.jeopardy import alarm_if_late
+from agent.fulfillment.journal import noted
+from agent.fulfillment.milestones import Milestone, reach
+from agent.fulfillment.outcome import PLAN_WORK
+from agent.fulfillment.pace import Pace
+from agent.fulfillment.plan import VERSION, Approval, ChangeState, PlanState, Step
 from agent.fulfillment.planning import Change, changes, port_roles
 from agent.fulfillment.preview import Preview, preview
-from agent.fulfillment.requests import Arrangement, OrderRequest, arrange, mistakes
+from agent.fulfillment.requests import URGENT, Arrangement, OrderRequest, arrange, mistakes
 from agent.fulfillment.settings import FulfilmentSettings
 from agent.fulfillment.states import ItemState
 from agent.fulfillment.tables import ChangeSetRow, OrderItemRow, OrderRow, PlanRow
@@ -27,6 +35,7 @@ from drivers.errors import DriverSetupError
 from inventory.db import Database
 from inventory.services import NewService, create_service, set_parts, set_resources
 from inventory.surroundings import Surroundings
+from inventory.tables import ServiceRow
 from inventory.work import Work, WorkQueue
 from policies.values import new_id
 
@@ -47,21 +56,23 @@ class OrderDesk:
     queue: WorkQueue
     announcer: Announcer
     settings: FulfilmentSettings
+    pace: Pace = field(default_factory=Pace)
 
-    def place(self, session: Session, request: OrderRequest, client: str, at: datetime) -> Placed:
+    def place(self, session: Session, request: OrderRequest, client: str, at: datetime, *, undoes: str = "") -> Placed:
         """The order with everything it takes; the same one when the client placed it before under its external id.
 
+        `undoes`: the cancellation that it carries out; nobody has to approve it, and no freeze holds it back.
         `OrderMalformed` or `OrderConflict` name everything that is wrong; the caller rolls back, as an exception does.
         """
         known = _known(session, request, client)
         if known is not None:
             return Placed(known, new=False)
-        wrong = mistakes(request)
+        wrong = mistakes(request, at)
         if wrong:
             raise OrderMalformed(*wrong)
         case = Submission(session, request, _customer(session, request.customer), Surroundings(session), at)
         designs = self.designer.designs(case)
-        order = _order_row(request, client, at)
+        order = _order_row(request, client, undoes, at)
         session.add(order)
         session.flush()
         for design in designs:
@@ -72,12 +83,16 @@ class OrderDesk:
         for plan_id in ready_plans(order, ()):
             work = Work(PLAN_WORK, plan_id)
             self.queue.submit(session, work, at, run_at=request.requested_start, priority=request.priority)
-        self.announcer.order(session, order, at, created=True)
+        reach(order, Milestone.ACCEPTED, f"order {order.id} is accepted", (), at)
+        reach(order, Milestone.ALLOCATED, "ports and values are reserved", order.items, at)
+        order.expected_completion = self.pace.expected(session, order, at)
+        self.announcer.order(session, order, at, event="Create")
+        alarm_if_late(session, self.announcer, order, at)
         return Placed(order, new=True, designs=designs, changes=made)
 
     def imagine(self, database: Database, request: OrderRequest, at: datetime) -> Preview:
         """What placing it would take and change. Refuses as `place` does; the values are taken and given back at once."""
-        wrong = mistakes(request)
+        wrong = mistakes(request, at)
         if wrong:
             raise OrderMalformed(*wrong)
         with database.read() as session:
@@ -119,9 +134,10 @@ class OrderDesk:
             plan = self._plan_row(case, order)
             case.session.add(plan)
             own = self._changes(case, mine)
+            self._ask_for_approval(case, order, plan, mine, own)
             plan.change_sets = [_change_row(change, case.at) for change in own]
             case.session.flush()
-            case.session.add_all(_item_row(order, plan, design, arrangement) for design in mine)
+            case.session.add_all(_item_row(order, plan, design, arrangement, _former(case.session, design)) for design in mine)
             made += own
         case.session.flush()
         return tuple(made)
@@ -134,6 +150,21 @@ class OrderDesk:
             return changes(intents, platforms)
         except DriverSetupError as error:
             raise OrderConflict(refusals.of_data(error, designs[0].where)) from error
+
+    def _ask_for_approval(
+        self, case: Submission, order: OrderRow, plan: PlanRow, designs: Sequence[Design], own: Sequence[Change]
+    ) -> None:
+        changing = [design for design in designs if design.request.action != "noChange"]
+        scope = Scope(
+            specifications=frozenset(design.specification for design in changing),
+            elements=len(own),
+            services=len(changing),
+            urgent=order.priority == URGENT,
+        )
+        why = "" if order.undoes else reason(self.settings.approval, scope)
+        if why:
+            plan.approval = Approval.REQUIRED
+            case.session.add(noted(plan, "waiting", f"it has to be approved: {why}", order.client, case.at))
 
     def _plan_row(self, case: Submission, order: OrderRow) -> PlanRow:
         begin = max(case.at, case.request.requested_start or case.at)
@@ -169,7 +200,7 @@ def _customer(session: Session, number: str) -> CustomerRow:
         raise OrderMalformed(refusals.of_customer(number, error.meant)) from error
 
 
-def _order_row(request: OrderRequest, client: str, at: datetime) -> OrderRow:
+def _order_row(request: OrderRequest, client: str, undoes: str, at: datetime) -> OrderRow:
     return OrderRow(
         id=new_id("ord", at),
         client=client,
@@ -182,10 +213,18 @@ def _order_row(request: OrderRequest, client: str, at: datetime) -> OrderRow:
         order_date=at,
         requested_start=request.requested_start,
         requested_completion=request.requested_completion,
+        priority=request.priority,
+        milestones=[],
+        jeopardy=[],
+        cancellation_id="",
+        cancellation_reason="",
+        undoes=undoes,
     )
 
 
-def _item_row(order: OrderRow, plan: PlanRow, design: Design, arrangement: Arrangement) -> OrderItemRow:
+def _item_row(
+    order: OrderRow, plan: PlanRow, design: Design, arrangement: Arrangement, former: dict[str, Any] | None
+) -> OrderItemRow:
     return OrderItemRow(
         id=design.id,
         order_id=order.id,
@@ -198,8 +237,25 @@ def _item_row(order: OrderRow, plan: PlanRow, design: Design, arrangement: Arran
         depends_on=list(arrangement.depends_on[design.request.reference]),
         characteristics=dict(design.request.characteristics),
         document=dict(design.request.document),
+        wanted_state=design.request.state,
+        suspension_reason=design.request.suspension_reason,
+        waits_for=design.request.waits_for,
+        wait_until=design.request.wait_until,
+        former=former,
         plan_id=plan.id,
     )
+
+
+def _former(session: Session, design: Design) -> dict[str, Any] | None:
+    """What a service that is to be modified is now."""
+    service = session.get(ServiceRow, design.service_id) if design.request.action == "modify" else None
+    if service is None:
+        return None
+    return {
+        "characteristics": service.characteristics,
+        "state": service.state,
+        "suspension_reason": service.suspension_reason,
+    }
 
 
 def _change_row(change: Change, at: datetime) -> ChangeSetRow:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from agent.fulfillment.lifecycle import CounterReadings
 from agent.fulfillment.tables import ChangeSetRow, PlanRow
 from drivers.errors import ElementError
-from drivers.port import ChangeSet, Commitment
+from drivers.port import ChangeSet, Check, Commitment
 
 VERSION = 1
 """Of the steps below. A journal of an older version is finished by the steps of that version."""
@@ -35,7 +35,27 @@ class PlanState(StrEnum):
     RUNNING = "running"
     DONE = "done"
     FAILED = "failed"
+    CANCELLED = "cancelled"
     IN_DOUBT = "inDoubt"
+
+
+ENDED = frozenset({PlanState.DONE, PlanState.FAILED, PlanState.CANCELLED})
+
+
+class Purpose(StrEnum):
+    """What a plan is for."""
+
+    ORDER = "order"
+    REDEPLOY = "redeploy"
+    """The network is made to match the intent again: no order stands behind it."""
+
+
+class Approval(StrEnum):
+    """Of a plan that needs one; "" otherwise."""
+
+    REQUIRED = "required"
+    APPROVED = "approved"
+    REJECTED = "rejected"
 
 
 class Decision(StrEnum):
@@ -145,6 +165,7 @@ def read_plan(row: PlanRow) -> Plan:
 
 
 def _planned(row: ChangeSetRow) -> PlannedChange:
-    change = ChangeSet(row.element, row.platform, row.before, row.after, row.forward, row.reverse, tuple(row.ports))
+    checks = tuple(Check(**document) for document in row.checks)
+    change = ChangeSet(row.element, row.platform, row.before, row.after, row.forward, row.reverse, tuple(row.ports), checks)
     resolution = Verb(row.resolution) if row.resolution else None
     return PlannedChange(change, Commitment(row.commitment), ChangeState(row.state), row.session_id, resolution)

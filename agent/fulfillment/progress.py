@@ -11,15 +11,15 @@ from sqlalchemy.orm import Session
 
 from agent.fulfillment import holds
 from agent.fulfillment.doors import Doors
-from agent.fulfillment.errors import ElementsHeld, Interrupted, PhaseFailed, Superseded
+from agent.fulfillment.errors import Cancelled, ElementsHeld, Interrupted, PhaseFailed, Superseded
 from agent.fulfillment.journal import Checkpoint, Journal, no_checkpoint, record
 from agent.fulfillment.lifecycle import CounterReadings, ServiceLifecycle
 from agent.fulfillment.network import Failures, Network, Note
 from agent.fulfillment.outcome import PLAN_WORK, Outcomes
-from agent.fulfillment.plan import ChangeState, Decision, Failure, Plan, PlanState, Step, read_plan
+from agent.fulfillment.plan import ENDED, ChangeState, Decision, Failure, Plan, PlanState, Step, read_plan
 from agent.fulfillment.recovery import Course, course_of
 from agent.fulfillment.settings import FulfilmentSettings
-from agent.fulfillment.tables import JournalRow, PlanRow
+from agent.fulfillment.tables import JournalRow, OrderRow, PlanRow
 from inventory.db import Database
 from inventory.work import Claim, Work, WorkQueue
 from policies.values import Clock
@@ -29,6 +29,7 @@ log = structlog.get_logger(__name__)
 INTERRUPTED = Failure(
     "", "interrupted", "the worker ended after the network may have been changed and before it was decided to keep it"
 )
+CANCELLED = Failure("", "cancelled", "the order was cancelled before this was decided")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +54,39 @@ def take(tools: Tools, claim: Claim, journal: Journal) -> Plan | None:
     """The plan is ours from here on, as its journal stands now. None when it has ended already."""
     with journal.point("take", taking=True) as (session, row):
         at = tools.clock.now()
-        if row.state in (PlanState.DONE, PlanState.FAILED):
+        if row.state in ENDED:
             tools.queue.finish(session, claim, at)
             return None
-        if row.state != PlanState.IN_DOUBT:
-            row.state = PlanState.RUNNING
-            tools.outcomes.begin(session, row, at)
+        if row.state != PlanState.IN_DOUBT and not _begun(tools, claim, journal, session, row):
+            return None
         plan = read_plan(row)
         if course_of(plan) is not Course.FORWARD:
             session.add(journal.journaled(journal.started(plan.step)))
         return plan
+
+
+def _begun(tools: Tools, claim: Claim, journal: Journal, session: Session, row: PlanRow) -> bool:
+    """Whether it goes on now. If not it waits, for its day or for somebody, or has ended before it began."""
+    at = tools.clock.now()
+    waited = row.waits, row.waits_until
+    kept = tools.outcomes.begin(session, row, at)
+    if kept is None and row.state not in ENDED:
+        row.state = PlanState.RUNNING
+        return True
+    if kept is not None and (kept.expired or (kept.waits, kept.until) != waited):
+        session.add(journal.journaled(Note(at, Step(row.step), None, "waiting", detail=kept.words)))
+    if row.state in ENDED:
+        if kept is None:
+            session.add(journal.journaled(Note(at, Step(row.step), None, "cancelled", detail=CANCELLED.message)))
+        for plan_id in holds.waiting_for(session, row.id, holds.release(session, row.id)):
+            tools.queue.submit(session, Work(PLAN_WORK, plan_id), at)
+        ours = tools.queue.finish(session, claim, at)
+    else:
+        row.state, row.step = PlanState.WAITING, Step.CONNECT
+        ours = tools.queue.release(session, claim, at, run_at=row.waits_until, error=kept.words if kept else "", counted=False)
+    if not ours:
+        raise Superseded(row.id, claim.fence)
+    return False
 
 
 class Progress:
@@ -79,13 +103,15 @@ class Progress:
         self._network.notes.append(self._journal.started(Step.CONNECT))
 
     def hold(self) -> None:
-        """Hold the elements and write down our sessions. Raises `ElementsHeld`."""
+        """Hold the elements and write down our sessions. Raises `ElementsHeld` or `Cancelled`."""
         with self._point("hold", step=Step.STAGE, mark=self._mark(Step.HOLD)) as (session, row):
+            refuse_if_cancelled(session, row)
             self._take_elements(session, row)
 
     def staged(self, readings: CounterReadings) -> None:
-        """From here on the network may have changed."""
-        with self._point("stage", step=Step.COMMIT) as (_, row):
+        """From here on the network may have changed. Raises `Cancelled`."""
+        with self._point("stage", step=Step.COMMIT) as (session, row):
+            refuse_if_cancelled(session, row)
             row.readings = readings.to_document()
 
     def committed(self) -> None:
@@ -93,8 +119,16 @@ class Progress:
             pass
 
     def decide_to_commit(self) -> None:
-        with self._point("decide", step=Step.CONFIRM, mark=self._mark(Step.DECIDE, "commit")) as (_, row):
+        """`Cancelled` when the order was cancelled meanwhile: then it is to be decided otherwise."""
+        with self._point("decide", step=Step.CONFIRM, mark=self._mark(Step.DECIDE, "commit")) as (session, row):
+            refuse_if_cancelled(session, row)
             row.decision = Decision.COMMIT
+
+    def decide_to_cancel(self) -> None:
+        mark = self._mark(Step.DECIDE, f"revert: {CANCELLED.message}")
+        with self._point("decide", step=Step.REVERT, mark=mark) as (session, row):
+            row.decision, row.error = Decision.REVERT, _error([CANCELLED])
+            self._tools.outcomes.reverting(session, row, self._now())
 
     def decide_to_revert(self, failures: Failures) -> None:
         mark = self._mark(Step.DECIDE, f"revert: {PhaseFailed(_told(failures))}")
@@ -145,6 +179,15 @@ class Progress:
             row.decision, row.error = Decision.REVERT, _error(failures)
             self._tools.outcomes.fail(session, row, failures, at, used=False)
             self._end(session, row, PlanState.FAILED, at)
+
+    def called_off(self) -> None:
+        """The order was cancelled before anything was changed."""
+        mark = self._mark(Step.RELEASE, f"{CANCELLED.message}; nothing was changed")
+        with self._point("cancel", step=Step.RELEASE, mark=mark) as (session, row):
+            at = self._now()
+            row.decision, row.error = Decision.REVERT, _error([CANCELLED])
+            self._tools.outcomes.fail(session, row, [CANCELLED], at, used=False)
+            self._end(session, row, PlanState.CANCELLED, at)
 
     # -- pauses --------------------------------------------------------------------------------------------------------
 
@@ -256,3 +299,9 @@ def _error(failures: Iterable[Failure]) -> dict[str, object]:
 
 def _reasons(row: PlanRow) -> list[Failure]:
     return [Failure.from_document(document) for document in (row.error or {}).get("failures", [])]
+
+
+def refuse_if_cancelled(session: Session, row: PlanRow) -> None:
+    """`Cancelled` when the plan's order is. What is cancelled after this look is undone by an order of its own."""
+    if row.order_id and session.scalar(select(OrderRow.cancellation_id).where(OrderRow.id == row.order_id)):
+        raise Cancelled

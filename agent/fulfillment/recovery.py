@@ -3,6 +3,7 @@
 from enum import StrEnum
 
 from agent.fulfillment.plan import ChangeState, Decision, Plan, PlannedChange, Step, Verb
+from agent.fulfillment.tables import PlanRow
 
 BEFORE_ANY_COMMIT = frozenset({Step.CONNECT, Step.HOLD, Step.STAGE})
 
@@ -14,6 +15,11 @@ class Course(StrEnum):
     """It is decided: make it hold everywhere."""
     REVERT = "revert"
     """It is undone everywhere."""
+
+
+def untouched(row: PlanRow) -> bool:
+    """Nothing on the network can have changed by this plan yet."""
+    return row.decision is None and row.step in BEFORE_ANY_COMMIT
 
 
 def course_of(plan: Plan) -> Course:

@@ -7,13 +7,17 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from agent.fulfillment.errors import Refusal
 from agent.fulfillment.planning import bundles, circle
 
-ACTIONS = ("add", "delete", "noChange")
+ACTIONS = ("add", "modify", "delete", "noChange")
+STATES = ("", "active", "inactive")
+"""What an item can want of its service; "" leaves it as the action says."""
+FARTHEST = timedelta(days=2 * 366)
+"""Ahead of which nothing can be ordered: what is reserved for longer is reserved for nobody."""
 BUNDLE = "bundle"
 """One network transaction for both items."""
 DEPENDENCIES = frozenset({"reliesOn", "dependency", "dependsOn", "requires"})
@@ -39,6 +43,14 @@ class ItemRequest:
     """Of the service that is there already."""
     characteristics: Mapping[str, Any] = field(default_factory=dict)
     related: tuple[Related, ...] = ()
+    state: str = ""
+    """The wanted state of the service: active, inactive, or "" as the action says."""
+    suspension_reason: str = ""
+    """Why it is to be inactive."""
+    waits_for: str = ""
+    """A reference that another system completes before the item begins."""
+    wait_until: datetime | None = None
+    """When it fails if that has not happened; by default after a time that the settings say."""
     document: Mapping[str, Any] = field(default_factory=dict)
     """What the client sent, to be echoed."""
 
@@ -56,12 +68,16 @@ class OrderRequest:
     requested_completion: datetime | None = None
     priority: int = ORDINARY
     """Lower is sooner."""
+    sent_digest: str = ""
+    """Of the order as it was sent, when it was completed since by what services had at the time."""
 
     @property
     def digest(self) -> str:
         """The same for the same order: what `externalId` is compared by."""
+        if self.sent_digest:
+            return self.sent_digest
         items = [
-            [item.reference, item.action, item.specification, item.service_id, item.characteristics, item.related]
+            [item.reference, item.action, item.specification, item.service_id, item.characteristics, item.related, *_rarely(item)]
             for item in self.items
         ]
         said = [self.customer, self.requested_start, items, self.document]
@@ -86,9 +102,9 @@ def arrange(request: OrderRequest) -> Arrangement:
     return Arrangement(tuple(bundles(references, pairs)), needs)
 
 
-def mistakes(request: OrderRequest) -> list[Refusal]:
-    """Everything that cannot be meant, whatever the inventory holds."""
-    found = [*_of_order(request), *_of_items(request), *_of_services(request)]
+def mistakes(request: OrderRequest, at: datetime) -> list[Refusal]:
+    """Everything that cannot be meant at this time, whatever the inventory holds."""
+    found = [*_of_order(request), *_of_dates(request, at), *_of_items(request, at), *_of_services(request)]
     return found or list(_of_circles(request))
 
 
@@ -99,7 +115,18 @@ def _of_order(request: OrderRequest) -> Iterator[Refusal]:
         yield Refusal("noItems", "/items", "the order has no items", "add at least one")
 
 
-def _of_items(request: OrderRequest) -> Iterator[Refusal]:
+def _of_dates(request: OrderRequest, at: datetime) -> Iterator[Refusal]:
+    start, end = request.requested_start, request.requested_completion
+    for name, wanted in (("requestedStart", start), ("requestedCompletion", end)):
+        if wanted is not None and wanted > at + FARTHEST:
+            message = f"{wanted.isoformat()} is more than {FARTHEST.days} days ahead"
+            yield Refusal("dateTooFar", f"/{name}", message, "order it nearer to its time")
+    if start is not None and end is not None and end < start:
+        message = f"it is to be completed at {end.isoformat()}, before it is to begin at {start.isoformat()}"
+        yield Refusal("completionBeforeStart", "/requestedCompletion", message, "correct one of them")
+
+
+def _of_items(request: OrderRequest, at: datetime) -> Iterator[Refusal]:
     references = [item.reference for item in request.items]
     for position, item in enumerate(request.items):
         where = f"/items/{position}"
@@ -108,18 +135,13 @@ def _of_items(request: OrderRequest) -> Iterator[Refusal]:
         elif item.reference in references[:position]:
             yield Refusal("duplicateItem", f"{where}/id", f"two items have the id {item.reference!r}", "give each an id of its own")
         yield from _of_action(item, where)
+        yield from _of_state(item, where)
+        yield from _of_wait(item, where, at)
         yield from _of_relations(item, where, references)
 
 
 def _of_action(item: ItemRequest, where: str) -> Iterator[Refusal]:
-    if item.action == "modify":
-        yield Refusal(
-            "unsupportedAction",
-            f"{where}/action",
-            "modify is not supported yet",
-            "delete the service and add it with the new values",
-        )
-    elif item.action not in ACTIONS:
+    if item.action not in ACTIONS:
         yield Refusal("unknownAction", f"{where}/action", f"there is no action {item.action!r}", f"use one of {', '.join(ACTIONS)}")
     elif item.action == "add" and item.service_id is not None:
         yield Refusal("serviceExists", f"{where}/service", "an add names no service; it gets its id from here", "leave the id out")
@@ -127,6 +149,30 @@ def _of_action(item: ItemRequest, where: str) -> Iterator[Refusal]:
         yield Refusal("specificationMissing", f"{where}/specification", "the item names no specification", "name the one to add")
     elif item.action != "add" and item.service_id is None:
         yield Refusal("serviceMissing", f"{where}/service", f"{item.action} needs a service", "give the id of the service")
+
+
+def _of_state(item: ItemRequest, where: str) -> Iterator[Refusal]:
+    if item.state not in STATES:
+        message = f"a service cannot be ordered to be {item.state!r}"
+        yield Refusal("unknownState", f"{where}/state", message, "say active or inactive, or leave it out")
+    elif item.suspension_reason and item.state != "inactive":
+        message = "a reason for suspension is given for a service that is not to be inactive"
+        yield Refusal("suspensionReason", f"{where}/state", message, "order it inactive, or leave the reason out")
+
+
+def _of_wait(item: ItemRequest, where: str, at: datetime) -> Iterator[Refusal]:
+    until = item.wait_until
+    if until is None:
+        return
+    if not item.waits_for:
+        message = "it says until when it waits, and not for what"
+        yield Refusal("waitsForNothing", f"{where}/waitUntil", message, "name the reference that another system completes")
+    elif until <= at:
+        message = f"its wait would have ended at {until.isoformat()}, which is past"
+        yield Refusal("waitOver", f"{where}/waitUntil", message, "give a time to come")
+    elif until > at + FARTHEST:
+        message = f"{until.isoformat()} is more than {FARTHEST.days} days ahead"
+        yield Refusal("dateTooFar", f"{where}/waitUntil", message, "let it wait for less long")
 
 
 def _of_services(request: OrderRequest) -> Iterator[Refusal]:
@@ -167,6 +213,12 @@ def _of_circles(request: OrderRequest) -> Iterator[Refusal]:
         yield Refusal(
             "cyclicDependency", "/items", f"items wait for each other in a circle: {way}", "remove one of the dependencies"
         )
+
+
+def _rarely(item: ItemRequest) -> list[object]:
+    """What most items do not say; without it the digest is that of the releases that did not know it."""
+    said = [item.state, item.suspension_reason, item.waits_for, item.wait_until]
+    return said if any(said) else []
 
 
 def _plain(value: object) -> object:

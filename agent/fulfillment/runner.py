@@ -10,7 +10,7 @@ from functools import cached_property
 from sqlalchemy import select
 
 from agent.fulfillment import holds
-from agent.fulfillment.errors import ElementsHeld, PhaseFailed, Stopping
+from agent.fulfillment.errors import Cancelled, ElementsHeld, PhaseFailed, Stopping
 from agent.fulfillment.journal import Journal
 from agent.fulfillment.lifecycle import CounterReadings
 from agent.fulfillment.network import Failures, Network, Participant
@@ -78,7 +78,7 @@ class _Run:
 
     def _forward(self) -> None:
         try:
-            readings = self._prepare()
+            self._progress.staged(self._prepare())
         except ElementsHeld as held:
             self.network.abort()
             self._wait(held)
@@ -88,8 +88,10 @@ class _Run:
         except PhaseFailed as failed:
             self.network.abort()
             self._try_again_or_fail(failed)
+        except Cancelled:
+            self.network.abort()
+            self._progress.called_off()
         else:
-            self._progress.staged(readings)
             self._change()
 
     def _prepare(self) -> CounterReadings:
@@ -112,9 +114,19 @@ class _Run:
         if failures:
             self._progress.decide_to_revert(failures)
             self._go_back()
-        else:
-            self._progress.decide_to_commit()
+        elif self._decided_to_commit():
             self._roll_forward()
+        else:
+            self._go_back()
+
+    def _decided_to_commit(self) -> bool:
+        """Unless the order was cancelled meanwhile: then it is decided to revert."""
+        try:
+            self._progress.decide_to_commit()
+        except Cancelled:
+            self._progress.decide_to_cancel()
+            return False
+        return True
 
     def _roll_forward(self) -> None:
         failures = self.network.confirm()

@@ -1,33 +1,39 @@
 """Fulfilment as the daemon, the API and the command line use it."""
 
+import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import event
 from sqlalchemy.orm import Session
 
-from agent.fulfillment import resolution
+from agent.fulfillment import approving, freezes, resolution, waiting
+from agent.fulfillment.amendment import Amendment, Amendments
+from agent.fulfillment.cancellation import CancellationRunner, Cancellations, CancelRequest
 from agent.fulfillment.designs import Designer
 from agent.fulfillment.doors import CredentialResolver, DriverLookup, InventoryDoors
 from agent.fulfillment.events import Announcer, Presenter
+from agent.fulfillment.freezes import NewFreeze
+from agent.fulfillment.jeopardy import Lookout
 from agent.fulfillment.journal import Checkpoint, no_checkpoint
 from agent.fulfillment.lifecycle import ServiceLifecycle
 from agent.fulfillment.orders import OrderDesk, Placed
-from agent.fulfillment.outcome import PLAN_WORK, Outcomes
+from agent.fulfillment.outcome import CANCEL_WORK, PLAN_WORK, Outcomes
+from agent.fulfillment.pace import Pace
 from agent.fulfillment.plan import Verb
 from agent.fulfillment.preview import Preview
 from agent.fulfillment.progress import Tools
 from agent.fulfillment.realisation import Realisation
+from agent.fulfillment.removal import remove
 from agent.fulfillment.requests import OrderRequest
 from agent.fulfillment.runner import PlanRunner
 from agent.fulfillment.settings import FulfilmentSettings
-from agent.fulfillment.tables import OrderRow
+from agent.fulfillment.tables import FreezeRow, OrderCancellationRow, OrderItemRow, OrderRow, PlanRow
 from agent.fulfillment.worker import Handler, Worker
 from drivers.platform import Platforms
-from inventory.db import Database
+from inventory.db import Database, once_committed
 from inventory.work import WorkQueue
 from policies.catalog import Catalog
 from policies.values import Clock
@@ -59,9 +65,14 @@ class FulfilmentService:
         announcer = Announcer(parts.presenter)
         realises = {name: parts.platforms.load(name).realises for name in parts.platforms.names()}
         designer = Designer(parts.catalog, parts.platforms.load, realises)
-        self._desk = OrderDesk(designer, parts.queue, announcer, parts.settings)
-        realisation = Realisation(parts.lifecycle, announcer)
-        outcomes = Outcomes(parts.queue, realisation, announcer, parts.settings)
+        pace = Pace(PLAN_WORK, parts.settings.workers)
+        self._desk = OrderDesk(designer, parts.queue, announcer, parts.settings, pace)
+        realisation = Realisation(parts.lifecycle, announcer, parts.platforms.load)
+        self._announcer = announcer
+        self._amendments = Amendments(parts.queue, announcer, parts.settings)
+        outcomes = self._outcomes = Outcomes(parts.queue, realisation, announcer, parts.settings, pace)
+        self._cancellations = Cancellations(self._desk, outcomes, parts.queue, announcer)
+        self._lookout = Lookout(parts.database, announcer, pace)
         tools = Tools(
             database=parts.database,
             clock=parts.clock,
@@ -81,7 +92,11 @@ class FulfilmentService:
             stopping=lambda: self.worker.stopping,
             checkpoint=parts.checkpoint,
         )
-        handlers: dict[str, Handler] = {PLAN_WORK: PlanRunner(tools), **parts.handlers}
+        handlers: dict[str, Handler] = {
+            PLAN_WORK: PlanRunner(tools),
+            CANCEL_WORK: CancellationRunner(parts.database, parts.clock, parts.queue, self._cancellations),
+            **parts.handlers,
+        }
         self.worker = Worker(parts.database, parts.queue, handlers, parts.clock, parts.settings)
 
     # -- orders --------------------------------------------------------------------------------------------------------
@@ -89,7 +104,7 @@ class FulfilmentService:
     def place(self, session: Session, request: OrderRequest, client: str, at: datetime) -> Placed:
         """Inside the caller's transaction; the worker is woken once it is committed. Raises `OrderRefused`."""
         placed = self._desk.place(session, request, client, at)
-        event.listen(session, "after_commit", lambda _session: self.worker.kick(), once=True)
+        once_committed(session, self.worker.kick)
         return placed
 
     def submit(self, request: OrderRequest, client: str) -> OrderRow:
@@ -101,13 +116,65 @@ class FulfilmentService:
         """What placing it would take and change, with nothing kept and nothing touched. Raises `OrderRefused` as placing would."""
         return self._desk.imagine(self._parts.database, request, self._parts.clock.now())
 
+    def amend(self, session: Session, order_id: str, wanted: Amendment, at: datetime) -> OrderRow:
+        """Change what was said of an order beside its items. `Missing` or `StateRefused`."""
+        order = self._amendments.amend(session, order_id, wanted, at)
+        once_committed(session, self.worker.kick)
+        return order
+
+    def remove(self, session: Session, order_id: str, at: datetime) -> OrderRow:
+        """Forget an order that has ended. `Missing` or `StateRefused`."""
+        return remove(session, order_id, self._announcer, at)
+
+    def cancel(self, session: Session, request: CancelRequest, client: str, at: datetime) -> OrderCancellationRow:
+        """TMF641's cancelServiceOrder. Done at once where nothing has begun, else carried out by the worker.
+
+        Raises `Missing`, or `StateRefused` when the order has ended or is being cancelled.
+        """
+        row = self._cancellations.cancel(session, request, client, at)
+        once_committed(session, self.worker.kick)
+        return row
+
+    def complete_wait(self, session: Session, order_id: str, item: str, at: datetime, *, by: str, note: str = "") -> OrderItemRow:
+        """Another system has completed what the item waits for. Raises `Missing` or `StateRefused`."""
+        row = waiting.complete_wait(session, self._outcomes, order_id, item, at, by=by, note=note)
+        once_committed(session, self.worker.kick)
+        return row
+
     # -- operators -----------------------------------------------------------------------------------------------------
 
     def resolve(self, session: Session, element: str, verb: Verb, *, by: str, at: datetime) -> str:
         """An operator's word about an element in doubt; the plan's id. `Missing` or `ResolutionRefused`."""
         plan_id = resolution.resolve(session, self._parts.queue, element, verb, by=by, at=at)
-        event.listen(session, "after_commit", lambda _session: self.worker.kick(), once=True)
+        once_committed(session, self.worker.kick)
         return plan_id
+
+    def approve(self, session: Session, plan_id: str, at: datetime, *, by: str, note: str = "") -> PlanRow:
+        """Raises `Missing`, or `StateRefused` when the plan needs no approval or has had another answer."""
+        plan = approving.approve(session, self._outcomes, plan_id, at, by=by, note=note)
+        once_committed(session, self.worker.kick)
+        return plan
+
+    def reject(self, session: Session, plan_id: str, at: datetime, *, by: str, note: str = "") -> PlanRow:
+        """Its items fail with the note. Raises as `approve` does."""
+        plan = approving.reject(session, self._outcomes, plan_id, at, by=by, note=note)
+        once_committed(session, self.worker.kick)
+        return plan
+
+    def add_freeze(self, session: Session, freeze: NewFreeze, at: datetime, *, by: str) -> FreezeRow:
+        """No plan begins in that time; what has begun goes on. Raises `FreezeMalformed`."""
+        return freezes.add_freeze(session, freeze, at, by=by)
+
+    def end_freeze(self, session: Session, freeze_id: str, at: datetime, *, by: str) -> FreezeRow:
+        """What it held back begins. Raises `Missing` or `StateRefused`."""
+        row = freezes.end_freeze(session, freeze_id, at, by=by)
+        waiting.wake_frozen(session, self._outcomes, at)
+        once_committed(session, self.worker.kick)
+        return row
+
+    async def look_out(self) -> None:
+        """Raise the jeopardy alerts that time has brought about; for the scheduler."""
+        await asyncio.to_thread(lambda: self._lookout.look(self._parts.clock.now()))
 
     # -- the worker ----------------------------------------------------------------------------------------------------
 

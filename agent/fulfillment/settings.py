@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from agent.fulfillment.approval import ApprovalRule
+from agent.fulfillment.freezes import WeeklyFreeze
 from inventory.work import Backoff
 
 
@@ -41,3 +43,11 @@ class FulfilmentSettings:
     """A worker that does not renew for so long has lost its plans to others."""
     poll: timedelta = timedelta(seconds=1)
     """How often a worker looks for work that another process submitted."""
+    approval: tuple[ApprovalRule, ...] = ()
+    """Which plans somebody has to approve."""
+    approval_wait: timedelta = timedelta(days=7)
+    """After it a plan that nobody approved fails."""
+    reference_wait: timedelta = timedelta(days=30)
+    """How long an item waits for what another system completes, unless it says so itself."""
+    freezes: tuple[WeeklyFreeze, ...] = ()
+    """Hours of the week in which no plan begins to change the network."""

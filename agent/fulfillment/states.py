@@ -29,6 +29,9 @@ TRANSITIONS: Mapping[ItemState, frozenset[ItemState]] = {
     _S.ASSESSING_CANCELLATION: frozenset({_S.PENDING_CANCELLATION, _S.ACKNOWLEDGED, _S.IN_PROGRESS, _S.PENDING, _S.HELD}),
     _S.PENDING_CANCELLATION: frozenset({_S.CANCELLED}),
 }
+"""Of orders, and of items but for what cancelling the rest of the order adds."""
+_UNDONE: Mapping[ItemState, frozenset[ItemState]] = {_S.COMPLETED: frozenset({_S.CANCELLED})}
+"""TMF641 draws completed as the end. An item that was completed before its order was cancelled leaves it this one way: undone."""
 FINAL = frozenset({_S.COMPLETED, _S.FAILED, _S.PARTIAL, _S.CANCELLED, _S.REJECTED})
 
 
@@ -36,13 +39,24 @@ def can_become(state: ItemState, wanted: ItemState) -> bool:
     return wanted in TRANSITIONS.get(state, frozenset())
 
 
-def order_state(items: Collection[str]) -> ItemState:
-    """The order's state by its items': the same when all are alike, partial when some are done and others are not to be."""
+def item_can_become(state: ItemState, wanted: ItemState) -> bool:
+    return can_become(state, wanted) or wanted in _UNDONE.get(state, frozenset())
+
+
+def order_state(items: Collection[str], *, cancelling: bool = False) -> ItemState:
+    """The order's state by its items': the same when all are alike, partial when some are done and others are not to be.
+
+    `cancelling`: until a cancellation has ended, with what it undoes, the order shows that and nothing else.
+    """
     states = {ItemState(state) for state in items}
+    if cancelling:
+        return _S.ASSESSING_CANCELLATION if _S.ASSESSING_CANCELLATION in states else _S.PENDING_CANCELLATION
     if len(states) == 1:
         return next(iter(states))
     if states <= FINAL:
-        return _S.PARTIAL if states & {_S.COMPLETED, _S.PARTIAL} else _S.FAILED
+        if states & {_S.COMPLETED, _S.PARTIAL}:
+            return _S.PARTIAL
+        return _S.CANCELLED if _S.CANCELLED in states else _S.FAILED
     return next((state for state in _SHOWN_FIRST if state in states), _S.IN_PROGRESS)
 
 

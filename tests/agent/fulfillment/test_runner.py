@@ -33,7 +33,12 @@ def test_an_order_becomes_an_active_service_on_every_element(world):
     assert world.service_states() == {"svc-1": "active"}
     assert world.plan().state == "done"
     assert world.lifecycle.told == [("activated", "svc-1", (1, 1, 1))]
-    assert world.events() == ["serviceOrderStateChangeEvent", "serviceStateChangeEvent", "serviceOrderStateChangeEvent"]
+    assert world.events() == [
+        "serviceOrderStateChangeEvent",
+        "serviceStateChangeEvent",
+        "serviceOrderMilestoneEvent",
+        "serviceOrderStateChangeEvent",
+    ]
     world.assert_consistent()
 
 
