@@ -155,10 +155,35 @@ class RecordKind:
         )
 
 
-def record_routes(router: APIRouter, kind: RecordKind, *, others: Others = _none, example: Document | None = None) -> None:
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A client's wish to change something that is no record."""
+
+    session: Session
+    request: Request
+    actor: Actor
+    identity: str
+    patch: Mapping[str, Any]
+    at: datetime
+
+
+def _not_ours(wish: Wish) -> Document | None:
+    del wish
+    return None
+
+
+def record_routes(
+    router: APIRouter,
+    kind: RecordKind,
+    *,
+    others: Others = _none,
+    change_other: Callable[[Wish], Document | None] = _not_ours,
+    example: Document | None = None,
+) -> None:
     """Adds POST, GET, PATCH and DELETE of the kind to its API's router.
 
-    `others`: resources of the same kind that fabd knows by itself; they are listed and shown, and only fabd changes them.
+    `others`: resources of the same kind that fabd knows by itself; they are listed and shown, and changed by `change_other` alone:
+    it answers the resource as it is then, None when that is not for clients to change.
     """
     noun = kind.resource
     one = f"/{noun}/{{{_parameter(kind)}}}"
@@ -185,6 +210,9 @@ def record_routes(router: APIRouter, kind: RecordKind, *, others: Others = _none
     )
     def change_record(request: Request, parts: PartsOf, actor: ActorOf, body: BodyOf) -> Response:
         def work(session: Session, at: datetime) -> Answer:
+            wish = Wish(session, request, actor, _identity(request, kind), body.data, at)
+            if kind.row(session, wish.identity) is None and (document := change_other(wish)) is not None:
+                return changed(document)
             row = own_row(session, request, kind, others(parts))
             return changed(kind.change(session, row, body.data, actor, at))
 

@@ -34,12 +34,12 @@ NEW = "In study"
 _CHANGES = ("Create", "Change", "Delete")
 
 
-class _Period(Open):
+class CatalogPeriod(Open):
     start_date_time: Instant | None = None
     end_date_time: Instant | None = None
 
 
-class _Ref(Open):
+class CatalogRef(Open):
     id: Text
 
 
@@ -48,13 +48,13 @@ class _Entity(Open):
     description: str | None = None
     version: str | None = None
     lifecycle_status: str | None = None
-    valid_for: _Period | None = None
+    valid_for: CatalogPeriod | None = None
 
 
 class CatalogEntry(_Entity):
     """What is read of TMF633's ServiceCatalog."""
 
-    category: tuple[_Ref, ...] = ()
+    category: tuple[CatalogRef, ...] = ()
 
 
 class CategoryEntry(_Entity):
@@ -62,18 +62,18 @@ class CategoryEntry(_Entity):
 
     is_root: StrictBool | None = None
     parent_id: str | None = None
-    category: tuple[_Ref, ...] = ()
-    service_candidate: tuple[_Ref, ...] = ()
+    category: tuple[CatalogRef, ...] = ()
+    service_candidate: tuple[CatalogRef, ...] = ()
 
 
 class CandidateEntry(_Entity):
     """What is read of TMF633's ServiceCandidate."""
 
-    service_specification: _Ref
-    category: tuple[_Ref, ...] = ()
+    service_specification: CatalogRef
+    category: tuple[CatalogRef, ...] = ()
 
 
-class _Characteristic(Open):
+class SpecCharacteristicEntry(Open):
     name: str | None = None
     value_type: str | None = None
     configurable: StrictBool | None = None
@@ -83,7 +83,7 @@ class SpecificationEntry(_Entity):
     """What is read of TMF633's ServiceSpecification."""
 
     is_bundle: StrictBool | None = None
-    spec_characteristic: tuple[_Characteristic, ...] = ()
+    spec_characteristic: tuple[SpecCharacteristicEntry, ...] = ()
 
 
 _REF = opened(id=TEXT, href=TEXT, name=TEXT, version=TEXT)
