@@ -40,11 +40,11 @@ class LinuxShell:
         return not self._broken and self._transport.is_active()
 
     def pieces(self, commands: str) -> list[str]:
-        """The shell's commands one by one; of the command line, a section at the top level with everything below it."""
+        """The shell's commands that follow each other; of the command line, a section at the top level with everything below it."""
         pieces: list[str] = []
         for line in (line.rstrip() for line in commands.splitlines() if line.strip()):
-            inside = line.startswith(" ") and pieces and not pieces[-1].startswith(SHELL)
-            if inside:
+            by_shell = line.startswith(SHELL)
+            if pieces and by_shell == pieces[-1].startswith(SHELL) and (by_shell or line.startswith(" ")):
                 pieces[-1] += f"\n{line}"
             else:
                 pieces.append(line)
@@ -53,7 +53,10 @@ class LinuxShell:
     def run(self, command: str, deadline: float) -> str:
         """What it prints; a line `% … (exit status N)` comes first when it fails."""
         status, answer = self._execute(self._spelled(command), command.splitlines()[0], deadline)
-        return answer if status == 0 else f"% {' / '.join(answer.split(chr(10))) or 'failed'} (exit status {status})"
+        if status == 0:
+            return answer
+        said = " / ".join(line.strip().removeprefix("% ") for line in answer.splitlines() if line.strip())
+        return f"% {said or 'failed'} (exit status {status})"
 
     def running(self, command: str, deadline: float) -> str:
         """The links of the kernel and the configuration of the command line as one text."""
@@ -87,11 +90,16 @@ class LinuxShell:
         return answer
 
     def _spelled(self, command: str) -> str:
-        if command.startswith(SHELL):
-            return self._elevate + command.removeprefix(SHELL)
         lines = [line.strip() for line in command.splitlines()]
+        if command.startswith(SHELL):
+            return " && ".join(self._attempt(line.removeprefix(SHELL), alone=len(lines) == 1) for line in lines)
         said = [self._settings.enter, *lines] if self._configuring else lines
         return " ".join((self._linux.cli, *(f"-c {shlex.quote(line)}" for line in said)))
+
+    def _attempt(self, command: str, *, alone: bool) -> str:
+        """One of several commands tells that it was the one that failed."""
+        said = f"{self._elevate}{command}"
+        return said if alone else f"{{ {said} || {{ s=$?; echo {shlex.quote(f'by {command}')}; exit $s; }}; }}"
 
     def _execute(self, command: str, words: str, deadline: float) -> tuple[int, str]:
         try:

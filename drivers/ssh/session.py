@@ -141,7 +141,7 @@ class SshSession:
         self._transcript.append(f"{command}\n{answer}".rstrip())
         refusal = self._shell.complaint(answer)
         if refusal:
-            raise EditRefused(self._element, f"{doing}, {command!r}: {refusal}")
+            raise EditRefused(self._element, f"{doing}, {command.splitlines()[0]!r}: {refusal}")
 
     def _way_back(self, change: ChangeSet, deadline: float) -> str:
         """What is to send until all is as before."""
