@@ -8,9 +8,9 @@ fence that rises with every claim of the item, for as long as the database lives
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
-from sqlalchemy import Select, case, select, update
+from sqlalchemy import Integer, Table, Update, bindparam, case, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -20,6 +20,8 @@ from policies.values import derived_id
 
 DEFAULT_PRIORITY = 100
 OPEN = ("ready", "claimed")
+CHANNEL = "fabd_work"
+"""What PostgreSQL is asked to notify of work that is due."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,73 +100,59 @@ class WorkQueue(Protocol):
 
 
 class DatabaseQueue:
-    """The queue on the `work_item` table: skip-locked rows on PostgreSQL, the single writer on SQLite."""
+    """The queue on the `work_item` table: skip-locked rows on PostgreSQL, the single writer on SQLite.
+
+    On PostgreSQL a transaction that makes work due notifies `CHANNEL` as it commits (`inventory.notices`).
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._submit = _submission(sqlite.insert if database.is_sqlite else postgresql.insert)
 
     def submit(
         self, session: Session, work: Work, at: datetime, *, run_at: datetime | None = None, priority: int = DEFAULT_PRIORITY
     ) -> None:
         due = run_at or at
-        values = {
+        new = {
+            "id": work.id,
+            "kind": work.kind,
+            "key": work.key,
             "payload": dict(work.payload),
-            "state": "ready",
             "priority": priority,
             "run_at": due,
-            "lease_until": None,
-            "worker": None,
-            "attempts": 0,
-            "last_error": "",
             "created_at": at,
-            "finished_at": None,
         }
-        table = WorkItemRow.__table__.c
-        waiting = table.state == "ready"
-        insert = sqlite.insert if self._database.is_sqlite else postgresql.insert
-        statement = insert(WorkItemRow).values(id=work.id, kind=work.kind, key=work.key, fence=0, **values)
-        reopened = {
-            name: case((waiting, table[name]), else_=statement.excluded[name])
-            for name in values
-            if name not in ("run_at", "priority")
-        }
-        sooner = case((waiting & (table.run_at < due), table.run_at), else_=statement.excluded.run_at)
-        more_urgent = case((waiting & (table.priority < priority), table.priority), else_=statement.excluded.priority)
-        session.execute(
-            statement.on_conflict_do_update(
-                index_elements=["id"],
-                set_={**reopened, "run_at": sooner, "priority": more_urgent},
-                where=table.state != "claimed",
-            )
-        )
+        session.connection().execute(self._submit, new)
+        if not self._database.is_sqlite and due <= at and not session.info.get(_NOTIFIED):
+            session.info[_NOTIFIED] = True
+            session.connection().execute(_NOTIFY)
 
     def claim(self, kinds: Collection[str], worker: str, at: datetime, lease: timedelta, *, limit: int = 1) -> tuple[Claim, ...]:
-        due = _due(kinds, at, limit)
+        due = {"kinds": sorted(kinds), "at": at, "most": limit}
         with self._database.read() as session:  # looking costs nobody the writer's place
-            if session.scalars(due).first() is None:
+            if session.connection().execute(_DUE, due | {"most": 1}).first() is None:
                 return ()
         with self._database.write() as session:
-            rows = session.scalars(due.with_for_update(skip_locked=True)).all()
-            return tuple(_claimed(row, worker, at + lease) for row in rows)
+            rows = session.connection().execute(_DUE_LOCKED, due).all()
+            if rows:
+                session.connection().execute(_CLAIM, [{"key_": row.id, "by": worker, "until": at + lease} for row in rows])
+        return tuple(Claim(Work(row.kind, row.key, row.payload), worker, row.fence + 1, row.attempts + 1) for row in rows)
 
     def renew(self, claims: Collection[Claim], at: datetime, lease: timedelta) -> frozenset[str]:
+        until = at + lease
         with self._database.write() as session:
-            return frozenset(claim.id for claim in claims if _change(session, claim, lease_until=at + lease, run_at=at + lease))
+            return frozenset(claim.id for claim in claims if _changed(session, _RENEW, claim, until=until))
 
     def finish(self, session: Session, claim: Claim, at: datetime) -> bool:
-        return _change(session, claim, state="done", lease_until=None, worker=None, finished_at=at, last_error="")
+        return _changed(session, _FINISH, claim, at=at)
 
     def release(
         self, session: Session, claim: Claim, at: datetime, *, run_at: datetime | None, error: str = "", counted: bool = True
     ) -> bool:
         attempts = claim.attempts if counted else claim.attempts - 1
         if run_at is None:
-            return _change(
-                session, claim, state="dead", lease_until=None, worker=None, finished_at=at, last_error=error, attempts=attempts
-            )
-        return _change(
-            session, claim, state="ready", lease_until=None, worker=None, run_at=run_at, last_error=error, attempts=attempts
-        )
+            return _changed(session, _BURY, claim, at=at, error=error, tries=attempts)
+        return _changed(session, _PUT_BACK, claim, due=run_at, error=error, tries=attempts)
 
     def abandon(self, gone: Callable[[str], bool], at: datetime) -> int:
         with self._database.write() as session:
@@ -175,31 +163,68 @@ class DatabaseQueue:
             return len(left)
 
 
-def _due(kinds: Collection[str], at: datetime, limit: int) -> Select[WorkItemRow]:
-    """`run_at` of a claimed item is the end of its lease, so that one index finds what waits and what was left behind."""
-    return (
-        select(WorkItemRow)
-        .where(WorkItemRow.state.in_(OPEN), WorkItemRow.run_at <= at, WorkItemRow.kind.in_(kinds))
-        .order_by(WorkItemRow.priority, WorkItemRow.run_at, WorkItemRow.id)
-        .limit(limit)
+# Statements are built once: with a few thousand a second, building them costs more than carrying them out.
+
+_ITEM = cast("Table", WorkItemRow.__table__)
+_NOTIFIED = "work notified"
+_NOTIFY = select(func.pg_notify(CHANNEL, ""))
+_HELD = (_ITEM.c.id == bindparam("key_"), _ITEM.c.state == "claimed", _ITEM.c.fence == bindparam("held"))
+_FREED = {"lease_until": None, "worker": None, "last_error": bindparam("error"), "attempts": bindparam("tries")}
+
+_DUE = (
+    select(_ITEM.c.id, _ITEM.c.kind, _ITEM.c.key, _ITEM.c.payload, _ITEM.c.fence, _ITEM.c.attempts)
+    .where(_ITEM.c.state.in_(OPEN), _ITEM.c.run_at <= bindparam("at"), _ITEM.c.kind.in_(bindparam("kinds", expanding=True)))
+    .order_by(_ITEM.c.priority, _ITEM.c.run_at, _ITEM.c.id)
+    .limit(bindparam("most", type_=Integer))
+)
+"""`run_at` of a claimed item is the end of its lease, so that one index finds what waits and what was left behind."""
+_DUE_LOCKED = _DUE.with_for_update(skip_locked=True)
+_CLAIM = (
+    update(_ITEM)
+    .where(_ITEM.c.id == bindparam("key_"))
+    .values(
+        state="claimed",
+        worker=bindparam("by"),
+        fence=_ITEM.c.fence + 1,
+        attempts=_ITEM.c.attempts + 1,
+        lease_until=bindparam("until"),
+        run_at=bindparam("until"),
     )
+)
+_RENEW = update(_ITEM).where(*_HELD).values(lease_until=bindparam("until"), run_at=bindparam("until"))
+_FINISH = (
+    update(_ITEM).where(*_HELD).values(state="done", lease_until=None, worker=None, finished_at=bindparam("at"), last_error="")
+)
+_BURY = update(_ITEM).where(*_HELD).values(state="dead", finished_at=bindparam("at"), **_FREED)
+_PUT_BACK = update(_ITEM).where(*_HELD).values(state="ready", run_at=bindparam("due"), **_FREED)
 
 
-def _claimed(row: WorkItemRow, worker: str, until: datetime) -> Claim:
-    row.state = "claimed"
-    row.worker = worker
-    row.fence += 1
-    row.attempts += 1
-    row.lease_until = row.run_at = until
-    return Claim(Work(row.kind, row.key, row.payload), worker, row.fence, row.attempts)
+def _changed(session: Session, statement: Update, claim: Claim, **values: object) -> bool:
+    """Whether the claim was still held."""
+    return session.connection().execute(statement, {"key_": claim.id, "held": claim.fence, **values}).rowcount == 1
 
 
-def _change(session: Session, claim: Claim, **values: object) -> bool:
-    changed = session.execute(
-        update(WorkItemRow)
-        .where(WorkItemRow.id == claim.id, WorkItemRow.state == "claimed", WorkItemRow.fence == claim.fence)
-        .values(**values)
-        .returning(WorkItemRow.id)
-        .execution_options(synchronize_session=False)
+def _submission(insert: Callable[[Table], sqlite.Insert | postgresql.Insert]) -> sqlite.Insert | postgresql.Insert:
+    """What is open already is brought forward, what is finished opened again, what is being done left alone."""
+    fresh = {
+        "state": "ready",
+        "fence": 0,
+        "lease_until": None,
+        "worker": None,
+        "attempts": 0,
+        "last_error": "",
+        "finished_at": None,
+    }
+    given = {
+        name: bindparam(name, type_=_ITEM.c[name].type)
+        for name in ("id", "kind", "key", "payload", "priority", "run_at", "created_at")
+    }
+    statement = insert(_ITEM).values(**fresh, **given)
+    waiting, new = _ITEM.c.state == "ready", statement.excluded
+    anew = ("payload", "state", "lease_until", "worker", "attempts", "last_error", "created_at", "finished_at")
+    reopened = {name: case((waiting, _ITEM.c[name]), else_=new[name]) for name in anew}
+    sooner = case((waiting & (_ITEM.c.run_at < new.run_at), _ITEM.c.run_at), else_=new.run_at)
+    more_urgent = case((waiting & (_ITEM.c.priority < new.priority), _ITEM.c.priority), else_=new.priority)
+    return statement.on_conflict_do_update(
+        index_elements=["id"], set_={**reopened, "run_at": sooner, "priority": more_urgent}, where=_ITEM.c.state != "claimed"
     )
-    return changed.first() is not None

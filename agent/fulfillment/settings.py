@@ -13,7 +13,15 @@ class FulfilmentSettings:
     """Defaults suit elements on a management network; the confirmation timeout must outlast verification and a restart of fabd."""
 
     workers: int = 8
-    """Plans at once."""
+    """Plans at once; those that make no headway do not count."""
+    most_workers: int = 64
+    """Plans at once, stuck ones included."""
+    stall_after: timedelta = timedelta(milliseconds=250)
+    """A plan whose elements have not answered for so long makes no headway; another may begin beside it."""
+    silent_at_once: int = 4
+    """Plans at once on elements that could not be reached or did not answer when they were last asked."""
+    backlog: int = 64
+    """Plans claimed beyond those at work, in line for their elements."""
     elements_at_once: int = 8
     """Elements of one plan at once."""
     connect_timeout: timedelta = timedelta(seconds=15)

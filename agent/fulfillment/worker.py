@@ -1,29 +1,43 @@
 """The worker: claims due work, gives it to threads, keeps its leases, and stops within a deadline.
 
-One dispatcher thread looks for work and renews; `workers` threads do it. All are daemons: what hangs in a driver does not
-keep the process from ending, and the journal lets another go on.
+One dispatcher thread looks for work and renews; `workers` threads do it, and more while those are stuck in an element that does
+not answer, so that it delays nobody else's work. All are daemons: what hangs in a driver does not keep the process from ending,
+and the journal lets another go on.
 """
 
 import os
-import queue
 import secrets
 import socket
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 
 import structlog
 
+from agent.fulfillment.admission import Admission
 from agent.fulfillment.errors import Interrupted
 from agent.fulfillment.settings import FulfilmentSettings
+from agent.fulfillment.stalls import Stalls
 from inventory.db import Database
-from inventory.work import Claim, WorkQueue
+from inventory.notices import Notices
+from inventory.work import Claim, Work, WorkQueue
 from policies.values import Clock
 
 log = structlog.get_logger(__name__)
 
 Handler = Callable[[Claim], None]
 """Does the work, and finishes or releases the claim in the transaction of its outcome."""
+ElementsOf = Callable[[Collection[Work]], Mapping[str, Collection[str]]]
+"""Key → elements, for work that is about elements."""
+
+SOON_S = 0.1
+GATHER_S = 0.01
+"""While there is work in hand, what comes is claimed together."""
+
+
+def no_elements(work: Collection[Work]) -> Mapping[str, Collection[str]]:
+    del work
+    return {}
 
 
 class WorkerName:
@@ -45,8 +59,18 @@ class WorkerName:
 
 
 class Worker:
+    """`elements_of` tells which elements work of a kind will touch, by key: those are worked on one at a time."""
+
     def __init__(
-        self, database: Database, work: WorkQueue, handlers: Mapping[str, Handler], clock: Clock, settings: FulfilmentSettings
+        self,
+        database: Database,
+        work: WorkQueue,
+        handlers: Mapping[str, Handler],
+        clock: Clock,
+        settings: FulfilmentSettings,
+        *,
+        stalls: Stalls | None = None,
+        elements_of: ElementsOf = no_elements,
     ) -> None:
         self.name = WorkerName()
         self._database = database
@@ -54,12 +78,19 @@ class Worker:
         self._handlers = dict(handlers)
         self._clock = clock
         self._settings = settings
+        self._elements_of = elements_of
+        self._stalls = stalls or Stalls(clock)
+        self._notices = Notices(database, self.kick)
         self._wake = threading.Event()
         self._stopping = threading.Event()
-        self._due: queue.SimpleQueue[Claim | None] = queue.SimpleQueue()
+        self._changed = threading.Condition()
+        self._admission = Admission(self._stalls.silent, lane=settings.silent_at_once)
         self._claims: dict[str, Claim] = {}
-        self._guard = threading.Lock()
-        self._threads: list[threading.Thread] = []
+        self._more = False
+        """There was more work than was claimed."""
+        self._idle = 0
+        self._dispatcher: threading.Thread | None = None
+        self._threads: set[threading.Thread] = set()
 
     @property
     def stopping(self) -> bool:
@@ -67,8 +98,8 @@ class Worker:
 
     @property
     def busy(self) -> int:
-        """How many claims are being worked on."""
-        with self._guard:
+        """How many claims are in hand."""
+        with self._changed:
             return len(self._claims)
 
     def start(self) -> None:
@@ -76,28 +107,32 @@ class Worker:
         abandoned = self._work.abandon(self.name.is_gone, self._clock.now())
         if abandoned:
             log.warning("taking over after a worker that died", plans=abandoned)
-        targets = [self._dispatch, *[self._labour] * self._settings.workers]
-        self._threads = [threading.Thread(target=target, name=f"fulfilment-{n}", daemon=True) for n, target in enumerate(targets)]
-        for thread in self._threads:
-            thread.start()
+        self._notices.start()
+        self._dispatcher = threading.Thread(target=self._dispatch, name="fulfilment", daemon=True)
+        self._dispatcher.start()
 
     def kick(self) -> None:
         """There may be work: look now."""
+        self._more = True
         self._wake.set()
 
     def stop(self, timeout: timedelta) -> bool:
         """Take nothing new and let the present steps end; whether all did in time. What did not is in the journal."""
         self._stopping.set()
+        self._notices.stop()
         self._wake.set()
-        for _ in range(self._settings.workers):
-            self._due.put(None)
         deadline = self._clock.monotonic() + timeout.total_seconds()
-        for thread in self._threads:
+        with self._changed:
+            self._changed.notify_all()
+            threads = [*self._threads, *([self._dispatcher] if self._dispatcher else [])]
+        for thread in threads:
             thread.join(max(0.0, deadline - self._clock.monotonic()))
-        ended = not any(thread.is_alive() for thread in self._threads)
+        ended = not any(thread.is_alive() for thread in threads)
         if not ended:
             log.warning("stopped with work in hand; the journal says how it goes on", plans=self.busy)
         return ended
+
+    # -- the dispatcher ------------------------------------------------------------------------------------------------
 
     def _dispatch(self) -> None:
         renewal = self._settings.lease / 4
@@ -109,25 +144,74 @@ class Worker:
                 if passed >= renewal:
                     self._renew()
                     renewed, renewed_at = self._clock.monotonic(), self._clock.now()
-                if not self._stopping.is_set():
+                if self._stopping.is_set():
+                    self._give_back()
+                else:
                     self._claim()
+                    self._staff()
             except Exception:
                 log.exception("looking for work failed; trying again")
-            self._wake.wait(self._settings.poll.total_seconds())
+            self._wake.wait(self._pause)
+            if self._claims:
+                self._stopping.wait(GATHER_S)
             self._wake.clear()
 
+    @property
+    def _pause(self) -> float:
+        """Sooner when work waits: a thread may turn out to be stuck, and a plan may be tired of waiting."""
+        poll = self._settings.poll.total_seconds()
+        return min(poll, SOON_S) if self._admission.waiting or self._stopping.is_set() else poll
+
     def _claim(self) -> None:
-        free = self._settings.workers - self.busy
-        if free <= 0:
+        room = self._settings.backlog - self._admission.waiting
+        if room < self._settings.backlog // 2:
             return
-        claims = self._work.claim(self._handlers, str(self.name), self._clock.now(), self._settings.lease, limit=free)
-        with self._guard:
-            self._claims |= {claim.id: claim for claim in claims}
-        for claim in claims:
-            self._due.put(claim)
+        self._more = False
+        claims = self._work.claim(self._handlers, str(self.name), self._clock.now(), self._settings.lease, limit=room)
+        if not claims:
+            return
+        elements = self._elements(claims)
+        with self._changed:
+            self._more = self._more or len(claims) == room
+            for claim in claims:
+                self._claims[claim.id] = claim
+                self._admission.add(claim, elements.get(claim.work.key, ()), self._clock.monotonic())
+            self._changed.notify(len(claims))
+
+    def _elements(self, claims: Sequence[Claim]) -> Mapping[str, Collection[str]]:
+        try:
+            return self._elements_of([claim.work for claim in claims])
+        except Exception:
+            log.exception("which elements the work is about is not known; it will find out by itself")
+            return {}
+
+    def _staff(self) -> None:
+        """As many threads as there is work for, up to `workers`; those that are stuck in an element are made up for, to a bound."""
+        with self._changed:
+            self._threads = {thread for thread in self._threads if thread.is_alive()}
+            wanted = min(self._bound(), len(self._threads) - self._idle + self._admission.waiting)
+            for _ in range(wanted - len(self._threads)):
+                thread = threading.Thread(target=self._labour, name="fulfilment-plan", daemon=True)
+                self._threads.add(thread)
+                thread.start()
+            self._changed.notify(self._admission.waiting)
+
+    def _bound(self) -> int:
+        stalled = self._stalls.stalled(
+            [claim.work.key for claim in self._claims.values()], self._settings.stall_after.total_seconds()
+        )
+        return min(self._settings.workers + stalled, max(self._settings.workers, self._settings.most_workers))
+
+    def _give_back(self) -> None:
+        """What has not begun is for another to do."""
+        with self._changed:
+            waiting = self._admission.withdraw()
+        for claim in waiting:
+            self._put_back(claim, "fabd was stopped", timedelta(), counted=False)
+            self._lay_down(claim)
 
     def _renew(self) -> None:
-        with self._guard:
+        with self._changed:
             claims = list(self._claims.values())
         if not claims:
             return
@@ -137,36 +221,61 @@ class Worker:
                 log.warning("lease lost; another worker goes on", kind=claim.work.kind, key=claim.work.key)
 
     def _is_held(self, claim: Claim) -> bool:
-        with self._guard:
+        with self._changed:
             return self._claims.get(claim.id) == claim
 
+    # -- the others ----------------------------------------------------------------------------------------------------
+
     def _labour(self) -> None:
-        while (claim := self._due.get()) is not None:
+        while (claim := self._take_up()) is not None:
             try:
                 self._do(claim)
             finally:
-                with self._guard:
-                    if self._claims.get(claim.id) == claim:  # else it was claimed anew after its lease had ended
-                        del self._claims[claim.id]
-                self._wake.set()
+                self._lay_down(claim)
+
+    def _take_up(self) -> Claim | None:
+        """The next that may begin. None when this thread is not needed any more."""
+        with self._changed:
+            while not self._stopping.is_set() and len(self._threads) <= self._bound():
+                claim = self._admission.next(self._clock.monotonic())
+                if claim is not None:
+                    if self._idle and self._admission.waiting:
+                        self._changed.notify()
+                    return claim
+                self._idle += 1
+                self._changed.wait()
+                self._idle -= 1
+            self._threads.discard(threading.current_thread())
+            return None
+
+    def _lay_down(self, claim: Claim) -> None:
+        with self._changed:
+            self._admission.done(claim)
+            if self._claims.get(claim.id) == claim:  # else it was claimed anew after its lease had ended
+                del self._claims[claim.id]
+            low = self._more and self._admission.waiting <= self._settings.backlog // 2
+        self._stalls.forget(claim.work.key)
+        if low or self._stopping.is_set():
+            self._wake.set()
 
     def _do(self, claim: Claim) -> None:
         facts = {"kind": claim.work.kind, "key": claim.work.key, "attempt": claim.attempts}
+        self._stalls.beat(claim.work.key)
         try:
             self._handlers[claim.work.kind](claim)
         except Interrupted as interrupted:
             log.warning("work interrupted", reason=str(interrupted), **facts)
-            self._put_back(claim, str(interrupted))
+            self._put_back(claim, str(interrupted), self._settings.retry.delay(claim.attempts))
         except Exception as error:
             log.exception("work failed", **facts)
-            self._put_back(claim, f"{type(error).__name__}: {error}")
+            self._put_back(claim, f"{type(error).__name__}: {error}", self._settings.retry.delay(claim.attempts))
 
-    def _put_back(self, claim: Claim, reason: str) -> None:
+    def _put_back(self, claim: Claim, reason: str, delay: timedelta, *, counted: bool = True) -> None:
         """To be tried again later; nothing happens when the claim is another worker's by now."""
         at = self._clock.now()
         try:
             with self._database.write() as session:
-                self._work.release(session, claim, at, run_at=at + self._settings.retry.delay(claim.attempts), error=reason)
+                self._work.release(session, claim, at, run_at=at + delay, error=reason, counted=counted)
         except Exception:
             log.exception("work could not be put back; its lease will end", kind=claim.work.kind, key=claim.work.key)
 

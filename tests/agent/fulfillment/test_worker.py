@@ -3,6 +3,7 @@
 import os
 import threading
 import time
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -11,6 +12,7 @@ from sqlalchemy import select
 from agent.clock import SystemClock
 from agent.fulfillment.settings import FulfilmentSettings
 from agent.fulfillment.worker import Worker, WorkerName
+from inventory.db import Database
 from inventory.tables import WorkItemRow
 from inventory.work import Backoff, DatabaseQueue, Work
 
@@ -167,3 +169,102 @@ def test_a_worker_is_gone_only_when_this_host_can_tell():
 def lease_end(bench):
     with bench.database.read() as session:
         return session.scalars(select(WorkItemRow.lease_until)).one()
+
+
+def test_plans_that_are_stuck_keep_nobody_else_waiting(bench):
+    """As many hang as there are workers, and as many again; the others are done all the same."""
+    go = threading.Event()
+    stuck = [f"stuck{n}" for n in range(2 * SETTINGS.workers)]
+
+    def handle(claim):
+        if claim.work.key in stuck:
+            assert go.wait(DEADLINE)
+        bench.handle(claim)
+
+    others = [f"other{n}" for n in range(20)]
+    bench.expected = len(others)
+    bench.submit(*stuck, *others)
+    worker = bench.worker(handle, replace(SETTINGS, stall_after=timedelta(milliseconds=20)))
+    worker.start()
+    assert bench.all_done.wait(DEADLINE)
+    assert sorted(bench.done) == sorted(others)
+    go.set()
+    assert worker.stop(timedelta(seconds=DEADLINE))
+
+
+def test_there_are_never_more_threads_than_allowed(bench):
+    go, running, most = threading.Event(), [], []
+    settings = replace(SETTINGS, stall_after=timedelta(0), most_workers=3)
+
+    def hangs(claim):
+        running.append(claim.work.key)
+        most.append(len(running))
+        if len(running) == settings.most_workers:
+            go.set()
+        assert go.wait(DEADLINE)
+        running.remove(claim.work.key)
+        bench.handle(claim)
+
+    bench.expected = 12
+    bench.submit(*(str(n) for n in range(bench.expected)))
+    worker = bench.worker(hangs, settings)
+    worker.start()
+    assert bench.all_done.wait(DEADLINE)
+    assert worker.stop(timedelta(seconds=DEADLINE))
+    assert max(most) == settings.most_workers
+
+
+def test_plans_of_one_element_take_turns_and_no_thread_waits_for_another(bench):
+    at_once, seen = [], []
+
+    def handle(claim):
+        at_once.append(claim.work.key)
+        seen.append(len(at_once))
+        bench.handle(claim)
+        at_once.remove(claim.work.key)
+
+    bench.expected = 10
+    bench.submit(*(str(n) for n in range(bench.expected)))
+    elements = lambda work: {each.key: ("pe1",) for each in work}  # noqa: E731  one expression, used here alone
+    worker = Worker(bench.database, bench.queue, {"plan": handle}, bench.clock, SETTINGS, elements_of=elements)
+    worker.start()
+    assert bench.all_done.wait(DEADLINE)
+    assert worker.stop(timedelta(seconds=DEADLINE))
+    assert set(seen) == {1}
+
+
+def test_what_waits_in_line_is_given_back_when_the_worker_stops(bench):
+    go, begun = threading.Event(), threading.Event()
+
+    def hangs(claim):
+        begun.set()
+        assert go.wait(DEADLINE)
+        bench.handle(claim)
+
+    bench.submit("a", "b", "c")
+    elements = lambda work: {each.key: ("pe1",) for each in work}  # noqa: E731  see above
+    worker = Worker(bench.database, bench.queue, {"plan": hangs}, bench.clock, SETTINGS, elements_of=elements)
+    worker.start()
+    assert begun.wait(DEADLINE)
+    assert not worker.stop(timedelta(milliseconds=50))
+    again = []
+    deadline = time.monotonic() + DEADLINE
+    while len(again) < 2:
+        assert time.monotonic() < deadline, "nothing was given back"
+        again += bench.queue.claim(["plan"], "next", bench.clock.now(), timedelta(minutes=1), limit=5)
+    assert {claim.attempts for claim in again} == {1}
+    go.set()
+    assert worker.stop(timedelta(seconds=DEADLINE))
+
+
+def test_work_that_another_process_submits_wakes_the_worker_where_the_database_can_tell(bench):
+    """On SQLite there is no other process; there the worker looks."""
+    worker = bench.worker(settings=replace(SETTINGS, poll=timedelta(milliseconds=20 if bench.database.is_sqlite else 3_600_000)))
+    worker.start()
+    other = Database(bench.database.url)
+    queue = DatabaseQueue(other)
+    with other.write() as session:
+        queue.submit(session, Work("plan", "a"), bench.clock.now())
+    assert bench.all_done.wait(DEADLINE)
+    assert worker.stop(timedelta(seconds=DEADLINE))
+    other.close()

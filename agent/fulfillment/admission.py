@@ -1,0 +1,72 @@
+"""Which of the claimed plans may begin: pure, but for what it remembers.
+
+One at a time per element, in the order they were claimed, so that no thread waits for what another one here does. Plans with an
+element that has fallen silent go through a narrow lane: they may wait for each other, the rest does not wait for them.
+"""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from inventory.work import Claim
+
+PATIENCE_S = 2.0
+"""A plan that waits longer for an element begins nevertheless: it finds the element held, says so in its journal and lines up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    claim: Claim
+    elements: frozenset[str]
+    since: float
+
+
+class Admission:
+    """Not thread-safe: the worker's lock is around it. Times are those of a monotonic clock."""
+
+    def __init__(self, silent: Callable[[Collection[str]], bool], *, lane: int) -> None:
+        """`lane`: how many plans with a silent element may run at once."""
+        self._silent, self._lane = silent, lane
+        self._waiting: dict[str, Candidate] = {}
+        self._running: dict[str, Candidate] = {}
+        self._in_lane: set[str] = set()
+
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting)
+
+    def add(self, claim: Claim, elements: Collection[str], now: float) -> None:
+        self._waiting[claim.id] = Candidate(claim, frozenset(elements), now)
+
+    def next(self, now: float) -> Claim | None:
+        """The first that may begin; it runs until it is `done`."""
+        taken: set[str] = set().union(*(candidate.elements for candidate in self._running.values()))
+        for candidate in self._waiting.values():
+            free = taken.isdisjoint(candidate.elements) or now - candidate.since > PATIENCE_S
+            if free and self._fits(candidate):
+                return self._begin(candidate)
+            taken |= candidate.elements  # those behind it must not keep it waiting for ever
+        return None
+
+    def done(self, claim: Claim) -> None:
+        """Whatever became of it. Harmless for one that was claimed anew meanwhile."""
+        running = self._running.get(claim.id)
+        if running is not None and running.claim == claim:
+            del self._running[claim.id]
+            self._in_lane.discard(claim.id)
+
+    def withdraw(self) -> list[Claim]:
+        """All that wait: they wait here no longer."""
+        waiting = [candidate.claim for candidate in self._waiting.values()]
+        self._waiting.clear()
+        return waiting
+
+    def _fits(self, candidate: Candidate) -> bool:
+        return len(self._in_lane) < self._lane or not self._silent(candidate.elements)
+
+    def _begin(self, candidate: Candidate) -> Claim:
+        claim = candidate.claim
+        del self._waiting[claim.id]
+        self._running[claim.id] = candidate
+        if self._silent(candidate.elements):
+            self._in_lane.add(claim.id)
+        return claim
