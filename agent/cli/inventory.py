@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from agent.cli.command import local
 from agent.cli.desk import Desk
 from agent.cli.files import read_text, write_text
+from agent.cli.leaks import audit
 from agent.cli.options import AsJson, DryRun, InputFile
 from agent.cli.output import in_json, note, print_json, print_rows, say, show_facts
 from agent.cli.pool import app as pool_app
@@ -32,6 +33,7 @@ from inventory.tables import ElementRow, LinkRow, PoolRow, PortClaimRow, PortRow
 app = typer.Typer(no_args_is_help=True, help="The network as data: import it from a file, export it, look at it.")
 
 app.add_typer(pool_app, name="pool")
+app.command("audit")(audit)
 
 _Row = dict[str, object]
 _LONGEST_AUDIT = 1000
