@@ -26,6 +26,8 @@ from agent.catalog import load_catalog
 from agent.clock import SystemClock
 from agent.config import FulfillmentSettings, OutboxSettings, PollingSettings, Settings
 from agent.errors import AddressInUse
+from agent.fulfillment.approval import ApprovalRule
+from agent.fulfillment.freezes import WeeklyFreeze
 from agent.fulfillment.journal import Checkpoint, no_checkpoint
 from agent.fulfillment.service import FulfilmentService
 from agent.fulfillment.service import Parts as FulfilmentParts
@@ -56,6 +58,8 @@ EXIT_DEADLINE_S = 9.0
 """SIGTERM to exit within ten seconds, whatever hangs."""
 TIDY_EVERY = timedelta(hours=1)
 POOLS_EVERY = timedelta(minutes=5)
+LOOK_OUT_EVERY = timedelta(seconds=30)
+"""How soon an order that will be late is told of, when nothing else happens to it."""
 TRUST_EVERY = timedelta(seconds=30)
 """How soon an element that was imported while the daemon runs is heard."""
 
@@ -153,6 +157,7 @@ class Daemon:
             await self.listening.refresh()
             self.scheduler.every(TRUST_EVERY, "trap credentials", self.listening.refresh, delay=TRUST_EVERY)
         self.scheduler.every(TIDY_EVERY, "tidy up", self.housekeeping.tidy)
+        self.scheduler.every(LOOK_OUT_EVERY, "orders in jeopardy", self.fulfilment.look_out)
         self.scheduler.every(POOLS_EVERY, "pools", self.pools.look)
         for job in self.assurance.jobs():
             self.scheduler.every(job.interval, job.name, job.work)
@@ -210,6 +215,13 @@ def fulfilment_settings(settings: FulfillmentSettings) -> FulfilmentSettings:
         verify_timeout=_seconds(settings.verify_timeout_s),
         plan_timeout=_seconds(settings.plan_deadline_s),
         lease=_seconds(settings.lease_s),
+        approval=tuple(
+            ApprovalRule(tuple(rule.specifications), rule.elements_over, rule.services_over, rule.except_urgent)
+            for rule in settings.approval
+        ),
+        approval_wait=timedelta(days=settings.approval_wait_days),
+        reference_wait=timedelta(days=settings.reference_wait_days),
+        freezes=tuple(WeeklyFreeze(freeze.reason, freeze.hours(), freeze.urgent_passes) for freeze in settings.freeze),
     )
 
 

@@ -261,8 +261,8 @@ def _undone(item: OrderItemRow, own: dict[str, OrderItemRow]) -> ItemRequest:
         **common,
         action="modify",
         characteristics=item.former["characteristics"],
-        state=item.former["state"] if item.former["state"] != "active" or item.wanted_state else "",
-        suspension_reason=item.former["suspension_reason"],
+        state=item.former["state"],
+        suspension_reason=item.former["suspension_reason"] if item.former["state"] == "inactive" else "",
         related=(*needed_by, *together),
     )
 
