@@ -5,7 +5,7 @@ to realise a product that is there. Packages bring both by entry point, group `f
 whose sub-folders they are.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import entry_points
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -16,7 +16,7 @@ from agent.errors import ConfigurationError
 from policies.catalog import Catalog
 from policies.errors import InvalidPolicy, Problem
 from policies.sla import parse_sla
-from policies.specification import FILE, SAMPLES, SUFFIX, Specification, parse
+from policies.specification import FILE, SAMPLES, SUFFIX, parse
 from policies.tariff import parse_tariff
 
 YAML = (".yaml", ".yml")
@@ -30,23 +30,23 @@ def load_catalog(settings: CatalogSettings | None = None) -> Catalog:
     """Raises `policies.errors.InvalidPolicy` with every mistake of a file, `ConfigurationError` for a folder that is not there."""
     settings = settings or CatalogSettings()
     shipped = files("policies")
-    roots = [*_roots(shipped / "specifications", settings.specifications), *_installed()]
-    specifications = _specifications((folder.name, texts_of(folder)) for root in roots for folder in _folders(root))
+    specifications = [parse(texts, folder=name) for name, texts in specification_texts(settings).items()]
     slas = [parse_sla(text, name) for name, text in _documents(shipped / "slas", settings.slas)]
     tariffs = [parse_tariff(text, name) for name, text in _documents(shipped / "tariffs", settings.tariffs)]
     return Catalog.of(specifications, slas, tariffs)
 
 
-def _specifications(folders: Iterable[tuple[str, Texts]]) -> list[Specification]:
-    """Folders of one name, wherever they lie, are one specification."""
+def specification_texts(settings: CatalogSettings) -> Mapping[str, Texts]:
+    """The files of every specification, by its name. Folders of one name, wherever they lie, are one specification."""
+    roots = [*_roots(files("policies") / "specifications", settings.specifications), *_installed()]
     joined: dict[str, dict[str, str]] = {}
-    for name, texts in folders:
+    for name, texts in ((folder.name, texts_of(folder)) for root in roots for folder in _folders(root)):
         there = joined.setdefault(name, {})
         if taken := sorted(there.keys() & texts.keys()):
             again = "there are two of them in the folders of this name; remove one, or rename its folder"
             raise InvalidPolicy([Problem(f"{name}/{file}", 1, "", again) for file in taken])
         there.update(texts)
-    return [parse(texts, folder=name) for name, texts in joined.items() if texts]
+    return {name: texts for name, texts in joined.items() if texts}
 
 
 def _installed() -> Iterator[Traversable]:

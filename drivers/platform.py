@@ -198,6 +198,54 @@ class PortTable(_Data):
         return self
 
 
+class Question(_Data):
+    """What the element asks back before it goes on, and what it is told."""
+
+    asks: re.Pattern[str]
+    """As it stands at the end of what was printed."""
+    reply: str
+
+
+class Transaction(_Data):
+    """How a command line commits provisionally and undoes by itself what is not confirmed.
+
+    `{name}` is the name of the private edit, made of the plan's id, so that another session can confirm or undo it;
+    `{hours}`, `{minutes}` and `{seconds}` are the confirmation timeout, each of two digits, and `{all_minutes}` the whole of it.
+    """
+
+    begin: str
+    """Opens a private edit, without effect on what runs."""
+    stale: tuple[str, ...] = ()
+    """Said before, to end an edit of the same name that was left behind; whatever they answer."""
+    discard: tuple[str, ...]
+    """Said wherever the edit stands: ends it without effect."""
+    review: str = ""
+    """Shows what the edit would change."""
+    commit: str
+    """Provisional."""
+    keep: str
+    """The edit takes effect for good, as a reverse does."""
+    leave: tuple[str, ...] = ()
+    """What is left to be said after `commit` or `keep`."""
+    extend: str = ""
+    """Starts the confirmation timeout anew; "" where that cannot be done."""
+    confirm: tuple[str, ...]
+    abort: tuple[str, ...] = ()
+    """Undoes a pending commit at once; without it the reverse is committed, and then confirmed."""
+    pending: CommandTest | None = None
+    """Whether the commit `{name}` waits to be confirmed; without it the answer of `confirm` tells."""
+    idle: re.Pattern[str] | None = None
+    """Answers of `confirm` and `abort` that mean that nothing was pending."""
+    busy: re.Pattern[str] | None = None
+    """Refusals that pass: somebody else is at it, or too many are."""
+
+    @model_validator(mode="after")
+    def _pending_can_be_told(self) -> Self:
+        if self.pending is None and self.idle is None:
+            raise ValueError("`pending` or `idle` must say how it is known whether a commit waits to be confirmed")
+        return self
+
+
 class Linux(_Data):
     """An element whose own shell is used beside its command line; see `drivers.ssh.linux`."""
 
@@ -219,6 +267,11 @@ class Ssh(_Data):
     """Answers that look like an error and are none."""
     enter: str = "configure terminal"
     leave: str = "end"
+    prompt: str = "[#>] ?"
+    """Regular expression of what follows the host's name and the mode."""
+    questions: tuple[Question, ...] = ()
+    transaction: Transaction | None = None
+    """Needed by platforms whose commitment is `confirmed`."""
     running: str = "show running-config"
     ports: PortTable
     save: str = ""
@@ -253,6 +306,8 @@ class Platform(_Data):
         for part in (self.syntax, self.protocol):
             if part in needed and needed[part] is None:
                 raise ValueError(f"section `{part}` is missing; syntax {self.syntax} over {self.protocol} needs it")
+        if self.ssh is not None and (self.ssh.transaction is not None) != (self.commitment is Commitment.CONFIRMED):
+            raise ValueError("over ssh, commitment `confirmed` and `ssh.transaction` need each other")
         return self
 
     @model_validator(mode="after")

@@ -2,6 +2,7 @@
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from agent.authoring.errors import AuthoringError
 from agent.cli.errors import CliError
 from agent.errors import AgentError
 from agent.fulfillment.errors import FulfilmentError
@@ -17,6 +18,7 @@ DATABASE = SQLAlchemyError
 KNOWN = (
     CliError,
     AgentError,
+    AuthoringError,
     SecurityError,
     FulfilmentError,
     BridgeError,

@@ -1,22 +1,21 @@
 """`fabd spec`: what can be ordered."""
 
-import json
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from agent.catalog import load_catalog
+from agent.cli.author import check, new, render
 from agent.cli.command import local
 from agent.cli.desk import Desk
-from agent.cli.errors import FileUnusable
-from agent.cli.files import read_object
 from agent.cli.options import AsJson, argument
-from agent.cli.output import print_json, print_rows, say, show_facts, show_rows, show_text
-from agent.cli.preview import Sketch, sketch
-from policies.specification import Specification, parse
+from agent.cli.output import print_json, print_rows, show_facts, show_rows
+from policies.specification import ServiceTest, Specification
 
-app = typer.Typer(no_args_is_help=True, help="Service specifications: list and show them, check and render your own.")
+app = typer.Typer(no_args_is_help=True, help="Service specifications: list and show them; make, check and render your own.")
+
+for command in (new, check, render):
+    app.command()(command)
 
 _NAME = Annotated[str, argument("NAME", "Name of the specification.")]
 
@@ -54,94 +53,14 @@ def show_(desk: Desk, name: _NAME, as_json: AsJson = False) -> None:
             "": spec.description.strip(),
             "platforms": [platform for platform in desk.platforms.names() if spec.template(platform)],
             "monitors": [f"{monitor.kind} of {' and '.join(monitor.of)} ports" for monitor in spec.monitors],
+            "tests": [_told(test) for test in spec.tests],
+            "samples": list(spec.samples),
             "SLA": spec.sla,
             "tariff": spec.tariff,
         },
     )
     show_rows(_characteristics(spec), empty="no characteristics")
     show_rows(_resources(spec), empty="takes nothing from pools")
-
-
-@app.command()
-@local
-def check(
-    desk: Desk,
-    folder: Annotated[Path, argument("FOLDER", "The folder with spec.yaml and templates.")],
-) -> None:
-    """Check a specification of your own; every mistake is named with file, line and path."""
-    spec = parse(_texts(folder), folder=folder.name)
-    known = desk.platforms.names()
-    unknown = [name for name in _template_platforms(spec) if name not in known]
-    realisable = [name for name in _template_platforms(spec) if name in known]
-    say(f"{spec.name} {spec.version} is sound; it can be realised on {', '.join(realisable) or 'no installed platform'}")
-    if unknown:
-        say(f"templates for platforms that are not installed here: {', '.join(unknown)}")
-
-
-@app.command()
-@local
-def render(
-    desk: Desk,
-    name: Annotated[str, argument("NAME|FOLDER", "A specification, or the folder of your own.")],
-    file: Annotated[
-        Path | None,
-        typer.Option("--file", "-f", metavar="FILE", help="Characteristics as a JSON or YAML object; - is standard input."),
-    ] = None,
-    values: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="One characteristic; JSON values are read as such.")
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Say what an order with these characteristics would put on which element, from the inventory as it is.
-
-    Values are taken from the pools as for an order, and given back: nothing is kept and no element is asked.
-    """
-    spec = _specification(desk, name)
-    characteristics = {**(read_object(file) if file else {}), **dict(_assigned(text) for text in values or ())}
-    with desk.reading() as session:
-        drawn = sketch(session, spec, characteristics, desk.clock.now(), desk.platforms)
-    if as_json:
-        print_json(drawn.to_document())
-    else:
-        _show_sketch(drawn)
-
-
-def _show_sketch(drawn: Sketch) -> None:
-    show_facts(drawn.name, drawn.values)
-    for element, text in drawn.texts.items():
-        show_text(f"\n{element}", text)
-
-
-def _specification(desk: Desk, name: str) -> Specification:
-    if "/" in name or name in {".", ".."}:
-        folder = Path(name)
-        return parse(_texts(folder), folder=folder.name)
-    return load_catalog(desk.settings.catalog).specification(name)
-
-
-def _texts(folder: Path) -> dict[str, str]:
-    try:
-        return {entry.name: entry.read_text(encoding="utf-8") for entry in sorted(folder.iterdir()) if entry.is_file()}
-    except NotADirectoryError:
-        raise FileUnusable(f"{folder} is no folder; give the folder that holds spec.yaml") from None
-    except OSError as error:
-        raise FileUnusable(f"{folder} cannot be read: {error.strerror}; give the folder that holds spec.yaml") from error
-    except UnicodeDecodeError as error:
-        raise FileUnusable(f"{folder} holds a file that is not UTF-8 ({error}); convert it or take it away") from None
-
-
-def _assigned(text: str) -> tuple[str, Any]:
-    key, equals, value = text.partition("=")
-    if not equals or not key:
-        raise typer.BadParameter(f"{text!r} is not KEY=VALUE", param_hint="--set")
-    try:
-        return key, json.loads(value)
-    except json.JSONDecodeError:
-        return key, value
-
-
-def _template_platforms(spec: Specification) -> list[str]:
-    return sorted({file.rsplit(".", 2)[0] for file in spec.templates})
 
 
 def _characteristics(spec: Specification) -> list[dict[str, object]]:
@@ -172,3 +91,8 @@ def _resources(spec: Specification) -> list[dict[str, object]]:
         {"takes": rule.role, "from pool": rule.pool, "per": rule.per, "when": "always" if rule.when == "true" else rule.when}
         for rule in spec.resources
     ]
+
+
+def _told(test: ServiceTest) -> str:
+    where = "" if test.of == "element" else f" of {test.of} ports"
+    return f"{test.kind}{where}{'' if test.when == 'true' else f' when {test.when}'}"

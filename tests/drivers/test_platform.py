@@ -9,7 +9,7 @@ from drivers.errors import DriverSetupError
 from drivers.platform import Platforms, load_platform, platforms
 from drivers.port import Commitment
 
-EVERYTHING = {"ipv4", "ipv6", "description", "announce", "vlan", "rate", "vrf", "switching"}
+EVERYTHING = {"ipv4", "ipv6", "description", "announce", "vlan", "rate", "vrf", "switching", "multicast"}
 
 MINIMAL = """
 name: box

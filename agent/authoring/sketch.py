@@ -3,13 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from agent.fulfillment.planning import desired, lay
+from agent.fulfillment.planning import contexts, desired, lay
 from drivers.platform import Platforms
 from inventory.allocation import allocate
+from inventory.capacity import free_bps
 from inventory.topology import load_topology
 from policies.rendering import ServiceFacts, needs, service_name
 from policies.specification import Specification
@@ -36,7 +38,7 @@ def sketch(session: Session, spec: Specification, characteristics: Mapping[str, 
     """Rolls back what it took. Raises `policies.errors.Refused`, `RenderingFailed` or an `InventoryError`."""
     network = load_topology(session)
     realises = {name: platforms.load(name).realises for name in platforms.names()}
-    layout = lay(spec, characteristics, network, realises)
+    layout = lay(spec, characteristics, network, realises, partial(free_bps, session))
     name = service_name(spec, characteristics, CUSTOMER)
     facts = ServiceFacts(new_id("svc", at), name, CUSTOMER)
     values = {
@@ -53,5 +55,6 @@ def sketch(session: Session, spec: Specification, characteristics: Mapping[str, 
         for need in needs(spec, characteristics, layout)
     }
     session.rollback()
-    texts = desired(spec, layout, network, facts, characteristics=characteristics, allocations=values)
+    known = contexts(layout, network, facts, characteristics=characteristics, allocations=values)
+    texts = desired(spec, network, known)
     return Sketch(name, values, dict(texts))

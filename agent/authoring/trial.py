@@ -1,0 +1,128 @@
+"""A sample tried on elements of one platform: laid out on the made-up network, given made-up values, rendered, compared."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from agent.authoring.errors import NotRealised
+from agent.authoring.network import ACCESS, BETWEEN, EDGE, ROLES, Kind, SampleNetwork
+from agent.authoring.values import MadeUp
+from agent.fulfillment.planning import lay
+from drivers.diff import change_set
+from drivers.platform import Platform
+from policies.document import merged
+from policies.errors import Refused
+from policies.layout import Layout
+from policies.rendering import ServiceFacts, checks, context, needs, render, service_name
+from policies.specification import Sample, Specification
+
+CUSTOMER = "1000000"
+SERVICE = "svc-sample"
+PLENTY_BPS = 10**15
+
+Tests = tuple[tuple[str, Mapping[str, str]], ...]
+"""Kind and arguments of each."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One set of characteristics, as it would be on the elements of the platform that is tried."""
+
+    name: str
+    """Of the service."""
+    layout: Layout
+    values: Mapping[str, str]
+    """By role."""
+    texts: Mapping[str, str]
+    """By element."""
+    tests: Mapping[str, Tests]
+    """By element, where there are some."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Which platform stands where, and what becomes of a sample there."""
+
+    spec: Specification
+    sample: Sample
+    platform: Platform
+    network: SampleNetwork
+    realises: Mapping[str, frozenset[str]]
+    made: MadeUp
+
+    def outcome(self, characteristics: Mapping[str, Any] | None = None) -> Outcome:
+        """Of the sample's own characteristics, or of others. Raises `Refused`, `RenderingFailed` or `ValueUnknown`."""
+        wanted = self.sample.characteristics if characteristics is None else characteristics
+        layout = lay(self.spec, wanted, self.network, self.realises, lambda _pool: PLENTY_BPS)
+        values = {need.role: self.made.of(need) for need in needs(self.spec, wanted, layout)}
+        facts = ServiceFacts(SERVICE, service_name(self.spec, wanted, CUSTOMER), CUSTOMER)
+        seen = {
+            name: context(layout, self.network.element(name), facts, wanted, values)
+            for name in layout.elements
+            if self.network.element(name).platform == self.platform.name
+        }
+        texts = {name: render(self.spec, self.platform.name, names) for name, names in seen.items()}
+        tests = {name: found for name, names in seen.items() if (found := checks(self.spec, names))}
+        return Outcome(facts.name, layout, values, texts, tests)
+
+    def payload(self, element: str, before: str, after: str) -> str:
+        """What would be sent. Raises `DriverSetupError` for what the platform cannot read."""
+        return change_set(self.platform, element, before, after).forward
+
+    def changed(self) -> Mapping[str, Any]:
+        """The characteristics after the sample's change."""
+        return {key: value for key, value in merged(self.sample.characteristics, self.sample.change).items() if value is not None}
+
+
+def trials(spec: Specification, sample: Sample, platform: Platform, platforms: Mapping[str, Platform]) -> Iterator[Trial]:
+    """The platform everywhere it can stand: first everywhere at once, then beside others, as far as that shows it in another part.
+
+    Raises `Refused` when it can stand nowhere, with what was refused where it stood everywhere.
+    """
+    shown: set[frozenset[object]] = set()
+    refused: Refused | None = None
+    for kinds in _castings(spec, platform, platforms):
+        trial = _trial(spec, sample, platform, platforms, kinds)
+        try:
+            layout = trial.outcome().layout
+        except Refused as error:
+            refused = refused or error
+            continue
+        part = frozenset((at.role, at.layer, at.tagged) for at in layout.attachments if at.platform == platform.name)
+        if part and not any(part <= other for other in shown):
+            shown.add(part)
+            yield trial
+    if not shown and refused is not None:
+        raise refused
+
+
+def first_trial(spec: Specification, sample: Sample, platform: Platform, platforms: Mapping[str, Platform]) -> Trial:
+    """Raises `Refused` or `NotRealised` when the platform can stand nowhere."""
+    found = next(trials(spec, sample, platform, platforms), None)
+    if found is None:
+        raise NotRealised(f"no element of the sample can be of platform {platform.name}; render another sample")
+    return found
+
+
+def _castings(spec: Specification, platform: Platform, platforms: Mapping[str, Platform]) -> Iterator[Mapping[str, Platform]]:
+    """Platforms by element."""
+    access, edge = (tuple(name for name, role in ROLES.items() if role == which) for which in (ACCESS, EDGE))
+    others = [other for name, other in sorted(platforms.items()) if name != platform.name and spec.template(name)]
+    yield dict.fromkeys(ROLES, platform)
+    for other in others:
+        for names in (access, edge, (BETWEEN,)):
+            yield dict.fromkeys(ROLES, other) | dict.fromkeys(names, platform)
+
+
+def _trial(
+    spec: Specification, sample: Sample, platform: Platform, platforms: Mapping[str, Platform], cast: Mapping[str, Platform]
+) -> Trial:
+    kinds = {name: Kind(each.name, each.sample_port) for name, each in cast.items()}
+    realises = {name: each.realises for name, each in platforms.items()}
+    network = SampleNetwork.of(kinds, sample.attributes)
+    return Trial(spec, sample, platform, network, realises, MadeUp(spec, sample.values))
+
+
+def templates_of(spec: Specification, platforms: Mapping[str, Platform]) -> Sequence[str]:
+    """Installed platforms that the specification has a template for, sorted."""
+    return [name for name in sorted(platforms) if spec.template(name)]
