@@ -26,15 +26,25 @@ from agent.api.native import (
     specifications,
 )
 from agent.api.parts import Parts
-from agent.api.tmf import service_catalog, service_inventory, service_ordering, trouble_ticket, usage
+from agent.api.tmf import (
+    order_cancelling,
+    resource_inventory,
+    service_catalog,
+    service_inventory,
+    service_ordering,
+    trouble_ticket,
+    usage,
+)
 from agent.gauges import stored
 
 ROUTERS: tuple[APIRouter, ...] = (
     health.router,
     docs.router,
     service_ordering.router,
+    order_cancelling.router,
     service_inventory.router,
     service_catalog.router,
+    resource_inventory.router,
     trouble_ticket.router,
     usage.router,
     plans.router,

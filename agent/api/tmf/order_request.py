@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
-from pydantic.alias_generators import to_camel
+from pydantic import Field, JsonValue
 
 from agent.api.body import Instant, read_model
-from agent.api.errors import BadRequest, Detail
+from agent.api.errors import BadRequest, Conflict, Detail
+from agent.api.tmf.open import Open, Reference, Text, refuse_odd_types
+from agent.fulfillment.amendment import Amendment
 from agent.fulfillment.errors import OrderRefused, Refusal
 from agent.fulfillment.requests import ORDINARY, PATIENT, URGENT, ItemRequest, OrderRequest, Related
 
@@ -17,74 +18,78 @@ PRIORITIES = {str(number): URGENT + (PATIENT - URGENT) * number // 4 for number 
 """TMF641: 0 is the most urgent, 4 the least."""
 SERVER_SET = frozenset(
     {"id", "href", "state", "orderDate", "startDate", "completionDate", "expectedCompletionDate", "cancellationDate"}
-    | {"errorMessage", "milestone", "jeopardyAlert", "serviceOrderItem"}
+    | {"cancellationReason", "errorMessage", "milestone", "jeopardyAlert", "serviceOrderItem"}
 )
 """Of an order; what a client says of these is not kept."""
 SERVER_SET_OF_ITEM = frozenset({"state", "errorMessage"})
+SUSPENSION_REASON = "suspensionReason"
+"""The characteristic that says why a service is to be inactive; TMF v4 has no state for that."""
+WAIT = "waitFor"
+"""`externalReferenceType` of what an item waits for: another system completes it."""
 
 
-Text = Annotated[str, Field(min_length=1, max_length=256)]
-
-
-class _Open(BaseModel):
-    """What is not named is kept: clients may send attributes of their own."""
-
-    model_config = ConfigDict(extra="allow", alias_generator=to_camel)
-
-
-class _Reference(_Open):
-    id: Text | None = None
-    name: str | None = None
-
-
-class _Party(_Open):
+class _Party(Open):
     id: Text | None = None
     role: str | None = None
 
 
-class _Characteristic(_Open):
+class _Characteristic(Open):
     name: Text
     value: JsonValue
 
 
-class _Service(_Open):
+class _Service(Open):
     id: Text | None = None
-    service_specification: _Reference | None = None
-    service_characteristic: list[_Characteristic] = []
+    state: str | None = None
+    service_specification: Reference | None = None
+    service_characteristic: tuple[_Characteristic, ...] = ()
 
 
-class _ItemRef(_Open):
+class _External(Open):
+    name: Text
+    external_reference_type: str | None = None
+    wait_until: Instant | None = None
+
+
+class _ItemRef(Open):
     item_id: Text | None = None
     id: Text | None = None
 
 
-class _Relationship(_Open):
+class _Relationship(Open):
     relationship_type: Text
     order_item: _ItemRef
 
 
-class _Item(_Open):
+class _Item(Open):
     id: Text
     action: Text
     quantity: Annotated[int, Field(ge=1, le=1, description="one service per item")] = 1
     service: _Service
-    service_order_item_relationship: list[_Relationship] = []
-    service_order_item: Annotated[list[JsonValue], Field(max_length=0)] = []
+    external_reference: tuple[_External, ...] = ()
+    service_order_item_relationship: tuple[_Relationship, ...] = ()
+    service_order_item: Annotated[tuple[JsonValue, ...], Field(max_length=0)] = ()
 
 
-class Order(_Open):
-    """What is read of TMF641's ServiceOrder_Create."""
+class OrderHead(Open):
+    """What is read of an order beside its items."""
 
     external_id: Text | None = None
     priority: str | None = None
     requested_start_date: Instant | None = None
     requested_completion_date: Instant | None = None
-    related_party: list[_Party] = []
+    related_party: tuple[_Party, ...] = ()
+
+
+class Order(OrderHead):
+    """What is read of TMF641's ServiceOrder_Create."""
+
     service_order_item: Annotated[list[_Item], Field(min_length=1, max_length=MAX_ITEMS)]
 
 
 def read_order(body: Mapping[str, Any], correlation_id: str) -> OrderRequest:
     """Raises `BadRequest` with the place of every mistake of shape."""
+    refuse_odd_types(body)
     order = read_model(Order, body, _remedy)
     wrong = [*_wrong_priority(order), *_wrong_parties(order), *_repeated_characteristics(order)]
     if wrong:
@@ -100,7 +105,24 @@ def read_order(body: Mapping[str, Any], correlation_id: str) -> OrderRequest:
         correlation_id=correlation_id,
         requested_start=order.requested_start_date,
         requested_completion=order.requested_completion_date,
-        priority=ORDINARY if order.priority is None else PRIORITIES[order.priority],
+        priority=_priority(order),
+    )
+
+
+def read_amendment(body: Mapping[str, Any], customer: str) -> Amendment:
+    """All that is said of an order beside its items. Raises `BadRequest`, or `Conflict` for another customer."""
+    head = read_model(OrderHead, body, _remedy)
+    wrong = [*_wrong_priority(head), *_wrong_parties(head)]
+    if wrong:
+        raise BadRequest.of(wrong)
+    if _customers(head) != [customer]:
+        raise Conflict("otherCustomer", f"the order was placed for {customer}; order anew for another", pointer="/relatedParty")
+    return Amendment(
+        external_id=head.external_id,
+        requested_start=head.requested_start_date,
+        requested_completion=head.requested_completion_date,
+        priority=_priority(head),
+        document={key: value for key, value in body.items() if key not in SERVER_SET},
     )
 
 
@@ -109,14 +131,35 @@ def in_tmf_terms(error: OrderRefused, body: Mapping[str, Any]) -> OrderRefused:
     return type(error)(*(Refusal(each.code, _place(each.where, body), each.message, each.remedy) for each in error.refusals))
 
 
+def in_service_terms(error: OrderRefused, patch: Mapping[str, Any]) -> OrderRefused:
+    """The same refusals, with their places in the patch of a service that became an order."""
+    return type(error)(*(Refusal(each.code, _own_place(each.where, patch), each.message, each.remedy) for each in error.refusals))
+
+
+def _own_place(where: str, patch: Mapping[str, Any]) -> str:
+    match where.split("/"):
+        case ["", "items", _, "characteristics", *inside]:
+            return _characteristic_place(inside, patch.get("serviceCharacteristic", []))
+        case ["", "items", _, "state"]:
+            return "/state"
+    return ""
+
+
 def _item(item: _Item, document: Mapping[str, Any]) -> ItemRequest:
     spec = item.service.service_specification
+    values = {each.name: each.value for each in item.service.service_characteristic}
+    reason = values.pop(SUSPENSION_REASON, None)
+    waits = next((each for each in item.external_reference if each.external_reference_type == WAIT), None)
     return ItemRequest(
         reference=item.id,
         action=item.action,
         specification=(spec.id or spec.name or "") if spec else "",
         service_id=item.service.id,
-        characteristics={each.name: each.value for each in item.service.service_characteristic},
+        characteristics=values,
+        state=_wanted_state(item),
+        suspension_reason="" if reason is None else str(reason),
+        waits_for=waits.name if waits else "",
+        wait_until=waits.wait_until if waits else None,
         related=tuple(
             Related(each.relationship_type, each.order_item.item_id or each.order_item.id or "")
             for each in item.service_order_item_relationship
@@ -125,17 +168,26 @@ def _item(item: _Item, document: Mapping[str, Any]) -> ItemRequest:
     )
 
 
-def _customers(order: Order) -> list[str]:
+def _wanted_state(item: _Item) -> str:
+    """A delete may well say that the service is to be terminated, and a noChange what it is: neither wants anything by it."""
+    return "" if item.action in {"delete", "noChange"} else item.service.state or ""
+
+
+def _priority(head: OrderHead) -> int:
+    return ORDINARY if head.priority is None else PRIORITIES[head.priority]
+
+
+def _customers(order: OrderHead) -> list[str]:
     return list(dict.fromkeys(party.id for party in order.related_party if (party.role or "").lower() == CUSTOMER and party.id))
 
 
-def _wrong_priority(order: Order) -> list[Detail]:
+def _wrong_priority(order: OrderHead) -> list[Detail]:
     if order.priority is None or order.priority in PRIORITIES:
         return []
     return [Detail("invalidValue", "/priority", f"there is no priority {order.priority!r}; use 0 (first) to 4 (last)")]
 
 
-def _wrong_parties(order: Order) -> list[Detail]:
+def _wrong_parties(order: OrderHead) -> list[Detail]:
     customers = _customers(order)
     if len(customers) < 2:  # noqa: PLR2004  one, or none, which fulfilment refuses in its own words
         return []
@@ -165,9 +217,19 @@ def _place(where: str, body: Mapping[str, Any]) -> str:
             return _customer_place(body)
         case ["", "items"]:
             return "/serviceOrderItem"
+        case ["", "requestedStart" | "requestedCompletion" as date]:
+            return f"/{date}Date"
         case ["", "items", position, *rest] if position.isdigit():
             return f"/serviceOrderItem/{position}{_item_place(rest, body['serviceOrderItem'][int(position)])}"
     return where
+
+
+_PLACES = {
+    "specification": "/service/serviceSpecification",
+    "service": "/service/id",
+    "state": "/service/state",
+    "waitUntil": "/externalReference",
+}
 
 
 def _item_place(rest: list[str], item: Mapping[str, Any]) -> str:
@@ -176,12 +238,10 @@ def _item_place(rest: list[str], item: Mapping[str, Any]) -> str:
             return ""
         case ["characteristics", *inside]:
             return "/service" + _characteristic_place(inside, item["service"].get("serviceCharacteristic", []))
-        case ["specification"]:
-            return "/service/serviceSpecification"
-        case ["service"]:
-            return "/service/id"
         case ["related", number]:
             return f"/serviceOrderItemRelationship/{number}/orderItem"
+        case [name] if name in _PLACES:
+            return _PLACES[name]
     return "/" + "/".join(rest)
 
 

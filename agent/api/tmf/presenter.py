@@ -1,14 +1,17 @@
 """Rows as TM Forum resources; the same shapes are answered and sent in events. What a client sent beyond them is echoed."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from agent.api.tmf.paths import order_href, service_href
-from agent.fulfillment.tables import OrderItemRow, OrderRow
+from agent.api.tmf.characteristics import characteristic, characteristics
+from agent.api.tmf.paths import cancellation_href, order_href, service_href
+from agent.fulfillment.states import ItemState
+from agent.fulfillment.tables import OrderCancellationRow, OrderItemRow, OrderRow
 from inventory.tables import ServiceRow
 
-VALUE_TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", list: "array", dict: "object"}
+NEVER_CAME = frozenset({ItemState.FAILED, ItemState.CANCELLED, ItemState.REJECTED})
+"""What an item that adds a service can end as without it."""
 
 
 class TmfPresenter:
@@ -19,6 +22,9 @@ class TmfPresenter:
 
     def service(self, service: ServiceRow) -> Mapping[str, Any]:
         return service_document(service)
+
+    def cancellation(self, cancellation: OrderCancellationRow) -> Mapping[str, Any]:
+        return order_cancellation(cancellation)
 
 
 def service_order(order: OrderRow) -> dict[str, Any]:
@@ -32,6 +38,11 @@ def service_order(order: OrderRow) -> dict[str, Any]:
         "orderDate": text_of(order.order_date),
         "startDate": text_of(order.started_at),
         "completionDate": text_of(order.completed_at),
+        "expectedCompletionDate": text_of(order.expected_completion),
+        "cancellationDate": text_of(order.cancelled_at),
+        "cancellationReason": order.cancellation_reason or None,
+        "milestone": [_milestone(each, order) for each in order.milestones or ()] or None,
+        "jeopardyAlert": [_jeopardy(each, order) for each in order.jeopardy or ()] or None,
         "relatedParty": [*map(_party, order.document.get("relatedParty", []))],
         "serviceOrderItem": [order_item(item) for item in order.items],
         "errorMessage": [_of_item(message, order, item) for item in order.items for message in _messages(item)],
@@ -42,7 +53,7 @@ def service_order(order: OrderRow) -> dict[str, Any]:
 def order_item(item: OrderItemRow) -> dict[str, Any]:
     """TMF641 ServiceOrderItem."""
     sent = item.document.get("service", {})
-    service = {"@type": "Service", **sent, "id": item.service_id, "href": service_href(item.service_id)}
+    service = {"@type": "Service", **sent} | _whereabouts(item)
     document = {
         "@type": "ServiceOrderItem",
         **item.document,
@@ -53,6 +64,74 @@ def order_item(item: OrderItemRow) -> dict[str, Any]:
         "errorMessage": _messages(item),
     }
     return said(document)
+
+
+def _whereabouts(item: OrderItemRow) -> dict[str, Any]:
+    """Of a service that was not to be there is nothing to be found."""
+    if item.action == "add" and item.state in NEVER_CAME:
+        return {}
+    return {"id": item.service_id, "href": service_href(item.service_id)}
+
+
+def order_cancellation(row: OrderCancellationRow) -> dict[str, Any]:
+    """TMF641 CancelServiceOrder."""
+    document = {
+        "@type": "CancelServiceOrder",
+        **row.document,
+        "id": row.id,
+        "href": cancellation_href(row.id),
+        "state": row.state,
+        "cancellationReason": row.reason or None,
+        "requestedCancellationDate": text_of(row.requested_at),
+        "effectiveCancellationDate": text_of(row.effective_at),
+        "completionMessage": row.message or None,
+        "serviceOrder": {
+            "@referredType": "ServiceOrder",
+            **row.document.get("serviceOrder", {}),
+            "id": row.order_id,
+            "href": order_href(row.order_id),
+        },
+        "errorMessage": _only_message(row),
+    }
+    return said(document)
+
+
+def _only_message(row: OrderCancellationRow) -> dict[str, Any] | None:
+    """TMF641 has room for one."""
+    if not row.errors:
+        return None
+    message = "; ".join(_in_words(error) for error in row.errors)
+    return {"code": row.errors[0]["code"], "reason": row.errors[0]["message"], "message": message, "@type": "ErrorMessage"}
+
+
+def _milestone(reached: Mapping[str, Any], order: OrderRow) -> dict[str, Any]:
+    return {
+        "id": reached["id"],
+        "name": reached["name"],
+        "message": reached["message"],
+        "status": reached["status"],
+        "milestoneDate": reached["at"],
+        "serviceOrderItem": _item_references(reached["items"], order),
+        "@type": "ServiceOrderMilestone",
+    }
+
+
+def _jeopardy(alert: Mapping[str, Any], order: OrderRow) -> dict[str, Any]:
+    return {
+        "id": alert["id"],
+        "name": alert["name"],
+        "jeopardyType": alert["type"],
+        "message": alert["message"],
+        "exception": alert["exception"],
+        "alertDate": alert["at"],
+        "serviceOrderItem": _item_references(alert["items"], order),
+        "@type": "ServiceOrderJeopardyAlert",
+    }
+
+
+def _item_references(items: Iterable[str], order: OrderRow) -> list[dict[str, Any]]:
+    where = {"serviceOrderId": order.id, "serviceOrderHref": order_href(order.id)}
+    return [{"id": item, "itemId": item, **where} for item in items]
 
 
 def service_document(service: ServiceRow) -> dict[str, Any]:
@@ -81,8 +160,8 @@ def service_document(service: ServiceRow) -> dict[str, Any]:
         },
         "relatedParty": [{"id": service.customer, "role": "customer", "@type": "RelatedParty", "@referredType": "Customer"}],
         "serviceCharacteristic": [
-            {"name": name, "valueType": VALUE_TYPES.get(type(value), "string"), "value": value, "@type": "Characteristic"}
-            for name, value in service.characteristics.items()
+            *characteristics(service.characteristics),
+            *([characteristic("suspensionReason", service.suspension_reason)] if service.suspension_reason else []),
         ],
     }
     return said(document)
@@ -100,7 +179,7 @@ def _messages(item: OrderItemRow) -> list[dict[str, Any]]:
         {
             "code": error["code"],
             "reason": error["message"],
-            "message": f"{error['element']}: {error['message']}" if error["element"] else error["message"],
+            "message": _in_words(error),
             "timestamp": error["at"],
             "@type": "ServiceOrderItemErrorMessage",
         }
@@ -109,13 +188,12 @@ def _messages(item: OrderItemRow) -> list[dict[str, Any]]:
 
 
 def _of_item(message: Mapping[str, Any], order: OrderRow, item: OrderItemRow) -> dict[str, Any]:
-    reference = {
-        "id": item.reference,
-        "itemId": item.reference,
-        "serviceOrderId": order.id,
-        "serviceOrderHref": order_href(order.id),
-    }
-    return {**message, "@type": "ServiceOrderErrorMessage", "serviceOrderItem": [reference]}
+    references = _item_references([item.reference], order)
+    return {**message, "@type": "ServiceOrderErrorMessage", "serviceOrderItem": references}
+
+
+def _in_words(error: Mapping[str, Any]) -> str:
+    return f"{error['element']}: {error['message']}" if error["element"] else str(error["message"])
 
 
 def said(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -128,6 +128,16 @@ class RecordKind:
         self._tell(session, "StateChange" if moved and self.rules.transitions else self.changed, whole, actor, at)
         return whole
 
+    def settle(self, session: Session, row: RecordRow, news: Mapping[str, Any], actor: Actor, at: datetime) -> dict[str, Any]:
+        """What the server itself has to say of it, such as how a task went."""
+        before = self.document(row)
+        self._keep(row, {**row.document, **news}, at)
+        session.flush()
+        whole = self.document(row)
+        moved = before.get(self.rules.state) != whole.get(self.rules.state)
+        self._tell(session, "StateChange" if moved else self.changed, whole, actor, at)
+        return whole
+
     def delete(self, session: Session, row: RecordRow, actor: Actor, at: datetime) -> None:
         before = self.document(row)
         session.delete(row)
@@ -180,22 +190,36 @@ def record_routes(
     change_other: Callable[[Wish], Document | None] = _not_ours,
     example: Document | None = None,
 ) -> None:
-    """Adds POST, GET, PATCH and DELETE of the kind to its API's router.
+    """Adds POST, GET, PATCH and DELETE of the kind to its API's router; see `kept_routes` for what may be left to others."""
+
+    @router.post(
+        f"/{kind.resource}",
+        dependencies=[needs(Role.PROVISIONER)],
+        status_code=HTTPStatus.CREATED,
+        **described(
+            f"Keep a {kind.resource}", *WRITES, answer=kind.shape, body=kind.body, example=dict(example) if example else None
+        ),
+    )
+    def create_record(request: Request, parts: PartsOf, actor: ActorOf, body: BodyOf) -> Response:
+        return once(request, parts, actor, body, lambda session, at: created(kind.create(session, body.data, actor, at)))
+
+    kept_routes(router, kind, others=others, change_other=change_other)
+
+
+def kept_routes(
+    router: APIRouter,
+    kind: RecordKind,
+    *,
+    others: Others = _none,
+    change_other: Callable[[Wish], Document | None] = _not_ours,
+) -> None:
+    """Adds GET, PATCH and DELETE of the kind to its API's router.
 
     `others`: resources of the same kind that fabd knows by itself; they are listed and shown, and changed by `change_other` alone:
     it answers the resource as it is then, None when that is not for clients to change.
     """
     noun = kind.resource
     one = f"/{noun}/{{{_parameter(kind)}}}"
-
-    @router.post(
-        f"/{noun}",
-        dependencies=[needs(Role.PROVISIONER)],
-        status_code=HTTPStatus.CREATED,
-        **described(f"Keep a {noun}", *WRITES, answer=kind.shape, body=kind.body, example=dict(example) if example else None),
-    )
-    def create_record(request: Request, parts: PartsOf, actor: ActorOf, body: BodyOf) -> Response:
-        return once(request, parts, actor, body, lambda session, at: created(kind.create(session, body.data, actor, at)))
 
     @router.get(f"/{noun}", dependencies=[needs(Role.VIEWER)], **described(f"List each {noun}", 206, answer=kind.shape))
     def list_records(request: Request, parts: PartsOf) -> Response:

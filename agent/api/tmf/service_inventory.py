@@ -1,25 +1,39 @@
-"""TMF638 Service Inventory 4.0."""
+"""TMF638 Service Inventory 4.0: the services that fabd provides, and those that clients register beside them.
+
+A registered service (brownfield: it was there before fabd) is a record: it is kept and echoed, and nothing of it is configured.
+What changes one of fabd's own services on the network is carried out by an order; what only describes it is changed at once.
+"""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any
+from datetime import datetime
+from typing import Any, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from sqlalchemy import select
 from sqlalchemy.orm import Session
-from starlette.responses import Response
 
-from agent.api.access import needs
-from agent.api.answers import list_answer, one_answer
+from agent.api.body import Instant, read_model
+from agent.api.errors import BadRequest
+from agent.api.etag import require_match
 from agent.api.listing import Listing
-from agent.api.openapi import TAG_INVENTORY, described
-from agent.api.parts import PartsOf
+from agent.api.openapi import TAG_INVENTORY
+from agent.api.parts import Parts, parts
+from agent.api.patch import PatchRules, merged, patched
 from agent.api.query import Document
+from agent.api.tmf.characteristics import values_of
+from agent.api.tmf.hub import Hub, hub_routes
+from agent.api.tmf.open import Open, Text, refuse_odd_types
+from agent.api.tmf.order_request import SUSPENSION_REASON, in_service_terms
 from agent.api.tmf.paths import SERVICE_INVENTORY, order_href
-from agent.api.tmf.presenter import service_document
+from agent.api.tmf.presenter import service_document, text_of
+from agent.api.tmf.records import RecordKind, Wish, record_routes
+from agent.api.tmf.service_change import changing, ending
 from agent.api.tmf.shapes import SERVICE
+from agent.fulfillment.errors import OrderRefused
 from agent.fulfillment.tables import OrderItemRow
-from agent.security.roles import Role
+from agent.security.audit import record
+from crm_bridge import outbox
 from inventory.tables import AllocationRow, ElementRow, PoolRow, PortRow, ServiceResourceRow, ServiceRow
 
 router = APIRouter(prefix=SERVICE_INVENTORY, tags=[TAG_INVENTORY])
@@ -90,18 +104,160 @@ SERVICES = Listing(
         "state": ServiceRow.state,
         "serviceType": ServiceRow.specification,
         "serviceSpecification.id": ServiceRow.specification,
+        "relatedParty.id": ServiceRow.customer,
     },
     instants={"serviceDate": ServiceRow.created_at, "startDate": ServiceRow.started_at, "endDate": ServiceRow.ended_at},
     order=(ServiceRow.created_at, ServiceRow.id),
     key=ServiceRow.id,
+    shape=SERVICE,
 )
 
+ServiceState = Literal["feasibilityChecked", "designed", "reserved", "inactive", "active", "terminated"]
+_MACHINE = {
+    "feasibilityChecked": ("designed", "reserved", "inactive", "active"),
+    "designed": ("reserved", "inactive", "active"),
+    "reserved": ("designed", "inactive", "active"),
+    "inactive": ("active",),
+    "active": ("inactive", "terminated"),
+    "terminated": (),
+}
+"""TMF638."""
+_OWN = PatchRules(
+    server_set=frozenset(
+        {"serviceDate", "startDate", "endDate", "hasStarted", "isServiceEnabled", "isStateful", "isBundle", "serviceType"}
+        | {"serviceSpecification", "relatedParty", "serviceOrderItem", "supportingResource"}
+    ),
+    transitions=_MACHINE
+    | {"feasibilityChecked": (), "designed": (), "reserved": (), "inactive": ("active", "terminated"), "terminated": ()},
+    required=frozenset({"name", "state", "serviceCharacteristic"}),
+)
+"""Of fabd's own services: what is under way is its order's; what is suspended can be ended as it is."""
+ON_THE_NETWORK = frozenset({"state", "serviceCharacteristic"})
 
-@router.get("/service", dependencies=[needs(Role.VIEWER)], **described("List services", 206, answer=SERVICE))
-def list_services(request: Request, parts: PartsOf) -> Response:
-    return list_answer(request, parts, SERVICES)
+
+class SpecificationReference(Open):
+    id: Text
 
 
-@router.get("/service/{service_id}", dependencies=[needs(Role.VIEWER)], **described("Show one service", 404, answer=SERVICE))
-def show_service(request: Request, parts: PartsOf, service_id: str) -> Response:
-    return one_answer(request, parts, SERVICES, service_id)
+class ServiceCharacteristicEntry(Open):
+    name: Text
+    value: Any
+
+
+class ServiceRelationshipEntry(Open):
+    relationship_type: Text
+
+
+class ServiceEntry(Open):
+    """What is read of TMF638's Service_Create."""
+
+    state: ServiceState
+    service_specification: SpecificationReference
+    name: str | None = None
+    category: str | None = None
+    description: str | None = None
+    service_type: str | None = None
+    start_mode: str | None = None
+    start_date: Instant | None = None
+    end_date: Instant | None = None
+    has_started: bool | None = None
+    is_bundle: bool | None = None
+    is_service_enabled: bool | None = None
+    is_stateful: bool | None = None
+    service_characteristic: tuple[ServiceCharacteristicEntry, ...] = ()
+    service_relationship: tuple[ServiceRelationshipEntry, ...] = ()
+
+
+def _found(sent: Mapping[str, Any], at: datetime) -> Mapping[str, Any]:
+    return {"category": sent.get("category", "brownfield"), "serviceDate": text_of(at)}
+
+
+REGISTERED = RecordKind(
+    "service",
+    SERVICE_INVENTORY,
+    "svr",
+    ServiceEntry,
+    SERVICE,
+    rules=PatchRules(
+        server_set=frozenset({"serviceDate"}), transitions=_MACHINE, required=frozenset({"state", "serviceSpecification"})
+    ),
+    defaults=_found,
+)
+EXAMPLE = {
+    "name": "leased line of 2019",
+    "state": "active",
+    "serviceSpecification": {"id": "legacy-leased-line"},
+    "serviceCharacteristic": [{"name": "port", "value": "pe1/ge-0/0/3"}],
+}
+
+
+def _own(_parts: Parts) -> Sequence[Listing[ServiceRow]]:
+    return (SERVICES,)
+
+
+class _ValuesEntry(Open):
+    service_characteristic: tuple[ServiceCharacteristicEntry, ...] = ()
+
+
+def _change_own(wish: Wish) -> Document | None:
+    """One of fabd's own services: None when it is none."""
+    row = wish.session.get(ServiceRow, wish.identity, with_for_update=True)
+    if row is None:
+        return None
+    before = SERVICES.render(wish.session, [row])[0]
+    require_match(wish.request, before)
+    refuse_odd_types(wish.patch)
+    patched(before, wish.patch, _OWN)
+    read_model(_ValuesEntry, wish.patch)
+    _describe(row, wish)
+    _order(row, wish)
+    wish.session.flush()
+    after = SERVICES.render(wish.session, [row])[0]
+    record(wish.session, wish.actor, "change", f"service {row.id}", wish.at, before=before, after=after)
+    return after
+
+
+def _describe(row: ServiceRow, wish: Wish) -> None:
+    said = {name: value for name, value in wish.patch.items() if name not in ON_THE_NETWORK}
+    if not said:
+        return
+    if "name" in said:
+        row.name = _text("name", said.pop("name"))
+    row.extra = merged(row.extra, said)
+    outbox.publish(
+        wish.session,
+        aggregate=f"service:{row.id}",
+        type="serviceAttributeValueChangeEvent",
+        payload={"service": service_document(row)},
+        correlation_id=wish.actor.correlation_id,
+        at=wish.at,
+    )
+
+
+def _order(row: ServiceRow, wish: Wish) -> None:
+    """Carry out on the network what is to change there. Raises `OrderRefused` in the patch's own terms."""
+    values = values_of(wish.patch.get("serviceCharacteristic", []))
+    reason = values.pop(SUSPENSION_REASON, None)
+    state = wish.patch.get("state", row.state)
+    if state == row.state and not values:
+        return
+    if state == "terminated":
+        order = ending(row, correlation_id=wish.actor.correlation_id)
+    else:
+        wanted = "" if state == row.state else state
+        order = changing(row, values, state=wanted, reason=str(reason or ""), correlation_id=wish.actor.correlation_id)
+    try:
+        placed = parts(wish.request).fulfilment.place(wish.session, order, wish.actor.name, wish.at)
+    except OrderRefused as error:
+        raise in_service_terms(error, wish.patch) from error
+    record(wish.session, wish.actor, "place", f"order {placed.order.id}", wish.at)
+
+
+def _text(name: str, value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise BadRequest("invalidValue", f"{name} must be a text; give one", pointer=f"/{name}")
+    return value
+
+
+record_routes(router, REGISTERED, others=_own, change_other=_change_own, example=EXAMPLE)
+hub_routes(router, Hub(SERVICE_INVENTORY, {"service": ("Create", "AttributeValueChange", "StateChange", "Delete")}))

@@ -6,6 +6,7 @@ _KIND = {"@type": TEXT, "@referredType": TEXT}
 _REFERENCE = opened(id=TEXT, name=TEXT, role=TEXT, **_KIND)
 _CHARACTERISTIC = opened(name=TEXT, value=ANYTHING, valueType=TEXT)
 _SPECIFICATION = opened(id=TEXT, name=TEXT, version=TEXT)
+_NOTE = opened(id=TEXT, author=TEXT, date=INSTANT, text=TEXT)
 _MESSAGE = opened(code=TEXT, reason=TEXT, message=TEXT, timestamp=INSTANT)
 
 
@@ -29,6 +30,8 @@ _ITEM = opened(
     errorMessage=many(_MESSAGE),
 )
 
+_ITEM_REFERENCE = opened(itemId=TEXT, serviceOrderId=TEXT, serviceOrderHref=TEXT)
+
 SERVICE_ORDER = named(
     "ServiceOrder",
     opened(
@@ -40,9 +43,43 @@ SERVICE_ORDER = named(
         orderDate=INSTANT,
         startDate=INSTANT,
         completionDate=INSTANT,
+        expectedCompletionDate=INSTANT,
+        requestedStartDate=INSTANT,
+        requestedCompletionDate=INSTANT,
+        cancellationDate=INSTANT,
+        cancellationReason=TEXT,
+        category=TEXT,
+        description=TEXT,
+        notificationContact=TEXT,
+        priority=TEXT,
+        externalReference=many(opened(name=TEXT, externalReferenceType=TEXT)),
+        note=many(_NOTE),
+        orderRelationship=many(opened(id=TEXT, relationshipType=TEXT)),
+        milestone=many(
+            opened(id=TEXT, name=TEXT, message=TEXT, status=TEXT, milestoneDate=INSTANT, serviceOrderItem=many(_ITEM_REFERENCE))
+        ),
+        jeopardyAlert=many(
+            opened(id=TEXT, name=TEXT, jeopardyType=TEXT, message=TEXT, alertDate=INSTANT, serviceOrderItem=many(_ITEM_REFERENCE))
+        ),
         relatedParty=many(_REFERENCE),
         serviceOrderItem=many(_ITEM),
         errorMessage=many(_MESSAGE),
+    ),
+)
+
+CANCELLATION = named(
+    "CancelServiceOrder",
+    opened(
+        **{"@type": TEXT},
+        id=TEXT,
+        href=TEXT,
+        state=_enumerated("accepted", "inProgress", "done", "terminatedWithError"),
+        cancellationReason=TEXT,
+        requestedCancellationDate=INSTANT,
+        effectiveCancellationDate=INSTANT,
+        completionMessage=TEXT,
+        errorMessage=opened(code=TEXT, reason=TEXT, message=TEXT),
+        serviceOrder=opened(id=TEXT, href=TEXT),
     ),
 )
 
@@ -54,6 +91,14 @@ SERVICE = named(
         href=TEXT,
         name=TEXT,
         category=TEXT,
+        description=TEXT,
+        startMode=TEXT,
+        note=many(_NOTE),
+        place=many(_REFERENCE),
+        relatedEntity=many(_REFERENCE),
+        feature=many(opened(id=TEXT, name=TEXT)),
+        serviceRelationship=many(opened(relationshipType=TEXT, service=_REFERENCE)),
+        supportingService=many(_REFERENCE),
         serviceType=TEXT,
         state=_SERVICE_STATE,
         serviceDate=INSTANT,
