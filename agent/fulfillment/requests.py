@@ -22,6 +22,7 @@ BUNDLE = "bundle"
 """One network transaction for both items."""
 DEPENDENCIES = frozenset({"reliesOn", "dependency", "dependsOn", "requires"})
 """The item begins when the other is completed."""
+NO_CUSTOMER = "customerMissing"
 URGENT, ORDINARY, PATIENT = 0, 100, 200
 
 
@@ -110,7 +111,7 @@ def mistakes(request: OrderRequest, at: datetime) -> list[Refusal]:
 
 def _of_order(request: OrderRequest) -> Iterator[Refusal]:
     if not request.customer:
-        yield Refusal("customerMissing", "/customer", "the order names no customer", "name one by account number")
+        yield Refusal(NO_CUSTOMER, "/customer", "the order names no customer", "name one by account number")
     if not request.items:
         yield Refusal("noItems", "/items", "the order has no items", "add at least one")
 
