@@ -1,5 +1,6 @@
 """Who uses which port, and by which VLAN. VLAN 0 is the whole port, untagged; it shares with nobody."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from sqlalchemy import delete, select
@@ -68,3 +69,12 @@ def release_claims(session: Session, *, service_id: str | None = None, owner: st
     if owner is not None:
         statement = statement.where(PortClaimRow.owner == owner)
     return len(session.scalars(statement.returning(PortClaimRow.id)).all())
+
+
+def keep_claims(session: Session, service_id: str, wanted: Collection[tuple[str, int]]) -> None:
+    """Give back the ports of a service but for these: port id and VLAN."""
+    rows = session.scalars(select(PortClaimRow).where(PortClaimRow.service_id == service_id))
+    for row in rows.all():
+        if (row.port_id, row.vlan) not in wanted:
+            session.delete(row)
+    session.flush()

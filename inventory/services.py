@@ -216,12 +216,23 @@ def service_view(session: Session, service_id: str) -> ServiceView:
         created_at=row.created_at,
         started_at=row.started_at,
         ended_at=row.ended_at,
-        parts=_parts(session, service_id),
+        parts=parts_of(session, service_id),
         ports=_ports(session, service_id),
         links=_links(session, service_id),
         allocations=held(session, service_id),
         claims=claims(session, service_id),
     )
+
+
+def parts_of(session: Session, service_id: str) -> tuple[ServicePart, ...]:
+    """What the service is, by element."""
+    query = (
+        select(ElementRow.name, ElementRow.platform, ServicePartRow.desired)
+        .join(ServicePartRow, ServicePartRow.element_id == ElementRow.id)
+        .where(ServicePartRow.service_id == service_id)
+        .order_by(ElementRow.name)
+    )
+    return tuple(ServicePart(name, platform, desired) for name, platform, desired in session.execute(query))
 
 
 def services_on(
@@ -248,16 +259,6 @@ def _known(ids: Mapping[str, str], kind: str, name: str) -> str:
     if name not in ids:
         raise UnknownObject(kind, name)
     return ids[name]
-
-
-def _parts(session: Session, service_id: str) -> tuple[ServicePart, ...]:
-    query = (
-        select(ElementRow.name, ElementRow.platform, ServicePartRow.desired)
-        .join(ServicePartRow, ServicePartRow.element_id == ElementRow.id)
-        .where(ServicePartRow.service_id == service_id)
-        .order_by(ElementRow.name)
-    )
-    return tuple(ServicePart(name, platform, desired) for name, platform, desired in session.execute(query))
 
 
 def _ports(session: Session, service_id: str) -> tuple[ServicePort, ...]:

@@ -6,6 +6,7 @@ Of several causes the first one begins an outage and the last one to be repaired
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import zip_longest
 from typing import Any
 
 from sqlalchemy import select
@@ -101,6 +102,14 @@ def history(session: Session, service_id: str, span: Interval) -> Sequence[Servi
         .order_by(ServiceStateRow.start)
     )
     return rows.all()
+
+
+def rests(rows: Sequence[ServiceStateRow], span: Interval) -> list[Interval]:
+    """Time of `span` after a state in which the service had none: it was suspended. `rows`: its `history` there, in order."""
+    ends = [row.end for row in rows if row.end is not None]
+    starts = [row.start for row in rows[1:]]
+    gaps = [(end, start) for end, start in zip_longest(ends, starts, fillvalue=span.end) if end < start]
+    return [part for end, start in gaps if (part := Interval(end, start).intersect(span)) is not None]
 
 
 def clip(row: ServiceStateRow, span: Interval) -> Interval | None:

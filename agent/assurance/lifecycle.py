@@ -78,15 +78,22 @@ class AssuranceLifecycle:
         return CounterReadings(poll_id, tuple(found[port] for port in ports if port in found), failures)
 
     def activated(self, session: Session, service: ServiceRow, readings: CounterReadings, at: datetime) -> None:
+        self.modified(session, service, CounterReadings(), readings, at)
+
+    def modified(self, session: Session, service: ServiceRow, left: CounterReadings, came: CounterReadings, at: datetime) -> None:
         topology = Surroundings(session)
         wanted = self._wanted(service)
         held = {(row.port_id, row.kind): row for row in _monitors(session, service.id)}
         for key, row in held.items():
             if row.ended_at is None and key not in wanted:
-                self._end(session, service, topology, row, CounterReadings(), at)
+                self._end(session, service, topology, row, left, at)
         for port_id, kind in sorted(wanted):
-            self._begin(session, service, topology, held.get((port_id, kind)), port_id, kind, readings, at)
+            self._begin(session, service, topology, held.get((port_id, kind)), port_id, kind, came, at)
         health.begin(session, topology, service.id, at)
+
+    def suspended(self, session: Session, service: ServiceRow, readings: CounterReadings, at: datetime) -> None:
+        """The time until it is active again has no state: it is neither up nor down, and none of it was promised."""
+        self.terminated(session, service, readings, at)
 
     def terminated(self, session: Session, service: ServiceRow, readings: CounterReadings, at: datetime) -> None:
         topology = Surroundings(session)

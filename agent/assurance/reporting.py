@@ -7,7 +7,7 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from agent.assurance.health import clip, history, troubled
+from agent.assurance.health import clip, history, rests, troubled
 from agent.assurance.impact import DOWN, UNKNOWN
 from agent.assurance.tables import ProblemRow
 from crm_bridge.agreements import agreement_of
@@ -114,7 +114,7 @@ class Reporter:
         # before it began nothing was promised: the budget of a service's first period is that of its own part of the period
         began = service.started_at or at
         absent = (Interval(since, began),) if since < began else ()
-        return sla, forecast(sla, Health(at, is_down, down, unknown, excluded=absent))
+        return sla, forecast(sla, Health(at, is_down, down, unknown, excluded=(*absent, *rests(rows, span))))
 
 
 def told_already(session: Session, problems: Iterable[str]) -> frozenset[str]:

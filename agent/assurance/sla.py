@@ -8,7 +8,7 @@ from decimal import Decimal
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from agent.assurance.health import clip, history
+from agent.assurance.health import clip, history, rests
 from agent.assurance.impact import DOWN, UNKNOWN
 from agent.assurance.tables import ObjectiveResultRow, ServiceStateRow
 from crm_bridge.agreements import agreement_of
@@ -67,7 +67,9 @@ def _judge(session: Session, book: PolicyBook, service: ServiceRow, promise: _Pr
     down = outages(session, service.id, period)
     rows = history(session, service.id, period)
     unknown = [part for row in rows if row.state == UNKNOWN and (part := clip(row, period)) is not None]
-    found = assess(session, agreement, service.id, period, down=down, unknown=unknown, at=at, book=book)
+    found = assess(
+        session, agreement, service.id, period, down=down, unknown=unknown, at=at, book=book, excluded=rests(rows, period)
+    )
     measured = found.availability
     insert_once(
         session,

@@ -25,9 +25,17 @@ class ServiceLifecycle(Protocol):
         ...
 
     def activated(self, session: Session, service: ServiceRow, readings: CounterReadings, at: datetime) -> None:
-        """The service is active from `at`: start its monitors; `readings` (only its endpoints') are where its usage starts.
+        """The service is active from `at`, or again: start its monitors; `readings` of its endpoints are where its usage starts."""
+        ...
 
-        Called again for a service that was modified.
+    def modified(self, session: Session, service: ServiceRow, left: CounterReadings, came: CounterReadings, at: datetime) -> None:
+        """An active service is another from `at`. `left`: of endpoints that it has no more; `came`: of those that it has now."""
+        ...
+
+    def suspended(self, session: Session, service: ServiceRow, readings: CounterReadings, at: datetime) -> None:
+        """The service rests from `at`, until it is `activated` again: nobody waits for it, nobody counts it.
+
+        `readings` were taken before its configuration was removed.
         """
         ...
 
@@ -44,6 +52,12 @@ class NoLifecycle:
         return CounterReadings()
 
     def activated(self, session: Session, service: ServiceRow, readings: CounterReadings, at: datetime) -> None:
+        pass
+
+    def modified(self, session: Session, service: ServiceRow, left: CounterReadings, came: CounterReadings, at: datetime) -> None:
+        pass
+
+    def suspended(self, session: Session, service: ServiceRow, readings: CounterReadings, at: datetime) -> None:
         pass
 
     def terminated(self, session: Session, service: ServiceRow, readings: CounterReadings, at: datetime) -> None:

@@ -15,7 +15,7 @@ import structlog
 from agent.fulfillment.doors import Door
 from agent.fulfillment.errors import DriverFailed, Interrupted
 from agent.fulfillment.parallel import in_parallel
-from agent.fulfillment.plan import ChangeState, PlannedChange, Step
+from agent.fulfillment.plan import ChangeState, Plan, PlannedChange, Step
 from agent.fulfillment.settings import FulfilmentSettings
 from drivers.errors import ElementError, ElementLocked, RevertFailed, VerificationFailed
 from drivers.port import ChangeSet, Commitment, ElementSession, Standing
@@ -116,6 +116,12 @@ class Network:
     saved_before: bool = False
     """The change may stand in the startup configuration already: its revert is saved too."""
     notes: list[Note] = field(default_factory=list)
+
+    def follow(self, plan: Plan) -> None:
+        """The changes as they were settled when the elements were taken."""
+        changes = {planned.element: planned.change for planned in plan.changes}
+        for participant in self.participants:
+            participant.planned = replace(participant.planned, change=changes[participant.element])
 
     # -- forward -------------------------------------------------------------------------------------------------------
 

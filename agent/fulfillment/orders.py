@@ -1,7 +1,7 @@
 """Placing orders: validation, allocation, plan and journal in one transaction; a refusal leaves nothing behind."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from agent.fulfillment import refusals
 from agent.fulfillment.approval import Scope, reason
-from agent.fulfillment.designs import Designer
+from agent.fulfillment.designer import Designer
 from agent.fulfillment.designs import Design, Product, Submission
 from agent.fulfillment.errors import OrderConflict, OrderMalformed
 from agent.fulfillment.events import Announcer
@@ -23,7 +23,8 @@ from agent.fulfillment.pace import Pace
 from agent.fulfillment.plan import VERSION, Approval, ChangeState, PlanState, Step
 from agent.fulfillment.planning import Change, changes, port_roles
 from agent.fulfillment.preview import Preview, preview
-from agent.fulfillment.requests import URGENT, Arrangement, OrderRequest, arrange, mistakes
+from agent.fulfillment.requests import NO_CUSTOMER, URGENT, Arrangement, OrderRequest, arrange, mistakes
+from agent.fulfillment.reservation import reserve
 from agent.fulfillment.settings import FulfilmentSettings
 from agent.fulfillment.states import ItemState
 from agent.fulfillment.tables import ChangeSetRow, OrderItemRow, OrderRow, PlanRow
@@ -76,7 +77,7 @@ class OrderDesk:
         session.add(order)
         session.flush()
         for design in designs:
-            if design.product is not None:
+            if design.request.action == "add" and design.product is not None:
                 self._store_service(case, order, design, design.product)
         made = self._store_plans(case, order, designs)
         session.refresh(order, ["items"])
@@ -90,13 +91,17 @@ class OrderDesk:
         alarm_if_late(session, self.announcer, order, at)
         return Placed(order, new=True, designs=designs, changes=made)
 
-    def imagine(self, database: Database, request: OrderRequest, at: datetime) -> Preview:
-        """What placing it would take and change. Refuses as `place` does; the values are taken and given back at once."""
-        wrong = mistakes(request, at)
+    def imagine(self, database: Database, request: OrderRequest, at: datetime, *, for_anybody: bool = False) -> Preview:
+        """What placing it would take and change. Refuses as `place` does; the values are taken and given back at once.
+
+        `for_anybody`: it may name no customer.
+        """
+        nobody = for_anybody and not request.customer
+        wrong = [each for each in mistakes(request, at) if not (nobody and each.code == NO_CUSTOMER)]
         if wrong:
             raise OrderMalformed(*wrong)
         with database.read() as session:
-            customer = _customer(session, request.customer)
+            customer = CustomerRow(account_number="0") if nobody else _customer(session, request.customer)
         with database.write() as session:
             case = Submission(session, request, customer, Surroundings(session), at)
             designs = self.designer.designs(case)
@@ -137,7 +142,10 @@ class OrderDesk:
             self._ask_for_approval(case, order, plan, mine, own)
             plan.change_sets = [_change_row(change, case.at) for change in own]
             case.session.flush()
-            case.session.add_all(_item_row(order, plan, design, arrangement, _former(case.session, design)) for design in mine)
+            for design in mine:
+                item = _item_row(order, plan, design, arrangement, _former(case.session, design))
+                item.outlook = reserve(case.session, design)
+                case.session.add(item)
             made += own
         case.session.flush()
         return tuple(made)
@@ -264,10 +272,13 @@ def _change_row(change: Change, at: datetime) -> ChangeSetRow:
         element=change.set.element,
         platform=change.set.platform,
         commitment=change.commitment,
+        own_before=change.alone.before,
+        own_after=change.alone.after if change.alone.after != change.set.after else None,
         before=change.set.before,
         after=change.set.after,
         forward=change.set.forward,
         reverse=change.set.reverse,
         ports=list(change.set.ports),
+        checks=[asdict(check) for check in change.set.checks],
         state=ChangeState.PLANNED,
     )

@@ -1,16 +1,15 @@
 """From what was ordered to what changes on which element. Pure: rows, allocations and platforms come in, values go out."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from drivers.diff import change_set
-from drivers.diff.union import union
+from drivers.diff import Statements, change_set, union
 from drivers.platform import Platform
-from drivers.port import ChangeSet, Commitment
+from drivers.port import ChangeSet, Check, Commitment
 from policies.errors import Refused
 from policies.layout import Free, Layout, Realises, TopologyView, lay_out, no_pools, unsupported
-from policies.rendering import ServiceFacts, context, render
+from policies.rendering import ServiceFacts, checks, context, render
 from policies.specification import Role, Specification, check_characteristics
 
 
@@ -19,17 +18,29 @@ class Change:
     """What a plan does on one element."""
 
     set: ChangeSet
+    """Leaves alone what other services own too, as far as is known now; it is settled once the element is held."""
     commitment: Commitment
+    alone: ChangeSet
+    """What it would be if there were no others."""
 
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """One service's desired configuration before and after a plan: element → text. Absent where there is none."""
+    """One service's configuration on the network before and after a plan: element → text. Absent where there is none."""
 
-    before: Mapping[str, str]
-    after: Mapping[str, str]
-    ports: Mapping[str, tuple[str, ...]]
+    before: Mapping[str, str] = field(default_factory=dict)
+    after: Mapping[str, str] = field(default_factory=dict)
+    ports: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Element → ports that must exist and be up afterwards."""
+    checks: Mapping[str, tuple[Check, ...]] = field(default_factory=dict)
+    """Element → service tests that must pass afterwards."""
+    shared: Mapping[str, Statements] = field(default_factory=dict)
+    """Element → what of both sides other services own too."""
+    planned: Mapping[str, str] = field(default_factory=dict)
+    """What the service desires, whether it is to stand on the network (then it is `after`) or not."""
+
+
+NOTHING = Intent()
 
 
 def lay(
@@ -49,22 +60,27 @@ def lay(
     return layout
 
 
-def desired(
-    spec: Specification,
+def contexts(
     layout: Layout,
     network: TopologyView,
     service: ServiceFacts,
     *,
     characteristics: Mapping[str, Any],
     allocations: Mapping[str, str],
-) -> dict[str, str]:
-    """What should be on each element, in its own language. Raises `RenderingFailed`."""
-    texts = {}
-    for name in layout.elements:
-        element = network.element(name)
-        facts = context(layout, element, service, characteristics, allocations)
-        texts[name] = render(spec, element.platform, facts)
-    return texts
+) -> dict[str, Mapping[str, object]]:
+    """Element → what its templates can name."""
+    return {name: context(layout, network.element(name), service, characteristics, allocations) for name in layout.elements}
+
+
+def desired(spec: Specification, network: TopologyView, known: Mapping[str, Mapping[str, object]]) -> dict[str, str]:
+    """What should be on each element, in its own language; `known` by `contexts`. Raises `RenderingFailed`."""
+    return {name: render(spec, network.element(name).platform, facts) for name, facts in known.items()}
+
+
+def tests_of(spec: Specification, known: Mapping[str, Mapping[str, object]]) -> dict[str, tuple[Check, ...]]:
+    """Element → the service tests of the specification there. Raises `RenderingFailed`."""
+    found = {name: tuple(Check(kind, arguments) for kind, arguments in checks(spec, facts)) for name, facts in known.items()}
+    return {name: tests for name, tests in found.items() if tests}
 
 
 def ports_of(layout: Layout) -> dict[str, tuple[str, ...]]:
@@ -86,7 +102,7 @@ def changes(intents: Sequence[Intent], platforms: Mapping[str, Platform]) -> tup
 
     `platforms`: element → its platform. Raises `DriverSetupError` when a template rendered what the platform cannot read.
     """
-    return tuple(change for change in _changes(intents, platforms) if not change.set.empty)
+    return tuple(change for change in _changes(intents, platforms) if not change.alone.empty)
 
 
 def _changes(intents: Sequence[Intent], platforms: Mapping[str, Platform]) -> Iterator[Change]:
@@ -96,7 +112,11 @@ def _changes(intents: Sequence[Intent], platforms: Mapping[str, Platform]) -> It
         before = union(platform, [intent.before[name] for intent in intents if name in intent.before])
         after = union(platform, [intent.after[name] for intent in intents if name in intent.after])
         ports = dict.fromkeys(port for intent in intents for port in intent.ports.get(name, ()))
-        yield Change(change_set(platform, name, before, after, ports), platform.commitment)
+        tests = dict.fromkeys(test for intent in intents for test in intent.checks.get(name, ()))
+        alone = change_set(platform, name, before, after, ports, tests)
+        shared = {place: value for intent in intents for place, value in intent.shared.get(name, {}).items()}
+        beside = change_set(platform, name, before, after, ports, tests, shared=shared) if shared else alone
+        yield Change(beside, platform.commitment, alone)
 
 
 def bundles(references: Sequence[str], pairs: Iterable[tuple[str, str]]) -> list[tuple[str, ...]]:

@@ -103,10 +103,12 @@ class Progress:
         self._network.notes.append(self._journal.started(Step.CONNECT))
 
     def hold(self) -> None:
-        """Hold the elements and write down our sessions. Raises `ElementsHeld` or `Cancelled`."""
+        """Hold the elements and write down our sessions. Raises `ElementsHeld`, `Cancelled` or `PhaseFailed`."""
         with self._point("hold", step=Step.STAGE, mark=self._mark(Step.HOLD)) as (session, row):
             refuse_if_cancelled(session, row)
             self._take_elements(session, row)
+            self._tools.outcomes.realisation.settle_shared(session, row)
+            self._network.follow(read_plan(row))
 
     def staged(self, readings: CounterReadings) -> None:
         """From here on the network may have changed. Raises `Cancelled`."""

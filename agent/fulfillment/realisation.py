@@ -1,25 +1,65 @@
-"""What a plan's end means for a service, its values and its ports; always inside the transaction that ends the plan."""
+"""What a plan's end means for a service, its values and its ports; always inside the transaction that ends the plan.
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+And, as the plan takes its elements, what of its changes is not its own alone: it is settled when nobody else can change them.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from datetime import datetime
 
+import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from agent.fulfillment.designs import ACTIVE, INACTIVE
+from agent.fulfillment.errors import PhaseFailed
 from agent.fulfillment.events import Announcer
 from agent.fulfillment.lifecycle import CounterReadings, ServiceLifecycle
-from agent.fulfillment.tables import OrderItemRow, OrderRow
+from agent.fulfillment.plan import Failure
+from agent.fulfillment.reservation import give_back, outlook_of, take_up
+from agent.fulfillment.shared import Conflict, Shared
+from agent.fulfillment.tables import ChangeSetRow, OrderItemRow, OrderRow, PlanRow
+from drivers.diff import change_set, statements
+from drivers.errors import DriverSetupError
+from drivers.platform import Platform, load_platform
+from inventory import sharing
 from inventory.allocation import release_service
+from inventory.db import Database
 from inventory.ports import release_claims
-from inventory.services import terminate_service
+from inventory.services import change_service, forget_planned_parts, parts_of, planned_parts, set_parts, terminate_service
 from inventory.tables import ElementRow, PortRow, ServiceResourceRow, ServiceRow
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Realisation:
     lifecycle: ServiceLifecycle
     announcer: Announcer
+    platforms: Callable[[str], Platform] = field(default=load_platform)
+
+    # -- as the plan takes its elements --------------------------------------------------------------------------------
+
+    def settle_shared(self, session: Session, plan: PlanRow) -> None:
+        """Its change sets leave alone what other services own too, now that nobody else can change the elements.
+
+        `PhaseFailed` when another service has come to say something else in a place that holds one value. Called again for a plan
+        that starts again: what others own may be another by then. A redeployment is what it says, whoever owns it.
+        """
+        if plan.purpose != "order":
+            return
+        changing = select(OrderItemRow.service_id).where(OrderItemRow.plan_id == plan.id, OrderItemRow.action != "noChange")
+        services = session.scalars(changing).all()
+        shared = Shared(session)
+        for change in plan.change_sets:
+            change.own_before = change.before if change.own_before is None else change.own_before
+            change.own_after = change.after if change.own_after is None else change.own_after
+            try:
+                _settle(change, self.platforms(change.platform), shared, services)
+            except Conflict as conflict:
+                raise PhaseFailed([Failure(change.element, "valueConflict", str(conflict))]) from conflict
+
+    # -- as the plan ends ----------------------------------------------------------------------------------------------
 
     def realise(  # noqa: PLR0917  the two readings belong beside each other
         self,
@@ -30,28 +70,117 @@ class Realisation:
         after: CounterReadings,
         at: datetime,
     ) -> None:
-        """The plan holds: the service begins (with readings taken `after`) or ends (with those taken `before`)."""
+        """The plan holds: the service begins, changes, rests or ends, with readings taken `before` and `after`."""
         if item.action == "noChange":
             return
         service = session.get_one(ServiceRow, item.service_id)
-        ports = endpoint_ports(session, [service.id])
+        was = service.state
         if item.action == "delete":
-            self.lifecycle.terminated(session, service, before.of(ports), at)
+            self.lifecycle.terminated(session, service, before.of(endpoint_ports(session, [service.id])), at)
             terminate_service(session, service.id, at)
         else:
-            service.state, service.started_at = "active", service.started_at or at
-            self.lifecycle.activated(session, service, after.of(ports), at)
-        self.announcer.service(session, service, "StateChange", order, at)
+            left = before.of(ports_that_end(session, [item]))
+            came = after.of(ports_that_begin(session, [item]))
+            if item.action == "modify":
+                self._change(session, service, item, at)
+            self._stand(session, service, item)
+            self._tell_lifecycle(session, service, was, left, came, at)
+        event = "AttributeValueChange" if item.action == "modify" and service.state == was else "StateChange"
+        self.announcer.service(session, service, event, order, at)
 
     def withdraw(self, session: Session, item: OrderItemRow, order: OrderRow, at: datetime, *, used: bool) -> None:
-        """The plan does not hold: a service that never came to be leaves nothing; one that was to be deleted goes on."""
+        """The plan does not hold: a service that never came to be leaves nothing; one that is there goes on as it was."""
         service = session.get(ServiceRow, item.service_id)
-        if item.action != "add" or service is None:
+        if service is None:
             return
-        release_service(session, service.id, at, used=used)
-        release_claims(session, service_id=service.id)
-        self.announcer.service(session, service, "Delete", order, at)
-        session.delete(service)
+        if item.action == "modify":
+            give_back(session, service.id, item, at, used=used)
+        elif item.action == "add":
+            release_service(session, service.id, at, used=used)
+            release_claims(session, service_id=service.id)
+            self.announcer.service(session, service, "Delete", order, at)
+            session.delete(service)
+
+    def backfill(self, database: Database) -> None:
+        """Write down what active services say whose statements nobody wrote: they are of a database from before that was kept."""
+        with database.read() as session:
+            if not any(True for _ in sharing.untold(session)):
+                return
+        with database.write() as session:
+            for parts in sharing.untold(session):
+                texts: dict[str, dict[str, tuple[str, str]]] = {}
+                for part in parts:
+                    texts.setdefault(part.service_id, {})[part.element] = (part.platform, part.desired)
+                for service_id, by_element in texts.items():
+                    self._own(session, service_id, by_element)
+
+    # -- one service ---------------------------------------------------------------------------------------------------
+
+    def _change(self, session: Session, service: ServiceRow, item: OrderItemRow, at: datetime) -> None:
+        outlook = outlook_of(item)
+        if outlook is not None:
+            take_up(session, service.id, item, outlook, at)
+            change_service(session, service.id, item.characteristics, name=outlook.name, specification_version=outlook.version)
+        if _wanted(item, service) == ACTIVE:
+            set_parts(session, service.id, planned_parts(session, service.id, item.id))
+            forget_planned_parts(session, service.id)
+        else:
+            set_parts(session, service.id, {})
+            if planned_parts(session, service.id, item.id):
+                forget_planned_parts(session, service.id, but=item.id)
+
+    def _stand(self, session: Session, service: ServiceRow, item: OrderItemRow) -> None:
+        service.state = _wanted(item, service)
+        service.suspension_reason = item.suspension_reason if service.state == INACTIVE else ""
+        parts = parts_of(session, service.id)
+        self._own(session, service.id, {part.element: (part.platform, part.desired) for part in parts})
+
+    def _own(self, session: Session, service_id: str, texts: dict[str, tuple[str, str]]) -> None:
+        """`texts`: element → platform and what the service says there."""
+        said: dict[str, dict[str, str]] = {}
+        for element, (platform, text) in texts.items():
+            try:
+                said[element] = statements(self.platforms(platform), text)
+            except DriverSetupError:
+                log.exception("what a service says cannot be read; it may be taken away with another one", element=element)
+        sharing.own(session, service_id, said)
+
+    def _tell_lifecycle(  # noqa: PLR0917  as above
+        self, session: Session, service: ServiceRow, was: str, left: CounterReadings, came: CounterReadings, at: datetime
+    ) -> None:
+        if service.state == INACTIVE:
+            if was == ACTIVE:
+                self.lifecycle.suspended(session, service, left, at)
+        elif was == ACTIVE:
+            self.lifecycle.modified(session, service, left, came, at)
+        else:
+            service.started_at = service.started_at or at
+            self.lifecycle.activated(session, service, came, at)
+
+
+def ports_that_end(session: Session, items: Iterable[OrderItemRow]) -> list[str]:
+    """Customer ports (`element/port`) that the items take from active services; asked before the plan has ended."""
+    found: set[str] = set()
+    for item in items:
+        service = session.get(ServiceRow, item.service_id)
+        if service is None or service.state != ACTIVE or item.action not in {"delete", "modify"}:
+            continue
+        has = endpoint_ports(session, [service.id])
+        goes_on = item.action == "modify" and _wanted(item, service) == ACTIVE
+        found |= set(has) - set(_endpoints_to_come(session, item, has) if goes_on else ())
+    return sorted(found)
+
+
+def ports_that_begin(session: Session, items: Iterable[OrderItemRow]) -> list[str]:
+    """Customer ports (`element/port`) that the items give to services that are active with it; see `ports_that_end`."""
+    found: set[str] = set()
+    for item in items:
+        service = session.get(ServiceRow, item.service_id)
+        if service is None or item.action not in {"add", "modify"} or _wanted(item, service) != ACTIVE:
+            continue
+        has = endpoint_ports(session, [service.id])
+        found |= set(_endpoints_to_come(session, item, has)) - set(has if service.state == ACTIVE else ())
+    return sorted(found)
 
 
 def endpoint_ports(session: Session, services: Iterable[str]) -> list[str]:
@@ -65,3 +194,29 @@ def endpoint_ports(session: Session, services: Iterable[str]) -> list[str]:
         .distinct()
     )
     return [f"{element}/{port}" for element, port in rows]
+
+
+def _endpoints_to_come(session: Session, item: OrderItemRow, has: list[str]) -> list[str]:
+    outlook = outlook_of(item)
+    if outlook is None:
+        return has
+    ids = [port_id for port_id, role in outlook.ports.items() if role == "endpoint"]
+    rows = session.execute(
+        select(ElementRow.name, PortRow.name).join(PortRow, PortRow.element_id == ElementRow.id).where(PortRow.id.in_(ids))
+    )
+    return [f"{element}/{port}" for element, port in rows]
+
+
+def _wanted(item: OrderItemRow, service: ServiceRow) -> str:
+    """The state that the item leads to."""
+    return item.wanted_state or (ACTIVE if item.action == "add" else service.state)
+
+
+def _settle(change: ChangeSetRow, platform: Platform, shared: Shared, services: Iterable[str]) -> None:
+    before, after = change.own_before or "", change.own_after or ""
+    alike = shared.of(platform, change.element, before, after, list(services))
+    if not alike and (before, after) == (change.before, change.after):
+        return  # as it was planned
+    settled = change_set(platform, change.element, before, after, shared=alike)
+    change.before, change.after = settled.before, settled.after
+    change.forward, change.reverse = settled.forward, settled.reverse

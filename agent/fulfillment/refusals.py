@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from agent.fulfillment.errors import Refusal
+from agent.fulfillment.shared import Conflict, plain
 from inventory.errors import InventoryError, PoolExhausted, PortInUse, UnknownObject, ValueNotInPool, ValueTaken, VlanInUse
 from policies.errors import NotInCatalog, Refused
 
@@ -51,6 +52,18 @@ def of_external_id(external_id: str, order_id: str) -> Refusal:
 def of_service(service_id: str, customer: str, where: str) -> Refusal:
     message = f"customer {customer} has no service {service_id!r}"
     return Refusal("unknownService", where, message, "name one of the customer's services")
+
+
+def of_other_specification(service_id: str, specification: str, where: str) -> Refusal:
+    message = f"service {service_id} is of specification {specification!r}, and a modify cannot make it another"
+    return Refusal("specificationChange", f"{where}/specification", message, "add a service of the other, then delete this one")
+
+
+def of_conflict(conflict: Conflict, where: str) -> Refusal:
+    place = plain(conflict.place)
+    message = f"{conflict.element}: {place} can only hold one value, and service {conflict.service_id} has another there"
+    remedy = "order the same value, or change that service first"
+    return Refusal("valueConflict", where, f"{message} than {conflict.value!r}", remedy)
 
 
 def of_state(service_id: str, state: str, action: str, where: str) -> Refusal:

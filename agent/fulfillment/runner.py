@@ -4,10 +4,11 @@ Forward: connect → hold → stage → commit → verify → decide → confirm
 leads back; whatever fails after it is tried until it holds.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from agent.fulfillment import holds
 from agent.fulfillment.errors import Cancelled, ElementsHeld, PhaseFailed, Stopping
@@ -16,7 +17,7 @@ from agent.fulfillment.lifecycle import CounterReadings
 from agent.fulfillment.network import Failures, Network, Participant
 from agent.fulfillment.plan import SETTLED, ChangeState, Failure, Plan, Verb
 from agent.fulfillment.progress import Progress, Tools, take
-from agent.fulfillment.realisation import endpoint_ports
+from agent.fulfillment.realisation import ports_that_begin, ports_that_end
 from agent.fulfillment.recovery import Course, course_of, initial_state
 from agent.fulfillment.tables import OrderItemRow, OrderRow, PlanRow
 from agent.log import correlated
@@ -104,7 +105,7 @@ class _Run:
         self._phase(self.network.connect)
         self._progress.hold()
         self._phase(self.network.stage)
-        return self._read_counters("delete")
+        return self._read_counters(ports_that_end)
 
     def _change(self) -> None:
         failures = self.network.commit()
@@ -135,7 +136,7 @@ class _Run:
         if failures:
             self._progress.doubt(self._doubted(failures))
         else:
-            self._progress.done(self._read_counters("add", "modify"))
+            self._progress.done(self._read_counters(ports_that_begin))
 
     # -- back ----------------------------------------------------------------------------------------------------------
 
@@ -210,11 +211,10 @@ class _Run:
                 participant.state = ChangeState.IN_DOUBT
         return failures
 
-    def _read_counters(self, *actions: str) -> CounterReadings:
-        """Of the customer ports of the services that these actions begin or end."""
+    def _read_counters(self, ports_of: Callable[[Session, Iterable[OrderItemRow]], list[str]]) -> CounterReadings:
+        """Of the customer ports of the services that the plan begins, changes or ends."""
         with self._tools.database.read() as session:
-            mine = select(OrderItemRow.service_id).where(OrderItemRow.plan_id == self._plan.id, OrderItemRow.action.in_(actions))
-            ports = endpoint_ports(session, session.scalars(mine).all())
+            ports = ports_of(session, session.scalars(select(OrderItemRow).where(OrderItemRow.plan_id == self._plan.id)).all())
         if not ports:
             return CounterReadings()
         deadline = self._tools.clock.monotonic() + self._settings.reading_timeout.total_seconds()

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from agent.fulfillment import approving, freezes, resolution, waiting
 from agent.fulfillment.amendment import Amendment, Amendments
 from agent.fulfillment.cancellation import CancellationRunner, Cancellations, CancelRequest
-from agent.fulfillment.designs import Designer
+from agent.fulfillment.designer import Designer
 from agent.fulfillment.doors import CredentialResolver, DriverLookup, InventoryDoors
 from agent.fulfillment.events import Announcer, Presenter
 from agent.fulfillment.freezes import NewFreeze
@@ -112,9 +112,12 @@ class FulfilmentService:
         with self._parts.database.write() as session:
             return self.place(session, request, client, self._parts.clock.now()).order
 
-    def plan_only(self, request: OrderRequest) -> Preview:
-        """What placing it would take and change, with nothing kept and nothing touched. Raises `OrderRefused` as placing would."""
-        return self._desk.imagine(self._parts.database, request, self._parts.clock.now())
+    def plan_only(self, request: OrderRequest, *, for_anybody: bool = False) -> Preview:
+        """What placing it would take and change, with nothing kept and nothing touched. Raises `OrderRefused` as placing would.
+
+        `for_anybody`: it may name no customer.
+        """
+        return self._desk.imagine(self._parts.database, request, self._parts.clock.now(), for_anybody=for_anybody)
 
     def amend(self, session: Session, order_id: str, wanted: Amendment, at: datetime) -> OrderRow:
         """Change what was said of an order beside its items. `Missing` or `StateRefused`."""

@@ -210,6 +210,13 @@ class FakeLifecycle:
     def activated(self, session, service, readings, at) -> None:
         self.told.append(("activated", service.id, tuple(reading.octets_in for reading in readings.readings)))
 
+    def modified(self, session, service, left, came, at) -> None:
+        read = tuple(reading.octets_in for readings in (left, came) for reading in readings.readings)
+        self.told.append(("modified", service.id, read))
+
+    def suspended(self, session, service, readings, at) -> None:
+        self.told.append(("suspended", service.id, tuple(reading.octets_in for reading in readings.readings)))
+
     def terminated(self, session, service, readings, at) -> None:
         self.told.append(("terminated", service.id, tuple(reading.octets_in for reading in readings.readings)))
 

@@ -1,7 +1,7 @@
 """A small operator: a network of real platforms in the inventory, one customer, and orders."""
 
 from agent.catalog import load_catalog
-from agent.fulfillment.designs import Designer
+from agent.fulfillment.designer import Designer
 from agent.fulfillment.events import Announcer
 from agent.fulfillment.orders import OrderDesk
 from agent.fulfillment.requests import ItemRequest, OrderRequest, Related

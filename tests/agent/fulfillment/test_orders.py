@@ -191,10 +191,7 @@ SHAPE = {
         [replace(internet(), action="explode")],
         ("unknownAction", "/items/0/action", "there is no action 'explode'"),
     ),
-    "modify": (
-        [ItemRequest("1", "modify", service_id="svc-1")],
-        ("unsupportedAction", "/items/0/action", "modify is not supported yet"),
-    ),
+    "modify of what is not there": ([ItemRequest("1", "modify", service_id="svc-1")], ("unknownService", "/items/0/service", None)),
     "add with a service": ([replace(internet(), service_id="svc-1")], ("serviceExists", "/items/0/service", None)),
     "delete without a service": ([ItemRequest("1", "delete")], ("serviceMissing", "/items/0/service", "delete needs a service")),
     "unknown service": ([delete("svc-9")], ("unknownService", "/items/0/service", None)),

@@ -15,6 +15,7 @@ from agent.fulfillment.runner import PlanRunner
 from agent.fulfillment.settings import FulfilmentSettings
 from agent.fulfillment.tables import ChangeSetRow, ElementHoldRow, JournalRow, OrderItemRow, OrderRow, PlanRow
 from crm_bridge.tables import EventRow
+from drivers.platform import load_platform
 from drivers.port import Commitment
 from inventory.allocation import allocate
 from inventory.tables import (
@@ -171,12 +172,15 @@ class World:
             queue=self.queue,
             doors=FakeDoors(*self.elements.values()),
             lifecycle=self.lifecycle,
-            outcomes=Outcomes(self.queue, Realisation(self.lifecycle, Announcer()), Announcer(), self.settings),
+            outcomes=Outcomes(self.queue, self.realisation(), Announcer(), self.settings),
             settings=self.settings,
             pause=self.clock.advance,
             stopping=lambda: self.stopping,
             checkpoint=self.checkpoint,
         )
+
+    def realisation(self) -> Realisation:
+        return Realisation(self.lifecycle, Announcer(), lambda _: load_platform("frr"))
 
     def checkpoint(self, name: str) -> None:
         self.points.append(name)

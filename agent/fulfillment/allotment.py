@@ -1,0 +1,72 @@
+"""What the items of an order take: values of pools, VLANs of switches, ports. What a service has and still fits, it keeps."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from agent.fulfillment import refusals
+from agent.fulfillment.designs import Design, Submission
+from agent.fulfillment.errors import OrderConflict
+from inventory.allocation import Allocation, allocate, lock_pools
+from inventory.errors import InventoryError, VlanInUse
+from inventory.ports import claim
+from inventory.reallocation import reallocate
+from inventory.vlans import carries
+from policies.rendering import Need
+
+
+def allotted(case: Submission, designs: Sequence[Design]) -> list[Design]:
+    """Pools by name, then switches by name, then ports by id: two orders never wait in a circle. `OrderConflict`."""
+    try:
+        lock_pools(case.session, {need.pool for design in designs if design.product for need in design.product.needs})
+    except InventoryError as error:
+        raise OrderConflict(refusals.of_inventory(error, "/items")) from error
+    given = [_given(case, design) for design in designs]
+    _refuse_shared_vlans(case, given)
+    claims = sorted((port_id, vlan, design.position) for design in given for port_id, vlan in design.claims)
+    for port_id, vlan, position in claims:
+        design = given[position]
+        try:
+            claim(case.session, port_id, vlan=vlan, service_id=design.service_id, owner=design.id)
+        except InventoryError as error:
+            raise OrderConflict(refusals.of_inventory(error, design.where)) from error
+    return given
+
+
+def _given(case: Submission, design: Design) -> Design:
+    wanted = design.product.needs if design.product else ()
+    return replace(design, allocations=tuple(_allocation(case, design, need) for need in wanted))
+
+
+def _allocation(case: Submission, design: Design, need: Need) -> Allocation:
+    take = reallocate if design.request.action == "modify" else allocate
+    try:
+        return take(
+            case.session,
+            need.pool,
+            owner=design.id,
+            role=need.role,
+            service_id=design.service_id,
+            at=case.at,
+            wanted=need.wanted,
+            amount_bps=need.amount_bps,
+        )
+    except InventoryError as error:
+        raise OrderConflict(refusals.of_inventory(error, design.where)) from error
+
+
+def _refuse_shared_vlans(case: Submission, designs: Sequence[Design]) -> None:
+    carried: dict[tuple[str, int], str] = {}
+    for element, vlan, position in sorted(_switched(designs)):
+        design = designs[position]
+        by = carried.get((element, vlan)) or carries(case.session, element, vlan, besides=design.service_id)
+        if by is not None:
+            raise OrderConflict(refusals.of_inventory(VlanInUse(element, vlan, by), design.where))
+        carried[element, vlan] = design.service_id
+
+
+def _switched(designs: Sequence[Design]) -> Iterator[tuple[str, int, int]]:
+    """Element and allocated VLAN where it is switched, and which design wants it."""
+    for design in designs:
+        if design.product is not None and design.vlan:
+            for element in {use.element for use in design.product.layout.attachments if use.layer == "l2"}:
+                yield element, design.vlan, design.position

@@ -1,0 +1,69 @@
+"""What several services say alike on one element: found before a change, so that it leaves alone what is not the change's own."""
+
+import re
+from collections.abc import Collection
+
+from sqlalchemy.orm import Session
+
+from drivers.diff import statements
+from drivers.errors import DriverSetupError
+from drivers.platform import Platform
+from inventory import sharing
+
+
+class Conflict(Exception):
+    """Another service says something else in a place that holds one value."""
+
+    def __init__(self, element: str, place: str, value: str, service_id: str) -> None:
+        super().__init__(f"{element}: service {service_id} has another value than {value!r} in {plain(place)}")
+        self.element, self.place, self.value, self.service_id = element, place, value, service_id
+
+
+def plain(place: str) -> str:
+    """For people: without the namespaces of YANG."""
+    return re.sub(r"\{[^}]*\}", "", place)
+
+
+class Shared:
+    """In one transaction. Also knows what the order at hand has said so far."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._said: dict[tuple[str, str], tuple[str, str]] = {}
+        """Element and place → service and value."""
+
+    def of(self, platform: Platform, element: str, before: str, after: str, services: Collection[str]) -> dict[str, str]:
+        """Which statements of both sides services other than these say too. `Conflict` when they exclude a new one.
+
+        `DriverSetupError` when a text is not in the platform's language.
+        """
+        old, new = _statements(platform, element, before), _statements(platform, element, after)
+        others = sharing.others(self._session, element, {**old, **new}, services)
+        for place, value in new.items():
+            if old.get(place) != value:
+                self._refuse_other_value(element, place, value, others.get(place))
+        return {
+            place: value
+            for side in (old, new)
+            for place, value in side.items()
+            if place in others and others[place].is_value(value)
+        }
+
+    def say(self, platform: Platform, element: str, text: str, service_id: str) -> None:
+        """The order is to make the service say this."""
+        for place, value in _statements(platform, element, text).items():
+            self._said[element, place] = (service_id, value)
+
+    def _refuse_other_value(self, element: str, place: str, value: str, other: sharing.Said | None) -> None:
+        if other is not None and not other.is_value(value):
+            raise Conflict(element, place, value, other.service_id)
+        service_id, said = self._said.get((element, place), ("", value))
+        if said != value and service_id:
+            raise Conflict(element, place, value, service_id)
+
+
+def _statements(platform: Platform, element: str, text: str) -> dict[str, str]:
+    try:
+        return statements(platform, text)
+    except DriverSetupError as error:
+        raise DriverSetupError(f"{element}: {error}") from error
