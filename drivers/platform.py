@@ -72,6 +72,8 @@ class SectionRule(_Data):
     do: str = ""
     """The shell's command that makes the section, with the groups of `match`; "" when it is there anyhow."""
     undo: str = ""
+    filled: bool = False
+    """Only when something stands in it; alone, the line is a line (EOS: `vrf X` below `router bgp`, and below an interface)."""
     makes: str = ""
     """The port that a `whole` section makes (`{port}.{unit}`); otherwise the second word of its header."""
 

@@ -79,10 +79,10 @@ def numbers(members: str) -> Iterator[int]:
     return _numbers(members)
 
 
-def opens(rules: LineRules, text: str) -> frozenset[str]:
-    """Headers of sections that the text makes anew and removes as a whole (`interface ge-0/0/1.100`)."""
+def makes(rules: LineRules, text: str) -> frozenset[str]:
+    """Ports that the text makes, because their sections are ours alone (`interface ge-0/0/1.100`)."""
     grammar = _Grammar(rules)
-    return frozenset(line for line in grammar.parse(text) if grammar.is_whole(line))
+    return frozenset(grammar.made(line) for line in grammar.parse(text) if grammar.is_whole(line))
 
 
 HIGHEST_MEMBER = 4095
@@ -207,6 +207,13 @@ class _Grammar:
             return rule.undo
         return rule.negate if rule else "no {line}"
 
+    def made(self, header: str) -> str:
+        rule = self._section(header)
+        if rule is None or not rule.makes:
+            return " ".join(header.split()[1:2])
+        found = rule.match.match(header)
+        return rule.makes.format(**found.groupdict()) if found else ""
+
     def is_whole(self, line: str) -> bool:
         rule = self._section(line)
         return rule is not None and rule.removal == "whole"
@@ -273,7 +280,8 @@ class _Grammar:
         return next((rule for rule in self._rules.sections if rule.match.match(line)), None)
 
     def _is_section(self, line: str, below: Section) -> bool:
-        return bool(below) or self._section(line) is not None
+        rule = self._section(line)
+        return bool(below) or (rule is not None and not rule.filled)
 
 
 def _every(section: Section, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

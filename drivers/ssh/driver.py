@@ -4,6 +4,7 @@ from drivers.errors import PlatformUnsupported
 from drivers.platform import Ssh, load_platform
 from drivers.pool import Pool
 from drivers.port import Target
+from drivers.ssh.confirmed import ConfirmedSession
 from drivers.ssh.linux import LinuxShell
 from drivers.ssh.session import SshSession
 from drivers.ssh.shell import Shell
@@ -23,7 +24,8 @@ class SshDriver:
                 target.element, f"platform {platform.name} has no command line; correct the element's endpoint"
             )
         shell = self._pool.take(target, target.element, deadline, lambda: _connect(target, settings, deadline))
-        return SshSession(
+        session = SshSession if settings.transaction is None else ConfirmedSession
+        return session(
             target.element, platform, settings, shell, lambda: self._pool.give(target, shell, reusable=True)
         )  # fmt: skip
 

@@ -67,10 +67,13 @@ class LinuxShell:
             raise EditRefused(self._element, f"{self._linux.links!r} does not print links as JSON: {error}") from error
         return found + self._shown(command, deadline)
 
-    def configure(self, deadline: float) -> None:  # noqa: ARG002 - as `Shell`
+    def configure(self, deadline: float, enter: str = "") -> None:  # noqa: ARG002 - as `Shell`
         self._configuring = True
 
     def leave(self, deadline: float) -> None:  # noqa: ARG002 - as `Shell`
+        self._configuring = False
+
+    def left(self) -> None:
         self._configuring = False
 
     def complaint(self, answer: str) -> str:

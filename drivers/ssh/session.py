@@ -44,12 +44,7 @@ class SshSession:
     def stage(self, change: ChangeSet, deadline: float) -> ChangeSet:
         """Check what can be checked, and see what the change is about to overwrite."""
         self._transcript.clear()
-        bad = lines.untypable(self._rules, change.forward)
-        if bad is not None:
-            raise EditRefused(
-                self._element,
-                f"line {bad.strip()!r} cannot be typed here: it holds a control character or `?`, which asks for help",
-            )
+        self._refuse_untypable(change.forward)
         self._refuse_unknown_ports(change, deadline)
         there = lines.restrict(self._rules, self._running(deadline), change.before, change.after, foreign=True)
         return as_found(self._platform, change, there)
@@ -136,12 +131,24 @@ class SshSession:
             with suppress(ElementError):
                 self._shell.leave(deadline)
 
+    def _refuse_untypable(self, commands: str) -> None:
+        bad = lines.untypable(self._rules, commands)
+        if bad is not None:
+            raise EditRefused(
+                self._element,
+                f"line {bad.strip()!r} cannot be typed here: it holds a character that means something else to the command line "
+                "(such as `?`, which asks for help)",
+            )
+
     def _say(self, command: str, deadline: float, doing: str) -> None:
         answer = self._shell.run(command, deadline)
-        self._transcript.append(f"{command}\n{answer}".rstrip())
+        self._note(command, answer)
         refusal = self._shell.complaint(answer)
         if refusal:
             raise EditRefused(self._element, f"{doing}, {command.splitlines()[0]!r}: {refusal}")
+
+    def _note(self, command: str, answer: str) -> None:
+        self._transcript.append(f"{command}\n{answer}".rstrip())
 
     def _way_back(self, change: ChangeSet, deadline: float) -> str:
         """What is to send until all is as before."""
@@ -149,8 +156,8 @@ class SshSession:
         return lines.forward(self._rules, there, change.before)
 
     def _refuse_unknown_ports(self, change: ChangeSet, deadline: float) -> None:
-        made = lines.opens(self._rules, change.after)
-        wanted = tuple(port for port in change.ports if f"interface {port}" not in made)
+        made = lines.makes(self._rules, change.after)
+        wanted = tuple(port for port in change.ports if port not in made)
         missing = [state.name for state in self._ports(wanted, deadline) if not state.exists]
         if missing:
             raise EditRefused(self._element, f"no such port: {', '.join(missing)}; correct the port's name in the inventory")

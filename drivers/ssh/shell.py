@@ -31,7 +31,9 @@ class Shell:
     def __init__(self, element: str, settings: Ssh, transport: paramiko.Transport, connection: netmiko.BaseConnection) -> None:
         self._element, self._settings, self._transport, self._connection = element, settings, transport, connection
         prompt = re.escape(str(connection.base_prompt))
-        self._prompt = rf"(?:^|\n){prompt}[^\n]*[#>] ?\Z"
+        self._prompt = rf"(?:^|\n){prompt}[^\n]*{settings.prompt}\Z"
+        asked = "|".join(f"(?:{question.asks.pattern})" for question in settings.questions)
+        self._stop = rf"{self._prompt}|(?:{asked})\Z" if asked else self._prompt
         self._broken = self._configuring = False
 
     @classmethod
@@ -59,15 +61,30 @@ class Shell:
         """What the element answers between the echo and the next prompt."""
         self._connection.read_timeout_override = remaining(self._element, deadline, f"for {command!r}")
         try:
-            self._connection.write_channel(f"{command}\n")
-            self._connection.read_until_pattern(re.escape(command))
-            answer = self._connection.read_until_pattern(self._prompt)
+            answer = self._converse(command)
         except _FAILURES as error:
             self._broken = True
             if time.monotonic() < deadline:
                 raise ElementDisconnected(self._element, f"the connection broke before the answer to {command!r}") from error
             raise ElementTimeout(self._element, f"no answer to {command!r} in time") from error
         return re.sub(self._prompt, "", str(answer)).strip("\n")
+
+    def _converse(self, command: str) -> str:
+        """Answers what it asks back, as the platform says."""
+        self._connection.write_channel(f"{command}\n")
+        self._connection.read_until_pattern(re.escape(command))
+        said = str(self._connection.read_until_pattern(self._stop))
+        answer = said
+        while (reply := self._reply(said)) is not None:
+            self._connection.write_channel(f"{reply}\n")
+            said = str(self._connection.read_until_pattern(self._stop))
+            answer += said
+        return answer
+
+    def _reply(self, said: str) -> str | None:
+        return next(
+            (question.reply for question in self._settings.questions if re.search(rf"(?:{question.asks.pattern})\Z", said)), None
+        )
 
     def running(self, command: str, deadline: float) -> str:
         """The whole configuration."""
@@ -77,8 +94,9 @@ class Shell:
         """Line by line, so that a refusal names its line."""
         return [line.strip() for line in commands.splitlines() if line.strip()]
 
-    def configure(self, deadline: float) -> None:
-        refusal = self.complaint(self.run(self._settings.enter, deadline))
+    def configure(self, deadline: float, enter: str = "") -> None:
+        """By the platform's `enter` if nothing else is said."""
+        refusal = self.complaint(self.run(enter or self._settings.enter, deadline))
         if refusal:
             raise ElementLocked(self._element, f"the element does not let configure now: {refusal}")
         self._configuring = True
@@ -87,6 +105,10 @@ class Shell:
         if self._configuring:
             self.run(self._settings.leave, deadline)
             self._configuring = False
+
+    def left(self) -> None:
+        """What was said has left configuration."""
+        self._configuring = False
 
     def complaint(self, answer: str) -> str:
         """The lines of an answer that refuse; "" when there are none."""
