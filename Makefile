@@ -7,7 +7,7 @@ PYTEST_ARGS ?=
 SOURCES := agent drivers inventory policies crm_bridge
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-sqlite test-postgresql check format docs lab-check lab-test wheel clean
+.PHONY: help demo test test-sqlite test-postgresql check format golden docs lab-check lab-test wheel clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -47,6 +47,9 @@ check: $(VENV)/.dev ## Linters, types and import contracts
 format: $(VENV)/.dev ## Format and mend what linters can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+golden: $(VENV)/.dev ## Write anew what shipped specifications are on every platform (review the difference)
+	$(BIN)/python -m tests.agent.authoring.write_golden
 
 docs: $(VENV)/.dev ## Regenerate what docs/ derives from the code
 	$(BIN)/fabd config reference > docs/configuration.md

@@ -51,9 +51,6 @@ ATTACKS = (
 )
 """Line breaks of every kind, separators, quotes, markup, help, look-alikes; with a word that is nowhere else."""
 HONEST = "Zqhonest"
-_MARK = "\ue000"
-"""A character of private use, which no schema accepts: where the text stood."""
-
 Place = tuple[str | int, ...]
 
 
@@ -103,40 +100,45 @@ def _beyond(platform: Platform, before: Outcome, after: Outcome, honest: str, at
         if line is not None:
             continue  # refused before anything is pushed
         try:
-            mine, theirs = _skeleton(platform, before.texts[element], honest), _skeleton(platform, text, attack)
+            expected = [said.replace(honest, attack) for said in _said(platform, before.texts[element])]
+            found = _said(platform, text)
         except (etree.XMLSyntaxError, yaml.YAMLError) as error:
             return f"{attack!r} is accepted, and breaks what is rendered for {element}: {error}"
-        if mine != theirs:
-            gained = next((each for each in theirs if each not in mine), "less than before")
-            return f"{attack!r} is accepted, and changes more than its own place on {element}: {gained!r}"
+        if len(expected) != len(found) or not all(map(_is_meant, expected, found)):
+            odd = next((each for each in found if each not in expected), "less than before")
+            return f"{attack!r} is accepted, and changes more than its own place on {element}: {odd.strip()!r}"
     return ""
 
 
-def _skeleton(platform: Platform, text: str, value: str) -> Sequence[str]:
-    """What is said, in order, with a mark where the value stands."""
+def _is_meant(expected: str, found: str) -> bool:
+    """Long texts are cut, and spaces at the end are nothing."""
+    return expected.startswith(found.rstrip()) and bool(found.strip()) == bool(expected.strip())
+
+
+def _said(platform: Platform, text: str) -> Sequence[str]:
+    """Lines, leaves or objects, in order."""
     match platform.syntax:
         case "lines":
-            return [line.replace(value.rstrip(), _MARK) for line in text.splitlines()]
+            return text.splitlines()
         case "xml":
-            return list(_leaves(etree.fromstring(f"<all>{text}</all>"), value))
+            return list(_leaves(etree.fromstring(f"<all>{text}</all>")))
         case "objects":
-            return [repr(item) for item in _objects(yaml.safe_load(text), value)]
+            return [str(item) for item in _objects(yaml.safe_load(text))]
 
 
-def _leaves(element: etree._Element, value: str) -> Iterator[str]:
-    said = (element.text or "").strip().replace(value.strip(), _MARK)
-    yield f"{element.tag}={said} {sorted(element.attrib.items())}"
+def _leaves(element: etree._Element) -> Iterator[str]:
+    yield f"{element.tag} {sorted(element.attrib.items())} {(element.text or '').strip()}"
     for child in element:
-        yield from _leaves(child, value)
+        yield from _leaves(child)
 
 
-def _objects(data: object, value: str) -> Iterator[object]:
+def _objects(data: object) -> Iterator[object]:
     if isinstance(data, Mapping):
         for key, inner in data.items():
             yield key
-            yield from _objects(inner, value)
+            yield from _objects(inner)
     elif isinstance(data, list):
         for inner in data:
-            yield from _objects(inner, value)
+            yield from _objects(inner)
     else:
-        yield data.replace(value, _MARK) if isinstance(data, str) else data
+        yield data
