@@ -67,6 +67,8 @@ class RecordKind:
     defaults: Defaults = _nothing
     changed: str = "AttributeValueChange"
     """Ending of the event of a change; some APIs call it just Change."""
+    moved: str = "StateChange"
+    """Ending of the event of a step along its state machine."""
     stamp: str = ""
     """Attribute that tells when it was last changed; "" when it has none."""
     key: str = ""
@@ -125,7 +127,7 @@ class RecordKind:
         whole = self.document(row)
         record(session, actor, "change", f"{self.resource} {row.id}", at, before=before, after=whole)
         moved = before.get(self.rules.state) != whole.get(self.rules.state)
-        self._tell(session, "StateChange" if moved and self.rules.transitions else self.changed, whole, actor, at)
+        self._tell(session, self.moved if moved and self.rules.transitions else self.changed, whole, actor, at)
         return whole
 
     def settle(self, session: Session, row: RecordRow, news: Mapping[str, Any], actor: Actor, at: datetime) -> dict[str, Any]:

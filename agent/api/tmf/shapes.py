@@ -139,6 +139,29 @@ TROUBLE_TICKET = named(
         relatedParty=many(_REFERENCE),
         relatedEntity=many(opened(id=TEXT, role=TEXT, downFrom=INSTANT, downTo=INSTANT)),
         repeats=WHOLE,
+        externalId=TEXT,
+        requestedResolutionDate=INSTANT,
+        attachment=many(opened(id=TEXT, name=TEXT)),
+        channel=_REFERENCE,
+        troubleTicketRelationship=many(opened(id=TEXT, relationshipType=TEXT)),
+    ),
+)
+
+USAGE_SPECIFICATION = named(
+    "UsageSpecification",
+    opened(
+        **{"@type": TEXT},
+        id=TEXT,
+        href=TEXT,
+        name=TEXT,
+        description=TEXT,
+        version=TEXT,
+        isBundle=TRUTH,
+        lastUpdate=INSTANT,
+        lifecycleStatus=TEXT,
+        validFor=opened(startDateTime=INSTANT, endDateTime=INSTANT),
+        specCharacteristic=many(opened(name=TEXT)),
+        relatedParty=many(_REFERENCE),
     ),
 )
 
@@ -155,6 +178,7 @@ USAGE_RECORD = named(
         statusReason=TEXT,
         relatedParty=many(_REFERENCE),
         service=opened(id=TEXT, href=TEXT),
+        usageSpecification=_REFERENCE,
         usageCharacteristic=many(_CHARACTERISTIC),
         ratedProductUsage=many(
             opened(

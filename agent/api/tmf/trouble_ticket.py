@@ -1,24 +1,36 @@
-"""TMF621 Trouble Ticket 4.0."""
+"""TMF621 Trouble Ticket 4.0: the tickets that fabd opens by itself, and those that clients open here.
 
-from collections.abc import Sequence
-from typing import Any
+A client's ticket is a record: it is kept, moved along its states and told of, and nobody but clients works on it. Of fabd's own a
+client may move the status and add notes; the rest follows from the problem behind it.
+"""
 
-from fastapi import APIRouter, Request
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter
+from pydantic import Field
 from sqlalchemy import select
 from sqlalchemy.orm import Session
-from starlette.responses import Response
 
-from agent.api.access import needs
-from agent.api.answers import list_answer, one_answer
+from agent.api.body import Instant, read_model
+from agent.api.errors import Conflict
+from agent.api.etag import require_match
 from agent.api.listing import Listing
-from agent.api.openapi import TAG_TICKET, described
-from agent.api.parts import PartsOf
+from agent.api.openapi import TAG_TICKET
+from agent.api.parts import Parts
+from agent.api.patch import PatchRules, check_attributes, check_state
 from agent.api.query import Document
+from agent.api.tmf.hub import Hub, hub_routes
+from agent.api.tmf.open import Open
 from agent.api.tmf.paths import TROUBLE_TICKET, service_href, ticket_href
 from agent.api.tmf.presenter import said, text_of
+from agent.api.tmf.records import RecordKind, Wish, record_routes
 from agent.api.tmf.shapes import TROUBLE_TICKET as TICKET
-from agent.security.roles import Role
+from agent.security.audit import record
 from crm_bridge.tables import CustomerRow, TicketRow, TicketServiceRow
+from crm_bridge.tickets import annotate, transition
+from crm_bridge.ticketstates import STEPS, TicketStatus
 
 router = APIRouter(prefix=TROUBLE_TICKET, tags=[TAG_TICKET])
 
@@ -94,14 +106,108 @@ TICKETS = Listing(
     instants={"creationDate": TicketRow.created_at, "lastUpdate": TicketRow.updated_at, "resolutionDate": TicketRow.resolved_at},
     order=(TicketRow.created_at, TicketRow.id),
     key=TicketRow.id,
+    shape=TICKET,
+)
+
+_STEPS = {status.value: tuple(step.value for step in steps) for status, steps in STEPS.items()}
+_SERVER_SET = frozenset({"creationDate", "lastUpdate", "statusChangeDate", "statusChange"})
+_OWN = PatchRules(server_set=_SERVER_SET, state="status", transitions=_STEPS)
+_CHANGEABLE = frozenset({"status", "statusChangeReason", "note"})
+"""Of fabd's own tickets."""
+EXAMPLE = {"description": "No light since this morning", "severity": "major", "ticketType": "trouble"}
+
+
+class TicketNote(Open):
+    id: str | None = None
+    author: Annotated[str, Field(max_length=256)] | None = None
+    text: Annotated[str, Field(min_length=1, max_length=10_000)]
+
+
+class TicketEntry(Open):
+    """What is read of TMF621's TroubleTicket_Create."""
+
+    description: Annotated[str, Field(min_length=1)]
+    severity: Annotated[str, Field(min_length=1)]
+    ticket_type: Annotated[str, Field(min_length=1)]
+    name: str | None = None
+    priority: str | None = None
+    external_id: str | None = None
+    status: Literal["acknowledged", "rejected", "pending", "held", "inProgress", "resolved", "closed", "cancelled"] | None = None
+    status_change_reason: str | None = None
+    expected_resolution_date: Instant | None = None
+    requested_resolution_date: Instant | None = None
+    resolution_date: Instant | None = None
+    note: tuple[TicketNote, ...] = ()
+
+
+def _opened(sent: Mapping[str, Any], at: datetime) -> Mapping[str, Any]:
+    now = text_of(at)
+    return {"status": sent.get("status", "acknowledged"), "creationDate": now, "lastUpdate": now}
+
+
+SENT = RecordKind(
+    "troubleTicket",
+    TROUBLE_TICKET,
+    "tks",
+    TicketEntry,
+    TICKET,
+    rules=PatchRules(
+        server_set=_SERVER_SET,
+        state="status",
+        transitions=_STEPS,
+        required=frozenset({"description", "severity", "ticketType", "status"}),
+    ),
+    defaults=_opened,
+    moved="StatusChange",
+    stamp="lastUpdate",
 )
 
 
-@router.get("/troubleTicket", dependencies=[needs(Role.VIEWER)], **described("List tickets", 206, answer=TICKET))
-def list_tickets(request: Request, parts: PartsOf) -> Response:
-    return list_answer(request, parts, TICKETS)
+class _Change(Open):
+    status_change_reason: Annotated[str, Field(max_length=2000)] | None = None
+    note: tuple[TicketNote, ...] = ()
 
 
-@router.get("/troubleTicket/{ticket_id}", dependencies=[needs(Role.VIEWER)], **described("Show one ticket", 404, answer=TICKET))
-def show_ticket(request: Request, parts: PartsOf, ticket_id: str) -> Response:
-    return one_answer(request, parts, TICKETS, ticket_id)
+def _own(_parts: Parts) -> Sequence[Listing[TicketRow]]:
+    return (TICKETS,)
+
+
+def _change_own(wish: Wish) -> Document | None:
+    """One of the tickets that fabd has opened: None when it is none."""
+    row = wish.session.get(TicketRow, wish.identity, with_for_update=True)
+    if row is None:
+        return None
+    before = TICKETS.render(wish.session, [row])[0]
+    require_match(wish.request, before)
+    check_attributes(before, wish.patch, _OWN)
+    if foreign := sorted(wish.patch.keys() - _CHANGEABLE):
+        message = f"{', '.join(foreign)} of {row.id} follow from its problem; add a note, or move its status"
+        raise Conflict("ticketOfFabd", message, pointer=f"/{foreign[0]}")
+    check_state(before, wish.patch, _OWN)
+    _carry_out(row, wish)
+    wish.session.refresh(row)
+    after = TICKETS.render(wish.session, [row])[0]
+    record(wish.session, wish.actor, "change", f"ticket {row.id}", wish.at, before=before, after=after)
+    return after
+
+
+def _carry_out(row: TicketRow, wish: Wish) -> None:
+    wanted = read_model(_Change, wish.patch)
+    known = {note.id for note in row.notes}
+    for note in wanted.note:
+        if note.id not in known:
+            annotate(wish.session, row.id, author=note.author or wish.actor.name, text=note.text, at=wish.at)
+    status = TicketStatus(wish.patch.get("status", row.status))
+    if status != row.status:
+        reason = wanted.status_change_reason or ""
+        transition(wish.session, row.id, status, actor=wish.actor.name, reason=reason, at=wish.at)
+
+
+record_routes(router, SENT, others=_own, change_other=_change_own, example=EXAMPLE)
+hub_routes(
+    router,
+    Hub(
+        TROUBLE_TICKET,
+        {"troubleTicket": ("Create", "AttributeValueChange", "StatusChange", "Delete", "Resolved", "InformationRequired")},
+    ),
+)

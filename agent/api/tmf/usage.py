@@ -1,24 +1,29 @@
-"""TMF635 Usage 4.0."""
+"""TMF635 Usage 4.0: the usage that fabd measures and charges, and what clients keep beside it.
+
+A client's usage is a record: it is kept and never rated; what is charged comes from counters. So is a usage specification.
+"""
 
 from collections import defaultdict
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from sqlalchemy import select
 from sqlalchemy.orm import Session
-from starlette.responses import Response
 
-from agent.api.access import needs
-from agent.api.answers import list_answer, one_answer
+from agent.api.body import Instant
 from agent.api.listing import Listing
-from agent.api.openapi import TAG_USAGE, described
-from agent.api.parts import PartsOf
+from agent.api.openapi import TAG_USAGE
+from agent.api.parts import Parts
+from agent.api.patch import PatchRules
 from agent.api.query import Document
+from agent.api.tmf.hub import Hub, hub_routes
+from agent.api.tmf.open import Open, Text
 from agent.api.tmf.paths import USAGE, service_href, usage_href
 from agent.api.tmf.presenter import said, text_of
-from agent.api.tmf.shapes import USAGE_RECORD
-from agent.security.roles import Role
+from agent.api.tmf.records import RecordKind, record_routes
+from agent.api.tmf.shapes import USAGE_RECORD, USAGE_SPECIFICATION
 from crm_bridge.tables import CustomerRow, RatedLineRow, UsageRecordRow
 
 router = APIRouter(prefix=USAGE, tags=[TAG_USAGE])
@@ -100,14 +105,90 @@ RECORDS = Listing(
     instants={"usageDate": UsageRecordRow.start},
     order=(UsageRecordRow.start, UsageRecordRow.id),
     key=UsageRecordRow.id,
+    shape=USAGE_RECORD,
 )
 
+_STEPS = {
+    "received": ("guided", "rejected"),
+    "guided": ("rated", "rejected"),
+    "rated": ("rerated", "billed"),
+    "rerated": ("rated",),
+    "rejected": ("recycled",),
+    "recycled": ("guided", "rejected"),
+    "billed": (),
+}
+"""TMF635."""
 
-@router.get("/usage", dependencies=[needs(Role.VIEWER)], **described("List usage records", 206, answer=USAGE_RECORD))
-def list_usage(request: Request, parts: PartsOf) -> Response:
-    return list_answer(request, parts, RECORDS)
+
+class UsageValue(Open):
+    name: Text
+    value: Any
 
 
-@router.get("/usage/{usage_id}", dependencies=[needs(Role.VIEWER)], **described("Show one usage record", 404, answer=USAGE_RECORD))
-def show_usage(request: Request, parts: PartsOf, usage_id: str) -> Response:
-    return one_answer(request, parts, RECORDS, usage_id)
+class UsageEntry(Open):
+    """What is read of TMF635's Usage_Create."""
+
+    description: str | None = None
+    usage_date: Instant | None = None
+    usage_type: str | None = None
+    status: Literal["received", "rejected", "recycled", "guided", "rated", "rerated", "billed"] | None = None
+    usage_characteristic: tuple[UsageValue, ...] = ()
+
+
+class UsageSpecificationEntry(Open):
+    """What is read of TMF635's UsageSpecification_Create."""
+
+    name: str | None = None
+    description: str | None = None
+    version: str | None = None
+    lifecycle_status: str | None = None
+    is_bundle: bool | None = None
+
+
+def _received(sent: Mapping[str, Any], at: datetime) -> Mapping[str, Any]:
+    return {"status": sent.get("status", "received"), "usageDate": sent.get("usageDate", text_of(at))}
+
+
+def _specified(sent: Mapping[str, Any], _at: datetime) -> Mapping[str, Any]:
+    return {"isBundle": sent.get("isBundle", False), "lifecycleStatus": sent.get("lifecycleStatus", "active")}
+
+
+SENT = RecordKind(
+    "usage",
+    USAGE,
+    "usr",
+    UsageEntry,
+    USAGE_RECORD,
+    rules=PatchRules(state="status", transitions=_STEPS, required=frozenset({"status"})),
+    defaults=_received,
+)
+SPECIFICATIONS = RecordKind(
+    "usageSpecification",
+    USAGE,
+    "uss",
+    UsageSpecificationEntry,
+    USAGE_SPECIFICATION,
+    rules=PatchRules(server_set=frozenset({"lastUpdate"})),
+    defaults=_specified,
+    stamp="lastUpdate",
+)
+EXAMPLE = {"usageType": "voice-minutes", "description": "June", "usageCharacteristic": [{"name": "minutes", "value": 120}]}
+SPECIFICATION_EXAMPLE = {"name": "voice-minutes", "description": "Minutes of outgoing calls"}
+
+
+def _own(_parts: Parts) -> Sequence[Listing[UsageRecordRow]]:
+    return (RECORDS,)
+
+
+record_routes(router, SENT, others=_own, example=EXAMPLE)
+record_routes(router, SPECIFICATIONS, example=SPECIFICATION_EXAMPLE)
+hub_routes(
+    router,
+    Hub(
+        USAGE,
+        {
+            "usage": ("Create", "AttributeValueChange", "StateChange", "Delete"),
+            "usageSpecification": ("Create", "AttributeValueChange", "Delete"),
+        },
+    ),
+)
