@@ -1,0 +1,101 @@
+"""What is sent in each operation where the least that a Swagger file asks for is not what fabd can carry out.
+
+By (file, resource): a body or a patch, made of the office. What is not named here is made of the file's own definitions.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+Json = dict[str, Any]
+ENDED = frozenset({"completed", "failed", "cancelled", "partial", "rejected"})
+
+
+@dataclass
+class Office:
+    """What a fresh installation has to order from."""
+
+    account: str
+    ports: list[str]
+    """Free ones; each is taken once."""
+    place: Callable[[Json], Json]
+    """Post an order; the answer."""
+    known: Json = field(default_factory=dict)
+
+    def port(self) -> str:
+        return self.ports.pop(0)
+
+    def customer(self) -> Json:
+        return {"id": self.account, "role": "customer", "@type": "RelatedParty", "@referredType": "Customer"}
+
+    def order(self, **more: Any) -> Json:
+        values = [{"name": "port", "value": self.port()}]
+        service = {"serviceSpecification": {"id": "internet-access"}, "serviceCharacteristic": values}
+        return {
+            "relatedParty": [self.customer()],
+            "serviceOrderItem": [{"id": "1", "action": "add", "service": service}],
+            "note": [{"text": "of the conformance run"}],
+            "x-conformance": {"kept": True},
+        } | more
+
+    def later_order(self) -> Json:
+        start = datetime.now(UTC) + timedelta(days=30)
+        return self.order(requestedStartDate=start.isoformat())
+
+
+Maker = Callable[[Office], Json]
+
+
+def _service(office: Office) -> Json:
+    return {
+        "name": "conformance",
+        "state": "active",
+        "relatedParty": [office.customer()],
+        "serviceSpecification": {"id": "internet-access"},
+        "serviceCharacteristic": [{"name": "port", "value": office.port()}],
+    }
+
+
+BODIES: Mapping[tuple[str, str], Maker] = {
+    ("TMF641-ServiceOrdering", "serviceOrder"): lambda office: office.order(),
+    ("TMF641-ServiceOrdering", "cancelServiceOrder"): lambda office: {
+        "serviceOrder": {"id": office.place(office.later_order())["id"]},
+        "cancellationReason": "conformance",
+    },
+    ("TMF640-ServiceActivation", "service"): _service,
+    ("TMF645-ServiceQualification", "checkServiceQualification"): lambda office: {
+        "relatedParty": [office.customer()],
+        "serviceQualificationItem": [{"id": "1", "service": _service(office)}],
+    },
+    ("TMF645-ServiceQualification", "queryServiceQualification"): lambda office: {
+        "relatedParty": [office.customer()],
+        "searchCriteria": {"service": _service(office)},
+    },
+    ("TMF621-TroubleTicket", "troubleTicket"): lambda _: {
+        "description": "no light",
+        "severity": "major",
+        "ticketType": "trouble",
+    },
+    ("TMF635-Usage", "usage"): lambda _: {
+        "usageType": "voice",
+        "usageCharacteristic": [{"name": "minutes", "value": 12}],
+    },
+    ("TMF639-ResourceInventory", "resource"): lambda _: {"name": "router", "@type": "Resource"},
+    ("TMF639-ResourceInventory", "physicalResource"): lambda _: {"name": "router", "@type": "PhysicalResource"},
+    ("TMF639-ResourceInventory", "logicalResource"): lambda _: {
+        "name": "loopback",
+        "value": "192.0.2.1",
+        "@type": "LogicalResource",
+    },
+}
+PATCHES: Mapping[tuple[str, str], Json] = {
+    ("TMF645-ServiceQualification", "checkServiceQualification"): {"description": "changed"},
+    ("TMF645-ServiceQualification", "queryServiceQualification"): {"description": "changed"},
+}
+PATCH: Json = {"description": "changed", "x-conformance": {"kept": "changed"}}
+SETTLED: Mapping[tuple[str, str], Callable[[Json], bool]] = {
+    ("TMF641-ServiceOrdering", "serviceOrder"): lambda order: order["state"] in ENDED,
+    ("TMF640-ServiceActivation", "service"): lambda service: service["state"] in {"active", "terminated"},
+}
+"""What must have come to be before it can be deleted."""
