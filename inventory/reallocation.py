@@ -42,16 +42,17 @@ def settle(session: Session, service_id: str, owner: str, wanted: Mapping[str, i
     """The change holds: the service has the roles `wanted` (with bit/s where it is bandwidth), whatever else it had rests."""
     rows = _rows(session, service_id)
     lock_pools(session, {pool.name for _, pool in rows if pool.kind == BANDWIDTH})
-    new = {row.role: row for row, _ in rows if row.owner == owner}
+    new = {row.role or "": row for row, _ in rows if row.owner == owner}
     gone: list[str] = []
     for row, pool in rows:
         if row.owner == owner:
             continue
-        other = new.get(row.role)
-        if row.role not in wanted or (other is not None and (pool.kind != BANDWIDTH or other.pool_id != row.pool_id)):
+        role = row.role or ""
+        other = new.get(role)
+        if role not in wanted or (other is not None and (pool.kind != BANDWIDTH or other.pool_id != row.pool_id)):
             gone.append(row.id)
         elif pool.kind == BANDWIDTH:
-            _resize(session, row, pool, other, wanted[row.role])
+            _resize(session, row, pool, other, wanted[role])
     release_some(session, gone, at)
 
 

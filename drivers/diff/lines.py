@@ -5,7 +5,7 @@ owned; nothing else is ever touched. All removals come before all additions (an 
 in reverse order (users before what they use).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from drivers.diff.comparison import Comparison, compare
 from drivers.diff.spelling import Spelling
@@ -50,6 +50,15 @@ def assess(rules: LineRules, before: str, after: str, running: str) -> Compariso
         neutral=lambda path: not grammar.negation(path[-1]),
         name=" / ".join,
     )
+
+
+def unite(rules: LineRules, texts: Iterable[str]) -> str:
+    """All that the texts say, so that users still follow what they use."""
+    grammar = _Grammar(rules)
+    united: Section = {}
+    for text in texts:
+        united = _unite(grammar.parse(text), united)
+    return f"{_render(united)}\n"
 
 
 def statements(rules: LineRules, text: str) -> Iterator[tuple[str, str]]:
@@ -175,6 +184,14 @@ class _Grammar:
                 yield from self.statements(below, (*path, line))
             else:
                 yield self._place(path, line)
+        yield from self._untold(section, path)
+
+    def _untold(self, section: Section, path: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+        """Lines that another one would wipe say that it is not there."""
+        for rule in self._rules.lines:
+            wiped = any(rule.clears and rule.clears.match(line) for line in section)
+            if wiped and not any(self._rule(line) is rule for line in section):
+                yield " / ".join((*path, rule.slot)), f"no {rule.slot}"
 
     def keep(self, section: Section, wanted: Mapping[str, str], path: tuple[str, ...] = ()) -> Section:
         kept: Section = {}

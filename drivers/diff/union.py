@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import yaml
 from lxml import etree
 
+from drivers.diff import lines
 from drivers.diff.xmltree import _parse, _text, _Tree
 from drivers.errors import DriverSetupError
 from drivers.platform import Platform, XmlRules
@@ -23,7 +24,7 @@ def union(platform: Platform, texts: Sequence[str]) -> str:
             case "xml":
                 return _xml(platform.xml_rules, said)
             case "lines":
-                return "".join(text if text.endswith("\n") else f"{text}\n" for text in said)
+                return lines.unite(platform.line_rules, said)
             case "objects":
                 return _objects(said)
     except (ValueError, yaml.YAMLError) as error:
