@@ -4,23 +4,28 @@ A *point* is one transaction that moves the plan on: what happened until then an
 Every point checks the fence first, so a worker that was overtaken writes nothing.
 """
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from typing import cast
 
-from sqlalchemy import select
+from sqlalchemy import Table, bindparam, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, lazyload
 
 from agent.fulfillment.errors import Interrupted, Missing, Superseded
-from agent.fulfillment.network import Note, Participant
+from agent.fulfillment.participant import Note, Participant, Record
 from agent.fulfillment.plan import Step
-from agent.fulfillment.tables import JournalRow, PlanRow
+from agent.fulfillment.tables import ChangeSetRow, JournalRow, PlanRow
 from inventory.db import Database
 from inventory.work import Claim
 
 Checkpoint = Callable[[str], None]
 """Called as `before <point>` and `after <point>`: where tests kill the daemon."""
+
+FRESH_S = 0.2
+"""A point proves that the plan is ours. A push that follows within this time need not ask again: a lease lasts far longer."""
 
 
 def no_checkpoint(name: str) -> None:
@@ -28,53 +33,90 @@ def no_checkpoint(name: str) -> None:
 
 
 class Journal:
-    def __init__(self, database: Database, claim: Claim, now: Callable[[], datetime], checkpoint: Checkpoint) -> None:
+    def __init__(
+        self,
+        database: Database,
+        claim: Claim,
+        now: Callable[[], datetime],
+        checkpoint: Checkpoint,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.plan_id = claim.work.key
         self._database = database
         self._claim = claim
         self._now = now
         self._checkpoint = checkpoint
+        self._monotonic = monotonic
+        self._proved = float("-inf")
+        """When a transaction last showed that the plan is ours; on the monotonic clock."""
 
     @contextmanager
     def point(self, name: str, notes: Iterable[Note] = (), *, taking: bool = False) -> Iterator[tuple[Session, PlanRow]]:
         """One transaction. `taking`: the plan is ours from here on, whoever had it with a lower fence."""
         self._checkpoint(f"before {name}")
         with self._database.write() as session:
-            row = session.scalars(select(PlanRow).where(PlanRow.id == self.plan_id).with_for_update()).first()
+            began = self._monotonic()
+            row = session.scalars(_PLAN, {"plan": self.plan_id}).first()
             if row is None:
                 raise Missing("plan", self.plan_id)
             if row.fence > self._claim.fence or (row.fence < self._claim.fence and not taking):
                 raise Superseded(self.plan_id, self._claim.fence)
             row.fence = self._claim.fence
-            session.add_all(self.journaled(note) for note in notes)
+            write(session, [self._line(note) for note in notes])
             yield session, row
+        self._proved = began
+        self._checkpoint(f"after {name}")
+
+    def passed(self, name: str, begins: Step, notes: list[Note]) -> None:
+        """A place between two effects on the network at which nothing need be durable: told with the next point."""
+        self._checkpoint(f"before {name}")
+        notes.append(self.started(begins))
         self._checkpoint(f"after {name}")
 
     def guard(self) -> None:
         """Asked before each push. `Superseded` when the plan is in other hands; `Interrupted` when nobody can tell."""
+        now = self._monotonic()
+        if now - self._proved < FRESH_S:
+            return
         try:
             with self._database.read() as session:
-                fence = session.scalar(select(PlanRow.fence).where(PlanRow.id == self.plan_id))
+                fence = session.connection().scalar(_FENCE, {"plan": self.plan_id})
         except SQLAlchemyError as error:
             raise Interrupted(f"plan {self.plan_id}: the journal cannot be read ({error}); nothing more is pushed") from error
         if fence != self._claim.fence:
             raise Superseded(self.plan_id, self._claim.fence)
+        self._proved = now
+
+    def remark(self, note: Note) -> None:
+        """A line in a transaction of its own, between two points."""
+        with self.point("remark", [note]):
+            pass
+
+    def tell(self, session: Session, note: Note) -> None:
+        """A line, in the transaction of a point."""
+        write(session, [self._line(note)])
 
     def started(self, step: Step, detail: str = "") -> Note:
         return Note(self._now(), step, None, "started", detail=detail)
 
-    def journaled(self, note: Note) -> JournalRow:
-        return JournalRow(
-            plan_id=self.plan_id,
-            at=note.at,
-            step=note.step,
-            element=note.element,
-            outcome=note.outcome,
-            milliseconds=note.milliseconds,
-            detail=note.detail,
-            worker=self._claim.worker,
-            fence=self._claim.fence,
-        )
+    def _line(self, note: Note) -> dict[str, object]:
+        return {
+            "plan_id": self.plan_id,
+            "at": note.at,
+            "step": note.step,
+            "element": note.element,
+            "outcome": note.outcome,
+            "milliseconds": note.milliseconds,
+            "detail": note.detail,
+            "answer": note.answer,
+            "worker": self._claim.worker,
+            "fence": self._claim.fence,
+        }
+
+
+def write(session: Session, lines: list[dict[str, object]]) -> None:
+    if lines:
+        session.connection().execute(_LINE, lines)
 
 
 def noted(plan: PlanRow, outcome: str, detail: str, by: str, at: datetime, *, element: str | None = None) -> JournalRow:
@@ -92,14 +134,25 @@ def noted(plan: PlanRow, outcome: str, detail: str, by: str, at: datetime, *, el
     )
 
 
-def record(row: PlanRow, participants: Iterable[Participant]) -> None:
-    """Write down how each element stands."""
-    changes = {change.element: change for change in row.change_sets}
+def record(session: Session, plan_id: str, participants: Iterable[Participant]) -> dict[str, Record]:
+    """Write down how each element stands, where that is new: element → what was written."""
+    written = {}
     for participant in participants:
-        change = changes[participant.element]
-        change.state = participant.state
-        if participant.staged:
-            real = participant.change
-            change.before, change.forward, change.reverse = real.before, real.forward, real.reverse
-        change.session_id = participant.session_id
-        change.answer = participant.answer or change.answer
+        standing = participant.standing
+        if standing != participant.recorded:
+            statement = _STAGED if participant.staged else _STANDING
+            session.connection().execute(statement, {"plan": plan_id, "of": participant.element, **standing})
+            written[participant.element] = standing
+    return written
+
+
+_LINES, _CHANGES = cast("Table", JournalRow.__table__), cast("Table", ChangeSetRow.__table__)
+_PLAN = select(PlanRow).where(PlanRow.id == bindparam("plan")).with_for_update().options(lazyload(PlanRow.change_sets))
+_FENCE = select(PlanRow.fence).where(PlanRow.id == bindparam("plan"))
+_LINE = insert(_LINES)
+_STANDING = (
+    update(_CHANGES)
+    .where(_CHANGES.c.plan_id == bindparam("plan"), _CHANGES.c.element == bindparam("of"))
+    .values(state=bindparam("state"), session_id=bindparam("session_id"), answer=bindparam("answer"))
+)
+_STAGED = _STANDING.values(before=bindparam("before"), forward=bindparam("forward"), reverse=bindparam("reverse"))

@@ -3,22 +3,23 @@
 Nothing here knows the database. A step gives the failures it met, element → error; whoever calls decides what follows.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import TypeVar
 
 import structlog
 
-from agent.fulfillment.doors import Door
 from agent.fulfillment.errors import DriverFailed, Interrupted
 from agent.fulfillment.parallel import in_parallel
-from agent.fulfillment.plan import ChangeState, Plan, PlannedChange, Step
+from agent.fulfillment.participant import Note, Participant, Record
+from agent.fulfillment.plan import ChangeState, Plan, Step
 from agent.fulfillment.settings import FulfilmentSettings
-from drivers.errors import ElementError, ElementLocked, RevertFailed, VerificationFailed
-from drivers.port import ChangeSet, Commitment, ElementSession, Standing
+from agent.fulfillment.stalls import Stalls
+from drivers.errors import ElementError, ElementLocked, ElementTimeout, ElementUnreachable, RevertFailed, VerificationFailed
+from drivers.port import Check, CheckOutcome, ElementSession, Standing
 from policies.values import Clock
 
 Result = TypeVar("Result")
@@ -26,81 +27,10 @@ Failures = dict[str, ElementError]
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
 """Seconds between two tries of one thing on one element."""
-ANSWER_LIMIT = 20_000
-"""Characters of an element's answer that are kept."""
-
-
 UNTOUCHED = frozenset({ChangeState.PLANNED, ChangeState.STAGED})
 """Surely nothing was committed there: it is enough to discard."""
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """What happened, for the journal."""
-
-    at: datetime
-    step: Step
-    element: str | None
-    outcome: str
-    milliseconds: int | None = None
-    detail: str = ""
-
-
-@dataclass(slots=True)
-class Participant:
-    """One element's part in a running plan. Used by one thread at a time."""
-
-    planned: PlannedChange
-    door: Door
-    state: ChangeState
-    predecessor: str = ""
-    """Session of a worker that went before, or one of ours that was lost; ended as the first thing."""
-    session: ElementSession | None = None
-    session_id: str = ""
-    answer: str = ""
-    staged: bool = False
-    """The change is no longer only what was planned: the journal must have it as its element will make it."""
-    committed_at: float = 0.0
-    """On the monotonic clock: when the confirmation timeout last started."""
-
-    @property
-    def element(self) -> str:
-        return self.planned.element
-
-    @property
-    def change(self) -> ChangeSet:
-        return self.planned.change
-
-    @property
-    def provisional(self) -> bool:
-        return self.planned.commitment is Commitment.CONFIRMED
-
-    def will_make(self, change: ChangeSet) -> None:
-        """The change as its element will make it: away from what really stands there, and back to that."""
-        self.planned = replace(self.planned, change=change)
-        self.staged = True
-
-    def drop(self) -> None:
-        """Give the session back; a broken one is not used again."""
-        if self.session is not None:
-            self.keep_answer()
-            self.session.close()
-            self.session = None
-
-    def lose(self) -> None:
-        """The session broke or fell silent. The element may not know yet, and keep its locks: it is ended by the next one."""
-        self.predecessor = self.session_id
-        self.drop()
-
-    def settle(self, state: ChangeState) -> None:
-        """Nothing is left to do here: the session may serve another plan, and nobody is to end it for this one's sake."""
-        self.state, self.session_id = state, ""
-
-    def keep_answer(self) -> None:
-        if self.session is not None:
-            self.answer = self.session.transcript[-ANSWER_LIMIT:] or self.answer
 
 
 @dataclass(slots=True)
@@ -113,6 +43,9 @@ class Network:
     clock: Clock
     pause: Callable[[float], None]
     guard: Callable[[], None]
+    stalls: Stalls
+    remark: Callable[[Note], None]
+    """Journals at once what people should know while a step takes its time."""
     saved_before: bool = False
     """The change may stand in the startup configuration already: its revert is saved too."""
     notes: list[Note] = field(default_factory=list)
@@ -122,6 +55,11 @@ class Network:
         changes = {planned.element: planned.change for planned in plan.changes}
         for participant in self.participants:
             participant.planned = replace(participant.planned, change=changes[participant.element])
+
+    def recorded(self, written: Mapping[str, Record]) -> None:
+        """What a point has written of the elements is durable."""
+        for participant in self.participants:
+            participant.recorded = written.get(participant.element, participant.recorded)
 
     # -- forward -------------------------------------------------------------------------------------------------------
 
@@ -137,7 +75,7 @@ class Network:
 
         def stage(participant: Participant) -> None:
             session = self._session(participant, deadline)
-            self._lock(session, deadline)
+            self._lock(participant, session, deadline)
             self.guard()
             participant.will_make(session.stage(participant.change, deadline))
             participant.state = ChangeState.STAGED
@@ -155,20 +93,23 @@ class Network:
         deadline = self._deadline(self.settings.commit_timeout)
         return self._each(Step.COMMIT, immediate, lambda participant: self._commit(participant, deadline))
 
-    def verify(self) -> Failures:
-        """Read back until configuration and ports show the change everywhere, or the deadline is reached.
+    def verify(self, waiting_begins: Callable[[], None]) -> Failures:
+        """Read back until configuration and ports show the change everywhere and the service tests pass, or until the deadline.
 
         In rounds, so that all provisional commits are kept waiting together while one element takes its time.
+        `waiting_begins` is called when the first round was not the last.
         """
         deadline, pause = self._deadline(self.settings.verify_timeout), FIRST_PAUSE
         waiting: Sequence[Participant] = self.participants
         while True:
             told = len(self.notes)
-            failures = self._each(Step.VERIFY, waiting, lambda participant: self._check(participant, deadline))
+            failures = self._each(Step.VERIFY, waiting, lambda participant: self._verify(participant, deadline))
             hopeless = any(not _may_pass(error) for error in failures.values())
             if not failures or hopeless or self.clock.monotonic() + pause >= deadline:
                 return failures
             self.notes[told:] = [note for note in self.notes[told:] if note.element not in failures]
+            if pause == FIRST_PAUSE:
+                waiting_begins()
             waiting = [participant for participant in waiting if participant.element in failures]
             self._extend(pause, deadline)
             self.pause(pause)
@@ -230,7 +171,13 @@ class Network:
         session.commit(participant.change, self.plan_id, self.settings.confirm_timeout, deadline)
         participant.state = ChangeState.COMMITTED
 
-    def _check(self, participant: Participant, deadline: float) -> None:
+    def _verify(self, participant: Participant, deadline: float) -> None:
+        self._read_back(participant, deadline)
+        for check in participant.change.checks:
+            if check not in participant.tried:
+                self._try(participant, check, deadline)
+
+    def _read_back(self, participant: Participant, deadline: float) -> None:
         try:
             problems = self._session(participant, deadline).verify(participant.change, deadline).problems
         except (ConnectionError, TimeoutError):
@@ -238,6 +185,19 @@ class Network:
             raise
         if problems:
             raise VerificationFailed(participant.element, "; ".join(problems))
+
+    def _try(self, participant: Participant, check: Check, deadline: float) -> None:
+        """A service test. One that the platform has no way to carry out is told, and no failure."""
+        try:
+            result = self._session(participant, deadline).check(check, deadline)
+        except (ConnectionError, TimeoutError):
+            participant.lose()
+            raise
+        if result.outcome is CheckOutcome.FAILED:
+            raise VerificationFailed(participant.element, f"service test {result}")
+        participant.tried.add(check)
+        told = Note(self.clock.now(), Step.VERIFY, participant.element, str(result.outcome), detail=f"service test {result}")
+        self.notes.append(told)
 
     def _extend(self, pause: float, deadline: float) -> None:
         """Start confirmation timeouts anew that would be half over after the next pause.
@@ -267,13 +227,13 @@ class Network:
         standing = session.standing(participant.change, deadline)
         if standing is Standing.AFTER:
             return
-        self._lock(session, deadline)
+        self._lock(participant, session, deadline)
         self.guard()
         if standing is Standing.MIXED:
             session.revert(participant.change, self.plan_id, deadline)
         participant.will_make(session.stage(participant.change, deadline))
         self._commit(participant, deadline)
-        self._check(participant, deadline)
+        self._read_back(participant, deadline)
 
     def _revert(self, participants: Sequence[Participant]) -> Failures:
         deadline = self._deadline(self.settings.finish_timeout)
@@ -306,16 +266,28 @@ class Network:
             participant.session_id = participant.session.session_id
         return participant.session
 
-    def _lock(self, session: ElementSession, deadline: float) -> None:
-        pause = FIRST_PAUSE
+    def _lock(self, participant: Participant, session: ElementSession, deadline: float) -> None:
+        """While somebody else holds the lock it is tried again, and people are told who."""
+        pause, told = FIRST_PAUSE, False
         while True:
             try:
                 return session.lock(deadline)
-            except ElementLocked:
-                if self.clock.monotonic() + pause >= deadline:
+            except ElementLocked as locked:
+                left = deadline - self.clock.monotonic()
+                if pause >= left:
                     raise
+                if not told:
+                    self._tell_locked(participant, locked, left)
+                    told = True
             self.pause(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
+
+    def _tell_locked(self, participant: Participant, locked: ElementLocked, left: float) -> None:
+        now = self.clock.now()
+        until = (now + timedelta(seconds=left)).isoformat(timespec="seconds").replace("+00:00", "Z")
+        since = f", since {locked.since.isoformat(timespec='seconds')}" if locked.since else ""
+        detail = f"{locked.message}{since}; trying again until {until}"
+        self.remark(Note(now, Step.STAGE, participant.element, "waiting", detail=detail))
 
     def _insist(self, participant: Participant, deadline: float, action: Callable[[ElementSession], Result]) -> Result:
         """Try again what failed for a transient reason, on a fresh session, until the deadline."""
@@ -338,6 +310,7 @@ class Network:
     # -- all of them ---------------------------------------------------------------------------------------------------
 
     def _each(self, step: Step, participants: Iterable[Participant], action: Callable[[Participant], object]) -> Failures:
+        self.stalls.beat(self.plan_id)
         calls = [partial(self._one, step, participant, action) for participant in participants]
         outcomes = in_parallel(calls, self.settings.elements_at_once)
         return {error.element: error for error in outcomes if error is not None}
@@ -353,15 +326,23 @@ class Network:
         except Exception as error:
             log.exception("driver failed", plan_id=self.plan_id, element=participant.element, step=step)
             failure = DriverFailed(participant.element, f"the driver failed: {type(error).__name__}: {error}")
-        participant.keep_answer()
         self._note(step, participant, failure, self.clock.monotonic() - started)
+        self._heed(participant.element, failure)
         return failure
+
+    def _heed(self, element: str, failure: ElementError | None) -> None:
+        self.stalls.beat(self.plan_id)
+        if failure is None:
+            self.stalls.answered(element)
+        elif isinstance(failure, ElementTimeout | ElementUnreachable):
+            self.stalls.fell_silent(element)
 
     def _note(self, step: Step, participant: Participant, failure: ElementError | None, seconds: float) -> None:
         outcome, detail = "done", ""
         if failure is not None:
             outcome, detail = ("failed" if failure.transient else "refused"), failure.message
-        self.notes.append(Note(self.clock.now(), step, participant.element, outcome, round(seconds * 1000), detail))
+        answer = participant.hear()
+        self.notes.append(Note(self.clock.now(), step, participant.element, outcome, round(seconds * 1000), detail, answer))
 
     def _deadline(self, timeout: timedelta) -> float:
         return self.clock.monotonic() + timeout.total_seconds()

@@ -14,11 +14,13 @@ from agent.fulfillment.doors import Doors
 from agent.fulfillment.errors import Cancelled, ElementsHeld, Interrupted, PhaseFailed, Superseded
 from agent.fulfillment.journal import Checkpoint, Journal, no_checkpoint, record
 from agent.fulfillment.lifecycle import CounterReadings, ServiceLifecycle
-from agent.fulfillment.network import Failures, Network, Note
+from agent.fulfillment.network import Failures, Network
 from agent.fulfillment.outcome import PLAN_WORK, Outcomes
+from agent.fulfillment.participant import Note
 from agent.fulfillment.plan import ENDED, ChangeState, Decision, Failure, Plan, PlanState, Step, read_plan
 from agent.fulfillment.recovery import Course, course_of
 from agent.fulfillment.settings import FulfilmentSettings
+from agent.fulfillment.stalls import Stalls
 from agent.fulfillment.tables import JournalRow, OrderRow, PlanRow
 from inventory.db import Database
 from inventory.work import Claim, Work, WorkQueue
@@ -45,6 +47,7 @@ class Tools:
     settings: FulfilmentSettings
     pause: Callable[[float], None]
     """Waits some seconds."""
+    stalls: Stalls
     stopping: Callable[[], bool] = lambda: False
     """Whether the daemon is asked to end: a plan that has changed nothing yet is given back."""
     checkpoint: Checkpoint = no_checkpoint
@@ -61,7 +64,7 @@ def take(tools: Tools, claim: Claim, journal: Journal) -> Plan | None:
             return None
         plan = read_plan(row)
         if course_of(plan) is not Course.FORWARD:
-            session.add(journal.journaled(journal.started(plan.step)))
+            journal.tell(session, journal.started(plan.step))
         return plan
 
 
@@ -74,10 +77,10 @@ def _begun(tools: Tools, claim: Claim, journal: Journal, session: Session, row: 
         row.state = PlanState.RUNNING
         return True
     if kept is not None and (kept.expired or (kept.waits, kept.until) != waited):
-        session.add(journal.journaled(Note(at, Step(row.step), None, "waiting", detail=kept.words)))
+        journal.tell(session, Note(at, Step(row.step), None, "waiting", detail=kept.words))
     if row.state in ENDED:
         if kept is None:
-            session.add(journal.journaled(Note(at, Step(row.step), None, "cancelled", detail=CANCELLED.message)))
+            journal.tell(session, Note(at, Step(row.step), None, "cancelled", detail=CANCELLED.message))
         for plan_id in holds.waiting_for(session, row.id, holds.release(session, row.id)):
             tools.queue.submit(session, Work(PLAN_WORK, plan_id), at)
         ours = tools.queue.finish(session, claim, at)
@@ -117,7 +120,12 @@ class Progress:
             row.readings = readings.to_document()
 
     def committed(self) -> None:
-        with self._point("commit", step=Step.VERIFY):
+        """Told with the next point. No recovery needs it: what is not decided is undone, whether it was committed or not."""
+        self._journal.passed("commit", Step.VERIFY, self._network.notes)
+
+    def waiting(self) -> None:
+        """The elements do not show the change yet: people see how far it is."""
+        with self._point("verify", step=Step.VERIFY, started=False):
             pass
 
     def decide_to_commit(self) -> None:
@@ -138,8 +146,8 @@ class Progress:
             row.decision, row.error = Decision.REVERT, _error(_told(failures))
 
     def confirmed(self) -> None:
-        with self._point("confirm", step=Step.SAVE):
-            pass
+        """Told with the next point: confirming and saving are harmless to repeat."""
+        self._journal.passed("confirm", Step.SAVE, self._network.notes)
 
     def regain(self, settled: dict[str, ChangeState]) -> None:
         """After another worker: hold the elements again, settle what an operator settled. Raises `ElementsHeld`."""
@@ -249,17 +257,20 @@ class Progress:
         waiting = select(JournalRow.detail).where(JournalRow.plan_id == row.id, JournalRow.outcome == "retrying")
         told = session.scalars(waiting.order_by(JournalRow.id.desc()).limit(1)).first()
         if told is None or not told.startswith(gist or reason):
-            session.add(self._journal.journaled(Note(self._now(), Step(row.step), None, "retrying", detail=reason)))
+            self._journal.tell(session, Note(self._now(), Step(row.step), None, "retrying", detail=reason))
 
     @contextmanager
-    def _point(self, name: str, *, step: Step | None = None, mark: Note | None = None) -> Iterator[tuple[Session, PlanRow]]:
+    def _point(
+        self, name: str, *, step: Step | None = None, mark: Note | None = None, started: bool = True
+    ) -> Iterator[tuple[Session, PlanRow]]:
         notes = [*self._network.notes, *([mark] if mark else [])]
-        if step is not None and step is not Step.RELEASE:
+        if started and step is not None and step is not Step.RELEASE:
             notes.append(self._journal.started(step))
         with self._journal.point(name, notes) as (session, row):
             row.step = step or row.step
-            record(row, self._network.participants)
+            written = record(session, row.id, self._network.participants)
             yield session, row
+        self._network.recorded(written)
         self._network.notes.clear()
 
     def _take_elements(self, session: Session, row: PlanRow) -> None:

@@ -4,24 +4,42 @@ Forward: connect → hold → stage → commit → verify → decide → confirm
 leads back; whatever fails after it is tried until it holds.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cached_property
+from itertools import groupby
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from agent.fulfillment import holds
 from agent.fulfillment.errors import Cancelled, ElementsHeld, PhaseFailed, Stopping
 from agent.fulfillment.journal import Journal
 from agent.fulfillment.lifecycle import CounterReadings
-from agent.fulfillment.network import Failures, Network, Participant
+from agent.fulfillment.network import Failures, Network
+from agent.fulfillment.outcome import PLAN_WORK
+from agent.fulfillment.participant import Participant
 from agent.fulfillment.plan import SETTLED, ChangeState, Failure, Plan, Verb
 from agent.fulfillment.progress import Progress, Tools, take
 from agent.fulfillment.realisation import ports_that_begin, ports_that_end
 from agent.fulfillment.recovery import Course, course_of, initial_state
-from agent.fulfillment.tables import OrderItemRow, OrderRow, PlanRow
+from agent.fulfillment.tables import ChangeSetRow, OrderItemRow, OrderRow, PlanRow
 from agent.log import correlated
-from inventory.work import Claim
+from inventory.db import Database
+from inventory.work import Claim, Work
+
+
+def elements_of(database: Database, work: Collection[Work]) -> Mapping[str, frozenset[str]]:
+    """Plan → the elements that it changes, for those of the work that are plans."""
+    with database.read() as session:
+        rows = session.connection().execute(_ELEMENTS, {"plans": [each.key for each in work if each.kind == PLAN_WORK]}).all()
+    return {plan: frozenset(row.element for row in some) for plan, some in groupby(rows, key=lambda row: row.plan_id)}
+
+
+_ELEMENTS = (
+    select(ChangeSetRow.plan_id, ChangeSetRow.element)
+    .where(ChangeSetRow.plan_id.in_(bindparam("plans", expanding=True)))
+    .order_by(ChangeSetRow.plan_id)
+)
 
 
 class PlanRunner:
@@ -31,7 +49,8 @@ class PlanRunner:
         self._tools = tools
 
     def __call__(self, claim: Claim) -> None:
-        journal = Journal(self._tools.database, claim, self._tools.clock.now, self._tools.checkpoint)
+        clock = self._tools.clock
+        journal = Journal(self._tools.database, claim, clock.now, self._tools.checkpoint, clock.monotonic)
         plan = take(self._tools, claim, journal)
         if plan is None:
             return
@@ -62,6 +81,8 @@ class _Run:
             clock=tools.clock,
             pause=tools.pause,
             guard=journal.guard,
+            stalls=tools.stalls,
+            remark=journal.remark,
             saved_before=any(planned.resolution is Verb.REVERT for planned in plan.changes),
         )
         self._progress = Progress(tools, claim, journal, self.network)
@@ -111,7 +132,7 @@ class _Run:
         failures = self.network.commit()
         if not failures:
             self._progress.committed()
-            failures = self.network.verify()
+            failures = self.network.verify(self._progress.waiting)
         if failures:
             self._progress.decide_to_revert(failures)
             self._go_back()

@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy.orm import Session
@@ -28,8 +29,9 @@ from agent.fulfillment.progress import Tools
 from agent.fulfillment.realisation import Realisation
 from agent.fulfillment.removal import remove
 from agent.fulfillment.requests import OrderRequest
-from agent.fulfillment.runner import PlanRunner
+from agent.fulfillment.runner import PlanRunner, elements_of
 from agent.fulfillment.settings import FulfilmentSettings
+from agent.fulfillment.stalls import Stalls
 from agent.fulfillment.tables import FreezeRow, OrderCancellationRow, OrderItemRow, OrderRow, PlanRow
 from agent.fulfillment.worker import Handler, Worker
 from drivers.platform import Platforms
@@ -73,6 +75,7 @@ class FulfilmentService:
         outcomes = self._outcomes = Outcomes(parts.queue, realisation, announcer, parts.settings, pace)
         self._cancellations = Cancellations(self._desk, outcomes, parts.queue, announcer)
         self._lookout = Lookout(parts.database, announcer, pace)
+        stalls = Stalls(parts.clock)
         tools = Tools(
             database=parts.database,
             clock=parts.clock,
@@ -89,6 +92,7 @@ class FulfilmentService:
             outcomes=outcomes,
             settings=parts.settings,
             pause=time.sleep,
+            stalls=stalls,
             stopping=lambda: self.worker.stopping,
             checkpoint=parts.checkpoint,
         )
@@ -97,7 +101,10 @@ class FulfilmentService:
             CANCEL_WORK: CancellationRunner(parts.database, parts.clock, parts.queue, self._cancellations),
             **parts.handlers,
         }
-        self.worker = Worker(parts.database, parts.queue, handlers, parts.clock, parts.settings)
+        elements = partial(elements_of, parts.database)
+        self.worker = Worker(
+            parts.database, parts.queue, handlers, parts.clock, parts.settings, stalls=stalls, elements_of=elements
+        )
 
     # -- orders --------------------------------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from agent.fulfillment.progress import Tools
 from agent.fulfillment.realisation import Realisation
 from agent.fulfillment.runner import PlanRunner
 from agent.fulfillment.settings import FulfilmentSettings
+from agent.fulfillment.stalls import Stalls
 from agent.fulfillment.tables import ChangeSetRow, ElementHoldRow, JournalRow, OrderItemRow, OrderRow, PlanRow
 from crm_bridge.tables import EventRow
 from drivers.platform import load_platform
@@ -172,6 +173,7 @@ class World:
             queue=self.queue,
             doors=FakeDoors(*self.elements.values()),
             lifecycle=self.lifecycle,
+            stalls=Stalls(self.clock),
             outcomes=Outcomes(self.queue, self.realisation(), Announcer(), self.settings),
             settings=self.settings,
             pause=self.clock.advance,
