@@ -7,7 +7,7 @@ PYTEST_ARGS ?=
 SOURCES := agent drivers inventory policies crm_bridge
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-sqlite test-postgresql check format golden docs lab-check lab-test wheel clean
+.PHONY: help demo test test-sqlite test-postgresql check conformance format golden docs lab-check lab-test wheel clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -53,6 +53,9 @@ golden: $(VENV)/.dev ## Write anew what shipped specifications are on every plat
 
 docs: $(VENV)/.dev ## Regenerate what docs/ derives from the code
 	$(BIN)/fabd config reference > docs/configuration.md
+
+conformance: $(VENV)/.dev ## Check every operation against the TM Forum's official Swagger files (TMF=FOLDER)
+	$(BIN)/python -m tests.conformance $(TMF)
 
 lab-check: $(VENV)/.dev ## Say what the lab of real elements is missing
 	$(BIN)/python -m tests.lab check

@@ -14,7 +14,7 @@ import httpx
 from tests.agent.installation import ORDERS, Installation, eventually, simulated_network
 from tests.conformance.drive import Driver, Finding
 from tests.conformance.listener import Listener
-from tests.conformance.samples import Office
+from tests.conformance.samples import ENDED, PRELUDES, Office
 from tests.conformance.swagger import Swagger
 
 FILES = (
@@ -64,6 +64,9 @@ def check(swagger: Swagger) -> Iterator[Finding]:
     ):
         eventually(lambda: http.get("/-/ready").status_code == 200)
         office = Office(installation.operator.account, [*PORTS], lambda body: _placed(http, body))
+        if (prelude := PRELUDES.get(swagger.name)) is not None:
+            order = prelude(office)
+            eventually(lambda: http.get(str(order["href"])).json()["state"] in ENDED)
         yield from Driver(swagger, http, office, listener).run()
 
 

@@ -94,6 +94,10 @@ PATCHES: Mapping[tuple[str, str], Json] = {
     ("TMF645-ServiceQualification", "queryServiceQualification"): {"description": "changed"},
 }
 PATCH: Json = {"description": "changed", "x-conformance": {"kept": "changed"}}
+BEYOND = frozenset({"logicalResource"})
+"""Resources of which fabd tells events that the files forget."""
+PRELUDES: Mapping[str, Maker] = {"TMF638-ServiceInventory": lambda office: office.place(office.order())}
+"""What happens before, so that fabd's own resources are looked at too: the order's answer; it is waited for until it has ended."""
 SETTLED: Mapping[tuple[str, str], Callable[[Json], bool]] = {
     ("TMF641-ServiceOrdering", "serviceOrder"): lambda order: order["state"] in ENDED,
     ("TMF640-ServiceActivation", "service"): lambda service: service["state"] in {"active", "terminated"},
