@@ -17,7 +17,9 @@ from agent.api import parts as api_parts
 from agent.api.app import create_app
 from agent.api.ratelimit import RateLimiter
 from agent.api.server import ApiServer
+from agent.api.tmf import service_qualification
 from agent.api.tmf.presenter import TmfPresenter
+from agent.api.tmf.qualification_work import QUALIFICATION_WORK, QualificationRunner, Qualifications
 from agent.assurance.explain import explain
 from agent.assurance.figures import daemon_families, element_families
 from agent.assurance.poolwatch import PoolWatch
@@ -106,6 +108,7 @@ class Daemon:
                 presenter=TmfPresenter(),
                 platforms=Platforms(tuple(settings.catalog.platforms)),
                 checkpoint=checkpoint,
+                handlers={QUALIFICATION_WORK: self._qualifying()},
             )
         )
         policy = CallbackPolicy.of(settings.outbox.allow_private, http=settings.outbox.allow_http)
@@ -180,6 +183,17 @@ class Daemon:
         self.database.close()
         self.instance.release()
         log.info("fabd is down", finished=in_time)
+
+    def _qualifying(self) -> QualificationRunner:
+        """Qualifications are planned by the fulfilment that is built around this."""
+        queue = DatabaseQueue(self.database)
+        return QualificationRunner(
+            self.database,
+            self.clock,
+            queue,
+            lambda: Qualifications(self.database, self.catalog, self.fulfilment),
+            service_qualification.KINDS,
+        )
 
     def _inherit(self) -> None:
         """Requests that a predecessor had in hand when it died may be sent again at once."""
