@@ -3,6 +3,7 @@
 from collections import Counter
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -10,11 +11,12 @@ import typer
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from agent.cli import netbox
 from agent.cli.command import local
 from agent.cli.desk import Desk
 from agent.cli.files import read_text, write_text
 from agent.cli.leaks import audit
-from agent.cli.options import AsJson, DryRun, InputFile
+from agent.cli.options import AsJson, DryRun, argument
 from agent.cli.output import in_json, note, print_json, print_rows, say, show_facts
 from agent.cli.pool import app as pool_app
 from agent.cli.pool import fill_facts
@@ -40,6 +42,11 @@ _LONGEST_AUDIT = 1000
 """Changes of one import that the audit row lists; how many there were it says always."""
 
 
+class Origin(StrEnum):
+    FILE = "file"
+    NETBOX = "netbox"
+
+
 class Kind(StrEnum):
     SITES = "sites"
     ELEMENTS = "elements"
@@ -51,26 +58,40 @@ class Kind(StrEnum):
 
 @app.command("import")
 @local
-def import_(
+def import_(  # noqa: PLR0917  the options of a command
     desk: Desk,
-    file: InputFile,
+    file: Annotated[str, argument("FILE", "File to read; - reads standard input. Of NetBox also its address.")],
     dry_run: DryRun = False,
     prune: Annotated[bool, typer.Option("--prune", help="Remove what the file leaves out, unless services use it.")] = False,
+    kind: Annotated[Origin, typer.Option("--from", help="What the file is, or where it comes from.")] = Origin.FILE,
+    rules: Annotated[Path | None, typer.Option(metavar="FILE", help="How NetBox's words become fabd's (YAML).")] = None,
+    credential: Annotated[
+        str, typer.Option(metavar="NAME", help="Credential whose password is NetBox's API token.")
+    ] = netbox.CREDENTIAL,
+    authority: Annotated[Path | None, typer.Option("--ca", metavar="FILE", help="Trust this authority for NetBox, too.")] = None,
+    dump: Annotated[Path | None, typer.Option(metavar="FILE", help="Keep what NetBox answered, to import it from.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Bring the inventory in line with a YAML or JSON file; the same file again changes nothing.
+    """Bring the inventory in line with a YAML or JSON file, or with NetBox; the same again changes nothing.
 
     All mistakes are named at once, with file, line and path. All or nothing is changed.
     """
-    source = Source.of_text(read_text(file), str(file))
-    if dry_run:
-        with desk.reading() as session:
-            plan = plan_import(session, source, platforms=desk.platforms.names(), protocols=protocols(), prune=prune)
+    if kind is Origin.NETBOX:
+        found = netbox.read_netbox(desk, file, credential=credential, authority=authority, dump_to=dump)
+        said = partial(netbox.source_of, desk, dump=found, rules=netbox.rules_of(rules), place=file)
     else:
-        with desk.writing() as session:
-            plan = plan_import(session, source, platforms=desk.platforms.names(), protocols=protocols(), prune=prune)
-            _apply(desk, session, plan, str(file))
-    _report(plan, dry_run=dry_run, as_json=as_json)
+        source = Source.of_text(read_text(Path(file)), file)
+        said = partial(_as_it_is, source=source)
+    with desk.reading() if dry_run else desk.writing() as session:
+        wanted, remarks = said(session)
+        plan = plan_import(session, wanted, platforms=desk.platforms.names(), protocols=protocols(), prune=prune)
+        if not dry_run:
+            _apply(desk, session, plan, file)
+    _report(plan, remarks, dry_run=dry_run, as_json=as_json)
+
+
+def _as_it_is(_session: Session, source: Source) -> tuple[Source, tuple[str, ...]]:
+    return source, ()
 
 
 @app.command()
@@ -135,10 +156,13 @@ def _apply(desk: Desk, session: Session, plan: ImportPlan, file: str) -> None:
     record(session, desk.actor, "import", "inventory", at, after=after)
 
 
-def _report(plan: ImportPlan, *, dry_run: bool, as_json: bool) -> None:
+def _report(plan: ImportPlan, remarks: tuple[str, ...], *, dry_run: bool, as_json: bool) -> None:
     if as_json:
-        print_json({"applied": not dry_run, "changes": [_change(change) for change in plan.changes]})
+        left_out = {"leftOut": list(remarks)} if remarks else {}
+        print_json({"applied": not dry_run, "changes": [_change(change) for change in plan.changes]} | left_out)
         return
+    for remark in remarks:
+        note(remark)
     if plan.changes:
         say(str(plan))
     counts = Counter(change.action for change in plan.changes)

@@ -7,7 +7,9 @@ import yaml
 from sqlalchemy import select
 
 from agent.security.tables import AuditRow
+from inventory.tables import ElementRow
 from tests.agent.cli.network import NETWORK
+from tests.inventory.netbox.server import TOKEN, FakeNetBox, network
 
 
 @pytest.fixture
@@ -174,3 +176,68 @@ def test_what_cannot_be_kept_back_changes_nothing(filled):
     assert filled.ok("inventory", "pool", "show", "ipv4-links", "--json").json["keptBackValues"] == []
     assert "is not kept back: it is free" in filled("inventory", "pool", "release", "ipv4-links", "10.0.0.0/31").complaint
     assert "there is no pool 'nowhere'" in filled("inventory", "pool", "show", "nowhere").complaint
+
+
+RULES = """\
+platforms: {cisco-ios: ios}
+roles: {provider-edge: edge}
+pools:
+- {name: ipv4-links, prefix_role: customer-links, length: 31}
+"""
+
+
+@pytest.fixture
+def netbox(folder, monkeypatch):
+    (folder / "rules.yaml").write_text(RULES)
+    monkeypatch.setenv("FABD_CREDENTIAL_NETBOX", json.dumps({"password": TOKEN}))
+    with FakeNetBox(network()) as fake:
+        fake.words = ("inventory", "import", "--from", "netbox", fake.url, "--rules", "rules.yaml")
+        yield fake
+
+
+def test_netbox_is_imported_on_record_and_the_same_again_changes_nothing(prepared, netbox):
+    said = prepared.ok(*netbox.words)
+    assert {"+ element pe1", "+ port pe1/Gi0/0", "+ reservation vlan-access 110"} <= set(said.lines)
+    assert "device pdu1 is left out" in said.err
+    assert TOKEN not in said.out + said.err
+    with prepared.database().read() as session:
+        ids = dict(session.execute(select(ElementRow.name, ElementRow.id)).all())
+    assert prepared.ok(*netbox.words, "--prune").out == ""
+    with prepared.database().read() as session:
+        assert dict(session.execute(select(ElementRow.name, ElementRow.id)).all()) == ids
+    assert [(action, after["file"]) for action, _, after in changes(prepared)] == [("import", netbox.url)]
+
+
+def test_what_changes_in_netbox_is_shown_before_it_is_done(prepared, netbox):
+    prepared.ok(*netbox.words)
+    netbox.content["interfaces"][1]["speed"] = 100_000
+    said = prepared.ok(*netbox.words, "--dry-run", "--json").json
+    assert said["applied"] is False
+    assert [(each["action"], each["name"]) for each in said["changes"]] == [("change", "pe1/Gi0/1")]
+    assert said["leftOut"]
+
+
+def test_what_others_imported_beside_netbox_stays(prepared, netbox, folder):
+    prepared.ok(*netbox.words)
+    (folder / "more.yaml").write_text(
+        "sites: [{name: Ghent}]\nelements: [{name: pe1, site: Ghent, platform: ios, attributes: {bgp_as: 65000, netbox_id: 11}}]\n"
+        "pools: [{name: rd, kind: rd, administrator: 65000}]\n"
+    )
+    prepared.ok("inventory", "import", "more.yaml")
+    assert prepared.ok(*netbox.words).out == ""
+    assert "bgp_as: 65000" in prepared.ok("inventory", "export").out
+
+
+def test_a_dump_is_as_good_as_the_api(prepared, netbox, folder):
+    prepared.ok(*netbox.words, "--dump", "netbox.json")
+    assert json.loads((folder / "netbox.json").read_text()) == network()
+    again = prepared.ok("inventory", "import", "--from", "netbox", "netbox.json", "--rules", "rules.yaml")
+    assert again.out == ""
+
+
+def test_a_refused_token_changes_nothing(prepared, netbox, monkeypatch):
+    monkeypatch.setenv("FABD_CREDENTIAL_NETBOX", json.dumps({"password": "wrong"}))
+    said = prepared(*netbox.words)
+    assert said.code == 1
+    assert "refuses the token (403)" in said.complaint
+    assert prepared.ok("inventory", "show", "elements", "--json").json == []
