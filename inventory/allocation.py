@@ -97,7 +97,7 @@ def held(session: Session, service_id: str) -> dict[str, Allocation]:
         select(AllocationRow, PoolRow)
         .join(PoolRow, PoolRow.id == AllocationRow.pool_id)
         .where(AllocationRow.service_id == service_id, AllocationRow.state == "allocated")
-        .order_by(AllocationRow.role, AllocationRow.id.desc())
+        .order_by(AllocationRow.role, AllocationRow.allocated_at.desc())
     )
     return {found.role: found for allocation, pool in rows for found in [_view(allocation, pool)]}
 

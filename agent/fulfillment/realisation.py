@@ -102,10 +102,11 @@ class Realisation:
             session.delete(service)
 
     def backfill(self, database: Database) -> None:
-        """Write down what active services say whose statements nobody wrote: they are of a database from before that was kept."""
+        """Write down what active services say of whom nobody did: they are of a database from before that was kept."""
         with database.read() as session:
-            if not any(True for _ in sharing.untold(session)):
-                return
+            missing = any(True for _ in sharing.untold(session))
+        if not missing:
+            return
         with database.write() as session:
             for parts in sharing.untold(session):
                 texts: dict[str, dict[str, tuple[str, str]]] = {}

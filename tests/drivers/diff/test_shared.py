@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.diff import change_set, keep, objects, statements, union, xmltree
+from drivers.diff import atoms, change_set, keep, objects, statements, union, xmltree
 from drivers.platform import Platform, load_platform
 from drivers.port import ChangeSet
 from drivers.snmp.switch import bindings
