@@ -1,6 +1,6 @@
 """What fulfilment tells the outside, through the outbox: events of orders and services, in the transaction of the fact."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -33,9 +33,17 @@ class PlainPresenter:
         return {"id": cancellation.id, "state": cancellation.state, "serviceOrder": {"id": cancellation.order_id}}
 
 
+Follower = Callable[[Session, OrderRow, datetime], None]
+"""Is shown an order whenever there is news of it, in the transaction of the news."""
+
+
+def nobody(session: Session, order: OrderRow, at: datetime) -> None:
+    del session, order, at
+
+
 class Announcer:
-    def __init__(self, presenter: Presenter | None = None) -> None:
-        self._presenter = presenter or PlainPresenter()
+    def __init__(self, presenter: Presenter | None = None, follower: Follower = nobody) -> None:
+        self._presenter, self._follower = presenter or PlainPresenter(), follower
 
     def order(self, session: Session, order: OrderRow, at: datetime, *, event: str = "StateChange") -> None:
         """`event`: Create, StateChange, AttributeValueChange, Delete, Milestone, Jeopardy or InformationRequired (TMF641)."""
@@ -47,6 +55,7 @@ class Announcer:
             correlation_id=order.correlation_id,
             at=at,
         )
+        self._follower(session, order, at)
 
     def cancellation(
         self, session: Session, cancellation: OrderCancellationRow, order: OrderRow, at: datetime, *, event: str = "StateChange"

@@ -15,7 +15,7 @@ from agent.fulfillment.amendment import Amendment, Amendments
 from agent.fulfillment.cancellation import CancellationRunner, Cancellations, CancelRequest
 from agent.fulfillment.designer import Designer
 from agent.fulfillment.doors import CredentialResolver, DriverLookup, InventoryDoors
-from agent.fulfillment.events import Announcer, Presenter
+from agent.fulfillment.events import Announcer, Follower, Presenter, nobody
 from agent.fulfillment.freezes import NewFreeze
 from agent.fulfillment.jeopardy import Lookout
 from agent.fulfillment.journal import Checkpoint, no_checkpoint
@@ -55,6 +55,7 @@ class Parts:
     settings: FulfilmentSettings = field(default_factory=FulfilmentSettings)
     known_hosts: Path | None = None
     presenter: Presenter | None = None
+    follower: Follower = nobody
     handlers: Mapping[str, Handler] = field(default_factory=dict)
     """Other kinds of work that the worker is to do."""
     platforms: Platforms = field(default_factory=Platforms)
@@ -64,7 +65,7 @@ class Parts:
 class FulfilmentService:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        announcer = Announcer(parts.presenter)
+        announcer = Announcer(parts.presenter, parts.follower)
         realises = {name: parts.platforms.load(name).realises for name in parts.platforms.names()}
         designer = Designer(parts.catalog, parts.platforms.load, realises)
         pace = Pace(PLAN_WORK, parts.settings.workers)
@@ -190,6 +191,7 @@ class FulfilmentService:
 
     def start(self) -> None:
         """Take up what a dead predecessor left, then work."""
+        self._outcomes.realisation.backfill(self._parts.database)
         self.worker.start()
 
     def stop(self, timeout: timedelta = timedelta(seconds=10)) -> bool:

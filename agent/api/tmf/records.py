@@ -113,7 +113,7 @@ class RecordKind:
         session.flush()
         whole = self.document(row)
         record(session, actor, "create", f"{self.resource} {row.id}", at, after=whole)
-        self._tell(session, "Create", whole, actor, at)
+        self.tell(session, "Create", whole, actor, at)
         return whole
 
     def change(self, session: Session, row: RecordRow, patch: Mapping[str, Any], actor: Actor, at: datetime) -> dict[str, Any]:
@@ -127,7 +127,7 @@ class RecordKind:
         whole = self.document(row)
         record(session, actor, "change", f"{self.resource} {row.id}", at, before=before, after=whole)
         moved = before.get(self.rules.state) != whole.get(self.rules.state)
-        self._tell(session, self.moved if moved and self.rules.transitions else self.changed, whole, actor, at)
+        self.tell(session, self.moved if moved and self.rules.transitions else self.changed, whole, actor, at)
         return whole
 
     def settle(self, session: Session, row: RecordRow, news: Mapping[str, Any], actor: Actor, at: datetime) -> dict[str, Any]:
@@ -137,14 +137,14 @@ class RecordKind:
         session.flush()
         whole = self.document(row)
         moved = before.get(self.rules.state) != whole.get(self.rules.state)
-        self._tell(session, "StateChange" if moved else self.changed, whole, actor, at)
+        self.tell(session, "StateChange" if moved else self.changed, whole, actor, at)
         return whole
 
     def delete(self, session: Session, row: RecordRow, actor: Actor, at: datetime) -> None:
         before = self.document(row)
         session.delete(row)
         record(session, actor, "delete", f"{self.resource} {row.id}", at, before=before)
-        self._tell(session, "Delete", before, actor, at)
+        self.tell(session, "Delete", before, actor, at)
 
     def row(self, session: Session, identity: str) -> RecordRow | None:
         row = session.get(RecordRow, identity, with_for_update=True)
@@ -156,7 +156,7 @@ class RecordKind:
         state = document.get(self.rules.state, "")
         row.state = state if isinstance(state, str) else ""
 
-    def _tell(self, session: Session, event: str, whole: Document, actor: Actor, at: datetime) -> None:
+    def tell(self, session: Session, event: str, whole: Document, actor: Actor, at: datetime) -> None:
         outbox.publish(
             session,
             aggregate=f"{self.resource}:{whole['id']}",

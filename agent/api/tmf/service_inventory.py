@@ -6,6 +6,7 @@ What changes one of fabd's own services on the network is carried out by an orde
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -31,7 +32,7 @@ from agent.api.tmf.records import RecordKind, Wish, record_routes
 from agent.api.tmf.service_change import changing, ending
 from agent.api.tmf.shapes import SERVICE
 from agent.fulfillment.errors import OrderRefused
-from agent.fulfillment.tables import OrderItemRow
+from agent.fulfillment.tables import OrderItemRow, OrderRow
 from agent.security.audit import record
 from crm_bridge import outbox
 from inventory.tables import AllocationRow, ElementRow, PoolRow, PortRow, ServiceResourceRow, ServiceRow
@@ -201,6 +202,20 @@ class _ValuesEntry(Open):
 
 def _change_own(wish: Wish) -> Document | None:
     """One of fabd's own services: None when it is none."""
+    changed = change_own(wish)
+    return changed.after if changed else None
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    before: Document
+    after: Document
+    order: OrderRow | None
+    """That carries out what is to change on the network."""
+
+
+def change_own(wish: Wish, *, category: str = "") -> Changed | None:
+    """One of fabd's own services: None when it is none. `category`: of the order that carries it out."""
     row = wish.session.get(ServiceRow, wish.identity, with_for_update=True)
     if row is None:
         return None
@@ -210,11 +225,11 @@ def _change_own(wish: Wish) -> Document | None:
     patched(before, wish.patch, _OWN)
     read_model(_ValuesEntry, wish.patch)
     _describe(row, wish)
-    _order(row, wish)
+    order = _order(row, wish, category)
     wish.session.flush()
     after = SERVICES.render(wish.session, [row])[0]
     record(wish.session, wish.actor, "change", f"service {row.id}", wish.at, before=before, after=after)
-    return after
+    return Changed(before, after, order)
 
 
 def _describe(row: ServiceRow, wish: Wish) -> None:
@@ -234,23 +249,26 @@ def _describe(row: ServiceRow, wish: Wish) -> None:
     )
 
 
-def _order(row: ServiceRow, wish: Wish) -> None:
+def _order(row: ServiceRow, wish: Wish, category: str) -> OrderRow | None:
     """Carry out on the network what is to change there. Raises `OrderRefused` in the patch's own terms."""
     values = values_of(wish.patch.get("serviceCharacteristic", []))
     reason = values.pop(SUSPENSION_REASON, None)
     state = wish.patch.get("state", row.state)
     if state == row.state and not values:
-        return
+        return None
     if state == "terminated":
         order = ending(row, correlation_id=wish.actor.correlation_id)
     else:
         wanted = "" if state == row.state else state
         order = changing(row, values, state=wanted, reason=str(reason or ""), correlation_id=wish.actor.correlation_id)
+    if category:
+        order = replace(order, document={**order.document, "category": category})
     try:
         placed = parts(wish.request).fulfilment.place(wish.session, order, wish.actor.name, wish.at)
     except OrderRefused as error:
         raise in_service_terms(error, wish.patch) from error
     record(wish.session, wish.actor, "place", f"order {placed.order.id}", wish.at)
+    return placed.order
 
 
 def _text(name: str, value: object) -> str:
