@@ -22,6 +22,8 @@ from inventory.source import Path, Source
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=64)]
 """Without spaces and slashes, so that `element/port` reads one way only."""
+PoolName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]*$", max_length=128)]
+"""As a name; the pool of a link's bandwidth is `link:NAME`."""
 PortName = Annotated[str, Field(pattern=r"^[!-~]+$", max_length=64)]
 SiteName = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=128)]
 Reference = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*/[!-~]+$")]
@@ -97,7 +99,7 @@ class ReservedEntry(_Entry):
 class PoolEntry(_Entry):
     """`inventory.pools` says which of the keys a kind has."""
 
-    name: Name
+    name: PoolName
     kind: str
     ranges: list[list[int]] | None = None
     prefix: str | None = None
