@@ -14,6 +14,7 @@ from policies.specification import Specification
 
 router = APIRouter(prefix=ROOT, tags=["Catalog"])
 
+_MORE = {"characteristics", "features", "layout", "needs", "resources", "monitors", "tests", "samples"}
 _SUMMARY = {
     "id": TEXT,
     "version": TEXT,
@@ -24,7 +25,20 @@ _SUMMARY = {
     "tariff": OPTIONAL_TEXT,
 }
 SPECIFICATION = named("Specification", closed(**_SUMMARY))
-SPECIFICATION_VIEW = named("SpecificationView", closed(**_SUMMARY, characteristics=ANYTHING, features=ANYTHING))
+SPECIFICATION_VIEW = named(
+    "SpecificationView",
+    closed(
+        **_SUMMARY,
+        characteristics=ANYTHING,
+        features=ANYTHING,
+        layout=TEXT,
+        needs=ANYTHING,
+        resources=ANYTHING,
+        monitors=ANYTHING,
+        tests=ANYTHING,
+        samples=ANYTHING,
+    ),
+)
 SLA = named("Sla", opened(name=TEXT))
 
 
@@ -41,9 +55,10 @@ def list_specifications(parts: PartsOf) -> Response:
     **described("Show one specification", 404, answer=SPECIFICATION_VIEW),
 )
 def show_specification(parts: PartsOf, name: str) -> Response:
-    """`characteristics` is the JSON Schema that an order's characteristics must fit."""
+    """`characteristics` is the JSON Schema that an order's characteristics must fit, `samples` are some that do."""
     found = parts.catalog.specification(name)
-    return JSONResponse(_summary(found) | plain({"characteristics": found.characteristics, "features": found.features}))
+    sorted_needs = {part: sorted(features) for part, features in found.needs.items()}
+    return JSONResponse(_summary(found) | found.model_dump(mode="json", include=_MORE) | {"needs": sorted_needs})
 
 
 @router.get("/slas/{name}", dependencies=[needs(Role.VIEWER)], **described("Show one SLA", 404, answer=SLA))

@@ -264,9 +264,12 @@ def test_events_subscriptions_and_dead_letters(story):
 
 def test_the_catalog_is_shown(office):
     names = [each["id"] for each in office.get(f"{V1}/specifications").json()]
-    assert names == ["internet-access", "l2-eline", "l3vpn"]
+    assert names == sorted(names)
+    assert {"internet-access", "l2-eline", "l3vpn", "leased-circuit"} <= set(names)
     shown = office.get(f"{V1}/specifications/internet-access").json()
     assert "vlan" in shown["characteristics"]["properties"]
+    assert (shown["layout"], shown["needs"]["l3"]) == ("access", ["ipv4", "ipv6"])
+    assert shown["samples"]["whole-port"]["characteristics"]["port"] == "pe1/2"
     assert office.get(f"{V1}/slas/gold").json()["name"] == "gold"
     for path in ("specifications/teleport", "slas/platinum"):
         answer = office.get(f"{V1}/{path}")
