@@ -1,17 +1,17 @@
 """One NETCONF session: requests with deadlines, failures as element errors."""
 
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from lxml import etree
 from ncclient.devices.default import DefaultDeviceHandler
-from ncclient.manager import Manager
-from ncclient.operations import RaiseMode
-from ncclient.operations.errors import TimeoutExpiredError
 from ncclient.transport.errors import SessionError, TransportError
 from paramiko import SSHException
 
 from drivers.errors import EditRefused, ElementDisconnected, ElementError, ElementLocked, ElementTimeout, ElementUnreachable
 from drivers.netconf import rpc
+from drivers.netconf.exchange import Exchange
 from drivers.netconf.wire import WakingSession
 from drivers.port import Target
 from drivers.timing import remaining
@@ -23,8 +23,9 @@ _LOCKED = frozenset({"lock-denied", "in-use"})
 class Client:
     """Used by one thread at a time. After a time-out or a lost connection it is no longer `alive`."""
 
-    def __init__(self, element: str, session: WakingSession, manager: Manager) -> None:
-        self._element, self._session, self._manager = element, session, manager
+    def __init__(self, element: str, session: WakingSession) -> None:
+        self._element, self._session = element, session
+        self._exchange = Exchange(session)
         self._broken = False
 
     @classmethod
@@ -45,7 +46,7 @@ class Client:
             raise ElementUnreachable(
                 target.element, f"it does not start a NETCONF session: {error}; check that the NETCONF subsystem is enabled"
             ) from error
-        return cls(target.element, session, Manager(session, handler, raise_mode=RaiseMode.NONE))
+        return cls(target.element, session)
 
     @property
     def session_id(self) -> str:
@@ -59,36 +60,58 @@ class Client:
         """`:candidate`, `:confirmed-commit:1.1` and the like (RFC 6241 §8)."""
         return capability in self._session.server_capabilities
 
+    def knows(self, namespace: str) -> bool:
+        """Whether its hello names the YANG module of that namespace."""
+        return any(capability.split("?")[0] == namespace for capability in self._session.server_capabilities)
+
     def request(self, operation: etree._Element, deadline: float) -> etree._Element:
         """The reply. `EditRefused` or `ElementLocked` when it carries errors."""
-        reply = rpc.parse(self._exchange(operation, deadline))
-        found = rpc.faults(reply)
-        if found:
-            self._refuse(found)
-        return reply
+        return self.replies([operation], deadline)[0].content
+
+    def replies(self, operations: Sequence[etree._Element], deadline: float) -> "list[Reply]":
+        """All sent at once, each carried out whether or not the one before it was refused; their replies in that order."""
+        name = ", ".join(str(etree.QName(operation).localname) for operation in operations)
+        left = remaining(self._element, deadline, f"for {name}")
+        if not self.alive:
+            raise ElementDisconnected(self._element, "the element ended the NETCONF session")
+        try:
+            return [Reply(self._element, rpc.parse(raw)) for raw in self._exchange.ask(operations, left)]
+        except (TransportError, SessionError, SSHException, EOFError, ConnectionError) as error:
+            self._broken = True
+            raise ElementDisconnected(self._element, f"the connection broke before the answer to <{name}>") from error
+        except TimeoutError as error:
+            self._broken = True
+            raise ElementTimeout(self._element, f"no answer to <{name}> in time") from error
+        except OSError as error:
+            self._broken = True
+            raise ElementDisconnected(self._element, f"the connection broke before the answer to <{name}>") from error
 
     def end(self) -> None:
         """Close the connection; the element ends the session with it (RFC 6241 §7.8)."""
         self._broken = True
         self._session.close()
 
-    def _exchange(self, operation: etree._Element, deadline: float) -> str:
-        name = etree.QName(operation).localname
-        self._manager.timeout = remaining(self._element, deadline, f"for {name}")
-        if not self.alive:
-            raise ElementDisconnected(self._element, "the element ended the NETCONF session")
-        try:
-            return str(self._manager.rpc(operation).xml)
-        except TimeoutExpiredError as error:
-            self._broken = True
-            raise ElementTimeout(self._element, f"no answer to <{name}> in time") from error
-        except (TransportError, SessionError, SSHException, EOFError, OSError) as error:
-            self._broken = True
-            raise ElementDisconnected(self._element, f"the connection broke before the answer to <{name}>") from error
 
-    def _refuse(self, found: tuple[rpc.Fault, ...]) -> None:
+@dataclass(frozen=True, slots=True)
+class Reply:
+    element: str
+    message: etree._Element
+
+    @property
+    def refusal(self) -> "EditRefused | ElementLocked | None":
+        """What its errors say (warnings are none); None when there are none."""
+        found = rpc.faults(self.message)
+        if not found:
+            return None
         words = "; ".join(map(str, found))
         held = next((fault for fault in found if fault.tag in _LOCKED), None)
         if held is not None:
-            raise ElementLocked(self._element, words, session=held.session)
-        raise EditRefused(self._element, words)
+            return ElementLocked(self.element, words, session=held.session)
+        return EditRefused(self.element, words)
+
+    @property
+    def content(self) -> etree._Element:
+        """The message. `EditRefused` or `ElementLocked` when it carries errors."""
+        if (refusal := self.refusal) is not None:
+            raise refusal
+        return self.message

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from lxml import etree
 
 from drivers.netconf.rpc import parse
+from drivers.platform import PortRequest
 from drivers.port import PortState
 
 INTERFACES = "urn:ietf:params:xml:ns:yang:ietf-interfaces"
@@ -36,6 +37,16 @@ def by_config(data: str, wanted: Iterable[str]) -> tuple[PortState, ...]:
     return tuple(
         PortState(name, exists=name in configured, up=name in configured and enabled.get(name) != "false") for name in wanted
     )
+
+
+def by_request(reply: etree._Element, asked: PortRequest, wanted: Iterable[str]) -> tuple[PortState, ...]:
+    """As a platform's own RPC lists them."""
+    states: dict[str, str] = {}
+    for entry in reply.iter("{*}*"):
+        if etree.QName(entry).localname in asked.entries:
+            name, status = (entry.findtext(f"{{*}}{leaf}", "").strip() for leaf in (asked.name, asked.status))
+            states[name] = status
+    return tuple(PortState(name, exists=name in states, up=states.get(name) == asked.up) for name in wanted)
 
 
 def _leaves(data: str, leaf: str) -> dict[str, str]:

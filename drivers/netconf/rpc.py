@@ -23,7 +23,7 @@ class Fault:
     """Holder of a lock."""
 
     def __str__(self) -> str:
-        words = self.message or self.tag
+        words = " ".join(self.message.split()) or self.tag
         return f"{words} ({', '.join(part for part in (self.tag, self.path) if part)})"
 
 
@@ -74,12 +74,13 @@ def commit(persist_id: str = "") -> etree._Element:
 
 
 def confirmed_commit(persist: str, timeout: timedelta, *, pending: bool) -> etree._Element:
-    """Whole seconds, rounded up. `pending`: a follow-up, which names the commit it extends (RFC 6241 §8.4.1)."""
+    """Whole seconds, rounded up. `pending`: a follow-up, which names the commit it extends (RFC 6241 §8.4.1).
+
+    Without `persist` as servers of confirmed-commit:1.0 take it.
+    """
     seconds = max(1, ceil(timeout.total_seconds()))
-    follow_up = [_leaf("persist-id", persist)] if pending else []
-    return _operation(
-        "commit", _leaf("confirmed"), _leaf("confirm-timeout", str(seconds)), _leaf("persist", persist), *follow_up
-    )  # fmt: skip
+    names = [_leaf("persist", persist), *([_leaf("persist-id", persist)] if pending else [])] if persist else []
+    return _operation("commit", _leaf("confirmed"), _leaf("confirm-timeout", str(seconds)), *names)
 
 
 def cancel_commit(persist_id: str) -> etree._Element:

@@ -12,15 +12,15 @@ from drivers.diff import xmltree
 from drivers.diff.comparison import Comparison
 from drivers.diff.uses import uses
 from drivers.errors import EditRefused, ElementError, ElementLocked, PlatformUnsupported, RevertFailed, VerificationFailed
-from drivers.netconf import ports, rpc
-from drivers.netconf.client import Client
+from drivers.netconf import holders, ports, rpc
+from drivers.netconf.client import Client, Reply
 from drivers.platform import Netconf, Platform
 from drivers.port import ChangeSet, Check, CheckResult, PortState, Standing, Use, Verification
 
-DATASTORES = ("running", "candidate")
-"""In the order in which they are locked: a confirmed commit that expires would also undo another's edit of running."""
-
-CONFIRMED_COMMIT = (":confirmed-commit:1.1", "confirmed commit with persist (RFC 6241 §8.4)")
+CONFIRMED_COMMIT = {
+    "persist": (":confirmed-commit:1.1", "confirmed commit with persist (RFC 6241 §8.4)"),
+    "plain": (":confirmed-commit", "confirmed commit (RFC 4741 §8.4)"),
+}
 
 PENDING = timedelta(minutes=2)
 """For how long a commit that could not be confirmed is kept waiting, so that it can be tried again."""
@@ -46,33 +46,37 @@ class NetconfSession:
         return "\n".join(self._transcript)
 
     def lock(self, deadline: float) -> None:
-        """Running first, then the candidate; both or none."""
-        try:
-            for datastore in DATASTORES:
-                if datastore not in self._locked:
-                    self._lock(datastore, deadline)
-        except ElementError:
-            with suppress(ElementError):
-                self._unlock(deadline)
-            raise
+        """All that the platform says, or none."""
+        wanted = [datastore for datastore in self._netconf.locks if datastore not in self._locked]
+        refused: tuple[str, EditRefused | ElementLocked] | None = None
+        for datastore, reply in zip(wanted, self._tell(*map(rpc.lock, wanted), deadline=deadline), strict=True):
+            if reply.refusal is None:
+                self._locked.append(datastore)
+            else:
+                refused = refused or (datastore, reply.refusal)
+        if refused is None:
+            return
+        with suppress(ElementError):
+            self._unlock(deadline)
+        raise self._not_locked(*refused, deadline)
 
     def stage(self, change: ChangeSet, deadline: float) -> ChangeSet:
         """Under the lock the candidate is nobody else's, so what is left in it is discarded."""
         self._transcript.clear()
         self._require(":candidate", "a candidate configuration")
-        self._require(*CONFIRMED_COMMIT)  # here already, before other elements of the plan have committed
+        self._require(*CONFIRMED_COMMIT[self._netconf.confirmation])  # before other elements of the plan have committed
         self._ask(rpc.discard_changes(), deadline)
         self._edit(change.before, change.after, deadline)
         return change
 
     def commit(self, change: ChangeSet, persist: str, timeout: timedelta, deadline: float) -> None:
         self._transcript.clear()
-        self._require(*CONFIRMED_COMMIT)
+        self._require(*CONFIRMED_COMMIT[self._netconf.confirmation])
         self._committed = change
-        self._ask(rpc.confirmed_commit(persist, timeout, pending=False), deadline)
+        self._ask(rpc.confirmed_commit(self._name(persist), timeout, pending=False), deadline)
 
     def extend(self, persist: str, timeout: timedelta, deadline: float) -> None:
-        self._ask(rpc.confirmed_commit(persist, timeout, pending=True), deadline)
+        self._ask(rpc.confirmed_commit(self._name(persist), timeout, pending=True), deadline)
 
     def verify(self, change: ChangeSet, deadline: float) -> Verification:
         found = self._compare(change, deadline)
@@ -109,6 +113,9 @@ class NetconfSession:
 
         and raises `VerificationFailed`; after a takeover, ask `standing`. `EditRefused` when it is pending and stays so.
         """
+        if self._netconf.confirmation == "plain":
+            self._commit_nothing(deadline)
+            return
         try:
             self._ask(rpc.commit(persist), deadline)
         except EditRefused as refusal:
@@ -121,8 +128,9 @@ class NetconfSession:
 
     def revert(self, change: ChangeSet, persist: str, deadline: float) -> None:
         self._transcript.clear()
-        with suppress(EditRefused):  # nothing is pending: never committed, confirmed or expired
-            self._ask(rpc.cancel_commit(persist), deadline)
+        if self._netconf.confirmation == "persist":
+            with suppress(EditRefused):  # nothing is pending: never committed, confirmed or expired
+                self._ask(rpc.cancel_commit(persist), deadline)
         if self.standing(change, deadline) is not Standing.BEFORE:
             self._apply_reverse(change, deadline)
         elif "candidate" in self._locked:
@@ -139,7 +147,7 @@ class NetconfSession:
             return
         with suppress(ElementError):
             if "candidate" in self._locked:
-                self._ask(rpc.discard_changes(), deadline)
+                self._tell(rpc.discard_changes(), deadline=deadline)
             self._unlock(deadline)
 
     def close(self) -> None:
@@ -150,6 +158,17 @@ class NetconfSession:
                 self.abort(time.monotonic() + PARTING)
             self._give_back(not self._locked)
 
+    def _commit_nothing(self, deadline: float) -> None:
+        """Any commit confirms; that of an empty edit does nothing else. That it had expired only what runs can tell."""
+        self.lock(deadline)
+        self._ask(rpc.discard_changes(), deadline)
+        self._ask(rpc.commit(), deadline)
+        if self._committed and self.standing(self._committed, deadline) is not Standing.AFTER:
+            raise VerificationFailed(self._element, "the commit could not be confirmed in time, the element has undone it")
+
+    def _name(self, persist: str) -> str:
+        return persist if self._netconf.confirmation == "persist" else ""
+
     def _is_pending(self, persist: str, deadline: float) -> bool:
         """Only a commit that is pending can be extended; error tags do not tell, servers differ in them."""
         try:
@@ -158,17 +177,25 @@ class NetconfSession:
             return False
         return True
 
-    def _lock(self, datastore: str, deadline: float) -> None:
-        try:
-            self._ask(rpc.lock(datastore), deadline)
-        except ElementLocked as error:
-            raise ElementLocked(self._element, _lock_words(datastore, error), session=error.session) from error
-        self._locked.append(datastore)
+    def _not_locked(self, datastore: str, refusal: EditRefused | ElementLocked, deadline: float) -> ElementError:
+        if not isinstance(refusal, ElementLocked):
+            return refusal
+        holder = self._holder(refusal.session, deadline)
+        since = holder.since if holder else None
+        return ElementLocked(self._element, _lock_words(datastore, refusal, holder), session=refusal.session, since=since)
+
+    def _holder(self, session: str, deadline: float) -> holders.Holder | None:
+        """Who holds the lock, where the element keeps a list of its sessions (RFC 6022)."""
+        if session in ("", "0") or not self._client.knows(holders.MONITORING):
+            return None
+        with suppress(EditRefused):
+            return holders.read(rpc.data(self._client.request(rpc.get(holders.SESSIONS), deadline)), session)
+        return None
 
     def _unlock(self, deadline: float) -> None:
-        for datastore in reversed(self._locked.copy()):
-            with suppress(EditRefused):
-                self._ask(rpc.unlock(datastore), deadline)
+        held = [*reversed(self._locked)]
+        for datastore, reply in zip(held, self._tell(*map(rpc.unlock, held), deadline=deadline), strict=True):
+            if reply.refusal is None:
                 self._locked.remove(datastore)
 
     def _edit(self, before: str, after: str, deadline: float) -> None:
@@ -211,20 +238,30 @@ class NetconfSession:
         )
 
     def _ports(self, wanted: tuple[str, ...], deadline: float) -> tuple[PortState, ...]:
+        if (asked := self._netconf.ports) is not None:
+            return ports.by_request(self._client.request(rpc.custom(asked.request), deadline), asked, wanted)
         if self._netconf.port_state != "config":
             state = rpc.data(self._client.request(rpc.get(ports.STATE_FILTER), deadline))
             if self._netconf.port_state == "oper" or ports.serves_state(state):
                 return ports.by_state(state, wanted)
         return ports.by_config(rpc.data(self._client.request(rpc.get_config("running", ports.CONFIG_FILTER), deadline)), wanted)
 
-    def _ask(self, operation: etree._Element, deadline: float) -> None:
-        name = etree.QName(operation).localname
+    def _ask(self, operation: etree._Element, deadline: float) -> etree._Element:
+        return self._tell(operation, deadline=deadline)[0].content
+
+    def _tell(self, *operations: etree._Element, deadline: float) -> list[Reply]:
+        """All of them at once, each with its line in the transcript."""
+        if not operations:
+            return []
+        names = [etree.QName(operation).localname for operation in operations]
         try:
-            self._client.request(operation, deadline)
+            replies = self._client.replies(operations, deadline)
         except ElementError as error:
-            self._transcript.append(f"<{name}>: {error.message}")
+            self._transcript.append(f"<{', '.join(names)}>: {error.message}")
             raise
-        self._transcript.append(f"<{name}>: ok")
+        for name, reply in zip(names, replies, strict=True):
+            self._transcript.append(f"<{name}>: {reply.refusal.message if reply.refusal else 'ok'}")
+        return replies
 
     def _require(self, capability: str, words: str) -> None:
         if not self._client.has(capability):
@@ -237,9 +274,9 @@ class NetconfSession:
         return self._platform.netconf or Netconf()
 
 
-def _lock_words(datastore: str, error: ElementLocked) -> str:
+def _lock_words(datastore: str, error: ElementLocked, holder: holders.Holder | None) -> str:
     if error.session in ("", "0"):
         return (
             f"{datastore} cannot be locked: {error.message}. If it holds uncommitted changes, commit or discard them on the element"
         )
-    return f"{datastore} cannot be locked, session {error.session} holds it: {error.message}"
+    return f"{datastore} cannot be locked, session {error.session} holds it{f' ({holder})' if holder else ''}: {error.message}"

@@ -7,6 +7,7 @@ at once and an idle session sleeps.
 
 import selectors
 import socket
+from collections.abc import Sequence
 from contextlib import suppress
 
 import paramiko
@@ -37,7 +38,12 @@ class WakingSession(SSHSession):  # type: ignore[misc]  # ncclient ships no type
         self.parser = self._device_handler.get_xml_parser(self)
 
     def send(self, message: str) -> None:
-        super().send(message)
+        self.send_all([message])
+
+    def send_all(self, messages: Sequence[str]) -> None:
+        """Leave one after the other, without waiting for answers in between."""
+        for message in messages:
+            super().send(message)
         # a full buffer is a wake-up that is already under way; a closed one, a session that is ending
         with suppress(OSError):
             self._waker.send(b"\0")
@@ -54,7 +60,8 @@ class WakingSession(SSHSession):  # type: ignore[misc]  # ncclient ships no type
 
         def select(timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
             # a request that waits for window space is looked at again after ncclient's tick, nothing else needs it
-            ready = plain(timeout if not self._q.empty() else IDLE)
+            waiting = 0.0 if self._send_ready() else timeout
+            ready = plain(waiting if not self._q.empty() else IDLE)
             others = [(key, mask) for key, mask in ready if key.fileobj is not self._woken]
             if len(others) < len(ready):
                 self._drain()

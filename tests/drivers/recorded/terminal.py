@@ -17,7 +17,13 @@ from drivers.port import Credential, Target
 from tests.drivers.sim.elements import Loop, loop_thread
 
 USER, PASSWORD = "fabd", "recorded"
-_SETUP = {"": "", "set terminal width": "", "set terminal length": "", "terminal width": "Width set to 511 columns.\r\n", "terminal length": "Pagination disabled.\r\n"}
+_SETUP = {
+    "": "",
+    "set terminal width": "",
+    "set terminal length": "",
+    "terminal width": "Width set to 511 columns.\r\n",
+    "terminal length": "Pagination disabled.\r\n",
+}
 """What netmiko says to any such element when it logs in, and what EOS answers."""
 
 
@@ -54,8 +60,13 @@ class Terminal:
 
     async def start(self) -> None:
         self._server = await asyncssh.create_server(
-            lambda: _Login(self._connections), "127.0.0.1", 0, server_host_keys=[self._key], process_factory=self._serve, line_editor=False
-        )  # fmt: skip
+            lambda: Login(self._connections),
+            "127.0.0.1",
+            0,
+            server_host_keys=[self._key],
+            process_factory=self._serve,
+            line_editor=False,
+        )
         kind, key, *_ = self._key.export_public_key().decode().split()
         self._known_hosts.write_text(f"[127.0.0.1]:{self.port} {kind} {key}\n")
 
@@ -139,7 +150,7 @@ class Terminal:
         return self.left[0].prompt if self.left else "% the transcript has ended #"
 
 
-class _Login(asyncssh.SSHServer):
+class Login(asyncssh.SSHServer):
     def __init__(self, connections: list[asyncssh.SSHServerConnection]) -> None:
         self._connections = connections
 

@@ -200,7 +200,10 @@ leaf1#configure session fabd-check abort
 leaf1#configure session fabd-check
 % Maximum number of pending sessions has been reached. Please commit or abort previous sessions before creating a new one.
 """
-    with element(tmp_path, PORTS, WITHOUT, full) as session, pytest.raises(ElementLocked, match="Maximum number of pending") as error:
+    with (
+        element(tmp_path, PORTS, WITHOUT, full) as session,
+        pytest.raises(ElementLocked, match="Maximum number of pending") as error,
+    ):
         session.stage(NEW, soon())
     assert error.value.transient
 

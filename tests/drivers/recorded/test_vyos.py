@@ -165,7 +165,7 @@ vyos@vyos# set interfaces ethernet eth1 vif 100 address '10.0.0.0/31'
 """
     with (
         element(tmp_path, WITHOUT, OPEN + refused + DISCARDED) as session,
-        pytest.raises(EditRefused, match="line 1 of 2, .*: Set failed"),
+        pytest.raises(EditRefused, match=r"line 1 of 2, .*: Set failed"),
     ):
         session.stage(NEW, soon())
 
@@ -179,7 +179,9 @@ def test_nothing_that_the_shell_would_read_as_more_is_typed(tmp_path: Path, text
 
 
 def test_ports_and_neighbours_are_read(tmp_path: Path) -> None:
-    neighbour = "vyos@vyos:~$ show bgp vrf ACME neighbors 10.0.0.1\nBGP neighbor is 10.0.0.1\n  BGP state = Established, up for 1d\n"
+    neighbour = (
+        "vyos@vyos:~$ show bgp vrf ACME neighbors 10.0.0.1\nBGP neighbor is 10.0.0.1\n  BGP state = Established, up for 1d\n"
+    )
     with element(tmp_path, PORTS, PORTS, neighbour) as session:
         assert session.check(Check("interface", {"port": "eth1.100"}), soon()).outcome == "passed"
         assert session.check(Check("interface", {"port": "eth2"}), soon()).detail == "port eth2 is down"
