@@ -27,6 +27,8 @@ class Client:
         self._element, self._session = element, session
         self._exchange = Exchange(session)
         self._broken = False
+        self.serves_state = False
+        """Whether it is known to serve the states of ports; found out by who asks."""
 
     @classmethod
     def connect(cls, target: Target, deadline: float) -> "Client":

@@ -5,6 +5,7 @@ neither, and then a port is what is configured.
 """
 
 from collections.abc import Iterable
+from xml.sax.saxutils import escape
 
 from lxml import etree
 
@@ -18,6 +19,12 @@ STATE_FILTER = "".join(
     for tree in ("interfaces", "interfaces-state")
 )
 CONFIG_FILTER = f'<interfaces xmlns="{INTERFACES}"><interface><name/><enabled/></interface></interfaces>'
+
+
+def state_filter(wanted: Iterable[str]) -> str:
+    """For a server that is known to serve states: asks for these ports only."""
+    entries = "".join(f"<interface><name>{escape(name)}</name><oper-status/></interface>" for name in wanted)
+    return "".join(f'<{tree} xmlns="{INTERFACES}">{entries}</{tree}>' for tree in ("interfaces", "interfaces-state"))
 
 
 def serves_state(data: str) -> bool:

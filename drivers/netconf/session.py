@@ -65,7 +65,6 @@ class NetconfSession:
         self._transcript.clear()
         self._require(":candidate", "a candidate configuration")
         self._require(*CONFIRMED_COMMIT[self._netconf.confirmation])  # before other elements of the plan have committed
-        self._ask(rpc.discard_changes(), deadline)
         self._edit(change.before, change.after, deadline)
         return change
 
@@ -79,8 +78,13 @@ class NetconfSession:
         self._ask(rpc.confirmed_commit(self._name(persist), timeout, pending=True), deadline)
 
     def verify(self, change: ChangeSet, deadline: float) -> Verification:
-        found = self._compare(change, deadline)
-        return Verification(found.missing, found.leftover, self._ports(change.ports, deadline) if change.ports else ())
+        if not change.ports or self._netconf.ports is not None or not self._client.serves_state:
+            found = self._compare(change, deadline)
+            return Verification(found.missing, found.leftover, self._ports(change.ports, deadline) if change.ports else ())
+        operations = [self._reading(change.before, change.after), rpc.get(ports.state_filter(change.ports))]
+        configuration, state = self._client.replies(operations, deadline)
+        found = self._assess(change, configuration.content)
+        return Verification(found.missing, found.leftover, ports.by_state(rpc.data(state.content), change.ports))
 
     def check(self, check: Check, deadline: float) -> CheckResult:
         test = self._netconf.tests.get(check.kind)
@@ -199,9 +203,12 @@ class NetconfSession:
                 self._locked.remove(datastore)
 
     def _edit(self, before: str, after: str, deadline: float) -> None:
-        """Put the difference into the candidate and have it validated as the platform wants it."""
+        """Put the difference into an empty candidate and have it validated as the platform wants it."""
         rules = self._platform.xml_rules
-        content = xmltree.forward(rules, before, after, self._running(before, after, deadline=deadline))
+        cleared, running = self._tell(rpc.discard_changes(), self._reading(before, after), deadline=deadline)
+        del self._transcript[-1:]  # what was read is long, and said by the plan
+        _ = cleared.content
+        content = xmltree.forward(rules, before, after, rpc.data(running.content))
         if not content:
             return
         options = [("default-operation", "merge")]
@@ -210,15 +217,16 @@ class NetconfSession:
         if self._client.has(":rollback-on-error"):
             options.append(("error-option", "rollback-on-error"))
         self._transcript.append(content)
-        self._ask(rpc.edit_config("candidate", content, options), deadline)
+        operations = [rpc.edit_config("candidate", content, options)]
         if self._netconf.validation == "validate" and self._client.has(":validate"):
-            self._ask(rpc.validate("candidate"), deadline)
+            operations.append(rpc.validate("candidate"))
+        for reply in self._tell(*operations, deadline=deadline):
+            _ = reply.content
 
     def _apply_reverse(self, change: ChangeSet, deadline: float) -> None:
         """The commit is confirmed or half undone: commit the way back, for good."""
         self.lock(deadline)
         try:
-            self._ask(rpc.discard_changes(), deadline)
             self._edit(change.after, change.before, deadline)
             self._ask(rpc.commit(), deadline)
         except EditRefused as error:
@@ -228,21 +236,25 @@ class NetconfSession:
             raise RevertFailed(self._element, "the reverse was accepted, but the running configuration is not as before the change")
 
     def _compare(self, change: ChangeSet, deadline: float) -> Comparison:
-        running = self._running(change.before, change.after, deadline=deadline)
-        return xmltree.assess(self._platform.xml_rules, change.before, change.after, running)
+        return self._assess(change, self._client.request(self._reading(change.before, change.after), deadline))
+
+    def _assess(self, change: ChangeSet, reply: etree._Element) -> Comparison:
+        return xmltree.assess(self._platform.xml_rules, change.before, change.after, rpc.data(reply))
 
     def _running(self, *texts: str, deadline: float) -> str:
-        """The running configuration of just the entries that the texts name."""
-        return rpc.data(
-            self._client.request(rpc.get_config("running", xmltree.selection(self._platform.xml_rules, *texts)), deadline)
-        )
+        return rpc.data(self._client.request(self._reading(*texts), deadline))
+
+    def _reading(self, *texts: str) -> etree._Element:
+        """Asks for the running configuration of just the entries that the texts name."""
+        return rpc.get_config("running", xmltree.selection(self._platform.xml_rules, *texts))
 
     def _ports(self, wanted: tuple[str, ...], deadline: float) -> tuple[PortState, ...]:
         if (asked := self._netconf.ports) is not None:
             return ports.by_request(self._client.request(rpc.custom(asked.request), deadline), asked, wanted)
         if self._netconf.port_state != "config":
             state = rpc.data(self._client.request(rpc.get(ports.STATE_FILTER), deadline))
-            if self._netconf.port_state == "oper" or ports.serves_state(state):
+            self._client.serves_state = ports.serves_state(state)
+            if self._netconf.port_state == "oper" or self._client.serves_state:
                 return ports.by_state(state, wanted)
         return ports.by_config(rpc.data(self._client.request(rpc.get_config("running", ports.CONFIG_FILTER), deadline)), wanted)
 
