@@ -38,12 +38,13 @@ def optional(shape: Shape) -> Shape:
 
 def closed(**properties: Shape) -> Shape:
     """An object with these attributes and no others; with `?fields=` some are left out, but never the id."""
-    return _object(properties) | {"additionalProperties": False}
+    required = {"required": ["id"]} if "id" in properties else {}
+    return {"type": "object", "properties": properties, "additionalProperties": False} | required
 
 
 def opened(**properties: Shape) -> Shape:
-    """An object that may have more: what a client sent is echoed."""
-    return _object(properties)
+    """An object that may have more, and need not have all: what a client sent is echoed."""
+    return {"type": "object", "properties": properties}
 
 
 def says(shape: Shape, path: Sequence[str]) -> bool:
@@ -98,11 +99,6 @@ def hoisted(node: object, found: Shape) -> Any:  # noqa: ANN401  JSON is any
         if found.setdefault(name, plain) != plain:
             raise TypeError(f"two shapes are called {name!r}; rename one")
     return {key: hoisted(each, found) for key, each in node.items() if key != "$defs"}
-
-
-def _object(properties: dict[str, Shape]) -> Shape:
-    required = ["id"] if "id" in properties else []
-    return {"type": "object", "properties": properties} | ({"required": required} if required else {})
 
 
 def _of(kind: Any) -> Shape:  # noqa: ANN401  annotations are of many kinds

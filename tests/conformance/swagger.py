@@ -14,6 +14,8 @@ from jsonschema import Draft4Validator, FormatChecker
 
 LISTENER = "/listener/"
 """Paths of the client's side: events are posted there."""
+_LEAST: Mapping[str, Any] = {"boolean": True, "integer": 1, "number": 1, "object": {}, "date-time": "2026-01-01T00:00:00Z"}
+"""Values, by type or format."""
 _FORMATS = FormatChecker(formats=())
 
 
@@ -88,18 +90,9 @@ class Swagger:
             name = schema["$ref"].rpartition("/")[2]
             definition = self.document["definitions"][name]
             return self._sample_of(definition) if "properties" not in definition else self.sample(name)
-        if "enum" in schema:
-            return schema["enum"][0]
-        match schema.get("type"):
-            case "array":
-                return [self._sample_of(schema["items"])]
-            case "boolean":
-                return True
-            case "integer" | "number":
-                return 1
-            case "object":
-                return {}
-        return "2026-01-01T00:00:00Z" if schema.get("format") == "date-time" else "conformance"
+        if schema.get("type") == "array":
+            return [self._sample_of(schema["items"])]
+        return schema["enum"][0] if "enum" in schema else _LEAST.get(schema.get("format", schema.get("type", "")), "conformance")
 
     def _operations(self) -> Iterator[Operation]:
         for path, methods in self.document["paths"].items():

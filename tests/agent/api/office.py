@@ -17,6 +17,7 @@ from agent.security.roles import Role
 from drivers.port import Credential
 from drivers.registry import driver_for
 from tests.agent.fulfillment.fakes import FakeLifecycle
+from tests.agent.api.promise import check
 from tests.agent.fulfillment.network import Operator
 
 ORDERS = "/tmf-api/serviceOrdering/v4/serviceOrder"
@@ -60,9 +61,12 @@ class Office:
         return asyncio.run(self._call(method, path, bearer | (headers or {}), request))
 
     async def _call(self, method, path, headers, request) -> httpx.Response:
+        """Every answer is held against what the API says of itself."""
         transport = httpx.ASGITransport(app=self.app, raise_app_exceptions=False, client=("192.0.2.7", 50000))
         async with httpx.AsyncClient(transport=transport, base_url="http://fabd.test") as client:
-            return await client.request(method, path, headers=headers, **request)
+            answer = await client.request(method, path, headers=headers, **request)
+        check(self.app, method, answer)
+        return answer
 
     def get(self, path, **request) -> httpx.Response:
         return self.call("GET", path, **request)
