@@ -233,6 +233,13 @@ def _leaf_place(leaf: Leaf, port: int) -> str:
     return f"port {port}: {leaf}"
 
 
+def within(text: str, observed: str) -> str:
+    """What of `observed` concerns the rows and port objects of `text`."""
+    wanted, found = parse_intent(text), parse_intent(observed)
+    vlans = {vlan: body for vlan, body in found.vlans.items() if vlan in wanted.vlans}
+    return render_intent(Intent(vlans, {key: value for key, value in found.leaves.items() if key in wanted.leaves}))
+
+
 def _fields(op: Operation) -> dict[str, Value]:
     return {key: value for key, value in asdict(op).items() if not (key == "was" and value == "")}
 
