@@ -26,7 +26,7 @@ class Ground:
     """Links that were passed by, and why: told when there is no other way."""
 
     def can(self, element: ElementView, feature: str) -> bool:
-        return feature in self.realises.get(element.platform, ())
+        return feature in self.realises.get(element.platform, ()) and feature not in _lacks(element)
 
     def customer_port(self, reference: str, pointer: str) -> PortView:
         port = self.port(reference, pointer)
@@ -52,9 +52,10 @@ class Ground:
         peer: str = "",
         place: Mapping[str, object] | None = None,
     ) -> Use:
+        element = self.view.element(port.element)
         attachment = Attachment(
-            element=port.element,
-            platform=self.view.element(port.element).platform,
+            element=element.name,
+            platform=element.platform,
             port=port.name,
             port_id=port.id,
             if_index=port.if_index,
@@ -65,6 +66,7 @@ class Ground:
             peer=peer,
             pointer=pointer,
             place=place or {},
+            lacks=_lacks(element),
         )
         return attachment, Claim(port.reference, port.id, vlan if tagged else WHOLE_PORT)
 
@@ -111,6 +113,12 @@ class Ground:
         if left is None:
             return f"link {link.name} has no pool {pool}; import one of kind bandwidth with `fabd inventory import`"
         return "" if amount <= left else f"link {link.name} has {left // MEGABIT} of the {amount // MEGABIT} Mbit/s left"
+
+
+def _lacks(element: ElementView) -> frozenset[str]:
+    """The element's attribute `lacks`: a list of features, for hardware or a licence without them."""
+    named = element.attributes.get("lacks", ())
+    return frozenset(map(str, named)) if isinstance(named, list | tuple) else frozenset({str(named)})
 
 
 def refused(pointer: str, rule: str, message: str) -> Refused:

@@ -24,13 +24,13 @@ def _unrealised(
     if platform not in realises:
         yield Refusal(attachment.pointer, "platform", f"{element} is of platform {platform}, which is not installed")
         return
-    able = realises[platform]
-    for feature in sorted(spec.needed(attachment.layer, attachment.role) - set(able)):
+    able = frozenset(realises[platform]) - attachment.lacks
+    for feature in sorted(spec.needed(attachment.layer, attachment.role) - able):
         yield Refusal(attachment.pointer, "feature", _cannot(attachment, feature, spec.name))
     for characteristic, features in spec.features.items():
         pointer = _pointer(characteristic, characteristics, attachment)
         asked = {features[part] for part in (attachment.layer, attachment.role) if part in features} if pointer else set()
-        for feature in sorted(asked - set(able)):
+        for feature in sorted(asked - able):
             yield Refusal(pointer, "feature", _cannot(attachment, feature, characteristic))
     if attachment.tagged and VLAN not in able:
         pointer = "/vlan" if "vlan" in characteristics else f"{attachment.pointer.removesuffix('/port')}/vlan"

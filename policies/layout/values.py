@@ -32,6 +32,9 @@ class Attachment:
     place: Mapping[str, object] = field(default_factory=dict, hash=False)
     """What was ordered for this place alone: the item of `sites`."""
 
+    lacks: frozenset[str] = frozenset()
+    """Features of its platform that this element has not."""
+
     @property
     def reference(self) -> str:
         return f"{self.element}/{self.port}"

@@ -4,7 +4,6 @@ sw1 ── sw2 ── pe1 (ios) ── p1 ── pe2 (ietf)      sw3 ── pe3 
 """
 
 from inventory.topology import ElementNode, LinkNode, PortNode, Topology
-from policies.layout import TopologyView
 
 REALISES = {
     "ietf": frozenset({"ipv4", "ipv6", "description"}),
@@ -34,7 +33,7 @@ CABLES = (
 CUSTOMER = ("sw1/3", "sw1/4", "sw2/3", "sw3/3", "pe1/ge-0/0/1", "pe1/ge-0/0/2", "pe2/ge-0/0/1", "pe3/eth1", "pe4/ge-0/0/1")
 
 
-def network() -> TopologyView:
+def network() -> Topology:
     ports: dict[str, PortNode] = {}
     core = [(end, "core") for cable in CABLES for end in cable]
     for reference, role in [*((reference, "customer") for reference in CUSTOMER), *core]:

@@ -1,6 +1,7 @@
 """Layouts of many places: trees over switches, places on an overlay, ways that reserve."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
@@ -9,7 +10,7 @@ from policies.errors import Refused, RenderingFailed
 from policies.layout import Layout, lay_out, unsupported
 from policies.rendering import needs
 from policies.specification import Specification, parse
-from tests.policies.network import REALISES, network
+from tests.policies.network import CUSTOMER, ELEMENTS, REALISES, network
 from tests.policies.shipped import files, shipped
 
 GIGABIT = 1_000_000_000
@@ -156,3 +157,20 @@ def test_a_voice_line_enters_by_its_vlan() -> None:
     first = layout.attachments[0]
     assert (first.reference, first.role, first.tagged) == ("sw1/3", "endpoint", True)
     assert [claim.vlan for claim in layout.claims] == [None] * 5
+
+
+def test_an_element_may_lack_what_its_platform_can() -> None:
+    whole = network()
+    lacking = {
+        name: replace(whole.element(name), attributes={"lacks": ["switching", "rate"]}) if name == "pe1" else whole.element(name)
+        for name in ELEMENTS
+    }
+    poorer = Topology(lacking, {port: whole.port(port) for port in CUSTOMER}, ())
+    access = {"port": "pe1/ge-0/0/1", "rate": 5}
+    layout = lay_out(shipped("internet-access"), access, poorer, REALISES)
+    assert [refusal.pointer for refusal in unsupported(shipped("internet-access"), access, layout, REALISES)] == ["/rate"]
+    line = {"a": "pe1/ge-0/0/1", "b": "pe1/ge-0/0/2"}
+    layout = lay_out(shipped("l2-eline"), line, poorer, REALISES)
+    refusals = unsupported(shipped("l2-eline"), line, layout, REALISES)
+    assert {refusal.pointer for refusal in refusals} == {"/a", "/b"}
+    assert "pe1 (platform ios) cannot realise switching" in str(refusals[0])
