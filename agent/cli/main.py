@@ -32,8 +32,9 @@ COMMANDS = {
     },
     "Customers and orders": {
         "customer": "Customers and their agreements: import them from a file, look at them.",
-        "order": "Orders: see what one would do, place it, watch it, look back.",
-        "plan": "Plans: phases, elements, milliseconds, what was sent and what was answered.",
+        "order": "Orders: see what one would do, place it, watch it, cancel it, look back.",
+        "plan": "Plans: phases, elements, milliseconds, what was sent and answered; approve or reject them.",
+        "freeze": "Change freezes: when no plan begins to change the network.",
     },
     "Faults": {
         "alarm": "Alarms: what stands, and why each is a root cause or a symptom.",

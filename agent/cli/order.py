@@ -12,15 +12,16 @@ from agent.cli.dryrun import show_preview
 from agent.cli.errors import DaemonTimeout, DaemonUnreachable
 from agent.cli.files import read_object
 from agent.cli.options import AsJson, InputFile, Limit, argument
-from agent.cli.output import note, print_json, say, show_facts, show_rows
+from agent.cli.output import complain, note, print_json, say, show_facts, show_rows
 from agent.cli.resources import ROOT, filters, print_list, texts
 from agent.cli.watch import DEADLINE_S, watch_order
 from agent.cli.words import when
 from agent.fulfillment.states import FINAL
 
-app = typer.Typer(no_args_is_help=True, help="Orders: see what one would do, place it, watch it, look back.")
+app = typer.Typer(no_args_is_help=True, help="Orders: see what one would do, place it, watch it, cancel it, look back.")
 
 ORDERS = f"{SERVICE_ORDERING}/serviceOrder"
+CANCELLATIONS = f"{SERVICE_ORDERING}/cancelServiceOrder"
 
 _Order = Annotated[str, argument("ORDER", "Id of the order.")]
 _Deadline = Annotated[float, typer.Option("--timeout", min=1, max=86_400, help="Seconds to wait for the end.")]
@@ -92,6 +93,48 @@ def watch(daemon: Daemon, order: _Order, timeout: _Deadline = DEADLINE_S, as_jso
     _finish(daemon, order, timeout, as_json=as_json)
 
 
+@app.command()
+@remote
+def cancel(
+    daemon: Daemon,
+    order: _Order,
+    *,
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; kept with the order and its plans.")] = "",
+    watch: Annotated[bool, typer.Option("--watch", help="Wait for the end; exit code 0 only when nothing of it is left.")] = False,
+    timeout: _Deadline = DEADLINE_S,
+    as_json: AsJson = False,
+) -> None:
+    """Cancel an order: what has not begun never does, what is under way is undone, what was completed is taken back."""
+    body: dict[str, object] = {"serviceOrder": {"id": order}}
+    found = daemon.post(CANCELLATIONS, body | ({"cancellationReason": reason} if reason else {}), key=str(uuid.uuid4()))
+    if watch:
+        watch_order(daemon, f"{ORDERS}/{segment(order)}", f"{ROOT}/orders/{segment(order)}/plans", timeout)
+        found = daemon.get(f"{CANCELLATIONS}/{segment(str(found['id']))}")
+    if as_json:
+        print_json(found)
+    else:
+        _show_cancellation(found, order)
+    if watch and found["state"] != "done":
+        raise typer.Exit(1)
+
+
+@app.command()
+@remote
+def release(
+    daemon: Daemon,
+    order: _Order,
+    item: Annotated[str, argument("ITEM", "Id of the item in the order.")],
+    note: Annotated[str, typer.Option("--note", metavar="TEXT", help="What was done; kept in the plan's timeline.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Say that what an item waits for has been completed: it goes on."""
+    document = daemon.post(f"{ROOT}/orders/{segment(order)}/items/{segment(item)}/release", {"note": note})
+    if as_json:
+        print_json(document)
+    else:
+        say(f"item {document['item']}: {document['waits_for']} was completed at {when(document['released_at'])}")
+
+
 @app.command("list")
 @remote
 def list_(
@@ -134,12 +177,36 @@ def _show_order(document: Document) -> None:
             "ordered": when(document.get("orderDate")),
             "started": when(document.get("startDate")),
             "completed": when(document.get("completionDate")),
+            "wanted by": when(document.get("requestedCompletionDate")),
+            "expected by": when(document.get("expectedCompletionDate")) if document["state"] not in FINAL else "",
+            "cancelled": when(document.get("cancellationDate")),
+            "because": document.get("cancellationReason"),
         },
     )
     show_rows([_item(each) for each in document.get("serviceOrderItem", [])], empty="no items")
     for item in document.get("serviceOrderItem", []):
         for error in item.get("errorMessage", []):
             say(f"item {item['id']}: {error['message']}")
+    for alert in document.get("jeopardyAlert", []):
+        say(f"in jeopardy since {when(alert['alertDate'])}: {alert['message']}")
+    if document.get("milestone"):
+        show_rows([_milestone(each) for each in document["milestone"]], empty="no milestones")
+
+
+def _show_cancellation(document: Document, order: str) -> None:
+    state = str(document["state"])
+    say(f"cancellation {document['id']} of order {order} is {state}")
+    if document.get("completionMessage"):
+        say(str(document["completionMessage"]))
+    if document.get("errorMessage"):
+        complain(str(document["errorMessage"].get("message") or document["errorMessage"].get("reason")))
+    if state in {"accepted", "inProgress"}:
+        say(f"see what becomes of it with: fabd order watch {order}")
+
+
+def _milestone(reached: Document) -> dict[str, object]:
+    items = [str(each.get("itemId") or each.get("id")) for each in reached.get("serviceOrderItem", [])]
+    return {"reached": when(reached["milestoneDate"]), "milestone": reached["name"], "items": items, "what": reached.get("message")}
 
 
 def _listed(document: Document) -> dict[str, object]:
@@ -179,6 +246,7 @@ def _plan(plan: Document) -> dict[str, object]:
         "state": plan["state"],
         "step": plan["step"],
         "decision": plan["decision"],
+        "waits for": plan["waits"],
         "elements": [change["element"] for change in plan["changes"]],
         "ended": when(plan["finished_at"]),
     }

@@ -29,7 +29,7 @@ def create(
     role: Annotated[
         Role,
         typer.Option(
-            help="viewer reads; operator also acts on alarms and tickets; provisioner also orders; admin also manages the system."
+            help="viewer reads; operator also approves plans and freezes changes; provisioner also orders; admin manages fabd."
         ),
     ] = Role.VIEWER,
     days: Annotated[

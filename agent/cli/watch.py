@@ -98,8 +98,15 @@ class _View:
 
 
 def _lines(order: Document, plans: list[Document]) -> list[str]:
-    items = [f"item {item['id']}: {item['state']}" for item in order.get("serviceOrderItem", [])]
+    items = [f"item {item['id']}: {_told(item)}" for item in order.get("serviceOrderItem", [])]
     return [f"order {order['id']}: {order['state']}", *items, *(f"plan {plan['id']}: {_stage(plan)}" for plan in plans)]
+
+
+def _told(item: Document) -> str:
+    """Its state, and what it waits for."""
+    errors = item.get("errorMessage", [])
+    waits = item["state"] in {"pending", "held"} and errors
+    return f"{item['state']}: {errors[0]['message']}" if waits else str(item["state"])
 
 
 def _picture(order: Document, plans: list[Document]) -> RenderableType:
@@ -107,7 +114,7 @@ def _picture(order: Document, plans: list[Document]) -> RenderableType:
     items = Table.grid(padding=(0, 2))
     for item in order.get("serviceOrderItem", []):
         mark, style = _MARKS.get(str(item["state"]), ("…", "yellow"))
-        items.add_row(Text(mark, style=style), f"item {clean(str(item['id']))}", Text(clean(str(item["state"])), style=style))
+        items.add_row(Text(mark, style=style), f"item {clean(str(item['id']))}", Text(clean(_told(item)), style=style))
     steps = Table.grid(padding=(0, 2))
     for plan in plans:
         steps.add_row("", Text(clean(", ".join(change["element"] for change in plan["changes"])), style="dim"), _bar(plan))
@@ -129,6 +136,8 @@ def _bar(plan: Document) -> Text:
 
 def _stage(plan: Document) -> str:
     decided = f", decided to {plan['decision']}" if plan["decision"] else ""
+    if plan.get("waits"):
+        return f"waiting for {plan['waits']}"
     return f"{plan['state']} at {plan['step']}{decided}"
 
 

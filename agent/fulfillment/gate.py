@@ -69,7 +69,7 @@ def _reference(order: OrderRow, items: Sequence[OrderItemRow], settings: Fulfilm
     for item in items:
         if not item.waits_for or item.released_at is not None:
             continue
-        until = item.wait_until or max(order.order_date, order.requested_start or at) + settings.reference_wait
+        until = item.wait_until or max(order.order_date, order.requested_start or order.order_date) + settings.reference_wait
         if until <= at:
             words = f"item {item.reference}: {item.waits_for} was not completed until {_told(until)}"
             return Barrier(Waits.REFERENCE, until, words, expired=True)

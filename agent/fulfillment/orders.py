@@ -81,12 +81,12 @@ class OrderDesk:
                 self._store_service(case, order, design, design.product)
         made = self._store_plans(case, order, designs)
         session.refresh(order, ["items"])
+        order.expected_completion = self.pace.expected(session, order, at)
         for plan_id in ready_plans(order, ()):
             work = Work(PLAN_WORK, plan_id)
             self.queue.submit(session, work, at, run_at=request.requested_start, priority=request.priority)
         reach(order, Milestone.ACCEPTED, f"order {order.id} is accepted", (), at)
         reach(order, Milestone.ALLOCATED, "ports and values are reserved", order.items, at)
-        order.expected_completion = self.pace.expected(session, order, at)
         self.announcer.order(session, order, at, event="Create")
         alarm_if_late(session, self.announcer, order, at)
         return Placed(order, new=True, designs=designs, changes=made)
@@ -139,9 +139,9 @@ class OrderDesk:
             plan = self._plan_row(case, order)
             case.session.add(plan)
             own = self._changes(case, mine)
-            self._ask_for_approval(case, order, plan, mine, own)
             plan.change_sets = [_change_row(change, case.at) for change in own]
             case.session.flush()
+            self._ask_for_approval(case, order, plan, mine, own)
             for design in mine:
                 item = _item_row(order, plan, design, arrangement, _former(case.session, design))
                 item.outlook = reserve(case.session, design)

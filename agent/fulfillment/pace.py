@@ -1,6 +1,5 @@
 """How long an order is likely to take: from what plans took of late and how many stand before it."""
 
-import math
 import threading
 from collections.abc import Collection
 from datetime import datetime, timedelta
@@ -42,17 +41,17 @@ class Pace:
     def expected(self, session: Session, order: OrderRow, at: datetime, *, begin: datetime | None = None) -> datetime:
         """When the open items of the order are likely to be done, if nothing but the queue keeps them."""
         start = max(at, begin or at, order.requested_start or at)
-        waiting = self._queued(session, at) / self._workers if start == at else 0
-        return start + self._usual(session) * (math.ceil(waiting) + longest_way(order.items))
+        rounds = self._queued(session, at) // self._workers if start == at else 0
+        return start + self._usual(session) * (rounds + longest_way(order.items))
 
     def _usual(self, session: Session) -> timedelta:
         with self._guard:
             known = self._typical
         if known is None:
-            known = _of_late(session) or FIRST_GUESS
+            known = _of_late(session)
             with self._guard:
                 self._typical = self._typical or known
-        return known
+        return known or FIRST_GUESS
 
     def _queued(self, session: Session, at: datetime) -> int:
         with self._guard:

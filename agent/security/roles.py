@@ -4,7 +4,10 @@ from enum import StrEnum
 
 
 class Role(StrEnum):
-    """viewer reads; operator also acts on alarms and tickets; provisioner also orders; admin also manages the system."""
+    """viewer reads; operator also approves plans, freezes changes and decides about elements in doubt; provisioner also orders;
+
+    admin also manages the system.
+    """
 
     VIEWER = "viewer"
     OPERATOR = "operator"

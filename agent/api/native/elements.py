@@ -119,7 +119,7 @@ def show_element(request: Request, parts: PartsOf, name: str) -> Response:
 
 @router.post(
     "/{name}/resolve",
-    dependencies=[needs(Role.PROVISIONER)],
+    dependencies=[needs(Role.OPERATOR)],
     **described(
         "Decide about an element in doubt", 404, 408, 409, 413, 415, answer=DECISION, body=Resolution, example={"verb": "keep"}
     ),
