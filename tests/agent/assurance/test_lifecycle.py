@@ -1,10 +1,12 @@
 """Services as they come, change and go; and outages with several causes, whatever order the news comes in."""
 
 import itertools
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import delete, select
 
+from agent.assurance import health
 from agent.assurance.findings import Source
 from agent.assurance.tables import MonitorRow, PollRow, ReadingRow, ServiceStateRow, UsageBinRow
 from agent.assurance.watchlist import load_watchlist
@@ -12,9 +14,10 @@ from drivers.snmp import oids
 from inventory.db import Database
 from inventory.services import set_resources
 from inventory.tables import EndpointRow, ServiceRow
+from policies.values import Interval
 from tests.agent.assurance.test_story import states
 from tests.agent.assurance.world import World, metro
-from tests.clock import FakeClock
+from tests.clock import EPOCH, FakeClock
 from tests.inventory.factory import port_id
 
 FOREVER = float("inf")
@@ -137,3 +140,85 @@ def test_a_round_that_was_under_way_when_a_service_ended_adds_nothing_to_it(worl
     assert len(world.rows(UsageBinRow)) == bins
     world.poll(600)
     assert len(world.rows(UsageBinRow)) == bins
+
+
+def suspend(world: World, service_id: str, port: str) -> None:
+    readings = world.service.lifecycle.read_counters([port], FOREVER)
+    with world.database.write() as session:
+        service = session.get_one(ServiceRow, service_id)
+        world.service.lifecycle.suspended(session, service, readings, world.clock.now())
+        service.state = "inactive"
+
+
+def resume(world: World, service_id: str, port: str) -> None:
+    readings = world.service.lifecycle.read_counters([port], FOREVER)
+    with world.database.write() as session:
+        service = session.get_one(ServiceRow, service_id)
+        service.state = "active"
+        session.flush()
+        world.service.lifecycle.activated(session, service, readings, world.clock.now())
+
+
+def test_a_service_that_moves_is_counted_to_its_last_octet_on_the_port_it_leaves(world: World) -> None:
+    world.order("web", "Acme", ["pe1/c1"])
+    world.poll()
+    world.network.count("pe1/c1", 1000)
+    world.clock.advance(10)
+    lifecycle = world.service.lifecycle
+    left = lifecycle.read_counters(["pe1/c1"], FOREVER)
+    came = lifecycle.read_counters(["pe1/c2"], FOREVER)
+    with world.database.write() as session:
+        set_resources(session, "web", {port_id(session, "pe1/c2"): "endpoint"})
+        session.expire_all()
+        lifecycle.modified(session, session.get_one(ServiceRow, "web"), left, came, world.clock.now())
+    bins = world.rows(UsageBinRow)
+    assert sum(row.octets_in for row in bins) == 1000
+    assert {row.quality for row in bins} == {"measured"}
+
+
+def test_a_suspended_service_is_neither_up_nor_down_and_not_counted(world: World) -> None:
+    world.order("web", "Acme", ["pe1/c1"])
+    world.poll(60)
+    world.clock.advance(30)
+    suspend(world, "web", "pe1/c1")
+    bins = len(world.rows(UsageBinRow))
+    world.network.down("pe1/c1")
+    world.network.count("pe1/c1", 5000)
+    world.poll(30)
+    world.network.up("pe1/c1")
+    world.poll(60)
+    assert states(world, "web") == [("up", 0.0, 90.0)]
+    assert len(world.rows(UsageBinRow)) == bins
+    resume(world, "web", "pe1/c1")
+    assert states(world, "web") == [("up", 0.0, 90.0), ("up", 180.0, None)]
+    world.network.count("pe1/c1", 70)
+    world.poll(60)
+    world.clock.advance(10)
+    suspend(world, "web", "pe1/c1")
+    assert sum(row.octets_in for row in world.rows(UsageBinRow)) == 70
+
+
+def row(start: int, end: int | None) -> ServiceStateRow:
+    return ServiceStateRow(start=EPOCH + timedelta(seconds=start), end=None if end is None else EPOCH + timedelta(seconds=end))
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([], []),
+        ([(0, None)], []),
+        ([(0, 40), (40, None)], []),
+        ([(0, 40), (60, None)], [(40, 60)]),
+        ([(0, 40)], [(40, 100)]),
+        ([(0, 40), (60, 70)], [(40, 60), (70, 100)]),
+        ([(50, None)], []),
+        ([(-20, -10), (30, None)], [(0, 30)]),
+    ],
+    ids=["never", "always", "changed", "suspended", "suspended since", "twice", "begun later", "suspended before"],
+)
+def test_the_time_in_which_a_service_was_suspended_is_known_from_its_states(
+    rows: list[tuple[int, int | None]], expected: list[tuple[int, int]]
+) -> None:
+    span = Interval(EPOCH, EPOCH + timedelta(seconds=100))
+    found = health.rests([row(*each) for each in rows], span)
+    assert [((part.start - EPOCH).total_seconds(), (part.end - EPOCH).total_seconds()) for part in found] == expected
