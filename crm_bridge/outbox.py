@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, delete, exists, func, or_, select
+from sqlalchemy import and_, delete, exists, func, insert, or_, select
 from sqlalchemy.orm import Session
 
 from crm_bridge.eventfilter import EventFilter
@@ -30,25 +30,31 @@ def publish(
     payload: Mapping[str, Any],
     correlation_id: str,
     at: datetime,
-) -> EventRow:
-    """Tell what happened, in the caller's transaction: no fact without its event, no event without its fact.
+) -> str:
+    """Tell what happened, in the caller's transaction: no fact without its event, no event without its fact. Gives the event's id.
 
     `aggregate` ("order:<id>", "ticket:<id>") is what order is kept within. `type` is the TM Forum event name
     (`serviceOrderStateChangeEvent`). `payload` is the resource under its name: `{"serviceOrder": {…}}`.
     """
-    event = EventRow(
-        id=new_id("evt", at), aggregate=aggregate, type=type, payload=dict(payload), correlation_id=correlation_id, at=at
-    )
-    session.add(event)
-    session.flush()
-    for subscription in session.scalars(select(SubscriptionRow).where(SubscriptionRow.state == ACTIVE)):
-        if EventFilter.parse(subscription.query, subscription.resources).wants(event.type, event.payload):
-            session.add(
-                DeliveryRow(
-                    event_sequence=event.sequence, subscription_id=subscription.id, state=DUE, aggregate=aggregate, due_at=at
-                )
-            )
-    return event
+    event_id = new_id("evt", at)
+    event = {
+        "id": event_id,
+        "aggregate": aggregate,
+        "type": type,
+        "payload": dict(payload),
+        "correlation_id": correlation_id,
+        "at": at,
+    }
+    session.flush()  # what it tells of stands before it
+    sequence = session.connection().execute(_EVENT, event).inserted_primary_key[0]
+    wanting = [
+        {"event_sequence": sequence, "subscription_id": row.id, "state": DUE, "aggregate": aggregate, "due_at": at}
+        for row in session.connection().execute(_ACTIVE)
+        if EventFilter.parse(row.query, row.resources).wants(type, payload)
+    ]
+    if wanting:
+        session.connection().execute(_DELIVERY, wanting)
+    return event_id
 
 
 def forget(session: Session, *, before: datetime, limit: int = 1000) -> int:
@@ -68,3 +74,7 @@ def forget(session: Session, *, before: datetime, limit: int = 1000) -> int:
     for table, key in ((DeliveryRow, DeliveryRow.event_sequence), (EventRow, EventRow.sequence)):
         session.execute(delete(table).where(key.in_(sequences)).execution_options(synchronize_session=False))
     return len(sequences)
+
+
+_EVENT, _DELIVERY = insert(EventRow.__table__), insert(DeliveryRow.__table__)
+_ACTIVE = select(SubscriptionRow.id, SubscriptionRow.query, SubscriptionRow.resources).where(SubscriptionRow.state == ACTIVE)

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from agent.fulfillment.errors import EndpointUnusable
 from drivers.errors import DriverSetupError
 from drivers.port import Credential, ElementDriver, ElementSession, Target
 from inventory.db import Database
-from inventory.tables import ElementRow
+from inventory.tables import ElementRow, EndpointRow
 
 DriverLookup = Callable[[str], ElementDriver]
 """Protocol → driver; always the same one, it pools sessions."""
@@ -49,7 +49,8 @@ class InventoryDoors:
 
     def way(self, element: str) -> tuple[ElementDriver, Target]:
         with self.database.read() as session:
-            row = session.scalars(select(ElementRow).where(ElementRow.name == element)).first()
+            rows = session.connection().execute(_ENDPOINTS, {"element": element}).all()
+        row = rows[0] if rows else None
         if row is None:
             raise EndpointUnusable(element, "it is no longer in the inventory; import it again")
         if row.administrative == "locked":
@@ -59,7 +60,7 @@ class InventoryDoors:
             driver = self.drivers(protocol)
         except DriverSetupError as error:
             raise EndpointUnusable(element, str(error)) from error
-        endpoint = next((endpoint for endpoint in row.endpoints if endpoint.protocol == protocol), None)
+        endpoint = next((row for row in rows if row.protocol == protocol), None)
         if endpoint is None:
             raise EndpointUnusable(element, f"it has no {protocol} endpoint; add one to the inventory")
         try:
@@ -82,3 +83,18 @@ class _InventoryDoor:
     def end(self, session_id: str, deadline: float) -> None:
         driver, target = self.doors.way(self.element)
         driver.end_session(target, session_id, deadline)
+
+
+_ENDPOINTS = (
+    select(
+        ElementRow.platform,
+        ElementRow.administrative,
+        EndpointRow.protocol,
+        EndpointRow.host,
+        EndpointRow.port,
+        EndpointRow.credential,
+    )
+    .outerjoin(EndpointRow, EndpointRow.element_id == ElementRow.id)
+    .where(ElementRow.name == bindparam("element"))
+)
+"""A row for each of its endpoints."""

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import Integer, bindparam, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -14,13 +14,15 @@ from agent.fulfillment.tables import ChangeSetRow, ElementHoldRow, PlanRow
 
 def take(session: Session, plan_id: str, fence: int, elements: Iterable[str], at: datetime) -> None:
     """Hold the elements for the plan, in sorted order, so that no two plans can wait for each other. All or `ElementsHeld`."""
-    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
     wanted = sorted(elements)
-    for element in wanted:
-        new = {"element": element, "plan_id": plan_id, "fence": fence, "since": at, "in_doubt": False, "reason": ""}
-        session.execute(insert(ElementHoldRow).values(**new).on_conflict_do_nothing())
-    refuse_if_held(session, plan_id, wanted)
-    session.execute(update(ElementHoldRow).where(ElementHoldRow.plan_id == plan_id).values(fence=fence))
+    rows = [
+        {"element": element, "plan_id": plan_id, "fence": fence, "since": at, "in_doubt": False, "reason": ""} for element in wanted
+    ]
+    sqlite_ = session.get_bind().dialect.name == "sqlite"
+    fresh = sum(session.connection().execute(_TAKE_ON_SQLITE if sqlite_ else _TAKE, row).rowcount for row in rows)
+    if fresh < len(wanted):
+        refuse_if_held(session, plan_id, wanted)
+        session.execute(update(ElementHoldRow).where(ElementHoldRow.plan_id == plan_id).values(fence=fence))
 
 
 def refuse_if_held(session: Session, plan_id: str, elements: Collection[str]) -> None:
@@ -32,14 +34,16 @@ def refuse_if_held(session: Session, plan_id: str, elements: Collection[str]) ->
 
 def of_others(session: Session, plan_id: str, elements: Collection[str]) -> Sequence[ElementHoldRow]:
     """Which of the elements other plans hold, by name."""
+    asked = {"elements": list(elements), "plan": plan_id}
+    if session.connection().execute(_OTHERS, asked).first() is None:
+        return ()
     others = select(ElementHoldRow).where(ElementHoldRow.element.in_(elements), ElementHoldRow.plan_id != plan_id)
     return session.scalars(others.order_by(ElementHoldRow.element)).all()
 
 
 def release(session: Session, plan_id: str, *, keep: Collection[str] = ()) -> frozenset[str]:
     """Let go of the plan's elements, but for those in `keep`; the names of those that are free now."""
-    gone = delete(ElementHoldRow).where(ElementHoldRow.plan_id == plan_id, ElementHoldRow.element.not_in(keep))
-    return frozenset(session.scalars(gone.returning(ElementHoldRow.element)))
+    return frozenset(session.connection().scalars(_RELEASE, {"plan": plan_id, "keep": list(keep)}))
 
 
 def doubt(session: Session, plan_id: str, reasons: dict[str, str]) -> None:
@@ -57,20 +61,9 @@ def waiting_for(session: Session, plan_id: str, elements: Collection[str], *, be
     """
     if not elements:
         return []
-    others = PlanRow.id > plan_id if behind else PlanRow.id != plan_id
-    return list(
-        session.scalars(
-            select(PlanRow.id)
-            .where(
-                PlanRow.state == PlanState.WAITING,
-                PlanRow.fence > 0,
-                others,
-                PlanRow.id.in_(select(ChangeSetRow.plan_id).where(ChangeSetRow.element.in_(elements))),
-            )
-            .order_by(PlanRow.id)
-            .limit(len(elements))
-        )
-    )
+    session.flush()
+    asked = {"plan": plan_id, "elements": list(elements), "most": len(elements)}
+    return list(session.connection().scalars(_YOUNGER if behind else _WAITING, asked))
 
 
 def _why(row: ElementHoldRow) -> str:
@@ -81,3 +74,25 @@ def _why(row: ElementHoldRow) -> str:
             f"or resolve it with `fabd element resolve {row.element}`"
         )
     return f"{row.element} is held by plan {row.plan_id} since {since}"
+
+
+_NEW = {name: bindparam(name) for name in ("element", "plan_id", "fence", "since", "in_doubt", "reason")}
+_TAKE = postgresql.insert(ElementHoldRow.__table__).values(_NEW).on_conflict_do_nothing()
+_TAKE_ON_SQLITE = sqlite.insert(ElementHoldRow.__table__).values(_NEW).on_conflict_do_nothing()
+_OTHERS = select(ElementHoldRow.element).where(
+    ElementHoldRow.element.in_(bindparam("elements", expanding=True)), ElementHoldRow.plan_id != bindparam("plan")
+)
+_RELEASE = (
+    delete(ElementHoldRow.__table__)
+    .where(ElementHoldRow.plan_id == bindparam("plan"), ElementHoldRow.element.not_in(bindparam("keep", expanding=True)))
+    .returning(ElementHoldRow.element)
+)
+_WANTING = select(ChangeSetRow.plan_id).where(ChangeSetRow.element.in_(bindparam("elements", expanding=True)))
+_LINE = (
+    select(PlanRow.id)
+    .where(PlanRow.state == PlanState.WAITING, PlanRow.fence > 0, PlanRow.id.in_(_WANTING))
+    .order_by(PlanRow.id)
+    .limit(bindparam("most", type_=Integer))
+)
+_WAITING = _LINE.where(PlanRow.id != bindparam("plan"))
+_YOUNGER = _LINE.where(PlanRow.id > bindparam("plan"))

@@ -8,19 +8,22 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import lru_cache
 from typing import cast
 
-from sqlalchemy import Table, bindparam, insert, select, update
+from sqlalchemy import Table, Update, bindparam, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, lazyload
 
-from agent.fulfillment.errors import Interrupted, Missing, Superseded
+from agent.fulfillment.errors import Cancelled, Interrupted, Missing, Superseded
 from agent.fulfillment.participant import Note, Participant, Record
 from agent.fulfillment.plan import Step
-from agent.fulfillment.tables import ChangeSetRow, JournalRow, PlanRow
+from agent.fulfillment.tables import ChangeSetRow, JournalRow, OrderRow, PlanRow
 from inventory.db import Database
 from inventory.work import Claim
 
+Records = dict[str, Record]
+"""By element."""
 Checkpoint = Callable[[str], None]
 """Called as `before <point>` and `after <point>`: where tests kill the daemon."""
 
@@ -49,6 +52,10 @@ class Journal:
         self._monotonic = monotonic
         self._proved = float("-inf")
         """When a transaction last showed that the plan is ours; on the monotonic clock."""
+        self.cancelled = False
+        """Whether the plan's order was, at the last point."""
+        self.correlation_id = ""
+        """Of the order's request: its log lines, those of the plan and its events carry the same."""
 
     @contextmanager
     def point(self, name: str, notes: Iterable[Note] = (), *, taking: bool = False) -> Iterator[tuple[Session, PlanRow]]:
@@ -56,16 +63,42 @@ class Journal:
         self._checkpoint(f"before {name}")
         with self._database.write() as session:
             began = self._monotonic()
-            row = session.scalars(_PLAN, {"plan": self.plan_id}).first()
-            if row is None:
+            found = session.execute(_PLAN, {"plan": self.plan_id}).first()
+            if found is None:
                 raise Missing("plan", self.plan_id)
-            if row.fence > self._claim.fence or (row.fence < self._claim.fence and not taking):
-                raise Superseded(self.plan_id, self._claim.fence)
-            row.fence = self._claim.fence
+            row, cancellation, correlation = found
+            self._take(row.fence, cancellation, correlation, taking=taking)
             write(session, [self._line(note) for note in notes])
             yield session, row
+            row.fence = self._claim.fence
         self._proved = began
         self._checkpoint(f"after {name}")
+
+    def advance(self, name: str, notes: Iterable[Note], participants: Iterable[Participant], values: dict[str, object]) -> Records:
+        """A point that only writes: the plan's columns, its lines, and how the elements stand; gives what is new of these.
+
+        Raises `Cancelled` when the plan's order is.
+        """
+        self._checkpoint(f"before {name}")
+        with self._database.write() as session:
+            began = self._monotonic()
+            head = session.connection().execute(_HEAD, {"plan": self.plan_id}).first()
+            if head is None:
+                raise Missing("plan", self.plan_id)
+            self._take(*head)
+            if self.cancelled:
+                raise Cancelled
+            session.connection().execute(_advance(tuple(values)), {"plan": self.plan_id, **values})
+            write(session, [self._line(note) for note in notes])
+            written = record(session, self.plan_id, participants)
+        self._proved = began
+        self._checkpoint(f"after {name}")
+        return written
+
+    def _take(self, fence: int, cancellation: str | None, correlation: str | None, *, taking: bool = False) -> None:
+        if fence > self._claim.fence or (fence < self._claim.fence and not taking):
+            raise Superseded(self.plan_id, self._claim.fence)
+        self.cancelled, self.correlation_id = bool(cancellation), correlation or ""
 
     def passed(self, name: str, begins: Step, notes: list[Note]) -> None:
         """A place between two effects on the network at which nothing need be durable: told with the next point."""
@@ -134,9 +167,15 @@ def noted(plan: PlanRow, outcome: str, detail: str, by: str, at: datetime, *, el
     )
 
 
-def record(session: Session, plan_id: str, participants: Iterable[Participant]) -> dict[str, Record]:
+@lru_cache
+def _advance(columns: tuple[str, ...]) -> Update:
+    values = {name: bindparam(name, type_=_PLANS.c[name].type) for name in columns}
+    return update(_PLANS).where(_PLANS.c.id == bindparam("plan")).values(values)
+
+
+def record(session: Session, plan_id: str, participants: Iterable[Participant]) -> Records:
     """Write down how each element stands, where that is new: element → what was written."""
-    written = {}
+    written: Records = {}
     for participant in participants:
         standing = participant.standing
         if standing != participant.recorded:
@@ -147,7 +186,21 @@ def record(session: Session, plan_id: str, participants: Iterable[Participant]) 
 
 
 _LINES, _CHANGES = cast("Table", JournalRow.__table__), cast("Table", ChangeSetRow.__table__)
-_PLAN = select(PlanRow).where(PlanRow.id == bindparam("plan")).with_for_update().options(lazyload(PlanRow.change_sets))
+_PLANS = cast("Table", PlanRow.__table__)
+_OF_ORDER = (OrderRow.cancellation_id, OrderRow.correlation_id)
+_PLAN = (
+    select(PlanRow, *_OF_ORDER)
+    .outerjoin(OrderRow, OrderRow.id == PlanRow.order_id)
+    .where(PlanRow.id == bindparam("plan"))
+    .with_for_update(of=PlanRow)
+    .options(lazyload(PlanRow.change_sets))
+)
+_HEAD = (
+    select(PlanRow.fence, *_OF_ORDER)
+    .outerjoin(OrderRow, OrderRow.id == PlanRow.order_id)
+    .where(PlanRow.id == bindparam("plan"))
+    .with_for_update(of=PlanRow)
+)
 _FENCE = select(PlanRow.fence).where(PlanRow.id == bindparam("plan"))
 _LINE = insert(_LINES)
 _STANDING = (

@@ -117,6 +117,8 @@ class Plan:
     readings: CounterReadings | None
     changes: tuple[PlannedChange, ...]
     """Sorted by element."""
+    actions: frozenset[str] = frozenset()
+    """Of the order's items that it carries out, where they are asked for."""
 
     @property
     def open_changes(self) -> tuple[PlannedChange, ...]:

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from agent.fulfillment import holds
@@ -21,7 +21,7 @@ from agent.fulfillment.plan import ENDED, ChangeState, Decision, Failure, Plan, 
 from agent.fulfillment.recovery import Course, course_of
 from agent.fulfillment.settings import FulfilmentSettings
 from agent.fulfillment.stalls import Stalls
-from agent.fulfillment.tables import JournalRow, OrderRow, PlanRow
+from agent.fulfillment.tables import JournalRow, OrderItemRow, PlanRow
 from inventory.db import Database
 from inventory.work import Claim, Work, WorkQueue
 from policies.values import Clock
@@ -62,7 +62,7 @@ def take(tools: Tools, claim: Claim, journal: Journal) -> Plan | None:
             return None
         if row.state != PlanState.IN_DOUBT and not _begun(tools, claim, journal, session, row):
             return None
-        plan = read_plan(row)
+        plan = replace(read_plan(row), actions=frozenset(session.connection().scalars(_ACTIONS, {"plan": row.id})))
         if course_of(plan) is not Course.FORWARD:
             journal.tell(session, journal.started(plan.step))
         return plan
@@ -108,16 +108,15 @@ class Progress:
     def hold(self) -> None:
         """Hold the elements and write down our sessions. Raises `ElementsHeld`, `Cancelled` or `PhaseFailed`."""
         with self._point("hold", step=Step.STAGE, mark=self._mark(Step.HOLD)) as (session, row):
-            refuse_if_cancelled(session, row)
+            if self._journal.cancelled:
+                raise Cancelled
             self._take_elements(session, row)
             self._tools.outcomes.realisation.settle_shared(session, row)
             self._network.follow(read_plan(row))
 
     def staged(self, readings: CounterReadings) -> None:
         """From here on the network may have changed. Raises `Cancelled`."""
-        with self._point("stage", step=Step.COMMIT) as (session, row):
-            refuse_if_cancelled(session, row)
-            row.readings = readings.to_document()
+        self._advance("stage", Step.COMMIT, readings=readings.to_document())
 
     def committed(self) -> None:
         """Told with the next point. No recovery needs it: what is not decided is undone, whether it was committed or not."""
@@ -130,9 +129,7 @@ class Progress:
 
     def decide_to_commit(self) -> None:
         """`Cancelled` when the order was cancelled meanwhile: then it is to be decided otherwise."""
-        with self._point("decide", step=Step.CONFIRM, mark=self._mark(Step.DECIDE, "commit")) as (session, row):
-            refuse_if_cancelled(session, row)
-            row.decision = Decision.COMMIT
+        self._advance("decide", Step.CONFIRM, self._mark(Step.DECIDE, "commit"), decision=Decision.COMMIT)
 
     def decide_to_cancel(self) -> None:
         mark = self._mark(Step.DECIDE, f"revert: {CANCELLED.message}")
@@ -267,10 +264,15 @@ class Progress:
         if started and step is not None and step is not Step.RELEASE:
             notes.append(self._journal.started(step))
         with self._journal.point(name, notes) as (session, row):
-            row.step = step or row.step
             written = record(session, row.id, self._network.participants)
             yield session, row
+            row.step = step or row.step
         self._network.recorded(written)
+        self._network.notes.clear()
+
+    def _advance(self, name: str, step: Step, *marks: Note, **values: object) -> None:
+        notes = [*self._network.notes, *marks, self._journal.started(step)]
+        self._network.recorded(self._journal.advance(name, notes, self._network.participants, {"step": step, **values}))
         self._network.notes.clear()
 
     def _take_elements(self, session: Session, row: PlanRow) -> None:
@@ -314,7 +316,4 @@ def _reasons(row: PlanRow) -> list[Failure]:
     return [Failure.from_document(document) for document in (row.error or {}).get("failures", [])]
 
 
-def refuse_if_cancelled(session: Session, row: PlanRow) -> None:
-    """`Cancelled` when the plan's order is. What is cancelled after this look is undone by an order of its own."""
-    if row.order_id and session.scalar(select(OrderRow.cancellation_id).where(OrderRow.id == row.order_id)):
-        raise Cancelled
+_ACTIONS = select(OrderItemRow.action).where(OrderItemRow.plan_id == bindparam("plan"))

@@ -22,10 +22,13 @@ from agent.fulfillment.plan import SETTLED, ChangeState, Failure, Plan, Verb
 from agent.fulfillment.progress import Progress, Tools, take
 from agent.fulfillment.realisation import ports_that_begin, ports_that_end
 from agent.fulfillment.recovery import Course, course_of, initial_state
-from agent.fulfillment.tables import ChangeSetRow, OrderItemRow, OrderRow, PlanRow
+from agent.fulfillment.tables import ChangeSetRow, OrderItemRow
 from agent.log import correlated
 from inventory.db import Database
 from inventory.work import Claim, Work
+
+BEGINNING, ENDING = frozenset({"add", "modify"}), frozenset({"modify", "delete"})
+"""Actions that may bring ports into use, and out of it."""
 
 
 def elements_of(database: Database, work: Collection[Work]) -> Mapping[str, frozenset[str]]:
@@ -56,16 +59,10 @@ class PlanRunner:
             return
         run = _Run(self._tools, claim, journal, plan)
         try:
-            with correlated(self._correlation_id(plan.id)):
+            with correlated(journal.correlation_id):
                 run.run()
         finally:
             run.network.close()
-
-    def _correlation_id(self, plan_id: str) -> str:
-        """Of the order's request: its log lines, those of the plan and its events carry the same."""
-        statement = select(OrderRow.correlation_id).join(PlanRow, PlanRow.order_id == OrderRow.id).where(PlanRow.id == plan_id)
-        with self._tools.database.read() as session:
-            return session.scalars(statement).first() or ""
 
 
 class _Run:
@@ -126,7 +123,7 @@ class _Run:
         self._phase(self.network.connect)
         self._progress.hold()
         self._phase(self.network.stage)
-        return self._read_counters(ports_that_end)
+        return self._read_counters(ports_that_end) if self._plan.actions & ENDING else CounterReadings()
 
     def _change(self) -> None:
         failures = self.network.commit()
@@ -157,7 +154,7 @@ class _Run:
         if failures:
             self._progress.doubt(self._doubted(failures))
         else:
-            self._progress.done(self._read_counters(ports_that_begin))
+            self._progress.done(self._read_counters(ports_that_begin) if self._plan.actions & BEGINNING else CounterReadings())
 
     # -- back ----------------------------------------------------------------------------------------------------------
 

@@ -58,7 +58,7 @@ class Line:
     def publish(self, aggregate: str = "order:1", kind: str = "serviceOrderStateChangeEvent", **resource: Any) -> str:
         with self.database.write() as session:
             payload = {"serviceOrder": {"id": "1", **resource}}
-            return publish(session, aggregate=aggregate, type=kind, payload=payload, correlation_id="cor-1", at=self.clock.now()).id
+            return publish(session, aggregate=aggregate, type=kind, payload=payload, correlation_id="cor-1", at=self.clock.now())
 
     def state(self) -> list[tuple[str, int]]:
         with self.database.read() as session:
