@@ -8,8 +8,9 @@ depend on how full or large the pool is: what rests long enough is taken from it
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import cast
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, bindparam, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from inventory.errors import NotReserved, PoolExhausted, RoleTaken, UnknownObject, ValueNotInPool, ValueTaken
@@ -51,44 +52,51 @@ def allocate(
     or `UnknownObject`; nothing is changed then.
     """
     row = lock_pools(session, [pool])[pool]
-    held = session.scalars(select(AllocationRow).where(AllocationRow.owner == owner, AllocationRow.role == role)).first()
-    if held:
+    session.flush()
+    known = session.connection().execute(_GIVEN, {"owner": owner, "role": role}).first()
+    if known is not None:
+        held = session.get_one(AllocationRow, known.id)
         if held.pool_id != row.id:
             raise RoleTaken(owner, role, session.get_one(PoolRow, held.pool_id).name)
         return _view(held, row)
-    new = AllocationRow(
-        id=new_id("alo", at),
-        pool_id=row.id,
-        state="allocated",
-        owner=owner,
-        role=role,
-        service_id=service_id,
-        reason="",
-        amount_bps=amount_bps,
-        allocated_at=at,
-        reusable_at=None,
-    )
-    new.value = _take_bandwidth(row, new) if row.kind == BANDWIDTH else _take_value(session, row, wanted, at)
-    session.add(new)
-    session.flush()
-    return _view(new, row)
+    new = new_id("alo", at)
+    value = _take_bandwidth(row, new, amount_bps) if row.kind == BANDWIDTH else _take_value(session, row, wanted, at)
+    given = {
+        "id": new,
+        "pool_id": row.id,
+        "value": value,
+        "state": "allocated",
+        "owner": owner,
+        "role": role,
+        "service_id": service_id,
+        "amount_bps": amount_bps,
+        "allocated_at": at,
+    }
+    session.connection().execute(_GIVE, given)
+    return Allocation(new, row.name, row.kind, value, role, service_id, owner, amount_bps)
 
 
 def lock_pools(session: Session, names: Iterable[str]) -> dict[str, PoolRow]:
     """Take the pools for this transaction, in sorted order. Nothing to wait for on SQLite, which has one writer anyway."""
-    wanted = sorted(set(names))
-    rows = session.scalars(
-        select(PoolRow)
-        .where(PoolRow.name.in_(wanted))
-        .order_by(PoolRow.name)
-        .with_for_update(key_share=True)
-        .execution_options(populate_existing=True)
-    ).all()
-    found = {row.name: row for row in rows}
-    for name in wanted:
-        if name not in found:
+    wanted, locked = sorted(set(names)), _locked_by(session)
+    missing = [name for name in wanted if name not in locked]
+    if missing:
+        locked |= {row.name: row for row in session.scalars(_LOCK, {"names": missing})}
+    for name in missing:
+        if name not in locked:
             raise UnknownObject("pool", name, "import it with `fabd inventory import`")
-    return found
+    return {name: locked[name] for name in wanted}
+
+
+def _locked_by(session: Session) -> dict[str, PoolRow]:
+    """What this transaction has locked already."""
+    transaction = session.get_transaction()
+    known, locked = session.info.get(_LOCKED, (None, {}))
+    if transaction is None or known is not transaction:
+        session.connection()
+        locked = {}
+        session.info[_LOCKED] = (session.get_transaction(), locked)
+    return cast("dict[str, PoolRow]", locked)
 
 
 def held(session: Session, service_id: str) -> dict[str, Allocation]:
@@ -149,14 +157,14 @@ def unreserve(session: Session, pool: str, value: str, at: datetime) -> str:
     return canonical
 
 
-def _take_bandwidth(pool: PoolRow, new: AllocationRow) -> str:
-    if new.amount_bps <= 0:
-        raise ValueNotInPool(pool.name, f"{new.amount_bps} bit/s", "bandwidth is given in positive amounts")
-    if pool.used_bps + new.amount_bps > int(pool.size):
+def _take_bandwidth(pool: PoolRow, token: str, amount_bps: int) -> str:
+    if amount_bps <= 0:
+        raise ValueNotInPool(pool.name, f"{amount_bps} bit/s", "bandwidth is given in positive amounts")
+    if pool.used_bps + amount_bps > int(pool.size):
         free = int(pool.size) - pool.used_bps
-        raise PoolExhausted(pool.name, f"{new.amount_bps} bit/s wanted, {free} of {pool.size} bit/s left")
-    pool.used_bps += new.amount_bps
-    return new.id
+        raise PoolExhausted(pool.name, f"{amount_bps} bit/s wanted, {free} of {pool.size} bit/s left")
+    pool.used_bps += amount_bps
+    return token
 
 
 def _take_value(session: Session, pool: PoolRow, wanted: str | None, at: datetime) -> str:
@@ -199,17 +207,12 @@ def _row_of(session: Session, pool: PoolRow, value: str) -> AllocationRow | None
 
 def _take_rested(session: Session, pool: PoolRow, at: datetime) -> str | None:
     """The value that has rested longest, if its quarantine is over."""
-    row = session.scalars(
-        select(AllocationRow)
-        .where(AllocationRow.pool_id == pool.id, AllocationRow.state == "quarantined", AllocationRow.reusable_at <= at)
-        .order_by(AllocationRow.reusable_at)
-        .limit(1)
-    ).first()
-    if row is None:
+    rested = session.connection().execute(_RESTED, {"pool": pool.id, "at": at}).first()
+    if rested is None:
         return None
-    session.delete(row)
+    session.delete(session.get_one(AllocationRow, rested.id))
     session.flush()
-    return row.value
+    return rested.value
 
 
 def _take_fresh(session: Session, pool: PoolRow, space: PoolSpace) -> str | None:
@@ -217,9 +220,7 @@ def _take_fresh(session: Session, pool: PoolRow, space: PoolSpace) -> str | None
     cursor, step = int(pool.cursor), 1
     while cursor < space.size:
         values = [space.at(offset) for offset in range(cursor, min(cursor + step, space.size))]
-        taken = set(
-            session.scalars(select(AllocationRow.value).where(AllocationRow.pool_id == pool.id, AllocationRow.value.in_(values)))
-        )
+        taken = set(session.connection().scalars(_TAKEN, {"pool": pool.id, "values": values}))
         for value in values:
             cursor += 1
             if value not in taken:
@@ -278,3 +279,28 @@ def _view(row: AllocationRow, pool: PoolRow) -> Allocation:
     return Allocation(
         row.id, pool.name, pool.kind, row.value, row.role or "", row.service_id or "", row.owner or "", row.amount_bps
     )
+
+
+_LOCKED = "pools"
+_LOCK = (
+    select(PoolRow)
+    .where(PoolRow.name.in_(bindparam("names", expanding=True)))
+    .order_by(PoolRow.name)
+    .with_for_update(key_share=True)
+    .execution_options(populate_existing=True)
+)
+_GIVEN = select(AllocationRow.id).where(AllocationRow.owner == bindparam("owner"), AllocationRow.role == bindparam("role"))
+_GIVE = insert(AllocationRow.__table__)
+_RESTED = (
+    select(AllocationRow.id, AllocationRow.value)
+    .where(
+        AllocationRow.pool_id == bindparam("pool"),
+        AllocationRow.state == "quarantined",
+        AllocationRow.reusable_at <= bindparam("at"),
+    )
+    .order_by(AllocationRow.reusable_at)
+    .limit(1)
+)
+_TAKEN = select(AllocationRow.value).where(
+    AllocationRow.pool_id == bindparam("pool"), AllocationRow.value.in_(bindparam("values", expanding=True))
+)

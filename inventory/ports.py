@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, insert, select
 from sqlalchemy.orm import Session
 
 from inventory.errors import PortInUse, UnknownObject
@@ -29,22 +29,21 @@ def claim(session: Session, port_id: str, *, vlan: int, service_id: str, owner: 
     The port's row is the lock, so of two that race one gets `PortInUse`. A transaction that claims several ports does so in
     the order of their ids. `UnknownObject` when the port is gone.
     """
-    port = session.scalars(
-        select(PortRow).where(PortRow.id == port_id).with_for_update(key_share=True).execution_options(populate_existing=True)
-    ).first()
+    session.flush()
+    port = session.connection().execute(_PORT, {"port": port_id}).first()
     if port is None:
         raise UnknownObject("port", port_id)
-    reference = f"{session.get_one(ElementRow, port.element_id).name}/{port.name}"
-    held = session.scalars(select(PortClaimRow).where(PortClaimRow.port_id == port_id).order_by(PortClaimRow.vlan)).all()
-    for row in held:
+    reference = f"{port.element}/{port.name}"
+    for row in session.connection().execute(_HELD, {"port": port_id}).all():
         if row.service_id == service_id and row.vlan == vlan:
             return PortClaim(row.id, reference, port_id, vlan, service_id)
         if row.service_id != service_id and (vlan == WHOLE_PORT or row.vlan in {WHOLE_PORT, vlan}):
             raise PortInUse(reference, row.service_id, vlan=vlan, held_vlan=row.vlan)
-    new = PortClaimRow(id=new_id("clm"), port_id=port_id, vlan=vlan, service_id=service_id, owner=owner)
-    session.add(new)
-    session.flush()
-    return PortClaim(new.id, reference, port_id, vlan, service_id)
+    claim_id = new_id("clm")
+    session.connection().execute(
+        _CLAIM, {"id": claim_id, "port_id": port_id, "vlan": vlan, "service_id": service_id, "owner": owner}
+    )
+    return PortClaim(claim_id, reference, port_id, vlan, service_id)
 
 
 def claims(session: Session, service_id: str) -> tuple[PortClaim, ...]:
@@ -78,3 +77,17 @@ def keep_claims(session: Session, service_id: str, wanted: Collection[tuple[str,
         if (row.port_id, row.vlan) not in wanted:
             session.delete(row)
     session.flush()
+
+
+_PORT = (
+    select(PortRow.name, ElementRow.name.label("element"))
+    .join(ElementRow, ElementRow.id == PortRow.element_id)
+    .where(PortRow.id == bindparam("port"))
+    .with_for_update(key_share=True, of=PortRow)
+)
+_HELD = (
+    select(PortClaimRow.id, PortClaimRow.service_id, PortClaimRow.vlan)
+    .where(PortClaimRow.port_id == bindparam("port"))
+    .order_by(PortClaimRow.vlan)
+)
+_CLAIM = insert(PortClaimRow.__table__)
