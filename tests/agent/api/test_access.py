@@ -33,15 +33,25 @@ provisioner  POST  /api/v1/customers/{account_number}/bills
 viewer       GET   /api/v1/deliveries
 viewer       GET   /api/v1/elements
 viewer       GET   /api/v1/elements/{name}
-provisioner  POST  /api/v1/elements/{name}/resolve
+operator     POST  /api/v1/elements/{name}/resolve
 viewer       GET   /api/v1/events
 viewer       GET   /api/v1/explain/{object_id}
 viewer       GET   /api/v1/me
 viewer       GET   /api/v1/objectives
+viewer       GET   /api/v1/freezes
+operator     POST  /api/v1/freezes
+operator     POST  /api/v1/freezes/{freeze_id}/end
 provisioner  POST  /api/v1/orders/plan
+provisioner  POST  /api/v1/orders/{order_id}/items/{item}/release
 viewer       GET   /api/v1/orders/{order_id}/plans
 viewer       GET   /api/v1/plans
 viewer       GET   /api/v1/plans/{plan_id}
+operator     POST  /api/v1/plans/{plan_id}/approve
+operator     POST  /api/v1/plans/{plan_id}/reject
+viewer       GET   /api/v1/pools
+viewer       GET   /api/v1/pools/{name}
+provisioner  POST  /api/v1/pools/{name}/release
+provisioner  POST  /api/v1/pools/{name}/reserve
 viewer       GET   /api/v1/problems
 viewer       GET   /api/v1/problems/{problem_id}
 viewer       GET   /api/v1/services/{service_id}
@@ -54,17 +64,19 @@ admin        POST  /api/v1/subscriptions/{subscription_id}/replay
 viewer       GET   /api/v1/violations
 viewer       GET   /metrics
 viewer       GET   /metrics/elements
-viewer       GET   /tmf-api/serviceInventory/v4/service
-viewer       GET   /tmf-api/serviceInventory/v4/service/{service_id}
-viewer       GET   /tmf-api/serviceOrdering/v4/serviceOrder
-provisioner  POST  /tmf-api/serviceOrdering/v4/serviceOrder
-viewer       GET   /tmf-api/serviceOrdering/v4/serviceOrder/{order_id}
-viewer       GET   /tmf-api/troubleTicket/v4/troubleTicket
-viewer       GET   /tmf-api/troubleTicket/v4/troubleTicket/{ticket_id}
-viewer       GET   /tmf-api/usageManagement/v4/usage
-viewer       GET   /tmf-api/usageManagement/v4/usage/{usage_id}
 """
-ROWS = [tuple(line.split()) for line in TABLE.strip().splitlines()]
+"""Of what is not below `/tmf-api`, where one rule holds for every API."""
+
+
+def tmf_role(method: str, path: str) -> Role:
+    """Viewers read; who orders also changes and hears; an order is forgotten by an admin."""
+    if method == "DELETE" and path.endswith("/serviceOrder/{order_id}"):
+        return Role.ADMIN
+    return Role.VIEWER if method == "GET" and "/hub" not in path else Role.PROVISIONER
+
+
+TMF = [(tmf_role(method, path).value, method, path) for method, path in access_table(ROUTERS) if path.startswith("/tmf-api/")]
+ROWS = [*(tuple(line.split()) for line in TABLE.strip().splitlines()), *TMF]
 GUARDED = [(Role(role), method, path) for role, method, path in ROWS if role != "open"]
 
 

@@ -65,7 +65,7 @@ def test_the_references_of_the_document_lead_somewhere(document):
 def test_the_page_for_people_loads_nothing_and_names_every_route(office):
     page = office.get("/docs", role=None)
     assert page.headers["content-security-policy"].startswith("default-src 'none'")
-    assert not re.search(r"<script|src=|https?://", page.text)
+    assert not re.search(r"<script|src=|href=['\"]?https?:|url\(", page.text)
     for path in {path for _, path in access_table(ROUTERS)}:
         assert f"<code>{path}</code>" in page.text
 
@@ -73,7 +73,12 @@ def test_the_page_for_people_loads_nothing_and_names_every_route(office):
 PLACES = {
     "alarm_id": "alm-1",
     "problem_id": "prb-1",
-    "name": {"/api/v1/elements/{name}": "pe1", "/api/v1/specifications/{name}": "l3vpn", "/api/v1/slas/{name}": "gold"},
+    "name": {
+        "/api/v1/elements/{name}": "pe1",
+        "/api/v1/specifications/{name}": "l3vpn",
+        "/api/v1/slas/{name}": "gold",
+        "/api/v1/pools/{name}": "ipv4-links",
+    },
 }
 """Of objects of the story that are not asked of it."""
 
@@ -98,7 +103,7 @@ def asked(story, path: str) -> str:
 def test_what_is_answered_has_the_shape_that_is_promised(document, story):
     looked_at = set()
     for method, path, each in operations(document):
-        if method != "GET":
+        if method != "GET" or (path.startswith("/tmf-api/") and "{" in path):  # those are looked at by test_examples
             continue
         answer = story.office.get(asked(story, path))
         assert answer.status_code == 200, (path, answer.text)
@@ -109,7 +114,14 @@ def test_what_is_answered_has_the_shape_that_is_promised(document, story):
             validate(document, promised[media]["schema"], answer.json())
             looked_at |= {path} if answer.json() else set()
     empty = {path for method, path, _ in operations(document) if method == "GET" and path.startswith("/api/v1")} - looked_at
-    assert empty == {"/api/v1/credits", "/api/v1/violations", "/api/v1/objectives", "/api/v1/deliveries", "/api/v1/subscriptions"}
+    assert empty == {
+        "/api/v1/freezes",
+        "/api/v1/credits",
+        "/api/v1/violations",
+        "/api/v1/objectives",
+        "/api/v1/deliveries",
+        "/api/v1/subscriptions",
+    }
 
 
 def test_what_is_done_is_answered_in_the_shape_that_is_promised(document, story):

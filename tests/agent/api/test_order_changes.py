@@ -104,7 +104,8 @@ def test_a_patch_of_what_is_not_there_is_said(office):
     assert office.call("DELETE", f"{ORDERS}/ord-9").status_code == 404
 
 
-def test_an_external_id_belongs_to_one_order_of_a_client(office, order):
+@pytest.mark.usefixtures("order")
+def test_an_external_id_belongs_to_one_order_of_a_client(office):
     second = office.post(ORDERS, json=office.order("pe2/Gi0/1", externalId="A-2")).json()
     assert office.call("PATCH", second["href"], json={"externalId": "A-1"}).status_code == 409
     assert office.call("PATCH", second["href"], json={"externalId": "A-3"}).json()["externalId"] == "A-3"
@@ -212,5 +213,5 @@ def test_a_service_cannot_be_ordered_into_any_state(office):
 
 
 def test_types_that_are_no_text_are_refused_wherever_they_stand(office):
-    refused = office.post(ORDERS, json=office.order(**{"x": [{"@type": 1}]}))
+    refused = office.post(ORDERS, json=office.order(x=[{"@type": 1}]))
     assert (refused.status_code, refused.json()["referenceError"]) == (400, "#/x/0/@type")
