@@ -70,7 +70,8 @@ def statements(rules: LineRules, text: str) -> Iterator[tuple[str, str]]:
 def keep(rules: LineRules, text: str, wanted: Mapping[str, str]) -> str:
     """What of the text says just these things."""
     grammar = _Grammar(rules)
-    return _render(grammar.keep(grammar.parse(text), wanted))
+    kept = _render(grammar.keep(grammar.parse(text), wanted))
+    return f"{kept}\n" if kept else ""
 
 
 def untypable(rules: LineRules, text: str) -> str | None:

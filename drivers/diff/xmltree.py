@@ -100,7 +100,7 @@ def statements(rules: XmlRules, text: str) -> Iterator[tuple[str, str]]:
 def keep(rules: XmlRules, text: str, wanted: Mapping[str, str]) -> str:
     """What of the text says just these things; entries with what they cannot be without."""
     kept = _Tree(rules).keep(_parse(text), wanted)
-    return "\n".join(_text(node) for node in kept)
+    return "".join(f"{_text(node)}\n" for node in kept)
 
 
 @dataclass(frozen=True, slots=True)
