@@ -10,7 +10,6 @@ Each has four customer ports; a sample calls them pe1/1 to pe1/4, whatever the p
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from inventory.errors import UnknownObject
 from inventory.topology import ElementNode, Hop, LinkNode, PortNode, Topology
 
 ACCESS, EDGE = "access", "edge"
@@ -60,16 +59,15 @@ class SampleNetwork:
         return SampleNetwork(Topology.of(elements, numbered.values(), links), numbered)
 
     def element(self, name: str) -> ElementNode:
-        try:
-            return self.topology.element(name)
-        except UnknownObject:
-            raise UnknownObject("element", name, f"samples have {', '.join(ROLES)}") from None
+        if name not in self.topology.elements:
+            raise LookupError(f"there is no element {name!r}; samples have {', '.join(ROLES)}")
+        return self.topology.elements[name]
 
     def port(self, reference: str) -> PortNode:
         if reference in self.numbered:
             return self.numbered[reference]
         self.element(reference.partition("/")[0])
-        raise UnknownObject("port", reference, f"samples have ports 1 to {CUSTOMER_PORTS[-1]} on each element, as in pe1/1")
+        raise LookupError(f"there is no port {reference!r}; samples have ports 1 to {CUSTOMER_PORTS[-1]} on each element, as pe1/1")
 
     def link_of(self, reference: str) -> LinkNode | None:
         return self.topology.link_of(self.numbered[reference].reference if reference in self.numbered else reference)

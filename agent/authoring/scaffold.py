@@ -11,7 +11,7 @@ MODELS: Mapping[LayoutKind, str] = {
     "path": "l2-eline",
     "tree": "l2-elan",
     "sites": "l3vpn",
-    "overlay": "iptv",
+    "overlay": "evpn-elan",
 }
 
 
@@ -26,11 +26,13 @@ def scaffold(name: str, title: str, model: Mapping[str, str], platforms: Iterabl
             f"{', '.join(known)}. Leave the others out and write their templates yourself, or begin from another with --like"
         )
     chosen = {file for file in spec.templates if not wanted or file.split(".", 1)[0] in wanted}
+    chosen |= {other for file in chosen for other in spec.templates if f'"{other}"' in spec.templates[file]}
     files = {file: text for file, text in model.items() if not file.endswith(SUFFIX) or file in chosen}
     return files | {FILE: _renamed(files[FILE], name=name, title=title, version='"1.0.0"')}
 
 
 def _renamed(text: str, **values: str) -> str:
     for key, value in values.items():
-        text = re.sub(rf"^{key}:.*$", lambda _, line=f"{key}: {value}": line, text, count=1, flags=re.MULTILINE)
+        before, old, after = re.split(rf"^({key}:.*)$", text, maxsplit=1, flags=re.MULTILINE)
+        text = f"{before}{old.partition(':')[0]}: {value}{after}"
     return text

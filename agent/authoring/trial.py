@@ -98,6 +98,9 @@ def trials(spec: Specification, sample: Sample, platform: Platform, platforms: M
 
 def first_trial(spec: Specification, sample: Sample, platform: Platform, platforms: Mapping[str, Platform]) -> Trial:
     """Raises `Refused` or `NotRealised` when the platform can stand nowhere."""
+    if spec.template(platform.name) is None:
+        known = ", ".join(templates_of(spec, platforms)) or "none"
+        raise NotRealised(f"{spec.name} has no template for {platform.name}; it has some for {known}")
     found = next(trials(spec, sample, platform, platforms), None)
     if found is None:
         raise NotRealised(f"no element of the sample can be of platform {platform.name}; render another sample")
