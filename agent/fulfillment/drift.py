@@ -55,6 +55,8 @@ class Drift:
     payload: str = ""
     """What would put them right."""
     reverse: str = ""
+    intent: str = ""
+    """Everything that should be on the element, by which this was judged."""
 
     @property
     def known(self) -> bool:
@@ -129,6 +131,7 @@ def assess(platform: Platform, intent: ElementIntent, observed: str, service_id:
         after=after,
         payload="" if every.in_sync else change.forward,
         reverse="" if every.in_sync else change.reverse,
+        intent=intent.text(platform),
     )
 
 

@@ -1,15 +1,20 @@
 """What services should be on elements, as the inventory has it."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from agent.fulfillment.errors import PhaseFailed
+from agent.fulfillment.plan import Failure
+from agent.fulfillment.tables import PlanRow
 from drivers.diff import union
 from drivers.platform import Platform
 from inventory.tables import ElementRow, PlannedPartRow, ServicePartRow, ServiceRow
 
+REDEPLOY = "redeploy"
+"""Purpose of a plan that makes the network match the intent again; its change sets keep in `own_after` by what they were judged."""
 STANDING = ("active",)
 """Services in these states have their parts on the network."""
 
@@ -52,3 +57,15 @@ def every_text(session: Session) -> dict[str, list[str]]:
         for element, text in session.execute(query):
             found.setdefault(element, []).append(text)
     return found
+
+
+def refuse_other_intent(session: Session, plan: PlanRow, platforms: Callable[[str], Platform]) -> None:
+    """`PhaseFailed` when services have come or gone since the elements were compared. Called while the plan holds them."""
+    intents = standing(session, [change.element for change in plan.change_sets])
+    failures = [
+        Failure(change.element, "intentChanged", "services have changed since it was compared; compare it again")
+        for change in plan.change_sets
+        if intents.get(change.element, ElementIntent(change.element, "")).text(platforms(change.platform)) != change.own_after
+    ]
+    if failures:
+        raise PhaseFailed(failures)

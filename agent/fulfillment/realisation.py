@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from agent.fulfillment.designs import ACTIVE, INACTIVE
 from agent.fulfillment.errors import PhaseFailed
 from agent.fulfillment.events import Announcer
+from agent.fulfillment.intents import REDEPLOY, refuse_other_intent
 from agent.fulfillment.lifecycle import CounterReadings, ServiceLifecycle
 from agent.fulfillment.plan import Failure
 from agent.fulfillment.reservation import give_back, outlook_of, take_up
@@ -44,9 +45,11 @@ class Realisation:
         """Its change sets leave alone what other services own too, now that nobody else can change the elements.
 
         `PhaseFailed` when another service has come to say something else in a place that holds one value. Called again for a plan
-        that starts again: what others own may be another by then. A redeployment is what it says, whoever owns it.
+        that starts again: what others own may be another by then. A redeployment is what it says, whoever owns it, as long as
+        services are what they were when the elements were compared.
         """
-        if plan.purpose != "order":
+        if plan.purpose == REDEPLOY:
+            refuse_other_intent(session, plan, self.platforms)
             return
         changing = select(OrderItemRow.service_id).where(OrderItemRow.plan_id == plan.id, OrderItemRow.action != "noChange")
         services = session.scalars(changing).all()

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -15,6 +15,9 @@ from agent.fulfillment.amendment import Amendment, Amendments
 from agent.fulfillment.cancellation import CancellationRunner, Cancellations, CancelRequest
 from agent.fulfillment.designer import Designer
 from agent.fulfillment.doors import CredentialResolver, DriverLookup, InventoryDoors
+from agent.fulfillment.drift import Comparer, Drift
+from agent.fulfillment.driftdesk import DRIFT_WORK, DriftDesk, DriftVerb, Watch, unwatched
+from agent.fulfillment.driftrun import DriftRunner
 from agent.fulfillment.events import Announcer, Follower, Presenter, nobody
 from agent.fulfillment.freezes import NewFreeze
 from agent.fulfillment.jeopardy import Lookout
@@ -32,7 +35,7 @@ from agent.fulfillment.requests import OrderRequest
 from agent.fulfillment.runner import PlanRunner, elements_of
 from agent.fulfillment.settings import FulfilmentSettings
 from agent.fulfillment.stalls import Stalls
-from agent.fulfillment.tables import FreezeRow, OrderCancellationRow, OrderItemRow, OrderRow, PlanRow
+from agent.fulfillment.tables import DriftRunRow, FreezeRow, OrderCancellationRow, OrderItemRow, OrderRow, PlanRow
 from agent.fulfillment.worker import Handler, Worker
 from drivers.platform import Platforms
 from inventory.db import Database, once_committed
@@ -60,6 +63,8 @@ class Parts:
     """Other kinds of work that the worker is to do."""
     platforms: Platforms = field(default_factory=Platforms)
     checkpoint: Checkpoint = no_checkpoint
+    drift_watch: Watch = unwatched
+    """Hears how elements stand against the intent."""
 
 
 class FulfilmentService:
@@ -77,18 +82,21 @@ class FulfilmentService:
         self._cancellations = Cancellations(self._desk, outcomes, parts.queue, announcer)
         self._lookout = Lookout(parts.database, announcer, pace)
         stalls = Stalls(parts.clock)
+        doors = InventoryDoors(
+            parts.database,
+            parts.drivers,
+            parts.credentials,
+            lambda name: parts.platforms.load(name).protocol,
+            parts.known_hosts,
+            parts.platforms.place,
+        )
+        comparer = Comparer(parts.database, doors, parts.platforms.load)
+        self.drift = DriftDesk(comparer, parts.queue, parts.clock, parts.settings, parts.platforms.load, parts.drift_watch)
         tools = Tools(
             database=parts.database,
             clock=parts.clock,
             queue=parts.queue,
-            doors=InventoryDoors(
-                parts.database,
-                parts.drivers,
-                parts.credentials,
-                lambda name: parts.platforms.load(name).protocol,
-                parts.known_hosts,
-                parts.platforms.place,
-            ),
+            doors=doors,
             lifecycle=parts.lifecycle,
             outcomes=outcomes,
             settings=parts.settings,
@@ -100,6 +108,7 @@ class FulfilmentService:
         handlers: dict[str, Handler] = {
             PLAN_WORK: PlanRunner(tools),
             CANCEL_WORK: CancellationRunner(parts.database, parts.clock, parts.queue, self._cancellations),
+            DRIFT_WORK: DriftRunner(parts.database, self.drift, self.wake, lambda: self.worker.stopping),
             **parts.handlers,
         }
         elements = partial(elements_of, parts.database)
@@ -187,12 +196,40 @@ class FulfilmentService:
         """Raise the jeopardy alerts that time has brought about; for the scheduler."""
         await asyncio.to_thread(lambda: self._lookout.look(self._parts.clock.now()))
 
+    # -- drift ---------------------------------------------------------------------------------------------------------
+
+    def redeploy(self, session: Session, drifts: Sequence[Drift]) -> str:
+        """Put right what has drifted; the plan's id. Raises `StateRefused` when nothing has, or nothing may be changed now."""
+        plan_id = self.drift.redeploy(session, drifts)
+        once_committed(session, self.worker.kick)
+        return plan_id
+
+    def begin_drift_run(
+        self, session: Session, verb: DriftVerb, elements: Collection[str] | None, *, dry_run: bool, by: str
+    ) -> DriftRunRow:
+        """In the background, for these elements or for all that services stand on. Raises `Missing`."""
+        run = self.drift.begin(session, verb, elements, dry_run=dry_run, by=by)
+        once_committed(session, self.worker.kick)
+        return run
+
+    async def audit_drift(self) -> None:
+        """Compare every element that services stand on; for the scheduler."""
+        await asyncio.to_thread(self._audit_drift)
+
+    def _audit_drift(self) -> None:
+        with self._parts.database.write() as session:
+            self.begin_drift_run(session, DriftVerb.CHECK, None, dry_run=False, by="daemon")
+
     # -- the worker ----------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
         """Take up what a dead predecessor left, then work."""
         self._outcomes.realisation.backfill(self._parts.database)
         self.worker.start()
+
+    def wake(self) -> None:
+        """There is new work."""
+        self.worker.kick()
 
     def stop(self, timeout: timedelta = timedelta(seconds=10)) -> bool:
         """Finish the present steps or leave them to the journal; whether all ended in time."""

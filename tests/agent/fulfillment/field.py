@@ -9,7 +9,11 @@ from datetime import timedelta
 from agent.catalog import load_catalog
 from agent.clock import SystemClock
 from agent.fulfillment.doors import InventoryDoors
+from agent.fulfillment.driftdesk import unwatched
+from agent.fulfillment.lifecycle import NoLifecycle
 from agent.fulfillment.planning import contexts, desired, lay
+from agent.fulfillment.service import FulfilmentService, Parts
+from agent.fulfillment.settings import FulfilmentSettings
 from drivers.diff import change_set
 from drivers.platform import load_platform
 from drivers.port import Credential
@@ -22,6 +26,7 @@ from inventory.ports import claim
 from inventory.services import NewService, create_service, service_row, set_parts
 from inventory.tables import ElementRow
 from inventory.topology import load_topology
+from inventory.work import DatabaseQueue
 from policies.rendering import ServiceFacts, needs
 from tests.agent.fulfillment.network import REALISES, Operator
 
@@ -50,7 +55,7 @@ class Field:
     def __init__(self, database, sim: SimThread, folder) -> None:
         self.database, self.sim, self.clock = database, sim, SystemClock()
         self.operator = Operator(database, self.clock, inventory_document(sim.network) | {"pools": POOLS})
-        known_hosts = folder / "known_hosts"
+        known_hosts = self.known_hosts = folder / "known_hosts"
         known_hosts.write_text(sim.network.known_hosts())
         self.drivers = Drivers()
         protocol_of = {name: load_platform(name).protocol for name in ("ietf", "ios", "qbridge")}.__getitem__
@@ -84,6 +89,23 @@ class Field:
         if push:
             self.configure({element: ("", text) for element, text in texts.items()})
         return service
+
+    def fulfilment(self, watch=unwatched) -> FulfilmentService:
+        """With a worker; to be stopped."""
+        return FulfilmentService(
+            Parts(
+                database=self.database,
+                clock=self.clock,
+                catalog=CATALOG,
+                queue=DatabaseQueue(self.database),
+                drivers=self.drivers,
+                credentials=self._credential,
+                lifecycle=NoLifecycle(),
+                settings=FulfilmentSettings(poll=timedelta(milliseconds=50)),
+                known_hosts=self.known_hosts,
+                drift_watch=watch,
+            )
+        )
 
     def part(self, service: str, element: str) -> str:
         with self.database.read() as session:

@@ -1,0 +1,77 @@
+"""Making the network match the intent again: a plan without an order, through the same transaction as any other."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from agent.fulfillment.drift import Drift, DriftState
+from agent.fulfillment.errors import Refusal, StateRefused
+from agent.fulfillment.freezes import frozen
+from agent.fulfillment.intents import REDEPLOY
+from agent.fulfillment.outcome import PLAN_WORK
+from agent.fulfillment.plan import VERSION, ChangeState, PlanState, Step
+from agent.fulfillment.settings import FulfilmentSettings
+from agent.fulfillment.tables import ChangeSetRow, PlanRow
+from drivers.platform import Platform
+from inventory.work import Work, WorkQueue
+from policies.values import new_id
+
+
+@dataclass(frozen=True, slots=True)
+class Redeployer:
+    queue: WorkQueue
+    settings: FulfilmentSettings
+    platforms: Callable[[str], Platform]
+
+    def plan(self, session: Session, drifts: Sequence[Drift], at: datetime) -> str:
+        """One plan for all elements that have drifted; its id. `StateRefused` when none has, or nothing may be changed now."""
+        drifted = [drift for drift in drifts if drift.state is DriftState.DRIFTED]
+        if not drifted:
+            raise StateRefused(*(_nothing_to_do(drift) for drift in drifts))
+        freeze = frozen(session, self.settings.freezes, at, urgent=False)
+        if freeze is not None:
+            message = f"nothing is changed until {freeze.until.isoformat(timespec='minutes')}: {freeze.reason}"
+            raise StateRefused(Refusal("changeFreeze", "", message, "wait, or end it: `fabd freeze end`"))
+        plan = PlanRow(
+            id=new_id("pln", at),
+            order_id="",
+            purpose=REDEPLOY,
+            version=VERSION,
+            state=PlanState.WAITING,
+            step=Step.CONNECT,
+            created_at=at,
+            deadline=at + self.settings.plan_timeout,
+            change_sets=[_change(drift, self.platforms(drift.platform), at) for drift in drifted],
+        )
+        session.add(plan)
+        session.flush()
+        self.queue.submit(session, Work(PLAN_WORK, plan.id), at)
+        return plan.id
+
+
+def _change(drift: Drift, platform: Platform, at: datetime) -> ChangeSetRow:
+    """`own_after` keeps by what it was judged."""
+    return ChangeSetRow(
+        id=new_id("chg", at),
+        element=drift.element,
+        platform=drift.platform,
+        commitment=platform.commitment,
+        own_before=drift.before,
+        own_after=drift.intent,
+        before=drift.before,
+        after=drift.after,
+        forward=drift.payload,
+        reverse=drift.reverse,
+        ports=[],
+        checks=[],
+        state=ChangeState.PLANNED,
+    )
+
+
+def _nothing_to_do(drift: Drift) -> Refusal:
+    if drift.state is DriftState.IN_SYNC:
+        return Refusal("inSync", drift.element, f"{drift.element} is as it should be", "nothing is to redeploy")
+    remedy = "wait for the plan" if drift.state is DriftState.SKIPPED else "see that it can be reached"
+    return Refusal("notCompared", drift.element, f"{drift.element} was not compared: {drift.reason}", f"{remedy}, then try again")
