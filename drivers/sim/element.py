@@ -8,7 +8,7 @@ import asyncssh
 import yaml
 from lxml import etree
 
-from drivers.sim.cli import CliServer
+from drivers.sim.cli import CliServer, eos
 from drivers.sim.cli.render import running_config
 from drivers.sim.credentials import SimCredentials
 from drivers.sim.faults import ElementFaults
@@ -62,6 +62,8 @@ class SimElement:
             return etree.tostring(self._netconf.running(), pretty_print=True, encoding="unicode")
         if self.spec.platform == "ios":
             return "\n".join(running_config(self.state)) + "\n"
+        if self.spec.platform == "eos":
+            return "\n".join(eos.shown(running_config(self.state))) + "\n"
         return yaml.safe_dump(_bridge(self.state), sort_keys=True)
 
     def _make_servers(self, topology: Topology) -> dict[ManagementProtocol, Server]:
@@ -70,7 +72,7 @@ class SimElement:
         if self.spec.platform == "ietf":
             self._netconf = NetconfServer(self.state, self.faults, credentials, self.host_keys)
             servers["netconf"] = self._netconf
-        if self.spec.platform == "ios":
+        if self.spec.platform in ("ios", "eos"):
             servers["ssh"] = CliServer(self.state, self.faults, credentials, self.host_keys)
         servers["snmp"] = SnmpAgent(
             self.state, self.faults, credentials, topology.trap_targets(), trap_version=topology.trap_version

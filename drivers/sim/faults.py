@@ -34,6 +34,8 @@ class Phase(StrEnum):
     CONFIRM = "confirm"
     READ = "read"
     SAVE = "save"
+    TEST = "test"
+    """A service test is asked for: a ping, a neighbour."""
     ANY = "any"
     """Only in a fault: matches every phase but `connect`, which must be named."""
 

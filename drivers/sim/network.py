@@ -5,6 +5,8 @@ Everything happens in one asyncio loop; other threads go through `drivers.sim.th
 
 import asyncio
 from dataclasses import dataclass, replace
+from functools import partial
+from ipaddress import ip_address
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -13,7 +15,7 @@ from drivers.sim.element import SimElement
 from drivers.sim.errors import SimError, UnknownObject
 from drivers.sim.paths import End, Flow, Graph, Wire, rates
 from drivers.sim.sshd import load_host_keys
-from drivers.sim.state import ElementState, EventKind, SimPort
+from drivers.sim.state import ElementState, EventKind, Interface, SimPort
 from drivers.sim.topology import DemandSpec, Topology
 
 DEFAULT_VLAN = 1
@@ -58,6 +60,7 @@ class SimNetwork:
             # ahead of the servers' own listeners: who is out of reach must not send a trap about it
             element.state.listeners.insert(0, self._on_event)
             element.faults.on_plug = self.rewire
+            element.state.beyond = partial(self._answers_beyond, element.spec.name)
         self.rewire()
         try:
             for element in self.elements.values():
@@ -218,6 +221,16 @@ class SimNetwork:
             if reachable != element.state.reachable:
                 element.faults.set_reachable(reachable)
 
+    def _answers_beyond(self, asking: str, vrf: str, address: str) -> bool:
+        """Whether an element that can be reached over the links has the address on a port that works."""
+        graph = Graph(Wire(link.a, link.b) for link in self.links.values() if self._is_up(link))
+        near = (self.elements[name].state for name in graph.reachable(asking) if name != asking and self.elements[name].powered)
+        return any(
+            (interface.vrf or "") == vrf and state.oper_up(interface.name) and _has_address(interface, address)
+            for state in near
+            for interface in state.interfaces.values()
+        )
+
     def _set_rates(self, graph: Graph) -> None:
         flows = [flow for demand in self.demands.values() for flow in self._flows(demand)]
         wanted = rates(flows, graph, lambda end: 1.0 - self.elements[end.element].state.ports[end.port].loss)
@@ -245,6 +258,10 @@ class SimNetwork:
 
     def _on_event(self, state: ElementState, kind: EventKind, port: SimPort | None) -> None:  # noqa: ARG002 - a listener
         self.rewire()
+
+
+def _has_address(interface: Interface, address: str) -> bool:
+    return any(ip_address(each.ip) == ip_address(address) for each in (*interface.ipv4, *interface.ipv6))
 
 
 def carries_service(state: ElementState, port: str) -> bool:

@@ -175,6 +175,8 @@ class ElementState:
     reachable: bool = True
     """False while in-band management cannot reach it (see `drivers.sim.network`)."""
     listeners: list[Listener] = field(default_factory=list)
+    beyond: Callable[[str, str], bool] = lambda vrf, address: False  # noqa: ARG005 - alone, an element reaches nobody
+    """(VRF, address) → whether the network behind this element answers (see `drivers.sim.network`)."""
     saved: Saved = field(default_factory=Saved)
 
     def __post_init__(self) -> None:
@@ -217,9 +219,26 @@ class ElementState:
 
     def save(self) -> None:
         """Running configuration to startup."""
+        self.saved = self.snapshot()
+
+    def snapshot(self) -> Saved:
+        """The running configuration."""
         element = {name: getattr(self, name) for name in CONFIGURED}
         ports = {port.name: {name: getattr(port, name) for name in CONFIGURED_PORT} for port in self.ports.values()}
-        self.saved = deepcopy(Saved(element, ports))
+        return deepcopy(Saved(element, ports))
+
+    def restore(self, saved: Saved) -> None:
+        """Make this the running configuration; listeners hear of it, and of ports that go up or down by it."""
+        saved = deepcopy(saved)
+        for name, value in saved.element.items():
+            setattr(self, name, value)
+        for port in self.ports.values():
+            for name, value in saved.ports.get(port.name, {}).items():
+                if name == "admin_up":
+                    self.set_admin(port, up=bool(value))
+                else:
+                    setattr(port, name, value)
+        self.changed()
 
     def reboot(self) -> None:
         """Back to the startup configuration, uptime and counters at zero; listeners hear coldStart."""

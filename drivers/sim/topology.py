@@ -119,7 +119,7 @@ def _expand(item: object) -> Iterator[object]:
 
 class ElementSpec(_Model):
     name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$")
-    platform: Literal["ietf", "ios", "qbridge"]
+    platform: Literal["ietf", "ios", "eos", "qbridge"]
     role: Literal["edge", "core", "access"] = "edge"
     site: str = "lab"
     address: IPv4Address | None = None

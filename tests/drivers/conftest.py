@@ -16,5 +16,5 @@ def routers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulated]:
 def clean(routers: Simulated) -> Iterator[Simulated]:
     """The routers without a trace of another test's faults."""
     yield routers
-    for element in ("pe1", "pe2"):
+    for element in ("pe1", "pe2", "pe3"):
         routers.sim.call(lambda network, name=element: network.elements[name].faults.clear())

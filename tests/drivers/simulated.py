@@ -12,8 +12,8 @@ from drivers.sim.faults import ElementFaults
 from drivers.sim.thread import SimThread
 from drivers.sim.topology import parse_topology
 
-PORTS = {"pe1": "ge-0/0/[0-3]", "pe2": "GigabitEthernet0/[0-3]"}
-PLATFORMS = {"pe1": ("ietf", "netconf"), "pe2": ("ios", "ssh")}
+PORTS = {"pe1": "ge-0/0/[0-3]", "pe2": "GigabitEthernet0/[0-3]", "pe3": "Ethernet[1-3]"}
+PLATFORMS = {"pe1": ("ietf", "netconf"), "pe2": ("ios", "ssh"), "pe3": ("eos", "ssh")}
 
 
 def soon(seconds: float = 10.0) -> float:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from drivers.sim.cli.edits import Edits
 from drivers.sim.cli.grammar import Word
 from drivers.sim.cli.modes import Mode, Position
 from drivers.sim.faults import Phase
@@ -19,6 +20,19 @@ class Context:
 
     state: ElementState
     position: Position = field(default_factory=Position)
+    edits: Edits | None = None
+    """Where the element has private edits."""
+    edit: str = ""
+    """The one this session is in; `state` is its copy then."""
+    real: ElementState = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.real = self.state
+
+    def settle(self) -> None:
+        """Out of configuration, out of the edit."""
+        if self.position.mode is Mode.EXEC:
+            self.state, self.edit = self.real, ""
 
     @property
     def subject(self) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 
+from drivers.sim.cli.edits import Edits
 from drivers.sim.cli.session import CliSession, Process
 from drivers.sim.credentials import SimCredentials
 from drivers.sim.faults import ElementFaults
@@ -20,6 +21,7 @@ class CliServer:
         self._state = state
         self._faults = faults
         self._sessions = 0
+        self._edits = Edits(state) if state.platform == "eos" else None
         self._dropping: set[asyncio.Task[None]] = set()
         self._front = SshFront(faults, credentials, host_keys, self._serve, encoding="utf-8", errors="replace", line_editor=False)
 
@@ -44,12 +46,14 @@ class CliServer:
             return
         self._sessions += 1
         try:
-            await CliSession(self._state, self._faults, process).run()
+            await CliSession(self._state, self._faults, process, self._edits).run()
         finally:
             self._sessions -= 1
 
     def _on_event(self, state: ElementState, event: EventKind, port: SimPort | None) -> None:  # noqa: ARG002 - a listener
         if event == "coldStart":
+            if self._edits is not None:
+                self._edits.forget()
             task = asyncio.get_running_loop().create_task(self._front.drop_all())
             self._dropping.add(task)
             task.add_done_callback(self._dropping.discard)

@@ -6,6 +6,7 @@ import contextlib
 import asyncssh
 
 from drivers.sim.cli.command import Logout
+from drivers.sim.cli.edits import Edits
 from drivers.sim.cli.errors import CliError, Refused
 from drivers.sim.cli.shell import Shell
 from drivers.sim.cli.terminal import LineEditor
@@ -21,8 +22,8 @@ Process = asyncssh.SSHServerProcess[str]
 
 
 class CliSession:
-    def __init__(self, state: ElementState, faults: ElementFaults, process: Process) -> None:
-        self._shell = Shell(state)
+    def __init__(self, state: ElementState, faults: ElementFaults, process: Process, edits: Edits | None = None) -> None:
+        self._shell = Shell(state, edits)
         self._faults = faults
         self._process = process
         self._editor = LineEditor(echo=process.term_type is not None)

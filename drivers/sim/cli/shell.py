@@ -4,22 +4,26 @@ import re
 from dataclasses import dataclass
 
 from drivers.sim.cli import (
+    config_edits,
     config_global,
     config_interface,
     config_routing,
     config_subscriber,
     config_switchport,
+    eos,
     exec_commands,
+    reach,
     show,
 )
 from drivers.sim.cli.command import Command, Context, Lines
+from drivers.sim.cli.edits import Edits
 from drivers.sim.cli.errors import CliError, InvalidInput
 from drivers.sim.cli.grammar import Word, find
 from drivers.sim.cli.modes import PARENT, Mode
 from drivers.sim.faults import Phase
 from drivers.sim.state import ElementState
 
-_EXEC = (*exec_commands.COMMANDS, *show.COMMANDS)
+_EXEC = (*exec_commands.COMMANDS, *show.COMMANDS, *reach.COMMANDS)
 _INTERFACE = (*config_interface.COMMANDS, *config_switchport.COMMANDS, *config_subscriber.PORT_COMMANDS)
 COMMANDS: dict[Mode, tuple[Command, ...]] = {
     Mode.EXEC: _EXEC,
@@ -32,6 +36,12 @@ COMMANDS: dict[Mode, tuple[Command, ...]] = {
     Mode.IGMP_PROFILE: config_subscriber.PROFILE_COMMANDS,
     Mode.BGP: config_routing.BGP_COMMANDS,
     Mode.BGP_FAMILY: config_routing.BGP_FAMILY_COMMANDS,
+}
+
+
+EOS_COMMANDS = COMMANDS | {
+    Mode.EXEC: (*config_edits.EXEC_COMMANDS, *_EXEC),
+    Mode.CONFIG: (*config_edits.CONFIG_COMMANDS, *COMMANDS[Mode.CONFIG]),
 }
 
 
@@ -52,12 +62,18 @@ class Parsed:
 
 
 class Shell:
-    def __init__(self, state: ElementState) -> None:
-        self.context = Context(state)
+    """With `edits` it speaks EOS, which has them."""
+
+    def __init__(self, state: ElementState, edits: Edits | None = None) -> None:
+        self.context = Context(state, edits=edits)
+        self._commands = COMMANDS if edits is None else EOS_COMMANDS
 
     @property
     def prompt(self) -> str:
-        return f"{self.context.state.name}{self.context.position.mode.value}#"
+        mode = self.context.position.mode.value
+        if self.context.edit:
+            mode = mode.replace("(config", f"(config-s-{self.context.edit[:6]}")
+        return f"{self.context.state.name}{mode}#"
 
     def parse(self, line: str) -> Parsed | None:
         """None for an empty line or a comment; raises CliError for one that means nothing."""
@@ -65,10 +81,12 @@ class Shell:
             return None
         mode = self.context.position.mode
         if mode is Mode.EXEC:
-            return _parse_exec(line)
+            return _parse_exec(line, self._commands)
         if match := re.match(r"\s*do\s+", line, re.IGNORECASE):
-            return _parse_exec(" " * match.end() + line[match.end() :])
-        return _parse_config(line, mode)
+            return _parse_exec(" " * match.end() + line[match.end() :], self._commands)
+        if self.context.edits is not None:
+            line = eos.typed(line, mode)
+        return None if line == eos.NOTHING else _parse_config(line, mode, self._commands)
 
     def run(self, parsed: Parsed) -> Lines:
         """Carry out; raises CliError when the element refuses, and Logout. What earlier lines did stays."""
@@ -80,14 +98,15 @@ class Shell:
         except CliError:
             self.context.position = position
             raise
+        self.context.settle()
         if parsed.phase is Phase.EDIT:
             self.context.state.changed()
         return show.piped(lines, *parsed.pipe) if parsed.pipe else lines
 
 
-def _parse_exec(line: str) -> Parsed:
+def _parse_exec(line: str, commands: dict[Mode, tuple[Command, ...]]) -> Parsed:
     body, bar, tail = line.partition("|")
-    parsed = _lookup(body, COMMANDS[Mode.EXEC])
+    parsed = _lookup(body, commands[Mode.EXEC])
     if not bar:
         return parsed
     if parsed.phase is not Phase.READ:
@@ -105,14 +124,14 @@ def _parse_pipe(tail: str, column: int) -> tuple[str, str]:
     return name.text, pattern.text
 
 
-def _parse_config(line: str, mode: Mode) -> Parsed:
+def _parse_config(line: str, mode: Mode, commands: dict[Mode, tuple[Command, ...]]) -> Parsed:
     """In the present mode, or as IOS does, in the modes around it; the complaint is the innermost mode's."""
     complaint: CliError | None = None
     climb = 0
     while mode is not Mode.EXEC:
-        leaving = exec_commands.LEAVING if climb == 0 else ()
+        leaving = () if climb else exec_commands.LEAVING if commands is COMMANDS else config_edits.LEAVING
         try:
-            found = _lookup(line, (*COMMANDS[mode], *leaving))
+            found = _lookup(line, (*commands[mode], *leaving))
         except CliError as error:
             complaint = complaint or error
         else:

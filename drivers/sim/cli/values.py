@@ -88,6 +88,8 @@ CHECKS: dict[str, Callable[[str], bool]] = {
     "bps": _decimal(RATES),
     "number": _decimal(range(2**16)),
     "rd": is_route_distinguisher,
+    "address": lambda text: _parses(ipaddress.ip_address, text),
+    "duration": lambda text: bool(re.fullmatch(r"\d{1,2}:[0-5]\d:[0-5]\d", text, re.ASCII)),
     "name": lambda text: bool(re.fullmatch(r"[\w.:/-]{1,32}", text, re.ASCII)),
 }
 """By the name that patterns use. `mask` admits any dotted quad: a wrong mask is refused with the address beside it."""

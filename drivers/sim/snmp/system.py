@@ -14,7 +14,7 @@ ENGINE: Oid = (1, 3, 6, 1, 6, 3, 10, 2, 1)
 ENTERPRISE: Oid = (1, 3, 6, 1, 4, 1, 32473)
 """Reserved for examples (RFC 5612)."""
 
-_PLATFORMS = {"ietf": 1, "ios": 2, "qbridge": 3}
+_PLATFORMS = {"ietf": 1, "ios": 2, "qbridge": 3, "eos": 4}
 _ROUTER, _BRIDGE = 78, 2
 """sysServices: a bridge works on layer 2, everything else routes."""
 _LONGEST_TEXT = 255

@@ -20,7 +20,7 @@ def document(**changes: object) -> dict[str, object]:
         ({"colour": "red"}, "net.yaml: colour: unknown key; remove it"),
         ({"elements": []}, "elements: List should have at least 1 item"),
         ({"elements": [{"name": "x", "ports": ["a"]}]}, "elements[0].platform: is required; add it"),
-        ({"elements": [{**PE1, "platform": "junos"}]}, "elements[0].platform: Input should be 'ietf', 'ios' or 'qbridge'"),
+        ({"elements": [{**PE1, "platform": "junos"}]}, "elements[0].platform: Input should be 'ietf', 'ios', 'eos' or 'qbridge'"),
         ({"elements": [{**PE1, "name": "1 2"}]}, "elements[0].name: String should match pattern"),
         ({"elements": [PE1, PE1]}, "elements: name pe1 is there 2 times; make it unique"),
         ({"elements": [{**PE1, "ports": ["a", "a"]}]}, "elements[0].ports: name a is there 2 times"),
