@@ -17,7 +17,7 @@ from agent.api import parts as api_parts
 from agent.api.app import create_app
 from agent.api.ratelimit import RateLimiter
 from agent.api.server import ApiServer
-from agent.api.tmf import service_qualification
+from agent.api.tmf import monitors, service_qualification
 from agent.api.tmf.presenter import TmfPresenter
 from agent.api.tmf.qualification_work import QUALIFICATION_WORK, QualificationRunner, Qualifications
 from agent.assurance.explain import explain
@@ -108,6 +108,7 @@ class Daemon:
                 presenter=TmfPresenter(),
                 platforms=Platforms(tuple(settings.catalog.platforms)),
                 checkpoint=checkpoint,
+                follower=monitors.follow,
                 handlers={QUALIFICATION_WORK: self._qualifying()},
             )
         )

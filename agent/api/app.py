@@ -31,9 +31,11 @@ from agent.api.parts import Parts
 from agent.api.tmf import (
     order_cancelling,
     resource_inventory,
+    service_activation,
     service_catalog,
     service_inventory,
     service_ordering,
+    service_qualification,
     trouble_ticket,
     usage,
 )
@@ -47,6 +49,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     service_inventory.router,
     service_catalog.router,
     resource_inventory.router,
+    service_qualification.router,
+    service_activation.router,
     trouble_ticket.router,
     usage.router,
     plans.router,

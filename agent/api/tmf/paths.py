@@ -28,3 +28,7 @@ def ticket_href(ticket_id: str) -> str:
 
 def usage_href(usage_id: str) -> str:
     return f"{USAGE}/usage/{usage_id}"
+
+
+def activation_href(service_id: str) -> str:
+    return f"{SERVICE_ACTIVATION}/service/{service_id}"

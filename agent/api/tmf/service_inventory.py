@@ -214,12 +214,15 @@ class Changed:
     """That carries out what is to change on the network."""
 
 
-def change_own(wish: Wish, *, category: str = "") -> Changed | None:
-    """One of fabd's own services: None when it is none. `category`: of the order that carries it out."""
+def change_own(wish: Wish, *, category: str = "", base: str = SERVICE_INVENTORY) -> Changed | None:
+    """One of fabd's own services: None when it is none.
+
+    `category`: of the order that carries it out. `base`: of the API through which the client has seen the service.
+    """
     row = wish.session.get(ServiceRow, wish.identity, with_for_update=True)
     if row is None:
         return None
-    before = SERVICES.render(wish.session, [row])[0]
+    before = _seen(wish.session, row, base)
     require_match(wish.request, before)
     refuse_odd_types(wish.patch)
     patched(before, wish.patch, _OWN)
@@ -227,9 +230,13 @@ def change_own(wish: Wish, *, category: str = "") -> Changed | None:
     _describe(row, wish)
     order = _order(row, wish, category)
     wish.session.flush()
-    after = SERVICES.render(wish.session, [row])[0]
+    after = _seen(wish.session, row, base)
     record(wish.session, wish.actor, "change", f"service {row.id}", wish.at, before=before, after=after)
     return Changed(before, after, order)
+
+
+def _seen(session: Session, row: ServiceRow, base: str) -> Document:
+    return {**SERVICES.render(session, [row])[0], "href": f"{base}/service/{row.id}"}
 
 
 def _describe(row: ServiceRow, wish: Wish) -> None:

@@ -8,6 +8,7 @@ import httpx
 from agent.api.app import create_app
 from agent.api.parts import Parts
 from agent.api.ratelimit import RateLimiter
+from agent.api.tmf import monitors
 from agent.api.tmf.presenter import TmfPresenter
 from agent.config import ApiSettings
 from agent.fulfillment import service as fulfilment
@@ -39,6 +40,7 @@ class Office:
                 credentials=Credential,
                 lifecycle=FakeLifecycle(clock),
                 presenter=TmfPresenter(),
+                follower=monitors.follow,
             )
         )
         self.settings = ApiSettings(**settings)
