@@ -12,7 +12,7 @@ from paramiko import SSHException
 from drivers.errors import EditRefused, ElementDisconnected, ElementError, ElementLocked, ElementTimeout, ElementUnreachable
 from drivers.netconf import rpc
 from drivers.netconf.exchange import Exchange
-from drivers.netconf.wire import WakingSession
+from drivers.netconf.wire import DrivenSession
 from drivers.port import Target
 from drivers.timing import remaining
 from drivers.transport import closed_at, open_transport
@@ -23,7 +23,7 @@ _LOCKED = frozenset({"lock-denied", "in-use"})
 class Client:
     """Used by one thread at a time. After a time-out or a lost connection it is no longer `alive`."""
 
-    def __init__(self, element: str, session: WakingSession) -> None:
+    def __init__(self, element: str, session: DrivenSession) -> None:
         self._element, self._session = element, session
         self._exchange = Exchange(session)
         self._broken = False
@@ -34,7 +34,7 @@ class Client:
     def connect(cls, target: Target, deadline: float) -> "Client":
         transport = open_transport(target, deadline)
         handler = DefaultDeviceHandler()
-        session = WakingSession(handler)
+        session = DrivenSession(handler)
         try:
             with closed_at(target.element, transport, deadline):
                 session.attach(transport, target.host, remaining(target.element, deadline, "to start NETCONF"))
@@ -56,7 +56,7 @@ class Client:
 
     @property
     def alive(self) -> bool:
-        return not self._broken and bool(self._session.connected)
+        return not self._broken and self._session.usable
 
     def has(self, capability: str) -> bool:
         """`:candidate`, `:confirmed-commit:1.1` and the like (RFC 6241 §8)."""
@@ -73,18 +73,15 @@ class Client:
     def replies(self, operations: Sequence[etree._Element], deadline: float) -> "list[Reply]":
         """All sent at once, each carried out whether or not the one before it was refused; their replies in that order."""
         name = ", ".join(str(etree.QName(operation).localname) for operation in operations)
-        left = remaining(self._element, deadline, f"for {name}")
+        remaining(self._element, deadline, f"for {name}")
         if not self.alive:
             raise ElementDisconnected(self._element, "the element ended the NETCONF session")
         try:
-            return [Reply(self._element, rpc.parse(raw)) for raw in self._exchange.ask(operations, left)]
-        except (TransportError, SessionError, SSHException, EOFError, ConnectionError) as error:
-            self._broken = True
-            raise ElementDisconnected(self._element, f"the connection broke before the answer to <{name}>") from error
+            return [Reply(self._element, message) for message in self._exchange.ask(operations, deadline)]
         except TimeoutError as error:
             self._broken = True
             raise ElementTimeout(self._element, f"no answer to <{name}> in time") from error
-        except OSError as error:
+        except (TransportError, SessionError, SSHException, EOFError, OSError) as error:
             self._broken = True
             raise ElementDisconnected(self._element, f"the connection broke before the answer to <{name}>") from error
 

@@ -33,8 +33,8 @@ def faults(reply: etree._Element) -> tuple[Fault, ...]:
     return tuple(fault for fault in found if fault.severity != "warning")
 
 
-def parse(reply: str) -> etree._Element:
-    return etree.fromstring(reply.encode(), _PARSER)
+def parse(reply: str | bytes) -> etree._Element:
+    return etree.fromstring(reply if isinstance(reply, bytes) else reply.encode(), _PARSER)
 
 
 def data(reply: etree._Element) -> str:

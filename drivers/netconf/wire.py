@@ -1,32 +1,35 @@
-"""ncclient's SSH session, over a transport that is already trusted and authenticated, and woken when there is something to send.
+"""ncclient's SSH session, over a transport that is already trusted and authenticated, and driven by whoever asks.
 
-ncclient looks at its queue of requests only every `TICK` (0.1 s), which caps a session at ten requests per second; a
-shorter tick costs CPU on idle sessions. Here `send` wakes the session's selector through a socket pair, so a request leaves
-at once and an idle session sleeps.
+ncclient gives each session a thread that looks at its queue of requests only every `TICK` (0.1 s), which caps a session at ten
+requests per second; a shorter tick costs CPU on idle sessions. Here the thread that asks sends, reads and parses by itself until
+its replies are there: a request leaves at once, an idle session costs nothing, and no answer is handed from thread to thread.
 """
 
-import selectors
-import socket
-from collections.abc import Sequence
-from contextlib import suppress
+import time
+from collections.abc import Iterable
 
 import paramiko
 from ncclient.devices.default import DefaultDeviceHandler
 from ncclient.transport import SSHSession
+from ncclient.transport.errors import SessionCloseError, TransportError
+from ncclient.transport.session import NetconfBase
 
-IDLE = 60.0
-"""Seconds an idle session sleeps at a time."""
+from drivers.netconf.framing import Decoder, FramingError, encode
+
+READ_BYTES = 64 * 1024
 
 
-class WakingSession(SSHSession):  # type: ignore[misc]  # ncclient ships no types
+class DrivenSession(SSHSession):  # type: ignore[misc]  # ncclient ships no types
+    """ncclient connects and exchanges hellos; requests and replies pass here. Used by one thread at a time."""
+
     def __init__(self, handler: DefaultDeviceHandler) -> None:
         super().__init__(handler)
-        self._waker, self._woken = socket.socketpair()
-        self._waker.setblocking(False)
-        self._woken.setblocking(False)
+        self._hello_deadline = 0.0
+        self._decoder = Decoder()
 
     def attach(self, transport: paramiko.Transport, host: str, timeout: float) -> None:
         """Start the `netconf` subsystem and exchange hellos. Takes over the transport."""
+        self._hello_deadline = time.monotonic() + timeout
         self._host, self._transport, self._connected = host, transport, True
         self._closing.clear()
         self._channel = transport.open_session(timeout=timeout)
@@ -35,41 +38,43 @@ class WakingSession(SSHSession):  # type: ignore[misc]  # ncclient ships no type
         self._channel.set_name(self._channel_name)
         self._channel.invoke_subsystem("netconf")
         self._post_connect(timeout)
-        self.parser = self._device_handler.get_xml_parser(self)
+        self._decoder.chunked = self._base == NetconfBase.BASE_11
 
-    def send(self, message: str) -> None:
-        self.send_all([message])
+    @property
+    def usable(self) -> bool:
+        """Whether neither side has ended it, as far as is known here."""
+        channel: paramiko.Channel | None = self._channel
+        return channel is not None and not channel.closed and not channel.eof_received
 
-    def send_all(self, messages: Sequence[str]) -> None:
-        """Leave one after the other, without waiting for answers in between."""
-        for message in messages:
-            super().send(message)
-        # a full buffer is a wake-up that is already under way; a closed one, a session that is ending
-        with suppress(OSError):
-            self._waker.send(b"\0")
+    def start(self) -> None:
+        """Where ncclient starts its thread, in the middle of `_post_connect`: its hello is sent and the element's is read."""
+        try:
+            self._channel.sendall(encode(self._q.get_nowait().encode(), chunked=False))
+            while self._server_capabilities is None:
+                self._dispatch_message(self.receive(self._hello_deadline).decode())
+        except Exception as error:  # noqa: BLE001  handed to ncclient's listener, which raises it from `_post_connect`
+            self._dispatch_error(error)
 
-    def close(self) -> None:
-        super().close()
-        self._waker.close()
-        self._woken.close()
+    def send_all(self, messages: Iterable[bytes], deadline: float) -> None:
+        """`TimeoutError`, or what broke the connection."""
+        self._wait_until(deadline)
+        self._channel.sendall(b"".join(encode(message, chunked=self._decoder.chunked) for message in messages))
 
-    def _transport_register(self, selector: selectors.BaseSelector, event: int) -> None:
-        super()._transport_register(selector, event)
-        selector.register(self._woken, selectors.EVENT_READ)
-        plain = selector.select
+    def receive(self, deadline: float) -> bytes:
+        """The next message. `TimeoutError`, or what broke the connection."""
+        try:
+            while (message := self._decoder.next()) is None:
+                self._wait_until(deadline)
+                data = self._channel.recv(READ_BYTES)
+                if not data:
+                    raise SessionCloseError(b"")
+                self._decoder.feed(data)
+        except FramingError as error:
+            raise TransportError(f"what it sends is not NETCONF: {error}") from error
+        return message.strip()
 
-        def select(timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-            # a request that waits for window space is looked at again after ncclient's tick, nothing else needs it
-            waiting = 0.0 if self._send_ready() else timeout
-            ready = plain(waiting if not self._q.empty() else IDLE)
-            others = [(key, mask) for key, mask in ready if key.fileobj is not self._woken]
-            if len(others) < len(ready):
-                self._drain()
-            return others
-
-        selector.select = select  # type: ignore[method-assign]  # ncclient makes its selector itself, in the middle of `run`
-
-    def _drain(self) -> None:
-        with suppress(OSError):
-            while self._woken.recv(4096):
-                pass
+    def _wait_until(self, deadline: float) -> None:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self._channel.settimeout(left)

@@ -7,9 +7,10 @@ from typing import Protocol
 import asyncssh
 from lxml import etree
 
+from drivers.netconf import framing
 from drivers.sim.errors import DisconnectedByFault
 from drivers.sim.faults import ElementFaults
-from drivers.sim.netconf import framing, library, notify
+from drivers.sim.netconf import library, notify
 from drivers.sim.netconf.errors import RpcErrors, protocol_refusal, refusal
 from drivers.sim.netconf.filter import select
 from drivers.sim.netconf.locks import Who

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.sim.netconf import framing
-from drivers.sim.netconf.framing import Decoder, FramingError
+from drivers.netconf import framing
+from drivers.netconf.framing import Decoder, FramingError
 
 MESSAGES = st.lists(st.binary(min_size=1).filter(lambda data: framing.END not in data), min_size=1, max_size=4)
 
