@@ -271,7 +271,7 @@ def _files(desk: Desk, name: str) -> tuple[Mapping[str, str], str]:
     """The folder's files, and what to call it."""
     folder = Path(name)
     if "/" in name or name in {".", ".."} or (folder / FILE).is_file():
-        return _texts(folder), folder.resolve().name
+        return _texts(folder), str(folder)
     texts = specification_texts(desk.settings.catalog)
     if name not in texts:
         known = ", ".join(sorted(texts))

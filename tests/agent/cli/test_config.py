@@ -13,7 +13,7 @@ REPOSITORY = Path(__file__).parents[3]
 
 
 def test_nothing_set_is_sound(fabd):
-    assert "3 specifications" in fabd.ok("config", "check").out
+    assert "9 specifications" in fabd.ok("config", "check").out
 
 
 @pytest.mark.parametrize(
