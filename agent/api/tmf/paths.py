@@ -22,6 +22,14 @@ def service_href(service_id: str) -> str:
     return f"{SERVICE_INVENTORY}/service/{service_id}"
 
 
+def specification_href(name: str) -> str:
+    return f"{SERVICE_CATALOG}/serviceSpecification/{name}"
+
+
+def resource_href(resource_id: str) -> str:
+    return f"{RESOURCE_INVENTORY}/resource/{resource_id}"
+
+
 def ticket_href(ticket_id: str) -> str:
     return f"{TROUBLE_TICKET}/troubleTicket/{ticket_id}"
 

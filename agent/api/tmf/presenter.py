@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from agent.api.tmf.characteristics import characteristic, characteristics
-from agent.api.tmf.paths import cancellation_href, order_href, service_href
+from agent.api.tmf.paths import cancellation_href, order_href, service_href, specification_href
 from agent.fulfillment.states import ItemState
 from agent.fulfillment.tables import OrderCancellationRow, OrderItemRow, OrderRow
 from inventory.tables import ServiceRow
@@ -154,6 +154,7 @@ def service_document(service: ServiceRow) -> dict[str, Any]:
         "isBundle": False,
         "serviceSpecification": {
             "id": service.specification,
+            "href": specification_href(service.specification),
             "name": service.specification,
             "version": service.specification_version,
             "@referredType": "ServiceSpecification",

@@ -26,7 +26,7 @@ from agent.api.tmf.characteristics import values_of
 from agent.api.tmf.hub import Hub, hub_routes
 from agent.api.tmf.open import Open, Text, refuse_odd_types
 from agent.api.tmf.order_request import SUSPENSION_REASON, in_service_terms
-from agent.api.tmf.paths import SERVICE_INVENTORY, order_href
+from agent.api.tmf.paths import SERVICE_INVENTORY, order_href, resource_href
 from agent.api.tmf.presenter import service_document, text_of
 from agent.api.tmf.records import RecordKind, Wish, record_routes
 from agent.api.tmf.service_change import changing, ending
@@ -79,7 +79,7 @@ def _ports(session: Session, ids: Sequence[str]) -> References:
     )
     found: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for service, port_id, element, port, role in rows:
-        found[service].append({"id": port_id, "name": f"{element}/{port}", "role": role, "@referredType": "Port"})
+        found[service].append(_resource(port_id, "Port", name=f"{element}/{port}", role=role))
     return found
 
 
@@ -92,8 +92,12 @@ def _values(session: Session, ids: Sequence[str]) -> References:
     )
     found: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for service, allocation, value, role, pool in rows:
-        found[service or ""].append({"id": allocation, "name": value, "role": role, "pool": pool, "@referredType": "Allocation"})
+        found[service or ""].append(_resource(allocation, "Allocation", name=value, role=role, pool=pool))
     return found
+
+
+def _resource(identity: str, kind: str, **attributes: str) -> dict[str, Any]:
+    return {"id": identity, "href": resource_href(identity), **attributes, "@referredType": kind}
 
 
 SERVICES = Listing(

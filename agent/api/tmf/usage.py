@@ -54,6 +54,7 @@ def _usage(row: UsageRecordRow, customer: CustomerRow | None, rated: Sequence[Ra
             "statusReason": row.status_reason or None,
             "relatedParty": parties,
             "service": service,
+            "usageSpecification": {"id": row.usage_type, "name": row.usage_type, "@referredType": "UsageSpecification"},
             "usageCharacteristic": [
                 _characteristic("start", text_of(row.start)),
                 _characteristic("end", text_of(row.end)),
