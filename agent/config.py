@@ -5,7 +5,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -198,6 +198,17 @@ class KeepSettings(Section):
     resolved_tickets_days: Days = Field(5, description="A resolved ticket that nobody objects to is closed after so many days.")
 
 
+class DriftSettings(Section):
+    audit: bool = Field(True, description="Whether every element is compared with the intent once a day.")
+    audit_at: str = Field("02:30", pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="Time of day of the comparison, in UTC.")
+
+    def until(self, now: datetime) -> timedelta:
+        """How long until the next one."""
+        hour, _, minute = self.audit_at.partition(":")
+        at = now.astimezone(UTC).replace(hour=int(hour), minute=int(minute), second=0, microsecond=0)
+        return (at if at > now else at + timedelta(days=1)) - now
+
+
 class LogSettings(Section):
     level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe level that is logged.")
     format: Literal["auto", "console", "json"] = Field("auto", description="auto: console in a terminal, JSON otherwise.")
@@ -225,6 +236,7 @@ class Settings(Section):
     api: ApiSettings = Field(default_factory=ApiSettings)
     credentials: CredentialSettings = Field(default_factory=CredentialSettings)
     fulfillment: FulfillmentSettings = Field(default_factory=FulfillmentSettings)
+    drift: DriftSettings = Field(default_factory=DriftSettings)
     polling: PollingSettings = Field(default_factory=PollingSettings)
     traps: TrapSettings = Field(default_factory=TrapSettings)
     assurance: AssuranceSettings = Field(default_factory=AssuranceSettings)

@@ -20,6 +20,7 @@ from agent.api.server import ApiServer
 from agent.api.tmf import monitors, service_qualification
 from agent.api.tmf.presenter import TmfPresenter
 from agent.api.tmf.qualification_work import QUALIFICATION_WORK, QualificationRunner, Qualifications
+from agent.assurance.driftalarm import watch_drift
 from agent.assurance.explain import explain
 from agent.assurance.figures import daemon_families, element_families
 from agent.assurance.poolwatch import PoolWatch
@@ -59,6 +60,7 @@ STOP_DEADLINE = timedelta(seconds=6)
 EXIT_DEADLINE_S = 9.0
 """SIGTERM to exit within ten seconds, whatever hangs."""
 TIDY_EVERY = timedelta(hours=1)
+AUDIT_EVERY = timedelta(days=1)
 POOLS_EVERY = timedelta(minutes=5)
 LOOK_OUT_EVERY = timedelta(seconds=30)
 """How soon an order that will be late is told of, when nothing else happens to it."""
@@ -108,6 +110,7 @@ class Daemon:
                 presenter=TmfPresenter(),
                 platforms=Platforms(tuple(settings.catalog.platforms)),
                 checkpoint=checkpoint,
+                drift_watch=watch_drift,
                 follower=monitors.follow,
                 handlers={QUALIFICATION_WORK: self._qualifying()},
             )
@@ -162,6 +165,9 @@ class Daemon:
             self.scheduler.every(TRUST_EVERY, "trap credentials", self.listening.refresh, delay=TRUST_EVERY)
         self.scheduler.every(TIDY_EVERY, "tidy up", self.housekeeping.tidy)
         self.scheduler.every(LOOK_OUT_EVERY, "orders in jeopardy", self.fulfilment.look_out)
+        if self.settings.drift.audit:
+            delay = self.settings.drift.until(self.clock.now())
+            self.scheduler.every(AUDIT_EVERY, "drift audit", self.fulfilment.audit_drift, delay=delay)
         self.scheduler.every(POOLS_EVERY, "pools", self.pools.look)
         for job in self.assurance.jobs():
             self.scheduler.every(job.interval, job.name, job.work)

@@ -128,7 +128,9 @@ def set_parts(session: Session, service_id: str, desired: Mapping[str, str]) -> 
     wanted = _by_element_id(session, desired)
     for part in list(row.parts):
         if part.element_id in wanted:
-            part.desired = wanted.pop(part.element_id)
+            text = wanted.pop(part.element_id)
+            if text != part.desired:
+                part.desired, part.adopted_at = text, None
         else:
             row.parts.remove(part)
     row.parts.extend(

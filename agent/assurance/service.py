@@ -12,9 +12,10 @@ from sqlalchemy import delete, exists, func, select
 from sqlalchemy.orm import Session
 
 from agent.assurance.alarms import LINK_DOWN, UNREACHABLE, close_unwatched, open_alarms, reference_of
+from agent.assurance.conditions import clear_gone
 from agent.assurance.digest import Digest, Digested
 from agent.assurance.figures import Figures, Gauge
-from agent.assurance.findings import Finding, Source
+from agent.assurance.findings import Finding, FindingKind, Source
 from agent.assurance.lifecycle import AssuranceLifecycle, MonitorsOf
 from agent.assurance.memory import Memory
 from agent.assurance.meter import Meter
@@ -252,7 +253,9 @@ class AssuranceService:
                 return load_watchlist(session)
         with self._parts.database.write() as session:
             watchlist = load_watchlist(session)
-            close_unwatched(session, watchlist.topology.elements.keys(), watchlist.ports, self._parts.clock.now())
+            elements, now = watchlist.topology.elements.keys(), self._parts.clock.now()
+            close_unwatched(session, elements, watchlist.ports, now)
+            clear_gone(session, FindingKind.IN_SYNC, elements, "the element is not in the inventory any more", now)
             self._recall(session, watchlist)
         self._memory.keep(watchlist.topology.elements, watchlist.ports)
         return watchlist

@@ -77,6 +77,10 @@ class Daemon:
         response = self._ask("POST", path, params=params, headers=headers, json=dict(body), repeatable=bool(key))
         return _object(response) if response.content else {}
 
+    def post_for_list(self, path: str) -> list[Document]:
+        """Of what is asked by POST, because it looks at the network."""
+        return _objects(self._ask("POST", path, json={}))
+
     def _ask(
         self,
         method: str,

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from agent.cli import drift
 from agent.cli.command import FAILED, local
 from agent.cli.desk import Desk
 from agent.cli.options import AsJson, Yes, argument
@@ -17,7 +18,18 @@ from drivers import hostkeys
 from inventory.elements import Element, element, elements
 from inventory.work import DatabaseQueue
 
-app = typer.Typer(no_args_is_help=True, help="Network elements: list them, trust their host keys, settle those in doubt.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Network elements: list them, trust their host keys, settle those in doubt, compare them with the intent.",
+)
+
+for _name, _command in (
+    ("check-sync", drift.check_sync),
+    ("diff", drift.diff),
+    ("redeploy", drift.redeploy),
+    ("adopt", drift.adopt),
+):
+    app.command(_name)(_command)
 
 _DEADLINE_S = 10.0
 
