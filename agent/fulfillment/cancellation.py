@@ -157,7 +157,7 @@ class Cancellations:
         left = _completed(order)
         if not left:
             row.effective_at = order.cancelled_at = at
-            row.message = f"nothing of order {order.id} is left"
+            row.message = f"nothing of order {order.id} is left{f'; order {row.undone_by} undid it' if row.undone_by else ''}"
             self._move(session, row, order, CancelState.DONE, at)
         else:
             order.cancellation_id = ""

@@ -73,7 +73,7 @@ def _reference(order: OrderRow, items: Sequence[OrderItemRow], settings: Fulfilm
         if until <= at:
             words = f"item {item.reference}: {item.waits_for} was not completed until {_told(until)}"
             return Barrier(Waits.REFERENCE, until, words, expired=True)
-        words = f"item {item.reference} waits until {_told(until)} for {item.waits_for}"
+        words = f"waits until {_told(until)} for {item.waits_for}"
         return Barrier(Waits.REFERENCE, until, f"{words}: `fabd order release {order.id} {item.reference}`")
     return None
 

@@ -12,13 +12,14 @@ from agent.api.tmf import monitors
 from agent.api.tmf.presenter import TmfPresenter
 from agent.config import ApiSettings
 from agent.fulfillment import service as fulfilment
+from agent.fulfillment.settings import FulfilmentSettings
 from agent.metrics import Metrics
 from agent.security import tokens
 from agent.security.roles import Role
 from drivers.port import Credential
 from drivers.registry import driver_for
-from tests.agent.fulfillment.fakes import FakeLifecycle
 from tests.agent.api.promise import check
+from tests.agent.fulfillment.fakes import FakeLifecycle
 from tests.agent.fulfillment.network import Operator
 
 ORDERS = "/tmf-api/serviceOrdering/v4/serviceOrder"
@@ -26,7 +27,7 @@ PATIENCE = timedelta(seconds=5)
 
 
 class Office:
-    def __init__(self, database, clock, **settings) -> None:
+    def __init__(self, database, clock, *, fulfilment_settings=None, **settings) -> None:
         self.operator = Operator(database, clock)
         self.database, self.clock = database, clock
         self.waiting: list[str] = []
@@ -40,6 +41,7 @@ class Office:
                 credentials=Credential,
                 lifecycle=FakeLifecycle(clock),
                 presenter=TmfPresenter(),
+                settings=fulfilment_settings or FulfilmentSettings(),
                 follower=monitors.follow,
             )
         )

@@ -9,10 +9,21 @@ from agent.fulfillment import approving, freezes, waiting
 from agent.fulfillment.approval import ApprovalRule, Scope, reason
 from agent.fulfillment.errors import FreezeMalformed, Missing, StateRefused
 from agent.fulfillment.freezes import NewFreeze, WeeklyFreeze
+from agent.fulfillment.intents import standing
+from agent.fulfillment.journal import no_checkpoint
+from agent.fulfillment.outcome import PLAN_WORK
 from agent.fulfillment.requests import URGENT
+from agent.fulfillment.runner import PlanRunner
+from agent.fulfillment.tables import ChangeSetRow, PlanRow
+from agent.fulfillment.views import plan_view
+from drivers.platform import load_platform
+from inventory.services import service_view
+from inventory.work import Work
 from policies.calendar import ServiceHours
+from tests.agent.fulfillment.fakes import FAULTS
 from tests.agent.fulfillment.house import House
 from tests.agent.fulfillment.network import delete, eline, internet
+from tests.agent.fulfillment.world import LEASE
 
 HOUR = timedelta(hours=1)
 EVERY_PLAN = (ApprovalRule(),)
@@ -355,3 +366,100 @@ def test_a_plan_that_is_due_too_early_waits_on(house):
     house.clock.advance(3600)
     house.work_due()
     assert house.order_row(order.id).state == "completed"
+
+
+# -- side by side ------------------------------------------------------------------------------------------------------
+
+
+def test_items_that_do_not_depend_on_each_other_are_due_at_once_and_an_order_of_which_some_hold_is_partial(house):
+    order = house.place(internet(), internet("2", "pe3/eth1"), eline("3", related=(("dependsOn", "1"),)))
+    claims = house.queue.claim([PLAN_WORK], "several", house.clock.now(), LEASE, limit=3)
+    independent = {item.plan_id for item in order.items if not item.depends_on}
+    assert {claim.work.key for claim in claims} == independent
+    house.elements["pe1"].fail("stage", FAULTS["refused"]("pe1"))
+    for claim in claims:
+        PlanRunner(house.tools())(claim)
+    assert house.item_states(order.id) == {"1": "failed", "2": "completed", "3": "failed"}
+    assert house.order_row(order.id).state == "partial"
+
+
+def redeployment(house) -> dict[str, set[str]]:
+    """A plan that no order stands behind, for elements that have lost everything; what they are to have."""
+    services = house.active(internet("1", "pe1/ge-0/0/1"), internet("2", "pe2/Gi0/1"))
+    at, wanted = house.clock.now(), {}
+    with house.database.write() as session:
+        plan = PlanRow(
+            id="pln-redeploy",
+            order_id="",
+            purpose="redeploy",
+            state="waiting",
+            step="connect",
+            created_at=at,
+            deadline=at + HOUR,
+        )
+        session.add(plan)
+        session.flush()
+        for part in (part for service_id in services for part in service_view(session, service_id).parts):
+            element = house.elements[part.element]
+            wanted[element.name] = set(element.running)
+            element.running, element.startup = set(), set()
+            session.add(
+                ChangeSetRow(
+                    id=f"chg-{element.name}",
+                    plan_id=plan.id,
+                    element=element.name,
+                    platform=PLATFORMS[element.name],
+                    commitment=element.commitment,
+                    before="",
+                    after=part.desired,
+                    own_after=standing(session, [element.name])[element.name].text(load_platform(PLATFORMS[element.name])),
+                    forward="to it",
+                    reverse="from it",
+                    ports=[],
+                )
+            )
+        house.queue.submit(session, Work(PLAN_WORK, plan.id), at)
+    return wanted
+
+
+PLATFORMS = {"pe1": "ietf", "pe2": "ios"}
+
+
+def test_a_plan_without_an_order_is_carried_out_all_the_same(house):
+    wanted = redeployment(house)
+    freeze(house)  # it was asked for before
+    house.work_due()
+    (plan,) = house.plans("")
+    assert (plan.state, plan.decision) == ("done", "commit")
+    assert {name: house.elements[name].startup for name in wanted} == wanted
+    with house.database.read() as session:
+        view = plan_view(session, plan.id)
+    assert (view.purpose, view.order_id, view.items) == ("redeploy", "", ())
+
+
+@pytest.mark.parametrize("phase", ["stage", "commit"])
+def test_a_plan_without_an_order_fails_without_one(house, phase):
+    redeployment(house)
+    house.elements["pe2"].fail(phase, FAULTS["refused"]("pe2"))
+    house.work_off()
+    (plan,) = house.plans("")
+    assert plan.state == "failed"
+    assert house.elements["pe1"].running == set()
+    assert house.holds() == []
+
+
+def test_a_plan_without_an_order_can_be_in_doubt(house):
+    redeployment(house)
+
+    def vanish(name):
+        if name == "after commit":
+            house.elements["pe2"].reachable = False
+
+    house.checkpoint = vanish
+    house.work()
+    assert house.holds() == [("pe2", True)]
+    house.checkpoint = no_checkpoint
+    house.elements["pe2"].reachable = True
+    house.work_off(100)
+    assert house.holds() == []
+    assert house.plans("")[0].state == "failed"
