@@ -32,6 +32,7 @@ _IN: tuple[_Rule, ...] = (
     (re.compile(r"(no )?vrf instance (\S+)$"), lambda found: f"{found[1] or ''}vrf definition {found[2]}"),
     (re.compile(r"(no )?encapsulation dot1q vlan( \d+)?$"), lambda found: f"{found[1] or ''}encapsulation dot1q{found[2] or ''}"),
     (re.compile(r"(no )?switchport$"), lambda _: NOTHING),
+    (re.compile(r"(no )?switchport phone vlan( \d+)?$"), lambda found: f"{found[1] or ''}switchport voice vlan{found[2] or ''}"),
 )
 _IN_INTERFACE: tuple[_Rule, ...] = (
     *_IN,
@@ -43,6 +44,7 @@ _OUT: tuple[_Rule, ...] = (
     (re.compile(r"( *)vrf definition (\S+)$"), lambda found: f"{found[1]}vrf instance {found[2]}"),
     (re.compile(r"( *)vrf forwarding (\S+)$"), lambda found: f"{found[1]}vrf {found[2]}"),
     (re.compile(r"( *)encapsulation dot1Q (\d+)$"), lambda found: f"{found[1]}encapsulation dot1q vlan {found[2]}"),
+    (re.compile(r"( *)switchport voice vlan (\d+)$"), lambda found: f"{found[1]}switchport phone vlan {found[2]}"),
     (re.compile(r" *no ip address$"), lambda _: ""),
 )
 

@@ -2,6 +2,8 @@
 
 import pytest
 
+from drivers.sim.cli import eos
+from drivers.sim.cli.modes import Mode
 from drivers.sim.cli.render import running_config
 from drivers.sim.cli.shell import Shell
 from drivers.sim.state import ElementState
@@ -73,3 +75,10 @@ def test_it_survives_a_reboot_once_saved(state: ElementState) -> None:
 )
 def test_what_makes_no_sense_is_refused(state: ElementState, lines: str, said: str) -> None:
     assert said in "\n".join(type_in(Shell(state), f"configure terminal\n{lines}"))
+
+
+def test_eos_calls_it_a_phone() -> None:
+    typed = eos.typed(" switchport phone vlan 300", Mode.INTERFACE)
+    assert typed == "switchport voice vlan 300"
+    assert eos.shown([f" {typed}"]) == [" switchport phone vlan 300"]
+    assert eos.typed("no switchport phone vlan", Mode.INTERFACE) == "no switchport voice vlan"
