@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
@@ -16,7 +16,8 @@ from crm_bridge.outbox import ACTIVE, DEAD, DISABLED, DUE
 from crm_bridge.tables import DeliveryRow, EventRow, SubscriptionRow
 from policies.values import new_id
 
-WEBHOOK, HUB = "webhook", "hub"
+WEBHOOK: Final = "webhook"
+HUB: Final = "hub"
 CONFIGURED = "settings"
 """Owner of subscriptions that the settings name."""
 

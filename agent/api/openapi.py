@@ -113,7 +113,7 @@ def described(
     answer: Shape | str = "text/plain",
     body: type[BaseModel] | None = None,
     patch: bool = False,
-    example: Json | None = None,
+    example: Mapping[str, Any] | None = None,
 ) -> Described:
     """`statuses`: those beside success and those of every route. 206 marks a list, of which `answer` is the shape of one object;
     an answer that is no JSON is given by its media type. `body` is the shape of what is sent; a `patch` is any

@@ -111,7 +111,8 @@ def select(document: Document, fields: Sequence[str]) -> dict[str, Any]:
     wanted: dict[str, Any] = {"id": {}, "href": {}}
     for field in fields:
         _want(wanted, field.split("."))
-    return _chosen(document, wanted)
+    chosen: dict[str, Any] = _chosen(document, wanted)
+    return chosen
 
 
 def has(document: Document, path: Sequence[str]) -> bool:

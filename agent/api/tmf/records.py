@@ -66,7 +66,7 @@ class RecordKind:
     rules: PatchRules = field(default_factory=PatchRules)
     defaults: Defaults = _nothing
     changed: str = "AttributeValueChange"
-    """Ending of the event of a change; some APIs call it just Change."""
+    """Ending of the event of a change; some APIs call it just Change, and some know no such event ("")."""
     moved: str = "StateChange"
     """Ending of the event of a step along its state machine."""
     stamp: str = ""
@@ -157,6 +157,9 @@ class RecordKind:
         row.state = state if isinstance(state, str) else ""
 
     def tell(self, session: Session, event: str, whole: Document, actor: Actor, at: datetime) -> None:
+        """`event`: its ending; nothing for "", which its API has no event for."""
+        if not event:
+            return
         outbox.publish(
             session,
             aggregate=f"{self.resource}:{whole['id']}",
@@ -198,9 +201,7 @@ def record_routes(
         f"/{kind.resource}",
         dependencies=[needs(Role.PROVISIONER)],
         status_code=HTTPStatus.CREATED,
-        **described(
-            f"Keep a {kind.resource}", *WRITES, answer=kind.shape, body=kind.body, example=dict(example) if example else None
-        ),
+        **described(f"Keep a {kind.resource}", *WRITES, answer=kind.shape, body=kind.body, example=example),
     )
     def create_record(request: Request, parts: PartsOf, actor: ActorOf, body: BodyOf) -> Response:
         return once(request, parts, actor, body, lambda session, at: created(kind.create(session, body.data, actor, at)))

@@ -96,7 +96,7 @@ def _values(session: Session, ids: Sequence[str]) -> References:
     return found
 
 
-def _resource(identity: str, kind: str, **attributes: str) -> dict[str, Any]:
+def _resource(identity: str, kind: str, **attributes: str | None) -> dict[str, Any]:
     return {"id": identity, "href": resource_href(identity), **attributes, "@referredType": kind}
 
 
