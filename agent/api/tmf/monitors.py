@@ -23,6 +23,7 @@ from agent.api.tmf.records import RecordKind
 from agent.fulfillment.states import FINAL, ItemState
 from agent.fulfillment.tables import OrderRow
 from agent.security.audit import DAEMON, Actor
+from crm_bridge import outbox
 from inventory.tables import ServiceRow
 from policies.values import derived_id
 
@@ -98,7 +99,20 @@ def follow(session: Session, order: OrderRow, at: datetime) -> None:
         "@type": "Response",
     }
     MONITORS.settle(session, row, {"state": COMPLETED if done else IN_ERROR, "response": response}, DAEMON, at)
-    row.state = COMPLETED if done else IN_ERROR
+    if done and status is HTTPStatus.NO_CONTENT:
+        _tell_of_delete(session, order, at)
+
+
+def _tell_of_delete(session: Session, order: OrderRow, at: datetime) -> None:
+    """Who deletes a service hears that it is deleted; the inventory keeps it as terminated, and says so too."""
+    outbox.publish(
+        session,
+        aggregate=f"service:{order.items[0].service_id}",
+        type="serviceDeleteEvent",
+        payload={"service": dict(_service(session, order))},
+        correlation_id=order.correlation_id,
+        at=at,
+    )
 
 
 def _id(order: OrderRow) -> str:

@@ -155,6 +155,8 @@ async def delete_service(request: Request, parts: PartsOf, actor: ActorOf, servi
 
     def work(session: Session, at: datetime) -> Answer:
         row = session.get(ServiceRow, service_id)
+        if row is not None and row.state == "terminated":
+            raise missing(request, service_id)
         if row is not None:
             require_match(request, _here(session, [row])[0])
             order = ending(row, correlation_id=actor.correlation_id)

@@ -114,7 +114,7 @@ def _kind(resource: str, prefix: str, body: type[BaseModel], shape: Shape) -> Re
 
 
 CHECKS = _kind("checkServiceQualification", "csq", CheckEntry, CHECK)
-QUERIES = _kind("queryServiceQualification", "qsq", QueryEntry, QUERY)
+QUERIES = replace(_kind("queryServiceQualification", "qsq", QueryEntry, QUERY), changed="")
 KINDS = {kind.resource: kind for kind in (CHECKS, QUERIES)}
 
 
@@ -177,5 +177,8 @@ for _known in KINDS.values():
     kept_routes(router, _known)
 hub_routes(
     router,
-    Hub(SERVICE_QUALIFICATION, dict.fromkeys(KINDS, ("Create", "AttributeValueChange", "StateChange", "Delete"))),
+    Hub(
+        SERVICE_QUALIFICATION,
+        {kind.resource: tuple(filter(None, ("Create", kind.changed, "StateChange", "Delete"))) for kind in KINDS.values()},
+    ),
 )

@@ -173,7 +173,9 @@ class TestAServiceOfOurs:
         carry_out(office)
         assert office.get(monitor["href"]).json()["response"]["statusCode"] == "204"
         assert office.get(service["href"]).json()["state"] == "terminated"
-        assert office.call("DELETE", service["href"], headers=ASYNC).status_code == 409
+        assert office.call("DELETE", service["href"], headers=ASYNC).status_code == 404
+        with office.database.read() as session:
+            assert session.scalars(select(EventRow).where(EventRow.type == "serviceDeleteEvent")).one()
 
     def test_it_is_reserved_and_not_configured_when_it_is_to_be_inactive(self, office):
         monitor = begun(office, json=body(office, state="inactive"))
