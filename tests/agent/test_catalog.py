@@ -45,6 +45,18 @@ def test_templates_of_a_specifications_name_are_added_to_it(tmp_path: Path) -> N
     assert "README.md" not in spec.templates
 
 
+def test_samples_lie_in_a_folder_beside_the_specification(tmp_path: Path) -> None:
+    settings = folder(tmp_path, "dark-fibre", spec_yaml=SPEC)
+    (tmp_path / "dark-fibre" / "samples").mkdir()
+    (tmp_path / "dark-fibre" / "samples" / "one.yaml").write_text("characteristics: {port: pe1/1}\n")
+    (tmp_path / "dark-fibre" / "samples" / "notes.txt").write_text("not a sample")
+    samples = load_catalog(settings).specification("dark-fibre").samples
+    assert {name: sample.characteristics for name, sample in samples.items()} == {"one": {"port": "pe1/1"}}
+    (tmp_path / "dark-fibre" / "samples" / "two.yaml").write_text("characteristics: {}\ncolour: red\n")
+    with pytest.raises(InvalidPolicy, match=r"dark-fibre/samples/two.yaml:2: colour: no such key"):
+        load_catalog(settings)
+
+
 @pytest.mark.parametrize(
     ("name", "files", "complaint"),
     [
