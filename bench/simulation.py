@@ -1,6 +1,7 @@
 """A simulated network in a process of its own, so that its CPU is not counted with what is measured."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -77,6 +78,7 @@ def _topology(elements: int) -> dict[str, object]:
     ports = f"ge-0/0/[1-{PORTS_EACH}]"
     return {
         "name": "bench",
+        "network": f"127.{100 + os.getpid() % 150}.0.0/16",
         "elements": [
             {"name": f"n{number}", "platform": "ietf", "role": "edge", "site": "lab", "ports": [ports]}
             for number in range(1, elements + 1)

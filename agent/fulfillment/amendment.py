@@ -12,6 +12,7 @@ from agent.fulfillment.errors import Missing, Refusal, StateRefused
 from agent.fulfillment.events import Announcer
 from agent.fulfillment.items import ready_plans
 from agent.fulfillment.outcome import PLAN_WORK, locked_order
+from agent.fulfillment.pace import Pace
 from agent.fulfillment.settings import FulfilmentSettings
 from agent.fulfillment.states import ItemState
 from agent.fulfillment.tables import OrderRow, PlanRow
@@ -37,6 +38,7 @@ class Amendments:
     queue: WorkQueue
     announcer: Announcer
     settings: FulfilmentSettings
+    pace: Pace
 
     def amend(self, session: Session, order_id: str, wanted: Amendment, at: datetime) -> OrderRow:
         """`Missing`, or `StateRefused` when it comes too late for a date, or another order has the external id."""
@@ -67,6 +69,7 @@ class Amendments:
         for plan_id in ready_plans(order, ()):
             session.get_one(PlanRow, plan_id).deadline = begin + self.settings.plan_timeout
             self.queue.submit(session, Work(PLAN_WORK, plan_id), at, run_at=begin, priority=order.priority)
+        order.expected_completion = self.pace.expected(session, order, at)
 
 
 def _refuse_taken(session: Session, order: OrderRow, wanted: Amendment) -> None:

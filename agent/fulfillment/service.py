@@ -77,7 +77,7 @@ class FulfilmentService:
         self._desk = OrderDesk(designer, parts.queue, announcer, parts.settings, pace)
         realisation = Realisation(parts.lifecycle, announcer, parts.platforms.load)
         self._announcer = announcer
-        self._amendments = Amendments(parts.queue, announcer, parts.settings)
+        self._amendments = Amendments(parts.queue, announcer, parts.settings, pace)
         outcomes = self._outcomes = Outcomes(parts.queue, realisation, announcer, parts.settings, pace)
         self._cancellations = Cancellations(self._desk, outcomes, parts.queue, announcer)
         self._lookout = Lookout(parts.database, announcer, pace)

@@ -1,6 +1,6 @@
 """Rows as TM Forum resources; the same shapes are answered and sent in events. What a client sent beyond them is echoed."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -110,10 +110,9 @@ def _milestone(reached: Mapping[str, Any], order: OrderRow) -> dict[str, Any]:
         "name": reached["name"],
         "message": reached["message"],
         "status": reached["status"],
-        "milestoneDate": reached["at"],
-        "serviceOrderItem": _item_references(reached["items"], order),
+        "milestoneDate": _zulu(reached["at"]),
         "@type": "ServiceOrderMilestone",
-    }
+    } | _about(reached["items"], order)
 
 
 def _jeopardy(alert: Mapping[str, Any], order: OrderRow) -> dict[str, Any]:
@@ -123,10 +122,14 @@ def _jeopardy(alert: Mapping[str, Any], order: OrderRow) -> dict[str, Any]:
         "jeopardyType": alert["type"],
         "message": alert["message"],
         "exception": alert["exception"],
-        "alertDate": alert["at"],
-        "serviceOrderItem": _item_references(alert["items"], order),
+        "alertDate": _zulu(alert["at"]),
         "@type": "ServiceOrderJeopardyAlert",
-    }
+    } | _about(alert["items"], order)
+
+
+def _about(items: Sequence[str], order: OrderRow) -> dict[str, Any]:
+    """Nothing where the whole order is meant."""
+    return {"serviceOrderItem": _item_references(items, order)} if items else {}
 
 
 def _item_references(items: Iterable[str], order: OrderRow) -> list[dict[str, Any]]:
@@ -181,7 +184,7 @@ def _messages(item: OrderItemRow) -> list[dict[str, Any]]:
             "code": error["code"],
             "reason": error["message"],
             "message": _in_words(error),
-            "timestamp": error["at"],
+            "timestamp": _zulu(error["at"]),
             "@type": "ServiceOrderItemErrorMessage",
         }
         for error in item.errors
@@ -204,4 +207,8 @@ def said(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def text_of(at: datetime | None) -> str | None:
-    return None if at is None else at.isoformat().replace("+00:00", "Z")
+    return None if at is None else _zulu(at.isoformat())
+
+
+def _zulu(text: str) -> str:
+    return text.replace("+00:00", "Z")

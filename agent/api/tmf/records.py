@@ -71,6 +71,8 @@ class RecordKind:
     """Ending of the event of a step along its state machine."""
     stamp: str = ""
     """Attribute that tells when it was last changed; "" when it has none."""
+    remedy: str = "it changes with the inventory, the catalog or an order"
+    """What else to do when a client wants to change or forget what fabd knows by itself."""
     key: str = ""
     """What its rows are kept under, when two APIs have resources of the same name."""
 
@@ -264,7 +266,7 @@ def own_row(session: Session, request: Request, kind: RecordKind, others: Sequen
         if any(each.find(session, identity) is not None for each in others):
             raise Conflict(
                 "notARecord",
-                f"{kind.resource} {identity} is fabd's own knowledge; it changes with the inventory, the catalog or an order",
+                f"{kind.resource} {identity} is fabd's own knowledge; {kind.remedy}",
             )
         raise missing(request, identity)
     require_match(request, kind.document(row))

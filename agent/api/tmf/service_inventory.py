@@ -187,6 +187,7 @@ REGISTERED = RecordKind(
         server_set=frozenset({"serviceDate"}), transitions=_MACHINE, required=frozenset({"state", "serviceSpecification"})
     ),
     defaults=_found,
+    remedy="to end it set its state to terminated, or order its deletion",
 )
 EXAMPLE = {
     "name": "leased line of 2019",

@@ -159,6 +159,7 @@ SENT = RecordKind(
     ),
     defaults=_opened,
     moved="StatusChange",
+    remedy="it is resolved when its problem is over, and stays on record",
     stamp="lastUpdate",
 )
 

@@ -162,6 +162,7 @@ SENT = RecordKind(
     USAGE_RECORD,
     rules=PatchRules(state="status", transitions=_STEPS, required=frozenset({"status"})),
     defaults=_received,
+    remedy="it is what was measured, and evidence of bills",
 )
 SPECIFICATIONS = RecordKind(
     "usageSpecification",

@@ -61,16 +61,18 @@ def test_what_is_planned_is_what_is_placed_then(office):
     (placed,) = office.get(f"/api/v1/orders/{order['id']}/plans").json()
     said, done = planned["change"][0]["payload"], placed["changes"][0]["payload"]
     service = order["serviceOrderItem"][0]["service"]["id"]
-    assert [line for line in done.splitlines() if service not in line] == [
-        line for line in said.splitlines() if "svc-" not in line
-    ]
+    assert [line for line in done.splitlines() if service not in line] == [line for line in said.splitlines() if "svc-" not in line]
 
 
 @pytest.mark.parametrize("path", [ORDERS, NATIVE])
 def test_nothing_is_written_whether_it_could_be_placed_or_not(story, path):
     office = story.office
     service = {"id": story.service}
-    bodies = (office.order("pe2/Gi0/1"), office.order("pe9/x"), office.order(serviceOrderItem=[item("1", "delete", service=service)]))
+    bodies = (
+        office.order("pe2/Gi0/1"),
+        office.order("pe9/x"),
+        office.order(serviceOrderItem=[item("1", "delete", service=service)]),
+    )
     office.get(ORDERS)  # the use of the token is noted, once in a while
     before = dump(office.database)
     for body in bodies:
