@@ -111,12 +111,11 @@ class Designer:
                 try:
                     platform = self.platforms(case.network.element(element).platform)
                     before, after = intent.before.get(element, ""), intent.after.get(element, "")
-                    found[element] = shared.of(platform, element, before, after, mine)
+                    found[element] = shared.of(platform, element, before, after, mine, sayer=design.service_id)
                 except DriverSetupError as error:
                     raise OrderConflict(refusals.of_data(error, design.where)) from error
                 except Conflict as conflict:
                     raise OrderConflict(refusals.of_conflict(conflict, design.where)) from conflict
-                shared.say(platform, element, after, design.service_id)
             yield replace(design, intent=replace(intent, shared=found))
 
 

@@ -20,7 +20,7 @@ from agent.fulfillment.plan import Failure
 from agent.fulfillment.reservation import give_back, outlook_of, take_up
 from agent.fulfillment.shared import Conflict, Shared
 from agent.fulfillment.tables import ChangeSetRow, OrderItemRow, OrderRow, PlanRow
-from drivers.diff import change_set, statements
+from drivers.diff import Statements, change_set, statements
 from drivers.errors import DriverSetupError
 from drivers.platform import Platform, load_platform
 from inventory import sharing
@@ -76,7 +76,7 @@ class Realisation:
         """The plan holds: the service begins, changes, rests or ends, with readings taken `before` and `after`."""
         if item.action == "noChange":
             return
-        service = session.get_one(ServiceRow, item.service_id)
+        service = session.get_one(ServiceRow, item.service_id, with_for_update=True)  # as whoever orders: before pools and ports
         was = service.state
         if item.action == "delete":
             self.lifecycle.terminated(session, service, before.of(endpoint_ports(session, [service.id])), at)
@@ -141,7 +141,7 @@ class Realisation:
 
     def _own(self, session: Session, service_id: str, texts: dict[str, tuple[str, str]]) -> None:
         """`texts`: element → platform and what the service says there."""
-        said: dict[str, dict[str, str]] = {}
+        said: dict[str, Statements] = {}
         for element, (platform, text) in texts.items():
             try:
                 said[element] = statements(self.platforms(platform), text)

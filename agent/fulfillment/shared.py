@@ -5,7 +5,7 @@ from collections.abc import Collection
 
 from sqlalchemy.orm import Session
 
-from drivers.diff import statements
+from drivers.diff import Statements, statements
 from drivers.errors import DriverSetupError
 from drivers.platform import Platform
 from inventory import sharing
@@ -32,9 +32,12 @@ class Shared:
         self._said: dict[tuple[str, str], tuple[str, str]] = {}
         """Element and place → service and value."""
 
-    def of(self, platform: Platform, element: str, before: str, after: str, services: Collection[str]) -> dict[str, str]:
+    def of(
+        self, platform: Platform, element: str, before: str, after: str, services: Collection[str], *, sayer: str = ""
+    ) -> dict[str, str]:
         """Which statements of both sides services other than these say too. `Conflict` when they exclude a new one.
 
+        `sayer`: the one of the services that is to say it, where that is remembered for the next of its order.
         `DriverSetupError` when a text is not in the platform's language.
         """
         old, new = _statements(platform, element, before), _statements(platform, element, after)
@@ -42,17 +45,14 @@ class Shared:
         for place, value in new.items():
             if old.get(place) != value:
                 self._refuse_other_value(element, place, value, others.get(place))
+        if sayer:
+            self._said |= {(element, place): (sayer, value) for place, value in new.items()}
         return {
             place: value
             for side in (old, new)
             for place, value in side.items()
             if place in others and others[place].is_value(value)
         }
-
-    def say(self, platform: Platform, element: str, text: str, service_id: str) -> None:
-        """The order is to make the service say this."""
-        for place, value in _statements(platform, element, text).items():
-            self._said[element, place] = (service_id, value)
 
     def _refuse_other_value(self, element: str, place: str, value: str, other: sharing.Said | None) -> None:
         if other is not None and not other.is_value(value):
@@ -62,7 +62,7 @@ class Shared:
             raise Conflict(element, place, value, service_id)
 
 
-def _statements(platform: Platform, element: str, text: str) -> dict[str, str]:
+def _statements(platform: Platform, element: str, text: str) -> Statements:
     try:
         return statements(platform, text)
     except DriverSetupError as error:

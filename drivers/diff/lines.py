@@ -5,7 +5,9 @@ owned; nothing else is ever touched. All removals come before all additions (an 
 in reverse order (users before what they use).
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from heapq import heappop, heappush
+from itertools import pairwise
 
 from drivers.diff.comparison import Comparison, compare
 from drivers.diff.spelling import Spelling
@@ -26,9 +28,7 @@ def forward(rules: LineRules, before: str, after: str) -> str:
 def restrict(rules: LineRules, running: str, *owned: str, foreign: bool = False) -> str:
     """What of the running configuration the owned texts name. `foreign`: also what else is in their slots."""
     grammar = _Grammar(rules)
-    wanted: Section = {}
-    for text in owned:
-        wanted = _unite(wanted, grammar.parse(text))
+    wanted = _united([grammar.parse(text) for text in owned])
     return _render(grammar.restrict(grammar.parse(running), wanted, foreign=foreign))
 
 
@@ -55,10 +55,7 @@ def assess(rules: LineRules, before: str, after: str, running: str) -> Compariso
 def unite(rules: LineRules, texts: Iterable[str]) -> str:
     """All that the texts say, so that users still follow what they use."""
     grammar = _Grammar(rules)
-    united: Section = {}
-    for text in texts:
-        united = _unite(grammar.parse(text), united)
-    return f"{_render(united)}\n"
+    return f"{_render(_united([grammar.parse(text) for text in texts]))}\n"
 
 
 def statements(rules: LineRules, text: str) -> Iterator[tuple[str, str]]:
@@ -321,14 +318,38 @@ def _opposite(line: str) -> str:
     return line.removeprefix("no ") if line.startswith("no ") else f"no {line}"
 
 
-def _unite(one: Section, other: Section) -> Section:
-    """All lines of both; each stays behind what stood before it, so that users still follow what they use."""
-    order, place = list(one), 0
-    for line in other:
-        if line not in one:
-            order.insert(place, line)
-        place = order.index(line) + 1
-    return {line: _unite(one.get(line, {}), other.get(line, {})) for line in order}
+def _united(sections: Sequence[Section]) -> Section:
+    """All lines; each stays behind what stood before it in its own section, else in the order in which they come."""
+    if len(sections) <= 1:
+        return sections[0] if sections else {}
+    below: dict[str, list[Section]] = {}
+    for section in sections:
+        for line, inner in section.items():
+            below.setdefault(line, []).extend([inner] if inner else [])
+    return {line: _united(below[line]) for line in _in_order(list(below), sections)}
+
+
+def _in_order(lines: Sequence[str], sections: Sequence[Section]) -> Iterator[str]:
+    """Each line once. Where sections contradict each other, the first one that had the line is right."""
+    place = {line: number for number, line in enumerate(lines)}
+    followers: dict[str, list[str]] = {line: [] for line in lines}
+    waits_for = dict.fromkeys(lines, 0)
+    for section in sections:
+        for line, following in pairwise(section):
+            followers[line].append(following)
+            waits_for[following] += 1
+    ready = [place[line] for line in lines if not waits_for[line]]
+    left = dict.fromkeys(lines)
+    while left:
+        line = lines[heappop(ready)] if ready else next(iter(left))
+        if line not in left:
+            continue  # it was taken out of a circle before
+        del left[line]
+        yield line
+        for following in followers[line]:
+            waits_for[following] -= 1
+            if not waits_for[following]:
+                heappush(ready, place[following])
 
 
 def _render(section: Section, indent: str = "") -> str:

@@ -22,6 +22,8 @@ import yaml
 Leaf = Literal["pvid", "admin", "alias"]
 Value = int | str
 
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""In C where there is one: ten times as fast."""
 MAX_VLAN = 4094
 MAX_NAME = 32
 MAX_ALIAS = 64
@@ -194,7 +196,7 @@ def parse_operations(text: str) -> tuple[Operation, ...]:
 def parse_intent(text: str) -> Intent:
     """Read a rendered desired state. ValueError names the key that does not fit and the range it must lie in."""
     try:
-        data = yaml.safe_load(text) if text.strip() else None
+        data = yaml.load(text, Loader=_LOADER) if text.strip() else None  # noqa: S506  a safe loader
     except yaml.YAMLError as error:
         raise ValueError(f"the desired objects are not YAML: {error}") from error
     root = _mapping(data or {}, "desired objects")

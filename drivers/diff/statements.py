@@ -6,6 +6,8 @@ parts, however they are written; two that say different values in one place excl
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
+from types import MappingProxyType
 
 from drivers.diff import lines, objects, xmltree
 from drivers.errors import DriverSetupError
@@ -13,17 +15,14 @@ from drivers.platform import Platform
 
 Statements = Mapping[str, str]
 
+REMEMBERED = 1000
+"""Texts: each is asked about as it is ordered, as its element is taken, and as it holds."""
 
-def statements(platform: Platform, text: str) -> dict[str, str]:
+
+def statements(platform: Platform, text: str) -> Statements:
     """Every part of the text. `DriverSetupError` when it is not in the platform's language."""
     try:
-        match platform.syntax:
-            case "xml":
-                return dict(xmltree.statements(platform.xml_rules, text))
-            case "lines":
-                return dict(lines.statements(platform.line_rules, text))
-            case "objects":
-                return dict(objects.statements(text))
+        return _statements(_Same(platform), text)
     except ValueError as error:
         raise DriverSetupError(
             f"a template for platform {platform.name} rendered bad {platform.syntax} ({error}); correct the template"
@@ -46,3 +45,30 @@ def keep(platform: Platform, text: str, wanted: Statements) -> str:
             return lines.keep(platform.line_rules, text, wanted)
         case "objects":
             return objects.keep(text, wanted)
+
+
+class _Same:
+    """A platform, told by itself and not by its contents, for the cache."""
+
+    __slots__ = ("platform",)
+
+    def __init__(self, platform: Platform) -> None:
+        self.platform = platform
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.platform is other.platform
+
+    def __hash__(self) -> int:
+        return id(self.platform)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _statements(same: _Same, text: str) -> Statements:
+    platform = same.platform
+    match platform.syntax:
+        case "xml":
+            return MappingProxyType(dict(xmltree.statements(platform.xml_rules, text)))
+        case "lines":
+            return MappingProxyType(dict(lines.statements(platform.line_rules, text)))
+        case "objects":
+            return MappingProxyType(dict(objects.statements(text)))

@@ -148,17 +148,6 @@ def test_a_value_that_only_its_own_service_has_can_change(operator):
         assert "name blue" in service_view(session, service).parts[0].desired
 
 
-def test_a_redeployment_is_what_it_says_whoever_owns_it(operator):
-    active(operator, add(100))
-    two = placed(operator, add(101))
-    with operator.database.write() as session:
-        row = session.get_one(PlanRow, two)
-        row.purpose = "redeploy"
-        before = read_plan(row)
-        operator.realisation.settle_shared(session, row)
-        assert read_plan(row) == before
-
-
 def statements(operator):
     with operator.database.read() as session:
         rows = session.scalars(select(StatementRow)).all()
