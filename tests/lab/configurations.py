@@ -2,13 +2,13 @@
 
 from tests.drivers.sim import exchange
 from tests.drivers.sim.exchange import Server
-from tests.lab import frr
+from tests.lab import frr, namespaces
 from tests.lab.credentials import NETCONF
 from tests.lab.lab import Lab
-from tests.lab.topology import MANAGEMENT, NC1, NETCONF_PORT, ROUTERS
+from tests.lab.topology import LEAVES, MANAGEMENT, NC1, NETCONF_PORT, ROUTERS
 
 Configurations = dict[str, str]
-"""`pe1 running`, `pe1 startup`, …, `nc1 running`, `nc1 startup` → text."""
+"""`pe1 running`, `pe1 startup`, …, `leaf1 links`, …, `nc1 running`, `nc1 startup` → text."""
 
 
 def netconf_server(lab: Lab) -> Server:
@@ -21,10 +21,19 @@ def read(lab: Lab) -> Configurations:
     for router in ROUTERS:
         found[f"{router.name} running"] = lab.vtysh(router.name, "show running-config")
         found[f"{router.name} startup"] = frr.saved(router.name)
+        if router in LEAVES:
+            found[f"{router.name} links"] = _links(router.name)
     with lab.inside(MANAGEMENT), netconf_server(lab).session() as session:
         for store in ("running", "startup"):
             found[f"{NC1.name} {store}"] = session.get_config(store).data_xml
     return found
+
+
+def _links(node: str) -> str:
+    """The kernel's links with the bridge that each is in; what they carry is not configuration."""
+    return "\n".join(
+        f"{name} in {port.get('master', 'none')} {port['mtu']}" for name, port in sorted(namespaces.ports(node).items())
+    )
 
 
 def settle(lab: Lab) -> None:

@@ -14,6 +14,7 @@ SNMP_USER = "monitor"
 
 CLI = "lab-cli"
 NETCONF = "lab-netconf"
+SHELL = "lab-shell"
 SNMP_V2C = "lab-snmp-v2c"
 
 
@@ -29,10 +30,12 @@ class Credentials:
     community: str = field(repr=False)
     auth_key: str = field(repr=False)
     priv_key: str = field(repr=False)
+    shell_key: str
+    """Path of the private key that opens the leaves' shells."""
 
     @classmethod
-    def drawn(cls) -> "Credentials":
-        return cls(*(secrets.token_hex(12) for _ in range(5)))
+    def drawn(cls, shell_key: Path) -> "Credentials":
+        return cls(*(secrets.token_hex(12) for _ in range(5)), str(shell_key))
 
     @classmethod
     def read(cls, path: Path) -> "Credentials":
@@ -55,6 +58,7 @@ class Credentials:
         return {
             CLI: {"username": CLI_USER, "password": self.cli_password},
             NETCONF: {"username": NETCONF_USER, "password": self.netconf_password},
+            SHELL: {"username": "root", "private_key": self.shell_key},
             SNMP_V2C: {"community": self.community},
             **{snmp_v3(router.name): {"username": SNMP_USER, **keys, "engine_id": router.engine_id.hex()} for router in ROUTERS},
         }

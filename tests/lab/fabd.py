@@ -24,6 +24,7 @@ from tests.lab.topology import AUTONOMOUS_SYSTEM, HOST_PORT, MANAGEMENT, NC1, SI
 PROGRAM = Path(sys.executable).with_name("fabd")
 URL = "http://127.0.0.1:8640"
 ORDERS = "/tmf-api/serviceOrdering/v4/serviceOrder"
+CANCELLATIONS = "/tmf-api/serviceOrdering/v4/cancelServiceOrder"
 SERVICES = "/tmf-api/serviceInventory/v4/service"
 
 UP_WITHIN = 20.0  # seconds
@@ -37,11 +38,17 @@ ON_BOTH = frozenset({"pe1 running", "pe1 startup", "nc1 running", "nc1 startup"}
 BROKEN = "broken-access"
 """A product that no element accepts."""
 
+OWN = "own-access"
+"""A product of the operator's own: the customer brings the addresses."""
+
 Document = dict[str, Any]
 
 POOLS: list[Document] = [
     {"name": "ipv4-links", "kind": "ipv4-prefix", "prefix": "100.64.0.0/16", "length": 31},
     {"name": "ipv6-links", "kind": "ipv6-prefix", "prefix": "2001:db8:64::/48", "length": 127},
+    {"name": "vni", "kind": "vni", "ranges": [[10000, 10999]]},
+    {"name": "rd", "kind": "rd", "administrator": AUTONOMOUS_SYSTEM, "ranges": [[1, 999]]},
+    {"name": "rt", "kind": "rt", "administrator": AUTONOMOUS_SYSTEM, "ranges": [[1, 999]]},
     {"name": "vlan-access", "kind": "vlan", "ranges": [[100, 199]]},
 ]
 CUSTOMERS = {
@@ -195,6 +202,15 @@ class Fabd:
         plans = self.get(f"/api/v1/orders/{order_id}/plans")
         return {moment["step"] for plan in plans for moment in plan["timeline"] if moment["outcome"] == "started"}
 
+    def plans(self, order_id: str) -> list[Document]:
+        """With their timelines, payloads and the elements' answers."""
+        found: list[Document] = self.get(f"/api/v1/orders/{order_id}/plans")
+        return found
+
+    def cancel(self, order_id: str) -> None:
+        """Ask for it; what becomes of the order tells `outcome`."""
+        self._answered("POST", CANCELLATIONS, json={"serviceOrder": {"id": order_id}, "cancellationReason": "changed their mind"})
+
     def access(self, service_id: str) -> "Access":
         return Access(self.get(f"{SERVICES}/{service_id}"))
 
@@ -308,6 +324,19 @@ def internet(port: str, *, reference: str = "1", bundle: str = "", spec: str = "
     if bundle:
         item["serviceOrderItemRelationship"] = [{"relationshipType": "bundle", "orderItem": {"itemId": bundle}}]
     return item
+
+
+def line(a: str, b: str, **more: object) -> Document:
+    """An order item for an Ethernet line over EVPN."""
+    values = [{"name": name, "value": value} for name, value in ({"a": a, "b": b} | more).items()]
+    service = {"serviceSpecification": {"id": "evpn-eline"}, "serviceCharacteristic": values}
+    return {"id": "1", "action": "add", "service": service}
+
+
+def change(service: "Access", **values: object) -> Document:
+    """An order item that gives a service other characteristics."""
+    given = [{"name": name, "value": value} for name, value in values.items()]
+    return {"id": "1", "action": "modify", "service": {"id": service.id, "serviceCharacteristic": given}}
 
 
 def deletion(service: Access, *, reference: str = "1", bundle: str = "") -> Document:

@@ -12,7 +12,7 @@ import shutil
 from pathlib import Path
 
 from tests.lab import namespaces
-from tests.lab.topology import AUTONOMOUS_SYSTEM, ROUTERS, Router, ends_of
+from tests.lab.topology import AUTONOMOUS_SYSTEM, LEAVES, ROUTERS, Router, ends_of
 
 PROGRAMS = Path("/usr/lib/frr")
 DAEMONS = ("zebra", "staticd", "ospfd", "ospf6d", "bgpd")  # in the order in which they need each other
@@ -36,6 +36,14 @@ def vtysh(router: str, *commands: str) -> str:
 
 def log_in_command(router: str) -> str:
     return f"vtysh -N {namespaces.full_name(router)}"
+
+
+def write_program(router: str, folder: Path) -> None:
+    """A `vtysh` that finds the router's path space by itself, as on a machine that has no other."""
+    folder.mkdir()
+    program = folder / "vtysh"
+    program.write_text(f'#!/bin/sh\nexec /usr/bin/{log_in_command(router)} "$@"\n')
+    program.chmod(0o755)
 
 
 def pid(router: str, daemon: str) -> int:
@@ -76,7 +84,8 @@ def configuration(router: Router) -> str:
             f" bgp router-id {router.loopback}",
             " no bgp default ipv4-unicast",
             *(line for peer in peers for line in _neighbor(peer)),
-            *(line for family in ("ipv4", "ipv6") for line in _address_family(family, peers)),
+            *(line for family in ("ipv4", "ipv6") for line in _address_family(f"{family} unicast", peers)),
+            *(_address_family("l2vpn evpn", [peer for peer in LEAVES if peer != router]) if router in LEAVES else []),
             "exit",
             "",
         ]
@@ -199,7 +208,7 @@ def _neighbor(peer: Router) -> list[str]:
 
 def _address_family(family: str, peers: list[Router]) -> list[str]:
     active = [f"  neighbor {peer.loopback} activate" for peer in peers]
-    return [f" address-family {family} unicast", *active, " exit-address-family"]
+    return [f" address-family {family}", *active, " exit-address-family"]
 
 
 def _hand_over(folder: Path) -> None:

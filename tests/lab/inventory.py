@@ -3,10 +3,11 @@
 from typing import Any
 
 from tests.lab import namespaces
-from tests.lab.credentials import CLI, NETCONF, snmp_v3
+from tests.lab.credentials import CLI, NETCONF, SHELL, snmp_v3
 from tests.lab.topology import (
     AUTONOMOUS_SYSTEM,
     CABLES_LAID,
+    LEAVES,
     NC1,
     NETCONF_PORT,
     ROUTERS,
@@ -41,18 +42,24 @@ def _router(router: Router) -> dict[str, Any]:
         for end in ends_of(router.name)
     ]
     endpoints = {
-        "ssh": {"host": str(router.management), "port": SSH_PORT, "credential": CLI},
+        "ssh": {"host": str(router.management), "port": SSH_PORT, "credential": SHELL if router in LEAVES else CLI},
         "snmp": {"host": str(router.management), "port": SNMP_PORT, "credential": snmp_v3(router.name)},
     }
     return {
         "name": router.name,
         "site": SITE,
-        "platform": "frr",
+        "platform": router.platform,
         "role": router.role,
         "endpoints": endpoints,
         "ports": ports,
-        "attributes": {"bgp_as": AUTONOMOUS_SYSTEM},
+        "attributes": {"bgp_as": AUTONOMOUS_SYSTEM} | _tunnel(router),
     }
+
+
+def _tunnel(router: Router) -> dict[str, str]:
+    """Where a leaf's tunnels end, and from whom it learns of others."""
+    neighbour = next((peer for peer in LEAVES if peer != router), None) if router in LEAVES else None
+    return {"loopback": str(router.loopback), "evpn_neighbour": str(neighbour.loopback)} if neighbour else {}
 
 
 def _netconf_store() -> dict[str, Any]:

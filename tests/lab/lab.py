@@ -18,6 +18,7 @@ from tests.lab.topology import (
     CABLES,
     HOST_PORT,
     HOSTS,
+    LEAVES,
     MANAGEMENT,
     MANAGEMENT_ADDRESS,
     NC1,
@@ -135,6 +136,10 @@ class Lab:
         finally:
             namespaces.ip(MANAGEMENT, "link", "set", f"m-{router}", "up")
 
+    def join(self, host: str, address: IPv4Interface) -> None:
+        """Give a customer's host an address of the customer's own network."""
+        namespaces.ip(host, "address", "replace", str(address), "dev", HOST_PORT)
+
     def attach(self, host: str, address: IPv4Interface | IPv6Interface, gateway: IPv4Address | IPv6Address) -> None:
         """Give a customer's host its half of the link prefix and send all it has to the edge."""
         family = f"-{address.version}"
@@ -198,7 +203,9 @@ class Lab:
         namespaces.ip(each.name, "address", "add", f"{each.management}/24", "dev", "mgmt0")
 
     def _start_elements(self) -> None:
-        secrets = Credentials.drawn()
+        key = self.folder / "shell_key"
+        openssh.generate_key(key, "fabd")
+        secrets = Credentials.drawn(key)
         secrets.write(self.folder / "secrets.json")
         users.create(secrets)
         openssh.prepare(self.folder / _SSHD_MARKER)
@@ -208,12 +215,19 @@ class Lab:
             folder = self.folder / each.name
             netsnmp.start(each, secrets, folder)
             frr.start(each, folder, self.folder / _FRR_MEMORY)
-            only = f"ForceCommand {frr.log_in_command(each.name)}"
-            openssh.start(each.name, folder, listen=str(each.management), port=SSH_PORT, user=CLI_USER, only=only)
+            self._open_a_door(each, folder, key)
             known.append(openssh.known_hosts_line(folder, str(each.management), SSH_PORT))
         netconfd.start(self.folder / NC1.name)
         known.append(openssh.known_hosts_line(self.folder / NC1.name, str(NC1.management.ip), NETCONF_PORT))
         self.known_hosts.write_text("".join(line + "\n" for line in known))
+
+    def _open_a_door(self, each: Router, folder: Path, key: Path) -> None:
+        if each in LEAVES:
+            frr.write_program(each.name, folder / "bin")
+            user, only = "root", openssh.root_shell(key, folder / "bin")
+        else:
+            user, only = CLI_USER, f"ForceCommand {frr.log_in_command(each.name)}"
+        openssh.start(each.name, folder, listen=str(each.management), port=SSH_PORT, user=user, only=only)
 
     def _secrets(self) -> Credentials:
         return Credentials.read(self.folder / "secrets.json")

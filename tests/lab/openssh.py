@@ -1,4 +1,4 @@
-"""One sshd per element, with a host key of its own, that lets one user do one thing."""
+"""One sshd per element, with a host key of its own, that lets one user do one thing, or root have a shell by key."""
 
 from pathlib import Path
 
@@ -10,13 +10,26 @@ PRIVILEGE_SEPARATION = Path("/run/sshd")  # compiled into Debian's sshd; systemd
 SSHD = "/usr/sbin/sshd"
 
 
+def generate_key(path: Path, comment: str) -> None:
+    run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(path)])
+
+
+def root_shell(key: Path, programs: Path) -> str:
+    """The lines of sshd_config that give root a shell for the owner of a key, with `programs` before all others."""
+    return f"""\
+PermitRootLogin prohibit-password
+AuthorizedKeysFile {key}.pub
+StrictModes no
+SetEnv PATH={programs}:/usr/sbin:/usr/bin:/sbin:/bin"""
+
+
 def start(node: str, folder: Path, *, listen: str, port: int, user: str, only: str) -> None:
-    """Serve `listen`:`port` inside a node until the node goes; `only` is the line of sshd_config that confines `user`.
+    """Serve `listen`:`port` inside a node until the node goes; `only` is what of sshd_config confines `user`.
 
     :raises CommandFailed: sshd refused its configuration or the address.
     """
     key = folder / "host_key"
-    run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", node, "-f", str(key)])
+    generate_key(key, node)
     config = folder / "sshd_config"
     config.write_text(f"""\
 Port {port}
@@ -27,7 +40,6 @@ UsePAM no
 UseDNS no
 PasswordAuthentication yes
 KbdInteractiveAuthentication no
-PermitRootLogin no
 AllowUsers {user}
 AllowTcpForwarding no
 X11Forwarding no
@@ -36,6 +48,7 @@ PrintLastLog no
 MaxStartups 50
 MaxSessions 50
 {only}
+PermitRootLogin no
 """)
     namespaces.execute(node, [SSHD, "-f", str(config), "-E", str(folder / "sshd.log")])
 

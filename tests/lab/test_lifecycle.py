@@ -14,6 +14,7 @@ from tests.lab.errors import LabBusy, LabError
 from tests.lab.lab import Lab
 from tests.lab.lock import held
 from tests.lab.shell import wait_until
+from tests.lab.topology import ROUTERS
 
 pytestmark = pytest.mark.lab
 
@@ -90,4 +91,4 @@ def test_a_folder_of_somebody_else_is_refused_and_left_alone(tmp_path: Path) -> 
 
 @pytest.mark.usefixtures("lab")
 def test_names_of_left_folders_are_those_of_the_lab_only() -> None:
-    assert [Path(path).name for path in frr.left()] == 2 * ["fabdlab-p1", "fabdlab-pe1", "fabdlab-pe2"]
+    assert [Path(path).name for path in frr.left()] == 2 * sorted(namespaces.full_name(router.name) for router in ROUTERS)

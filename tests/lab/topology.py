@@ -1,10 +1,12 @@
 """What the lab consists of: names, addresses and cables, as plain values.
 
     ce1 ─cust1[pe1]c-p1 ─ c-pe1[p1]c-pe2 ─ c-p1[pe2]cust1─ ce2        each with a leg in `mgmt` (10.255.0.0/24)
+    ce3 ─cust1[leaf1]c-p1 ─ c-leaf1[p1]c-leaf2 ─ c-p1[leaf2]cust1─ ce4
 
-pe1, p1 and pe2 speak OSPF (v2 and v3) and a full mesh of internal BGP between their loopbacks. A customer's prefix is
-known to the others once its edge announces it, by `network` below `router bgp` or `router ospf`, and not before.
-ce1 and ce2 are plain hosts without an address: the test gives them the customer's half of the link prefix.
+All routers speak OSPF (v2 and v3) and a full mesh of internal BGP between their loopbacks, the leaves EVPN among themselves. A
+customer's prefix is known to the others once its edge announces it, by `network` below `router bgp` or `router ospf`, and not
+before. The leaves are managed through their shell, with the kernel's links in it, the others through vtysh alone. The hosts ce1 to
+ce4 have no address: the test gives them one.
 """
 
 from dataclasses import dataclass
@@ -28,6 +30,7 @@ class Router:
     name: str
     role: str
     number: int
+    platform: str = "frr"
 
     @property
     def management(self) -> IPv4Address:
@@ -84,8 +87,11 @@ class NetconfStore:
 PE1 = Router("pe1", "edge", 11)
 P1 = Router("p1", "core", 12)
 PE2 = Router("pe2", "edge", 13)
-ROUTERS = (PE1, P1, PE2)
-HOSTS = ("ce1", "ce2")
+LEAF1 = Router("leaf1", "edge", 14, "frr-linux")
+LEAF2 = Router("leaf2", "edge", 15, "frr-linux")
+LEAVES = (LEAF1, LEAF2)
+ROUTERS = (PE1, P1, PE2, *LEAVES)
+HOSTS = ("ce1", "ce2", "ce3", "ce4")
 HOST_PORT = "wan"
 NC1 = NetconfStore("nc1", IPv4Interface("10.255.0.31/24"), ("ge-0/0/0", "ge-0/0/1", "ge-0/0/2"))
 
@@ -100,8 +106,20 @@ CABLES_LAID = (
         End("p1", "c-pe2", IPv4Interface("10.0.23.1/30")),
         End("pe2", "c-p1", IPv4Interface("10.0.23.2/30")),
     ),
+    Cable(
+        "leaf1-p1",
+        End("leaf1", "c-p1", IPv4Interface("10.0.14.1/30")),
+        End("p1", "c-leaf1", IPv4Interface("10.0.14.2/30")),
+    ),
+    Cable(
+        "leaf2-p1",
+        End("leaf2", "c-p1", IPv4Interface("10.0.15.1/30")),
+        End("p1", "c-leaf2", IPv4Interface("10.0.15.2/30")),
+    ),
     Cable("pe1-ce1", End("pe1", "cust1"), End("ce1", HOST_PORT)),
     Cable("pe2-ce2", End("pe2", "cust1"), End("ce2", HOST_PORT)),
+    Cable("leaf1-ce3", End("leaf1", "cust1"), End("ce3", HOST_PORT)),
+    Cable("leaf2-ce4", End("leaf2", "cust1"), End("ce4", HOST_PORT)),
 )
 
 

@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.lab import configurations
 from tests.lab.configurations import Configurations
-from tests.lab.fabd import BROKEN, ORDERS, Fabd, deletion
+from tests.lab.fabd import BROKEN, ORDERS, OWN, Fabd, deletion
 from tests.lab.lab import Lab
 
 SHIPPED = Path(__file__).parents[3] / "policies" / "specifications" / "internet-access"
@@ -18,6 +19,7 @@ SHIPPED = Path(__file__).parents[3] / "policies" / "specifications" / "internet-
 def daemon(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fabd]:
     running = Fabd(lab, tmp_path_factory.mktemp("fabd"))
     _write_broken_product(running.specifications / BROKEN)
+    _write_own_product(running.specifications / OWN)
     configurations.settle(lab)
     with running:
         yield running
@@ -40,6 +42,24 @@ def fabd(daemon: Fabd) -> Iterator[Fabd]:
 def before(lab: Lab) -> Configurations:
     """What the elements are configured to do, running and saved, as the test finds them."""
     return configurations.read(lab)
+
+
+def _write_own_product(folder: Path) -> None:
+    """The shipped one, with the IPv4 prefix as a characteristic."""
+    shutil.copytree(SHIPPED, folder)
+    for path in (folder / name for name in ("ietf.xml.j2", "frr.lines.j2")):
+        path.write_text(path.read_text().replace("allocations.link4", "characteristics.prefix"))
+    product = yaml.safe_load((folder / "spec.yaml").read_text())
+    product["name"] = OWN
+    product["characteristics"]["properties"]["prefix"] = {"type": "string", "pattern": r"^192\.0\.2\.\d{1,3}/31$"}
+    product["resources"] = [each for each in product["resources"] if each["role"] != "link4"]
+    for left in ("tests", "monitors"):
+        product.pop(left, None)
+    (folder / "spec.yaml").write_text(yaml.safe_dump(product, sort_keys=False))
+    for other in [*folder.glob("*.j2")]:
+        if other.name not in ("ietf.xml.j2", "frr.lines.j2"):
+            other.unlink()
+    shutil.rmtree(folder / "samples")
 
 
 def _write_broken_product(folder: Path) -> None:
