@@ -31,8 +31,16 @@ viewer       GET   /api/v1/customers
 viewer       GET   /api/v1/customers/{account_number}
 provisioner  POST  /api/v1/customers/{account_number}/bills
 viewer       GET   /api/v1/deliveries
+viewer       GET   /api/v1/drift
+viewer       GET   /api/v1/drift-runs
+operator     POST  /api/v1/drift-runs
+viewer       GET   /api/v1/drift-runs/{run_id}
 viewer       GET   /api/v1/elements
 viewer       GET   /api/v1/elements/{name}
+provisioner  POST  /api/v1/elements/{name}/adopt
+operator     POST  /api/v1/elements/{name}/check-sync
+operator     POST  /api/v1/elements/{name}/diff
+operator     POST  /api/v1/elements/{name}/redeploy
 operator     POST  /api/v1/elements/{name}/resolve
 viewer       GET   /api/v1/events
 viewer       GET   /api/v1/explain/{object_id}
@@ -55,7 +63,10 @@ provisioner  POST  /api/v1/pools/{name}/reserve
 viewer       GET   /api/v1/problems
 viewer       GET   /api/v1/problems/{problem_id}
 viewer       GET   /api/v1/services/{service_id}
+operator     POST  /api/v1/services/{service_id}/check-sync
+operator     POST  /api/v1/services/{service_id}/diff
 viewer       GET   /api/v1/services/{service_id}/health
+operator     POST  /api/v1/services/{service_id}/redeploy
 viewer       GET   /api/v1/slas/{name}
 viewer       GET   /api/v1/specifications
 viewer       GET   /api/v1/specifications/{name}
