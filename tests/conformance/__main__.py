@@ -14,7 +14,7 @@ import httpx
 from tests.agent.installation import ORDERS, Installation, eventually, simulated_network
 from tests.conformance.drive import Driver, Finding
 from tests.conformance.listener import Listener
-from tests.conformance.samples import ENDED, PRELUDES, Office
+from tests.conformance.samples import ENDED, LEFT_OUT, PRELUDES, Office
 from tests.conformance.swagger import Swagger
 
 FILES = (
@@ -84,6 +84,8 @@ def show(findings: list[Finding]) -> None:
         for fault in finding.faults[:8]:
             print(f"       {fault}")
     failed = sum(bool(finding.faults) for finding in findings)
+    for (api, resource), reason in LEFT_OUT.items():
+        print(f"left out: {resource} of {api}: {reason}")
     print(f"{len(findings) - failed} of {len(findings)} as the official files have it")
 
 

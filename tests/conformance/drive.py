@@ -43,6 +43,10 @@ class Driver:
         for operation in last:
             yield self._finding(operation)
 
+    @property
+    def _left_out(self) -> set[str]:
+        return {resource for api, resource in LEFT_OUT if api == self._swagger.name}
+
     def _finding(self, operation: Operation) -> Finding:
         if (reason := LEFT_OUT.get((self._swagger.name, operation.resource))) is not None:
             return Finding(self._swagger.name, f"{operation} ({reason})", "-", ())
