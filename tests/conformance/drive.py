@@ -34,7 +34,8 @@ class Driver:
         ours = self._swagger.operations
         hub = [each for each in ours if each.resource == "hub" and each.method == "POST"]
         rest = sorted(
-            (each for each in ours if each.resource != "hub"), key=lambda each: (ORDER.index(each.method), each.is_of_one)
+            (each for each in ours if each.resource not in {"hub", *self._left_out}),
+            key=lambda each: (ORDER.index(each.method), each.is_of_one),
         )
         last = [each for each in ours if each.resource == "hub" and each.method == "DELETE"]
         for operation in [*hub, *rest]:
