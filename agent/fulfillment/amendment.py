@@ -15,7 +15,7 @@ from agent.fulfillment.outcome import PLAN_WORK, locked_order
 from agent.fulfillment.pace import Pace
 from agent.fulfillment.settings import FulfilmentSettings
 from agent.fulfillment.states import ItemState
-from agent.fulfillment.tables import OrderRow, PlanRow
+from agent.fulfillment.tables import OrderRow
 from inventory.work import Work, WorkQueue
 
 NOT_BEGUN = frozenset({ItemState.ACKNOWLEDGED, ItemState.PENDING})
@@ -67,7 +67,6 @@ class Amendments:
         """Sooner by the queue; later by the plan itself, which does not begin before its day."""
         begin = max(at, order.requested_start or at)
         for plan_id in ready_plans(order, ()):
-            session.get_one(PlanRow, plan_id).deadline = begin + self.settings.plan_timeout
             self.queue.submit(session, Work(PLAN_WORK, plan_id), at, run_at=begin, priority=order.priority)
         order.expected_completion = self.pace.expected(session, order, at)
 

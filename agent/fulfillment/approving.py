@@ -1,4 +1,8 @@
-"""The word that a plan waits for: approved, or rejected with a reason."""
+"""The word that a plan waits for: approved, or rejected with a reason.
+
+Said of the plan alone; its items and its order follow when a worker looks, at once. So nobody here waits for an order that another
+worker has locked.
+"""
 
 from datetime import datetime
 
@@ -6,48 +10,34 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from agent.fulfillment.errors import Missing, Refusal, StateRefused
-from agent.fulfillment.items import items_of, move
+from agent.fulfillment.gate import Waits
 from agent.fulfillment.journal import noted
-from agent.fulfillment.milestones import Milestone, reach
-from agent.fulfillment.outcome import PLAN_WORK, Outcomes, order_of
-from agent.fulfillment.plan import ENDED, Approval, Failure, PlanState
+from agent.fulfillment.outcome import PLAN_WORK
+from agent.fulfillment.plan import ENDED, Approval, Failure
 from agent.fulfillment.recovery import untouched
-from agent.fulfillment.states import ItemState
+from agent.fulfillment.requests import URGENT
 from agent.fulfillment.tables import PlanRow
-from inventory.work import Work
+from inventory.work import Work, WorkQueue
 
 
-def approve(session: Session, outcomes: Outcomes, plan_id: str, at: datetime, *, by: str, note: str = "") -> PlanRow:
+def approve(session: Session, queue: WorkQueue, plan_id: str, at: datetime, *, by: str, note: str = "") -> PlanRow:
     """It begins as soon as nothing else keeps it. Approved again, nothing happens. `Missing` or `StateRefused`."""
     plan = _waiting(session, plan_id, Approval.APPROVED)
-    if plan.approval == Approval.APPROVED:
-        return plan
-    _decide(session, plan, Approval.APPROVED, at, by=by, note=note)
-    plan.deadline = at + outcomes.settings.plan_timeout
-    order = order_of(session, plan)
-    if order is not None:
-        reach(order, Milestone.APPROVED, f"plan {plan.id} was approved by {by}", items_of(order, plan), at)
-        outcomes.announcer.order(session, order, at, event="Milestone")
-    if plan.waits == "approval":  # else it is in the queue, or waits for other items of its order
-        outcomes.queue.submit(session, Work(PLAN_WORK, plan.id), at, priority=order.priority if order else 0)
+    if plan.approval == Approval.REQUIRED:
+        _decide(session, plan, Approval.APPROVED, at, by=by, note=note)
+        if plan.waits == Waits.APPROVAL:  # else no worker has looked yet, or it waits for other items of its order
+            queue.submit(session, Work(PLAN_WORK, plan.id), at)
     return plan
 
 
-def reject(session: Session, outcomes: Outcomes, plan_id: str, at: datetime, *, by: str, note: str = "") -> PlanRow:
-    """Its items fail with the words, and everything is given back. `Missing` or `StateRefused`."""
+def reject(session: Session, queue: WorkQueue, plan_id: str, at: datetime, *, by: str, note: str = "") -> PlanRow:
+    """Its items fail with the words, and everything is given back. Rejected again, nothing happens. Raises as `approve` does."""
     plan = _waiting(session, plan_id, Approval.REJECTED)
-    if plan.approval == Approval.REJECTED:
-        return plan
-    _decide(session, plan, Approval.REJECTED, at, by=by, note=note)
-    plan.state, plan.finished_at, plan.waits, plan.waits_until = PlanState.FAILED, at, "", None
-    words = Failure("", "rejected", f"rejected by {by}{f': {note}' if note else ''}")
-    plan.error = {"failures": [words.to_document()]}
-    order = order_of(session, plan)
-    if order is not None:
-        for item in items_of(order, plan):
-            move(item, ItemState.IN_PROGRESS)
-        outcomes.fail(session, plan, [words], at, used=False)
-    outcomes.queue.submit(session, Work(PLAN_WORK, plan.id), at)  # the worker strikes it off the queue
+    if plan.approval == Approval.REQUIRED:
+        _decide(session, plan, Approval.REJECTED, at, by=by, note=note)
+        words = Failure("", "rejected", f"rejected by {by}{f': {note}' if note else ''}")
+        plan.error = {"failures": [words.to_document()]}
+        queue.submit(session, Work(PLAN_WORK, plan.id), at, priority=URGENT)
     return plan
 
 

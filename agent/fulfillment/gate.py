@@ -32,10 +32,13 @@ class Barrier:
     """When it ends by itself: the plan begins then, or fails if it has waited for somebody."""
     words: str
     expired: bool = False
-    """Nobody did in time what the plan waited for."""
+    """Nobody did in time what the plan waited for, or somebody said no."""
+    code: str = ""
+    """Where it is not that of what it waits for."""
 
     def to_failure(self) -> Failure:
-        return Failure("", f"{self.waits}Expired" if self.expired else _CODES[self.waits], self.words)
+        usual = f"{self.waits}Expired" if self.expired else _CODES[self.waits]
+        return Failure("", self.code or usual, self.words)
 
 
 _CODES = {
@@ -50,15 +53,21 @@ def barrier(  # noqa: PLR0917  a plan with all that stands around it
     session: Session, order: OrderRow, items: Sequence[OrderItemRow], plan: PlanRow, settings: FulfilmentSettings, at: datetime
 ) -> Barrier | None:
     """The first thing that keeps the plan; None when it may begin."""
+    if plan.approval == Approval.REJECTED:
+        return Barrier(Waits.APPROVAL, at, _words(plan), expired=True, code="rejected")
     if order.requested_start is not None and order.requested_start > at:
         return Barrier(Waits.START, order.requested_start, f"ordered for {_told(order.requested_start)}")
-    return _approval(plan, settings, at) or _reference(order, items, settings, at) or _freeze(session, order, items, settings, at)
+    return (
+        _approval(order, plan, settings, at)
+        or _reference(order, items, settings, at)
+        or _freeze(session, order, items, settings, at)
+    )
 
 
-def _approval(plan: PlanRow, settings: FulfilmentSettings, at: datetime) -> Barrier | None:
+def _approval(order: OrderRow, plan: PlanRow, settings: FulfilmentSettings, at: datetime) -> Barrier | None:
     if plan.approval != Approval.REQUIRED:
         return None
-    until = plan.created_at + settings.approval_wait
+    until = max(plan.created_at, order.requested_start or plan.created_at) + settings.approval_wait
     if until <= at:
         return Barrier(Waits.APPROVAL, until, f"nobody approved plan {plan.id} until {_told(until)}", expired=True)
     words = f"waits until {_told(until)} for an approval: `fabd plan approve {plan.id}` or `fabd plan reject {plan.id}`"
@@ -91,6 +100,12 @@ def _freeze(
 
 
 _NEVER_FROZEN = frozenset({"delete", "noChange"})
+
+
+def _words(plan: PlanRow) -> str:
+    """With which it was rejected."""
+    failures = (plan.error or {}).get("failures") or [{"message": f"rejected by {plan.approved_by}"}]
+    return str(failures[0]["message"])
 
 
 def _told(at: datetime) -> str:

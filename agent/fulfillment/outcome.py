@@ -16,7 +16,7 @@ from agent.fulfillment.items import CANCELLING, doomed_plan, items_of, missing_i
 from agent.fulfillment.lifecycle import CounterReadings
 from agent.fulfillment.milestones import Milestone, reach, service_milestone
 from agent.fulfillment.pace import Pace
-from agent.fulfillment.plan import Failure, PlanState
+from agent.fulfillment.plan import Approval, Failure, PlanState
 from agent.fulfillment.realisation import Realisation
 from agent.fulfillment.recovery import untouched
 from agent.fulfillment.settings import FulfilmentSettings
@@ -171,14 +171,21 @@ class Outcomes:
         items = items_of(order, plan)
         if plan.waits:
             plan.waits, plan.waits_until = "", None
-            plan.deadline = at + self.settings.plan_timeout
             order.expected_completion = self.pace.expected(session, order, at)
             tell(items, [], at)
+        if plan.started_at is None:  # its time counts from now: it may have waited for other items, or for somebody
+            plan.deadline = at + self.settings.plan_timeout
+            self._tell_approval(session, order, plan, items)
         for item in items:
             if item.state not in CANCELLING:
                 move(item, ItemState.IN_PROGRESS)
         order.started_at = order.started_at or at
         self.settle(session, order, at)
+
+    def _tell_approval(self, session: Session, order: OrderRow, plan: PlanRow, items: Sequence[OrderItemRow]) -> None:
+        if plan.approval == Approval.APPROVED and plan.approved_at is not None:
+            reach(order, Milestone.APPROVED, f"plan {plan.id} was approved by {plan.approved_by}", items, plan.approved_at)
+            self.announcer.order(session, order, plan.approved_at, event="Milestone")
 
     # -- ends ----------------------------------------------------------------------------------------------------------
 
@@ -199,8 +206,6 @@ class Outcomes:
     def _start_ready(self, session: Session, order: OrderRow, at: datetime) -> None:
         done = {item.reference for item in order.items if item.state == ItemState.COMPLETED}
         for plan_id in ready_plans(order, done):
-            row = session.get_one(PlanRow, plan_id)
-            row.deadline = at + self.settings.plan_timeout
             self.queue.submit(session, Work(PLAN_WORK, plan_id), at, priority=order.priority)
 
     def _fail_dependents(self, session: Session, order: OrderRow, at: datetime) -> None:

@@ -75,6 +75,8 @@ def _begun(tools: Tools, claim: Claim, journal: Journal, session: Session, row: 
     kept = tools.outcomes.begin(session, row, at)
     if kept is None and row.state not in ENDED:
         row.state = PlanState.RUNNING
+        if waited[0]:
+            journal.tell(session, Note(at, Step(row.step), None, "released", detail=f"the {waited[0]} keeps it no longer"))
         return True
     if kept is not None and (kept.expired or (kept.waits, kept.until) != waited):
         journal.tell(session, Note(at, Step(row.step), None, "waiting", detail=kept.words))

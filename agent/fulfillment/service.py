@@ -171,13 +171,13 @@ class FulfilmentService:
 
     def approve(self, session: Session, plan_id: str, at: datetime, *, by: str, note: str = "") -> PlanRow:
         """Raises `Missing`, or `StateRefused` when the plan needs no approval or has had another answer."""
-        plan = approving.approve(session, self._outcomes, plan_id, at, by=by, note=note)
+        plan = approving.approve(session, self._parts.queue, plan_id, at, by=by, note=note)
         once_committed(session, self.worker.kick)
         return plan
 
     def reject(self, session: Session, plan_id: str, at: datetime, *, by: str, note: str = "") -> PlanRow:
         """Its items fail with the note. Raises as `approve` does."""
-        plan = approving.reject(session, self._outcomes, plan_id, at, by=by, note=note)
+        plan = approving.reject(session, self._parts.queue, plan_id, at, by=by, note=note)
         once_committed(session, self.worker.kick)
         return plan
 

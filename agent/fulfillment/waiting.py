@@ -8,7 +8,6 @@ from sqlalchemy.orm import Session
 from agent.fulfillment.errors import Missing, Refusal, StateRefused
 from agent.fulfillment.gate import Waits
 from agent.fulfillment.items import by_reference
-from agent.fulfillment.journal import noted
 from agent.fulfillment.milestones import Milestone, reach
 from agent.fulfillment.outcome import PLAN_WORK, Outcomes, locked_order
 from agent.fulfillment.plan import PlanState
@@ -38,13 +37,10 @@ def complete_wait(
         message = f"item {reference} of order {order_id} is {item.state} and waits no more"
         raise StateRefused(Refusal("waitOver", reference, message, "see `fabd order show`"))
     item.released_at = at
-    reach(order, Milestone.RELEASED, f"{item.waits_for} was completed", [item], at)
+    reach(order, Milestone.RELEASED, ": ".join(filter(None, (f"{item.waits_for} was completed by {by}", note))), [item], at)
     outcomes.announcer.order(session, order, at, event="Milestone")
-    if item.plan_id is not None:
-        plan = session.get_one(PlanRow, item.plan_id)
-        session.add(noted(plan, "released", "; ".join(filter(None, (f"{item.waits_for} was completed", note))), by, at))
-        if item.state == ItemState.PENDING:
-            outcomes.queue.submit(session, Work(PLAN_WORK, item.plan_id), at, priority=order.priority)
+    if item.plan_id is not None and item.state == ItemState.PENDING:
+        outcomes.queue.submit(session, Work(PLAN_WORK, item.plan_id), at, priority=order.priority)
     return item
 
 

@@ -48,13 +48,13 @@ def test_an_operator_approves_a_plan_once_and_it_is_in_the_audit_trail(strict):
     assert "was approved by operator" in refused.json()["detail"]
 
 
-def test_a_rejected_plan_fails_its_item_with_the_note(strict):
-    order, plan = placed(strict)
+def test_a_rejected_plan_says_who_and_why(strict):
+    _, plan = placed(strict)
     answer = strict.post(f"{V1}/plans/{plan['id']}/reject", json={"note": "not this week"}, role=Role.OPERATOR)
-    assert (answer.status_code, answer.json()["state"]) == (200, "failed")
-    shown = strict.get(f"{ORDERS}/{order['id']}").json()
-    assert shown["state"] == "failed"
-    assert shown["serviceOrderItem"][0]["errorMessage"][0]["message"] == "rejected by operator: not this week"
+    assert (answer.status_code, answer.json()["approval"]) == (200, "rejected")
+    shown = strict.get(f"{V1}/plans/{plan['id']}").json()
+    assert [failure["message"] for failure in shown["failures"]] == ["rejected by operator: not this week"]
+    assert shown["timeline"][-1]["outcome"] == "rejected"
     assert [action[0] for action in audited(strict, "reject")] == ["operator"]
 
 

@@ -1,5 +1,7 @@
 """Cancelling before anything has begun, at every point of a plan's way, and after something of the order was completed."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 
@@ -7,6 +9,7 @@ import pytest
 
 from agent.fulfillment.errors import Missing, StateRefused
 from agent.fulfillment.requests import Related
+from agent.fulfillment.states import FINAL
 from inventory.tables import ServiceRow
 from tests.agent.fulfillment.fakes import FAULTS
 from tests.agent.fulfillment.house import House
@@ -256,3 +259,42 @@ def test_items_of_one_plan_are_undone_by_one_plan(house):
     house.work_off()
     assert len(house.plans(house.cancellation(cancellation.id).undone_by)) == 1
     house.assert_empty()
+
+
+ROUNDS = 6
+
+
+def test_cancelled_by_one_thread_while_others_work_nothing_of_an_order_is_left(house):
+    """Whichever comes first: the cancellation, or the end of the order, which then refuses it."""
+    went_on = set()
+    for number in range(ROUNDS):
+        order = house.place(internet(), internet("2", "pe3/eth1"), eline("3", related=DEPENDS))
+        with ThreadPoolExecutor(3) as pool:
+            working = [pool.submit(house.work_due) for _ in range(2)]
+            cancelling = pool.submit(cancel_after, house, order.id, number)
+            for each in (*working, cancelling):
+                each.result(60)
+        house.work_off(100)
+        state = house.order_row(order.id).state
+        went_on.add(state)
+        assert state == ("cancelled" if cancelling.result() else "completed")
+        if state == "completed":
+            house.place(*(delete(item.service_id, item.reference) for item in order.items))
+            house.work_off(100)
+        house.assert_empty()
+        house.clock.advance(60)  # until values may be given again
+    assert "cancelled" in went_on
+
+
+def cancel_after(house, order_id, points) -> bool:
+    """Once the workers have passed so many points more; whether it was still possible."""
+    seen = len(house.points)
+    deadline = time.monotonic() + 30
+    while len(house.points) < seen + 4 * points and time.monotonic() < deadline:
+        if house.order_row(order_id).state in FINAL:
+            break
+    try:
+        house.cancel(order_id)
+    except StateRefused:
+        return False
+    return True

@@ -72,7 +72,7 @@ def test_a_rule_may_leave_out_what_is_urgent_and_what_changes_nothing_needs_none
 
 def decide(house, verb, plan_id, **options):
     with house.database.write() as session:
-        return verb(session, house.outcomes, plan_id, house.clock.now(), by="noc", **options)
+        return verb(session, house.queue, plan_id, house.clock.now(), by="noc", **options)
 
 
 def test_a_plan_waits_for_its_approval_and_says_so(strict):
@@ -109,12 +109,21 @@ def test_approved_before_a_worker_looked_it_does_not_wait_at_all(strict):
     assert "pending" not in strict.order_states_told(order.id)
 
 
+def test_rejected_before_its_day_it_ends_at_once(strict):
+    order = strict.place(internet(), requested_start=strict.clock.now() + HOUR)
+    decide(strict, approving.reject, order.items[0].plan_id)
+    strict.work_due()
+    assert strict.order_row(order.id).state == "failed"
+    strict.assert_empty()
+
+
 @pytest.mark.parametrize("looked", [False, True])
 def test_rejected_its_item_fails_with_the_words_and_everything_is_given_back(strict, looked):
     order = strict.place(internet(), eline("2", related=(("dependsOn", "1"),)))
     if looked:
         strict.work_due()
     decide(strict, approving.reject, order.items[0].plan_id, note="not this week")
+    strict.work_due()
     row = strict.order_row(order.id)
     assert (row.state, [item.state for item in row.items]) == ("failed", ["failed", "failed"])
     assert row.items[0].errors[0]["message"] == "rejected by noc: not this week"
@@ -141,7 +150,7 @@ def test_a_word_that_comes_too_late_or_for_the_wrong_plan_is_refused(strict):
     assert code_of(error) == "decidedAlready"
     with pytest.raises(Missing):
         decide(strict, approving.approve, "pln-none")
-    cancelled = strict.place(internet())
+    cancelled = strict.place(eline())
     strict.cancel(cancelled.id)
     with pytest.raises(StateRefused) as error:
         decide(strict, approving.approve, strict.plans(cancelled.id)[0].id)
@@ -187,7 +196,8 @@ def test_an_item_waits_for_what_another_system_completes(house):
     complete(house, order.id)
     house.work_due()
     assert house.order_row(order.id).state == "completed"
-    assert house.told(order.id, "released") == ["fibre-17 was completed; spliced"]
+    assert house.told(order.id, "released") == ["the reference keeps it no longer"]
+    assert "fibre-17 was completed by splicer: spliced" in [each["message"] for each in house.order_row(order.id).milestones]
 
 
 def test_completed_before_the_item_could_begin_it_never_waits(house):
