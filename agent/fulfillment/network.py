@@ -49,6 +49,8 @@ class Network:
     saved_before: bool = False
     """The change may stand in the startup configuration already: its revert is saved too."""
     notes: list[Note] = field(default_factory=list)
+    pushed: bool = False
+    """Something was pushed that ending our session would not have prevented."""
 
     def follow(self, plan: Plan) -> None:
         """The changes as they were settled when the elements were taken."""
@@ -166,6 +168,7 @@ class Network:
     def _commit(self, participant: Participant, deadline: float) -> None:
         session = self._session(participant, deadline)
         self.guard()
+        self.pushed |= not participant.provisional
         participant.committed_at = self.clock.monotonic()
         participant.state = ChangeState.IN_DOUBT  # until it answers, nobody knows
         session.commit(participant.change, self.plan_id, self.settings.confirm_timeout, deadline)
@@ -248,6 +251,7 @@ class Network:
 
     def _undo(self, participant: Participant, session: ElementSession, deadline: float) -> None:
         self.guard()
+        self.pushed |= not participant.provisional
         session.revert(participant.change, self.plan_id, deadline)
         # asked the other way round: where nothing tells the two sides apart, both hold
         if session.standing(participant.change.inverted(), deadline) is not Standing.AFTER:

@@ -16,6 +16,7 @@ from agent.fulfillment.journal import Checkpoint, Journal, no_checkpoint, record
 from agent.fulfillment.lifecycle import CounterReadings, ServiceLifecycle
 from agent.fulfillment.network import Failures, Network
 from agent.fulfillment.outcome import PLAN_WORK, Outcomes
+from agent.fulfillment.overtaken import ask, is_owed, predecessor
 from agent.fulfillment.participant import Note
 from agent.fulfillment.plan import ENDED, ChangeState, Decision, Failure, Plan, PlanState, Step, read_plan
 from agent.fulfillment.recovery import Course, course_of
@@ -51,6 +52,8 @@ class Tools:
     stopping: Callable[[], bool] = lambda: False
     """Whether the daemon is asked to end: a plan that has changed nothing yet is given back."""
     checkpoint: Checkpoint = no_checkpoint
+    gone: Callable[[str], bool] = lambda _: True
+    """Whether a worker of that name is dead for sure."""
 
 
 def take(tools: Tools, claim: Claim, journal: Journal) -> Plan | None:
@@ -60,12 +63,21 @@ def take(tools: Tools, claim: Claim, journal: Journal) -> Plan | None:
         if row.state in ENDED:
             tools.queue.finish(session, claim, at)
             return None
+        if row.state == PlanState.RUNNING:
+            _distrust(tools, claim, session, row.id, at)
         if row.state != PlanState.IN_DOUBT and not _begun(tools, claim, journal, session, row):
             return None
         plan = replace(read_plan(row), actions=frozenset(session.connection().scalars(_ACTIONS, {"plan": row.id})))
         if course_of(plan) is not Course.FORWARD:
             journal.tell(session, journal.started(plan.step))
         return plan
+
+
+def _distrust(tools: Tools, claim: Claim, session: Session, plan_id: str, at: datetime) -> None:
+    """Its worker did not put the plan back. If it is not dead for sure it may wake and push: look once it has had its time."""
+    before = predecessor(session, plan_id)
+    if before and not tools.gone(before) and is_owed(session, plan_id):
+        ask(session, tools.queue, plan_id, f"taken over by {claim.fence}", at, run_at=at + tools.settings.lease)
 
 
 def _begun(tools: Tools, claim: Claim, journal: Journal, session: Session, row: PlanRow) -> bool:

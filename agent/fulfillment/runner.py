@@ -12,11 +12,12 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from agent.fulfillment import holds
-from agent.fulfillment.errors import Cancelled, ElementsHeld, PhaseFailed, Stopping
+from agent.fulfillment.errors import Cancelled, ElementsHeld, PhaseFailed, Stopping, Superseded
 from agent.fulfillment.journal import Journal
 from agent.fulfillment.lifecycle import CounterReadings
 from agent.fulfillment.network import Failures, Network
 from agent.fulfillment.outcome import PLAN_WORK
+from agent.fulfillment.overtaken import ask
 from agent.fulfillment.participant import Participant
 from agent.fulfillment.plan import SETTLED, ChangeState, Failure, Plan, Verb
 from agent.fulfillment.progress import Progress, Tools, take
@@ -61,8 +62,17 @@ class PlanRunner:
         try:
             with correlated(journal.correlation_id):
                 run.run()
+        except Superseded:
+            if run.network.pushed:
+                self._own_up(claim)
+            raise
         finally:
             run.network.close()
+
+    def _own_up(self, claim: Claim) -> None:
+        """We may have pushed after another had taken the plan over."""
+        with self._tools.database.write() as session:
+            ask(session, self._tools.queue, claim.work.key, f"overtaken as {claim.fence}", self._tools.clock.now())
 
 
 class _Run:

@@ -25,11 +25,14 @@ from agent.fulfillment.journal import Checkpoint, no_checkpoint
 from agent.fulfillment.lifecycle import ServiceLifecycle
 from agent.fulfillment.orders import OrderDesk, Placed
 from agent.fulfillment.outcome import CANCEL_WORK, PLAN_WORK, Outcomes
+from agent.fulfillment.overtaken import RECHECK_WORK
 from agent.fulfillment.pace import Pace
 from agent.fulfillment.plan import Verb
 from agent.fulfillment.preview import Preview
 from agent.fulfillment.progress import Tools
 from agent.fulfillment.realisation import Realisation
+from agent.fulfillment.recheck import Rechecker
+from agent.fulfillment.redeployment import Redeployer
 from agent.fulfillment.removal import remove
 from agent.fulfillment.requests import OrderRequest
 from agent.fulfillment.runner import PlanRunner, elements_of
@@ -104,9 +107,13 @@ class FulfilmentService:
             stalls=stalls,
             stopping=lambda: self.worker.stopping,
             checkpoint=parts.checkpoint,
+            gone=lambda name: self.worker.name.is_gone(name),  # noqa: PLW0108  the worker is made below
         )
+        redeployer = Redeployer(parts.queue, parts.settings, parts.platforms.load)
+        rechecker = Rechecker(parts.database, parts.clock, parts.queue, doors, parts.platforms.load, comparer, redeployer)
         handlers: dict[str, Handler] = {
             PLAN_WORK: PlanRunner(tools),
+            RECHECK_WORK: rechecker,
             CANCEL_WORK: CancellationRunner(parts.database, parts.clock, parts.queue, self._cancellations),
             DRIFT_WORK: DriftRunner(parts.database, self.drift, self.wake, lambda: self.worker.stopping),
             **parts.handlers,
