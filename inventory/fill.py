@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import and_, case, delete, func, select
+from sqlalchemy import ColumnElement, and_, case, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -69,8 +69,10 @@ def fills(session: Session, at: datetime | None = None) -> tuple[PoolFill, ...]:
 
 
 def kept_back(session: Session, pool: str) -> tuple[KeptBack, ...]:
-    """In the order of the pool."""
-    owner = session.scalars(select(PoolRow).where(PoolRow.name == pool)).one()
+    """In the order of the pool. `UnknownObject` when there is none of that name."""
+    owner = session.scalars(select(PoolRow).where(PoolRow.name == pool)).first()
+    if owner is None:
+        raise UnknownObject("pool", pool, "list them with `fabd inventory show pools`")
     rows = session.scalars(select(AllocationRow).where(AllocationRow.pool_id == owner.id, AllocationRow.state == "reserved"))
     space = space_of(owner.kind, owner.definition)
     return tuple(
@@ -110,7 +112,7 @@ def _place(space: PoolSpace, value: str) -> int:
 
 def _counts(session: Session, at: datetime | None, pool_id: str | None = None) -> dict[str, dict[str, int]]:
     """Pool id → state → how many; what may be given out again counts as "rested" where the time is given."""
-    state = AllocationRow.state
+    state: ColumnElement[str] = AllocationRow.state.expression
     if at is not None:
         rested = and_(AllocationRow.state == "quarantined", AllocationRow.reusable_at <= at)
         state = case((rested, "rested"), else_=AllocationRow.state)

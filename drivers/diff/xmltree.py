@@ -80,9 +80,8 @@ def values(rules: XmlRules, leaves: Mapping[str, str], running: str) -> Iterator
 
 def roots(rules: XmlRules) -> str:
     """A subtree filter (RFC 6241 §6) for all below the platform's `roots`."""
-    return "\n".join(
-        _text(etree.Element(rules.clark(name), nsmap={None: rules.namespaces[name.partition(":")[0]]})) for name in rules.roots
-    )
+    parted = (name.partition(":") for name in rules.roots)
+    return "\n".join(f'<{local} xmlns="{rules.namespaces[prefix]}"/>' for prefix, _, local in parted)
 
 
 def observed(rules: XmlRules, expected: str, running: str) -> str:

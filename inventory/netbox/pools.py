@@ -77,7 +77,7 @@ def _limits(rule: PoolRule | None) -> dict[str, Any]:
 
 def _in_use(dump: Dump, pool: dict[str, Any], source: str) -> dict[str, str]:
     """Value → why it is kept back."""
-    definition = {key: pool[key] for key in ("prefix", "length", "ranges") if key in pool}
+    definition: dict[str, object] = {key: pool[key] for key in ("prefix", "length", "ranges") if key in pool}
     found: dict[str, str] = {}
     for kind, text, reason in _finds(dump, pool, source):
         try:
