@@ -22,7 +22,7 @@ def forward(rules: LineRules, before: str, after: str) -> str:
     """The commands that lead from `before` to `after`, indented for the reader; "" when nothing differs."""
     grammar = _Grammar(rules)
     old, new = grammar.parse(before), grammar.parse(after)
-    return "\n".join((*grammar.removals(old, new), *grammar.additions(old, new)))
+    return grammar.complete("\n".join((*grammar.removals(old, new), *grammar.additions(old, new))))
 
 
 def restrict(rules: LineRules, running: str, *owned: str, foreign: bool = False) -> str:
@@ -115,6 +115,9 @@ class _Grammar:
                 below = open_sections[-1][1].setdefault(single, {})
             open_sections.append((depth, below))
         return root
+
+    def complete(self, payload: str) -> str:
+        return self._spelling.complete(payload)
 
     def removals(self, old: Section, new: Section) -> Iterator[str]:
         lists: dict[str, list[str]] = {}

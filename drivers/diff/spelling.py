@@ -52,6 +52,13 @@ class Spelling:
         else:
             yield from (header, *(f" {line}" for line in inner), f" {section.leave if section else 'exit'}")
 
+    def complete(self, payload: str) -> str:
+        """The payload. `ValueError` when something in it is the shell's and stands where no section says of which link it is."""
+        stray = next((line for line in payload.splitlines() if line.lstrip().startswith(SHELL) and _unfilled(line)), None)
+        if stray is not None:
+            raise ValueError(f"no rule says how the shell does {stray.strip()!r} here; its section is none that is known")
+        return payload
+
     def _cut(self, path: str) -> list[str]:
         parts = []
         while found := next((match for rule in self._sections if (match := rule.match.match(path))), None):
@@ -74,6 +81,10 @@ class Spelling:
         for line in lines:
             verb, _, rest = line.partition(" ")
             yield f"{verb} {header} {rest}"
+
+
+def _unfilled(line: str) -> bool:
+    return line.startswith(" ") or _PLACE.search(line) is not None
 
 
 def _command(template: str, pattern: re.Pattern[str], line: str) -> str:

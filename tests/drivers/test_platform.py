@@ -31,8 +31,30 @@ def folder(path: Path, text: str, name: str = "box") -> str:
     return f"{place}/"
 
 
-def test_four_platforms_are_shipped() -> None:
-    assert set(platforms()) >= {"ietf", "frr", "ios", "qbridge"}
+def test_eight_platforms_are_shipped() -> None:
+    assert set(platforms()) >= {"ietf", "junos", "ios", "eos", "vyos", "frr", "frr-linux", "qbridge"}
+
+
+@pytest.mark.parametrize(("old", "new"), [("commitment: immediate", "commitment: confirmed")])
+def test_a_command_line_that_undoes_by_itself_must_say_how(tmp_path: Path, old: str, new: str) -> None:
+    with pytest.raises(DriverSetupError, match=r"`confirmed` and `ssh\.transaction` need each other"):
+        load_platform(folder(tmp_path, MINIMAL.replace(old, new)))
+
+
+def test_a_request_of_a_service_test_is_xml(tmp_path: Path) -> None:
+    text = """
+name: box
+title: A box
+protocol: netconf
+commitment: confirmed
+syntax: xml
+template: box
+realises: [ipv4]
+netconf: {tests: {ping: {request: '<ping><host>{address}</ping>', passed: ping-success}}}
+xml: {namespaces: {b: 'urn:box'}}
+"""
+    with pytest.raises(DriverSetupError, match=r"tests\.ping\.request: .*it is no XML"):
+        load_platform(folder(tmp_path, text))
 
 
 @pytest.mark.parametrize(

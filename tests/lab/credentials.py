@@ -35,7 +35,8 @@ class Credentials:
 
     @classmethod
     def drawn(cls, shell_key: Path) -> "Credentials":
-        return cls(*(secrets.token_hex(12) for _ in range(5)), str(shell_key))
+        cli, netconf, community, auth, priv = (secrets.token_hex(12) for _ in range(5))
+        return cls(cli, netconf, community, auth, priv, str(shell_key))
 
     @classmethod
     def read(cls, path: Path) -> "Credentials":

@@ -89,7 +89,7 @@ class Terminal:
     async def _serve(self, process: asyncssh.SSHServerProcess[str]) -> None:
         try:
             if process.command is not None:
-                self._execute(process, process.command)
+                await self._execute(process, process.command)
             else:
                 await self._converse(process)
         except (asyncssh.Error, ConnectionError):
@@ -130,7 +130,7 @@ class Terminal:
         process.stdout.write(self.left[0].prompt if self.left else last.prompt)
         return True
 
-    def _execute(self, process: asyncssh.SSHServerProcess[str], command: str) -> None:
+    async def _execute(self, process: asyncssh.SSHServerProcess[str], command: str) -> None:
         """One command of its own channel: its exit status stands in `<exit N>`."""
         if not (self.left and command == self.left[0].command):
             self.strayed.append(command)
@@ -141,6 +141,8 @@ class Terminal:
         for line in self.left.pop(0).answer:
             if found := re.fullmatch(r"<exit (\d+)>", line):
                 status = int(found[1])
+            elif line == "<silence>":
+                await process.stdin.read()
             else:
                 process.stdout.write(f"{line}\n")
         process.exit(status)
@@ -170,8 +172,15 @@ class Login(asyncssh.SSHServer):
 @contextmanager
 def playing(transcript: str, prompt: str, folder: Path) -> Iterator[Terminal]:
     """At the end everything must have been said, and nothing else."""
+    with serving(exchanges(transcript, prompt), folder) as terminal:
+        yield terminal
+
+
+@contextmanager
+def serving(played: list[Exchange], folder: Path) -> Iterator[Terminal]:
+    """As `playing`."""
     with loop_thread() as loop:
-        yield from _played(loop, Terminal(exchanges(transcript, prompt), folder / "known_hosts"))
+        yield from _played(loop, Terminal(played, folder / "known_hosts"))
 
 
 def _played(loop: Loop, terminal: Terminal) -> Iterator[Terminal]:
