@@ -7,7 +7,7 @@ PYTEST_ARGS ?=
 SOURCES := agent drivers inventory policies crm_bridge
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-sqlite test-postgresql check conformance format golden docs lab-check lab-test wheel clean
+.PHONY: help demo test test-sqlite test-postgresql check conformance fuzz format golden docs lab-check lab-test wheel clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -43,6 +43,9 @@ check: $(VENV)/.dev ## Linters, types and import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/fabd config reference | diff -u docs/configuration.md - || { echo "docs/configuration.md is stale; run: make docs" >&2; exit 1; }
+
+fuzz: $(VENV)/.dev ## Ask a daemon what nobody thought of, for SECONDS (900), made from its OpenAPI document
+	$(BIN)/python -m tests.fuzz $(SECONDS) $(SEED)
 
 format: $(VENV)/.dev ## Format and mend what linters can
 	$(BIN)/ruff check --fix .

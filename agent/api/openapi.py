@@ -1,5 +1,6 @@
 """The OpenAPI document: what FastAPI derives, with every error status, the roles, and examples that run as they stand."""
 
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, TypedDict
@@ -37,6 +38,8 @@ DELETES = (404, 409, 412, 422)
 
 _ANSWER = "x-fabd-answer"
 """The way of a success's content from a route's declaration into the document."""
+
+_PARAMETER = re.compile(r"\{(\w+)\}")
 
 AccessTable = Mapping[tuple[str, str], Role | None]
 Json = dict[str, Any]
@@ -153,6 +156,7 @@ def build(app: FastAPI, access: AccessTable) -> Json:
 
 
 def _complete(operation: Json, path: str, role: Role | None) -> None:
+    _name_parameters(operation, path)
     responses, content = operation["responses"], operation.pop(_ANSWER)
     if "HTTPValidationError" in str(responses.get("422")):
         del responses["422"]
@@ -166,6 +170,19 @@ def _complete(operation: Json, path: str, role: Role | None) -> None:
     if role:
         operation["security"] = [{"token": []}]
         operation["x-fabd-role"] = role.value
+
+
+def _name_parameters(operation: Json, path: str) -> None:
+    """Those of the path that an endpoint reads from the request by itself."""
+    given = operation.setdefault("parameters", [])
+    known = {each["name"] for each in given if each.get("in") == "path"}
+    given.extend(
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in _PARAMETER.findall(path)
+        if name not in known
+    )
+    if not given:
+        del operation["parameters"]
 
 
 def _error_content(path: str) -> Json:

@@ -19,6 +19,7 @@ from agent.api.answers import GONE, changed, created, list_answer, missing, once
 from agent.api.body import BodyOf, read_model
 from agent.api.errors import Conflict
 from agent.api.etag import require_match
+from agent.api.fitting import fitted
 from agent.api.idempotency import Answer
 from agent.api.listing import Joined, Listing, Part
 from agent.api.openapi import DELETES, PATCHES, WRITES, described
@@ -108,7 +109,7 @@ class RecordKind:
         refuse_odd_types(sent)
         read_model(self.body, sent)
         document = {key: value for key, value in sent.items() if key not in {"id", "href"} | self.rules.server_set}
-        document |= self.defaults(sent, at)
+        document = fitted({**document, **self.defaults(sent, at)}, self.shape)
         row = RecordRow(id=new_id(self.prefix, at), kind=self.kind, client=actor.name, created_at=at)
         self._keep(row, document, at)
         session.add(row)
@@ -124,7 +125,7 @@ class RecordKind:
         after = patched(before, patch, self.rules)
         refuse_odd_types(after)
         read_model(self.body, after)
-        self._keep(row, {key: value for key, value in after.items() if key not in {"id", "href"}}, at)
+        self._keep(row, fitted({key: value for key, value in after.items() if key not in {"id", "href"}}, self.shape), at)
         session.flush()
         whole = self.document(row)
         record(session, actor, "change", f"{self.resource} {row.id}", at, before=before, after=whole)

@@ -1,0 +1,1 @@
+"""Requests that nobody thought of, made from fabd's own OpenAPI document, against a running daemon."""
