@@ -27,7 +27,8 @@ def tell(session: Session, ticket: TicketRow, event: str, at: datetime) -> None:
 
 
 def ticket_resource(ticket: TicketRow) -> dict[str, Any]:
-    return {
+    """Without what there is nothing to say of: TMF621 knows no null."""
+    whole = {
         "id": ticket.id,
         "name": ticket.name,
         "description": ticket.description,
@@ -43,3 +44,4 @@ def ticket_resource(ticket: TicketRow) -> dict[str, Any]:
             {"id": each.service_id, "role": "affectedService", "@referredType": "Service"} for each in ticket.services
         ],
     }
+    return {name: value for name, value in whole.items() if value is not None}

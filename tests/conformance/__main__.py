@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -63,17 +64,17 @@ def check(swagger: Swagger) -> Iterator[Finding]:
         Listener() as listener,
     ):
         eventually(lambda: http.get("/-/ready").status_code == 200)
-        office = Office(installation.operator.account, [*PORTS], lambda body: _placed(http, body))
-        if (prelude := PRELUDES.get(swagger.name)) is not None:
-            order = prelude(office)
-            eventually(lambda: http.get(str(order["href"])).json()["state"] in ENDED)
+        office = Office(installation.operator.account, [*PORTS], lambda body: _placed(http, body), installation.database)
+        PRELUDES.get(swagger.name, lambda _: None)(office)
         yield from Driver(swagger, http, office, listener).run()
 
 
-def _placed(http: httpx.Client, body: dict[str, object]) -> dict[str, object]:
+def _placed(http: httpx.Client, body: dict[str, Any]) -> dict[str, Any]:
     answer = http.post(ORDERS, json=body)
     assert answer.status_code == 201, answer.text
-    placed: dict[str, object] = answer.json()
+    placed: dict[str, Any] = answer.json()
+    if "requestedStartDate" not in body:
+        eventually(lambda: http.get(placed["href"]).json()["state"] in ENDED)
     return placed
 
 

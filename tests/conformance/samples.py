@@ -8,6 +8,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from crm_bridge.customers import customer_by_account
+from crm_bridge.tickets import TicketReport, annotate, report
+from crm_bridge.usage import UsageInput, receive
+from inventory.db import Database
+from policies.values import Interval, Severity
+
 Json = dict[str, Any]
 ENDED = frozenset({"completed", "failed", "cancelled", "partial", "rejected"})
 
@@ -20,7 +26,8 @@ class Office:
     ports: list[str]
     """Free ones; each is taken once."""
     place: Callable[[Json], Json]
-    """Post an order; the answer."""
+    """Post an order and wait until it has ended, or begins later; the answer."""
+    database: Database
     known: Json = field(default_factory=dict)
 
     def port(self) -> str:
@@ -101,16 +108,31 @@ LEFT_OUT: Mapping[tuple[str, str], str] = {
     ("TMF633-ServiceCatalog", "exportJob"): "the catalog is folders already",
 }
 """Resources that fabd does not have, and why; they are in its own description neither."""
-PRELUDES: Mapping[str, Maker] = {"TMF638-ServiceInventory": lambda office: office.place(office.order())}
-"""What happens before, so that fabd's own resources are looked at too: the order's answer; it is waited for until it has ended."""
+
+
+def _ticket(office: Office) -> None:
+    at = datetime.now(UTC)
+    with office.database.write() as session:
+        customer = customer_by_account(session, office.account)
+        problem = ("prb-1", "port:pe1/ge-0/0/1", "linkDown", ("svc-1",), Severity.MAJOR, "Down", "Port down")
+        ticket = report(session, TicketReport(customer.id, *problem, due_at=at, since=at), at)
+        annotate(session, ticket.id, author="noc", text="on the way", at=at)
+
+
+def _usage(office: Office) -> None:
+    at = datetime.now(UTC)
+    with office.database.write() as session:
+        receive(session, UsageInput("probe", "1", "svc-1", Interval(at - timedelta(minutes=5), at), 10**9, 2**40), at)
+
+
+PRELUDES: Mapping[str, Callable[[Office], object]] = {
+    "TMF638-ServiceInventory": lambda office: office.place(office.order()),
+    "TMF621-TroubleTicket": _ticket,
+    "TMF635-Usage": _usage,
+}
+"""What happens before, so that fabd's own resources are looked at too."""
 SETTLED: Mapping[tuple[str, str], Callable[[Json], bool]] = {
     ("TMF641-ServiceOrdering", "serviceOrder"): lambda order: order["state"] in ENDED,
     ("TMF640-ServiceActivation", "service"): lambda service: service["state"] in {"active", "terminated"},
 }
 """What must have come to be before it can be deleted."""
-
-LEFT_OUT = {
-    ("TMF633-ServiceCatalog", "importJob"): "not built: a catalog is a folder, to be copied",
-    ("TMF633-ServiceCatalog", "exportJob"): "not built: a catalog is a folder, to be copied",
-}
-"""Resources of the files that fabd does not have, and why; they are not in its own description either."""
