@@ -178,3 +178,18 @@ def test_a_prefix_that_is_not_declared_is_named(tmp_path: Path) -> None:
 def test_a_folder_without_the_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(DriverSetupError, match=r"no readable platform\.yaml"):
         load_platform(f"{tmp_path}/")
+
+
+def test_the_page_of_platforms_says_what_the_data_says() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "platforms.md").read_text().splitlines()
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in page
+        if re.match(r"\| `[a-z-]+` \| [^|]+\| (NETCONF|SSH|SNMP) \|", line)
+    ]
+    told = {
+        name.strip("`"): (protocol.lower(), how.split(":")[0].split(",")[0], set(realises.split(", ")))
+        for name, _, protocol, how, realises in rows
+    }
+    data = {name: load_platform(name) for name in platforms()}
+    assert told == {name: (found.protocol, str(found.commitment), set(found.realises)) for name, found in data.items()}
