@@ -139,7 +139,7 @@ class UseRule(_Data):
     match: re.Pattern[str] | None = None
     """`value` may be a list of numbers (`10,20-22`), or an address with its mask."""
     leaf: str = ""
-    """`prefix:name`."""
+    """`prefix:name`, or with what it stands in `prefix:name/prefix:name`."""
     length: str = ""
     """The leaf beside it that holds the length of the prefix."""
 
@@ -335,7 +335,7 @@ class Platform(_Data):
     @model_validator(mode="after")
     def _used_leaves_are_declared(self) -> Self:
         declared = self.xml.namespaces if self.xml else {}
-        for name in (name for rule in self.uses for name in (rule.leaf, rule.length) if name):
+        for name in (name for rule in self.uses for name in (*rule.leaf.split("/"), rule.length) if name):
             if name.partition(":")[0] not in declared:
                 raise ValueError(f"`uses`: {name} has a prefix that `xml.namespaces` does not declare")
         return self

@@ -11,8 +11,6 @@ from drivers.diff import lines, objects, xmltree
 from drivers.platform import LineRules, Platform, UseRule, XmlRules
 from drivers.port import Use
 
-_NUMBERS = {"vlan", "vni"}
-
 
 def uses(platform: Platform, text: str) -> tuple[Use, ...]:
     """Every value in the order of the text, each place once. `ValueError` when the text is not in the platform's language."""
@@ -50,10 +48,12 @@ def _in_objects(text: str) -> Iterator[Use]:
 def _values(kind: str, text: str) -> Iterator[str]:
     """In canonical text; nothing for what is no value (`ip address dhcp`)."""
     try:
-        if kind in _NUMBERS:
+        if kind == "vlan":
             yield from map(str, lines.numbers(text))
         elif kind == "address":
             yield str(ip_interface("/".join(text.split())))
+        elif kind == "rt":
+            yield text.removeprefix("target:")
         else:
             yield text
     except ValueError:

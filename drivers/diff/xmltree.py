@@ -66,13 +66,18 @@ def assess(rules: XmlRules, before: str, after: str, running: str) -> Comparison
 
 
 def values(rules: XmlRules, leaves: Mapping[str, str], running: str) -> Iterator[tuple[str, str, str, str]]:
-    """Every value of these leaves (`prefix:name`): its name, itself, the value of the leaf named beside it ("" without), where."""
+    """Every value of these leaves: its name, itself, the value of the leaf named beside it ("" without), and where it stands.
+
+    A leaf is `prefix:name`, or with what it stands in `prefix:name/prefix:name`.
+    """
     tree, root = _Tree(rules), _parse(running)
-    wanted = {rules.clark(leaf): leaf for leaf in leaves}
+    wanted = {tuple(rules.clark(name) for name in leaf.split("/")): leaf for leaf in leaves}
     for node in root.iter():
-        leaf = wanted.get(str(node.tag))
         parent = node.getparent()
-        if leaf is None or parent is None or not node.text:
+        if parent is None or not node.text:
+            continue
+        leaf = wanted.get((str(node.tag),)) or wanted.get((str(parent.tag), str(node.tag)))
+        if leaf is None:
             continue
         beside = parent.findtext(rules.clark(leaves[leaf]), "") if leaves[leaf] else ""
         yield leaf, node.text.strip(), beside.strip(), tree.place(parent, root)
