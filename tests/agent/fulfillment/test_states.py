@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.fulfillment.states import FINAL, TRANSITIONS, ItemState, can_become, order_state
+from agent.fulfillment.states import FINAL, TRANSITIONS, ItemState, can_become, item_can_become, order_state
 
 S = ItemState
 ANY = st.lists(st.sampled_from([state for state in ItemState if state is not S.PARTIAL]), min_size=1, max_size=6)
@@ -17,7 +17,7 @@ ANY = st.lists(st.sampled_from([state for state in ItemState if state is not S.P
         (["completed", "completed"], "completed"),
         (["completed", "failed"], "partial"),
         (["completed", "cancelled"], "partial"),
-        (["failed", "cancelled"], "failed"),
+        (["failed", "cancelled"], "cancelled"),
         (["cancelled", "cancelled"], "cancelled"),
         (["held", "completed"], "held"),
         (["held", "inProgress"], "inProgress"),
@@ -27,6 +27,26 @@ ANY = st.lists(st.sampled_from([state for state in ItemState if state is not S.P
 )
 def test_the_state_of_an_order_follows_from_its_items(items, order):
     assert order_state(items) == order
+
+
+@pytest.mark.parametrize(
+    ("items", "order"),
+    [
+        (["assessingCancellation", "completed"], "assessingCancellation"),
+        (["pendingCancellation", "cancelled"], "pendingCancellation"),
+        (["held", "cancelled"], "pendingCancellation"),
+        (["completed", "cancelled"], "pendingCancellation"),
+        (["cancelled"], "pendingCancellation"),
+    ],
+)
+def test_until_a_cancellation_has_ended_the_order_shows_that(items, order):
+    assert order_state(items, cancelling=True) == order
+
+
+def test_a_completed_item_leaves_that_state_only_undone():
+    ways = [state for state in ItemState if item_can_become(S.COMPLETED, state)]
+    assert ways == [S.CANCELLED]
+    assert all(item_can_become(state, other) for state, others in TRANSITIONS.items() for other in others)
 
 
 @given(ANY)
