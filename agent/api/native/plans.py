@@ -22,6 +22,7 @@ from agent.api.parts import Parts, PartsOf
 from agent.api.query import Document
 from agent.api.shapes import TEXTS, many, named, row, value
 from agent.api.tmf.order_request import Order, in_tmf_terms, read_order
+from agent.api.tmf.service_change import with_own_values
 from agent.fulfillment.errors import OrderRefused
 from agent.fulfillment.preview import Preview
 from agent.fulfillment.tables import OrderRow, PlanRow
@@ -141,7 +142,9 @@ def preview_order(parts: PartsOf, actor: ActorOf, body: BodyOf) -> Response:
     Nothing is kept and nothing is sent.
     """
     order = read_order(body.data, actor.correlation_id)
+    with parts.database.read() as session:
+        whole = with_own_values(session, order)
     try:
-        return JSONResponse(plain(parts.fulfilment.plan_only(order)))
+        return JSONResponse(plain(parts.fulfilment.plan_only(whole)))
     except OrderRefused as error:
         raise in_tmf_terms(error, body.data) from error
