@@ -148,6 +148,19 @@ def facts(intent: Intent) -> frozenset[Fact]:
     return frozenset(_facts(intent))
 
 
+def unite(texts: Iterable[str]) -> str:
+    """All that the texts say; of two values in one place the later one stands."""
+    vlans: dict[int, VlanIntent] = {}
+    leaves: dict[tuple[Leaf, int], Value] = {}
+    for intent in map(parse_intent, texts):
+        for vlan, body in intent.vlans.items():
+            old = vlans.get(vlan, VlanIntent(body.name))
+            tagged, untagged = old.tagged - body.untagged | body.tagged, old.untagged - body.tagged | body.untagged
+            vlans[vlan] = VlanIntent(body.name, tagged, untagged)
+        leaves |= intent.leaves
+    return render_intent(Intent(vlans, leaves))
+
+
 def statements(text: str) -> Iterator[tuple[str, str]]:
     """Place and value of everything that the text says; see `drivers.diff.statements`. A row holds our mark, its name."""
     intent = parse_intent(text)

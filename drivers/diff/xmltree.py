@@ -5,7 +5,7 @@ entry or container that only the old text has is removed as a whole, unless the 
 holds something under it that is not ours; then only our leaves go, and keys and mandatory leaves stay with what remains.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 
@@ -93,6 +93,15 @@ def observed(rules: XmlRules, expected: str, running: str) -> str:
     """What of `expected` stands, with the values that it has; a default that is not sent counts as sent."""
     tree, root = _Tree(rules), _parse("")
     tree.observe(root, _parse(expected), _parse(running))
+    return "".join(f"{_text(child)}\n" for child in root)
+
+
+def unite(rules: XmlRules, texts: Iterable[str]) -> str:
+    """All that the texts say; of two values of one leaf the later one stands."""
+    tree, root = _Tree(rules), _parse("")
+    known: dict[etree._Element, dict[Identity, etree._Element]] = {}
+    for text in texts:
+        tree.graft(root, _parse(text), known)
     return "".join(f"{_text(child)}\n" for child in root)
 
 
@@ -192,6 +201,24 @@ class _Tree:
                 found[here] = child
             found |= self.entries(child, here)
         return found
+
+    def graft(
+        self, into: etree._Element, other: etree._Element, known: dict[etree._Element, dict[Identity, etree._Element]]
+    ) -> None:
+        """`known`: children by identity of nodes that were grafted on before; they are very many when many are united."""
+        if into not in known:
+            known[into] = self._index(into)
+        there = known[into]
+        for identity, child in self._index(other).items():
+            mine = there.get(identity)
+            if mine is not None and len(child):
+                self.graft(mine, child, known)
+                continue
+            there[identity] = child
+            if mine is None:
+                into.append(child)
+            else:
+                into.replace(mine, child)
 
     def statements(self, node: etree._Element, above: str = "") -> Iterator[tuple[str, str]]:
         keys = self._keys.get(str(node.tag), ())
