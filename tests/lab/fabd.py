@@ -164,6 +164,9 @@ class Fabd:
     def get(self, path: str, **parameters: str) -> Any:
         return self._answered("GET", path, params=parameters).json()
 
+    def post(self, path: str, body: Document) -> Any:
+        return self._answered("POST", path, json=body).json()
+
     def text(self, path: str) -> str:
         return self._answered("GET", path).text
 
