@@ -1,12 +1,15 @@
 """Merge patches (RFC 7396) under the rules of a resource: what the server sets is refused, its state moves as it may. Pure."""
 
+import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from agent.api.errors import BadRequest, Conflict, Detail
+from agent.api.errors import BadRequest, Conflict, Detail, TooLarge
 from agent.api.query import Document
 
+MAX_BYTES = 2**20
+"""Of a resource, however many patches it has had."""
 IDENTITY = frozenset({"id", "href"})
 
 
@@ -38,10 +41,14 @@ def merged(target: object, patch: object) -> Any:  # noqa: ANN401  JSON is any
 
 
 def patched(document: Document, patch: Mapping[str, Any], rules: PatchRules) -> dict[str, Any]:
-    """The resource as it is to become. `BadRequest` names every attribute that is not the client's, `Conflict` a wrong step."""
+    """The resource as it is to become. `BadRequest` names every attribute that is not the client's, `Conflict` a wrong step;
+    `TooLarge` when it grows without end.
+    """
     check_attributes(document, patch, rules)
     check_state(document, patch, rules)
     whole: dict[str, Any] = merged(document, patch)
+    if len(json.dumps(whole)) > MAX_BYTES:
+        raise TooLarge("resourceTooLarge", f"{document['id']} would be larger than {MAX_BYTES} bytes; take something of it away")
     return whole
 
 

@@ -16,6 +16,10 @@ OPERATORS = ("gt", "gte", "lt", "lte", "ne", "eq", "regex")
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 1000
 MAX_FILTERS = 20
+MAX_NAMES = 100
+"""Of attributes, in `fields` or `sort`."""
+MAX_STEPS = 50
+"""Of a path; nothing that is kept is nested deeper."""
 MAX_DIGITS = 12
 MAX_OFFSET = 10**9
 MAX_VALUE = 256
@@ -81,9 +85,9 @@ def parse_query(parameters: Iterable[tuple[str, str]]) -> Query:
     for name, value in parameters:
         match name:
             case "fields":
-                fields = tuple(part.strip() for part in value.split(",") if part.strip())
+                fields = _names(name, value)
             case "sort":
-                sort = tuple(_sort_key(part.strip()) for part in value.split(",") if part.strip())
+                sort = tuple(_sort_key(part) for part in _names(name, value))
             case "offset":
                 offset = _number(name, value, least=0, most=MAX_OFFSET)
             case "limit":
@@ -122,11 +126,12 @@ def has(document: Document, path: Sequence[str]) -> bool:
 
 def _want(tree: dict[str, Any], path: Sequence[str]) -> None:
     """A branch that ends is wanted whole, whatever else is asked of it."""
-    first, *rest = path
-    if not rest:
-        tree[first] = {}
-    elif tree.get(first) != {}:
-        _want(tree.setdefault(first, {}), rest)
+    *way, last = path
+    for step in way:
+        if tree.get(step) == {}:
+            return
+        tree = tree.setdefault(step, {})
+    tree[last] = {}
 
 
 def _chosen(node: Any, wanted: Mapping[str, Any]) -> Any:  # noqa: ANN401  JSON is any
@@ -170,6 +175,14 @@ def _parts(text: str) -> list[str]:
 def _unquoted(text: str) -> str:
     text = text.strip()
     return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'" else text
+
+
+def _names(name: str, value: str) -> tuple[str, ...]:
+    found = tuple(part.strip() for part in value.split(",") if part.strip())
+    if len(found) > MAX_NAMES or any(part.count(".") >= MAX_STEPS for part in found):
+        message = f"{name} takes at most {MAX_NAMES} attributes, each of at most {MAX_STEPS} steps; ask for less"
+        raise BadRequest("tooManyAttributes", message)
+    return found
 
 
 def _number(name: str, value: str, *, least: int, most: int) -> int:

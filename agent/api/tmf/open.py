@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,6 +15,8 @@ from agent.api.patch import pointer
 
 TYPES = ("@type", "@baseType", "@schemaLocation", "@referredType")
 MAX_TYPE = 2048
+MAX_TOLD = 20
+"""Mistakes that are named at once."""
 
 Text = Annotated[str, Field(min_length=1, max_length=256)]
 
@@ -31,7 +34,7 @@ class Reference(Open):
 
 def refuse_odd_types(body: Mapping[str, Any]) -> None:
     """Raises `BadRequest` for a type or the like, anywhere in the body, that is no text."""
-    wrong = list(_odd(body, ""))
+    wrong = list(islice(_odd(body, ""), MAX_TOLD))
     if wrong:
         raise BadRequest.of(wrong)
 

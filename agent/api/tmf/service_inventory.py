@@ -231,7 +231,7 @@ def change_own(wish: Wish, *, category: str = "", base: str = SERVICE_INVENTORY)
     require_match(wish.request, before)
     refuse_odd_types(wish.patch)
     patched(before, wish.patch, _OWN)
-    read_model(_ValuesEntry, wish.patch)
+    _refuse_repeated(read_model(_ValuesEntry, wish.patch))
     _describe(row, wish)
     order = _order(row, wish, category)
     wish.session.flush()
@@ -242,6 +242,14 @@ def change_own(wish: Wish, *, category: str = "", base: str = SERVICE_INVENTORY)
 
 def _seen(session: Session, row: ServiceRow, base: str) -> Document:
     return {**SERVICES.render(session, [row])[0], "href": f"{base}/service/{row.id}"}
+
+
+def _refuse_repeated(entry: _ValuesEntry) -> None:
+    names = [each.name for each in entry.service_characteristic]
+    for place, name in enumerate(names):
+        if name in names[:place]:
+            where = f"/serviceCharacteristic/{place}"
+            raise BadRequest("duplicateCharacteristic", f"{name!r} stands twice; keep one", pointer=where)
 
 
 def _describe(row: ServiceRow, wish: Wish) -> None:

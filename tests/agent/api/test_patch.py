@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.api.errors import BadRequest, Conflict
+from agent.api.errors import BadRequest, Conflict, TooLarge
 from agent.api.patch import PatchRules, merged, patched
 
 RULES = PatchRules(
@@ -59,6 +59,13 @@ def test_a_state_moves_along_its_machine_only():
     for nothing in ("closed", 7, ["open"], {}):
         with pytest.raises(BadRequest, match="done, open"):
             patched(THING, {"state": nothing}, RULES)
+
+
+def test_a_resource_does_not_grow_without_end():
+    grown = THING
+    with pytest.raises(TooLarge, match="larger than"):
+        for number in range(12):
+            grown = patched(grown, {f"x{number}": "a" * 100_000}, RULES)
 
 
 def test_a_state_that_is_not_the_clients_is_refused():

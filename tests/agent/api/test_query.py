@@ -101,6 +101,13 @@ def test_selection_keeps_id_and_href_and_nothing_else_that_was_not_asked():
     assert select(DOCUMENTS[2], ()) == DOCUMENTS[2]
 
 
+def test_selection_reaches_into_objects_and_lists():
+    deep = {"id": "1", "href": "/1", "note": {"text": "t", "by": "b"}, "party": [{"id": "A", "role": "x"}, {"id": "B"}]}
+    assert select(deep, ("party.id",))["party"] == [{"id": "A"}, {"id": "B"}]
+    assert select(deep, ("note.text", "note"))["note"] == select(deep, ("note", "note.text"))["note"] == deep["note"]
+    assert select(deep, ("note.text.inside", "note.by"))["note"] == {"text": "t", "by": "b"}
+
+
 @pytest.mark.parametrize(
     ("parameters", "code"),
     [
@@ -112,6 +119,10 @@ def test_selection_keeps_id_and_href_and_nothing_else_that_was_not_asked():
         ([("offset", "0" * 12 + "9" * 30)], "pagingInvalid"),
         ([("state", "x" * 257)], "filterTooLong"),
         ([(f"a{number}", "x") for number in range(21)], "tooManyFilters"),
+        ([("fields", "a," * 101)], "tooManyAttributes"),
+        ([("sort", "a," * 101)], "tooManyAttributes"),
+        ([("fields", ".".join("a" * 2000))], "tooManyAttributes"),
+        ([("sort", ".".join("a" * 2000))], "tooManyAttributes"),
         ([("state.regex", "(a+)+$")], "patternRefused"),
         ([("state.regex", "[")], "patternRefused"),
     ],

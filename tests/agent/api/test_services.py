@@ -117,6 +117,7 @@ def test_a_service_is_ended_by_an_order(office, service):
         ({"state": "reserved"}, 409, "#/state"),
         ({"serviceCharacteristic": {}}, 400, "#/serviceCharacteristic"),
         ({"serviceCharacteristic": [{"name": "port"}]}, 400, "#/serviceCharacteristic/0/value"),
+        ({"serviceCharacteristic": [{"name": "vlan", "value": 1}] * 2}, 400, "#/serviceCharacteristic/1"),
         ({"serviceCharacteristic": [{"name": "nonesuch", "value": 1}]}, 400, "#/serviceCharacteristic/0/value"),
         ({"serviceCharacteristic": [{"name": "description", "value": "a\nb"}]}, 400, "#/serviceCharacteristic/0/value"),
     ],
