@@ -6,7 +6,7 @@ takes the same way as every other; when that has ended, the cancellation has.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -254,16 +254,16 @@ def _undoing(order: OrderRow, items: Sequence[OrderItemRow]) -> OrderRequest:
 def _undone(item: OrderItemRow, own: dict[str, OrderItemRow]) -> ItemRequest:
     needed_by = [Related("dependsOn", other.reference) for other in own.values() if item.reference in other.depends_on]
     together = [Related(BUNDLE, other.reference) for other in own.values() if other is not item and other.plan_id == item.plan_id]
-    common = {"reference": item.reference, "specification": item.specification, "service_id": item.service_id}
+    back = ItemRequest(item.reference, "delete", item.specification, service_id=item.service_id, related=(*needed_by, *together))
     if item.action == "add" or item.former is None:
-        return ItemRequest(**common, action="delete", related=(*needed_by, *together))
-    return ItemRequest(
-        **common,
+        return back
+    state = item.former["state"]
+    return replace(
+        back,
         action="modify",
         characteristics=item.former["characteristics"],
-        state=item.former["state"],
-        suspension_reason=item.former["suspension_reason"] if item.former["state"] == "inactive" else "",
-        related=(*needed_by, *together),
+        state=state,
+        suspension_reason=item.former["suspension_reason"] if state == "inactive" else "",
     )
 
 

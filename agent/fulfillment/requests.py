@@ -218,7 +218,7 @@ def _of_circles(request: OrderRequest) -> Iterator[Refusal]:
 
 def _rarely(item: ItemRequest) -> list[object]:
     """What most items do not say; without it the digest is that of the releases that did not know it."""
-    said = [item.state, item.suspension_reason, item.waits_for, item.wait_until]
+    said: list[object] = [item.state, item.suspension_reason, item.waits_for, item.wait_until]
     return said if any(said) else []
 
 
