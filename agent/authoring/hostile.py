@@ -98,7 +98,7 @@ def _beyond(platform: Platform, before: Outcome, after: Outcome, honest: str, at
     for element, text in after.texts.items():
         line = untypable(platform.line_rules, text) if platform.syntax == "lines" else None
         if line is not None:
-            continue  # refused before anything is pushed
+            return f"{attack!r} is accepted, and {line.strip()!r} cannot be typed on {platform.name}: the order would fail"
         try:
             expected = [said.replace(honest, attack) for said in _said(platform, before.texts[element])]
             found = _said(platform, text)

@@ -267,6 +267,16 @@ def test_an_exhausted_pool_is_a_conflict_and_gives_back_what_was_taken(operator)
     assert "ipv4-links" in message
 
 
+def test_a_pool_that_is_not_there_is_a_conflict_that_names_it_and_what_to_do(operator):
+    voice = ItemRequest("1", "add", "voice-line", characteristics={"accessPort": "sw1/1"})
+    with pytest.raises(OrderConflict) as told:
+        operator.place(voice)
+    (refusal,) = told.value.refusals
+    assert refusal.code == "unknownObject"
+    assert "there is no pool 'ipv4-voice'" in refusal.message
+    assert "fabd inventory import" in refusal.remedy
+
+
 def test_a_value_that_somebody_has_is_a_conflict(operator):
     operator.place(eline(vlan=222))
     ((code, _, message),) = refused(operator, OrderConflict, eline(a="sw1/2", b="sw2/2", vlan=222))
