@@ -9,6 +9,8 @@ def show_preview(preview: Document, *, reverse: bool = False) -> None:
     show_rows([_value(each) for each in preview["allocations"]], empty="it would take nothing from pools")
     for plan in preview["plans"]:
         say(f"\nin one transaction: item {', '.join(plan['items'])}")
+        if plan["approval"]:
+            say(f"it would have to be approved: {plan['approval']}")
         for change in plan["changes"]:
             _show_change(change, reverse=reverse)
         if not plan["changes"]:
@@ -40,7 +42,7 @@ def _show_impact(impact: Document) -> None:
 
 
 def _value(value: Document) -> dict[str, object]:
-    return {"item": value["item"], "takes": value["role"], "from pool": value["pool"], "value": value["value"]}
+    return {"item": value["item"], "has": value["role"], "of pool": value["pool"], "value": value["value"]}
 
 
 def _element(element: Document) -> dict[str, object]:

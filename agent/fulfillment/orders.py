@@ -22,7 +22,7 @@ from agent.fulfillment.outcome import PLAN_WORK
 from agent.fulfillment.pace import Pace
 from agent.fulfillment.plan import VERSION, Approval, ChangeState, PlanState, Step
 from agent.fulfillment.planning import Change, changes, port_roles
-from agent.fulfillment.preview import Preview, preview
+from agent.fulfillment.preview import Preview, ThoughtPlan, preview
 from agent.fulfillment.requests import NO_CUSTOMER, URGENT, Arrangement, OrderRequest, arrange, mistakes
 from agent.fulfillment.reservation import reserve
 from agent.fulfillment.settings import FulfilmentSettings
@@ -80,7 +80,7 @@ class OrderDesk:
             if design.request.action == "add" and design.product is not None:
                 self._store_service(case, order, design, design.product)
         made = self._store_plans(case, order, designs)
-        session.refresh(order, ["items"])
+        session.expire(order, ["items"])
         order.expected_completion = self.pace.expected(session, order, at)
         for plan_id in ready_plans(order, ()):
             work = Work(PLAN_WORK, plan_id)
@@ -110,8 +110,12 @@ class OrderDesk:
         bundles = [[by_reference[reference] for reference in bundle] for bundle in arrange(request).bundles]
         with database.read() as session:
             case = Submission(session, request, customer, Surroundings(session), at)
-            plans = [(mine, self._changes(case, mine)) for mine in bundles]
+            plans = [self._thought(case, mine) for mine in bundles]
             return preview(session, designs, plans)
+
+    def _thought(self, case: Submission, designs: Sequence[Design]) -> ThoughtPlan:
+        changed = self._changes(case, designs)
+        return ThoughtPlan(designs, changed, self._why_approve(designs, changed, urgent=case.request.priority == URGENT))
 
     def _store_service(self, case: Submission, order: OrderRow, design: Design, product: Product) -> None:
         agreement = agreement_for(case.session, case.customer.id, product.spec.name, case.at)
@@ -162,17 +166,21 @@ class OrderDesk:
     def _ask_for_approval(
         self, case: Submission, order: OrderRow, plan: PlanRow, designs: Sequence[Design], own: Sequence[Change]
     ) -> None:
+        why = "" if order.undoes else self._why_approve(designs, own, urgent=order.priority == URGENT)
+        if why:
+            plan.approval = Approval.REQUIRED
+            case.session.add(noted(plan, "waiting", f"it has to be approved: {why}", order.client, case.at))
+
+    def _why_approve(self, designs: Sequence[Design], own: Sequence[Change], *, urgent: bool) -> str:
+        """Empty when nobody has to."""
         changing = [design for design in designs if design.request.action != "noChange"]
         scope = Scope(
             specifications=frozenset(design.specification for design in changing),
             elements=len(own),
             services=len(changing),
-            urgent=order.priority == URGENT,
+            urgent=urgent,
         )
-        why = "" if order.undoes else reason(self.settings.approval, scope)
-        if why:
-            plan.approval = Approval.REQUIRED
-            case.session.add(noted(plan, "waiting", f"it has to be approved: {why}", order.client, case.at))
+        return reason(self.settings.approval, scope)
 
     def _plan_row(self, case: Submission, order: OrderRow) -> PlanRow:
         begin = max(case.at, case.request.requested_start or case.at)

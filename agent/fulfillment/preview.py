@@ -50,6 +50,8 @@ class PreviewedPlan:
     items: tuple[str, ...]
     """The client's ids of the items it would carry out."""
     changes: tuple[PreviewedChange, ...]
+    approval: str
+    """Why somebody would have to approve it first; "" when nobody has to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +110,21 @@ class Preview:
         return next(plan for plan in self.plans if item in plan.items)
 
 
-def preview(session: Session, designs: Sequence[Design], plans: Sequence[tuple[Sequence[Design], Sequence[Change]]]) -> Preview:
-    """`plans`: the designs of each bundle with what it changes. Only reads."""
-    shown = tuple(PreviewedPlan(tuple(each.request.reference for each in mine), _changes(changed)) for mine, changed in plans)
+@dataclass(frozen=True, slots=True)
+class ThoughtPlan:
+    """The designs of one bundle, with what they change."""
+
+    designs: Sequence[Design]
+    changes: Sequence[Change]
+    approval: str
+
+
+def preview(session: Session, designs: Sequence[Design], plans: Sequence[ThoughtPlan]) -> Preview:
+    """Only reads."""
+    shown = tuple(
+        PreviewedPlan(tuple(each.request.reference for each in plan.designs), _changes(plan.changes), plan.approval)
+        for plan in plans
+    )
     changes = tuple(change for plan in shown for change in plan.changes)
     given = tuple(
         GivenValue(design.request.reference, allocation.role, allocation.pool, allocation.value)

@@ -15,7 +15,11 @@ from agent.fulfillment.states import ItemState
 _SERVICE = opened(id=TEXT, name=TEXT, state=TEXT, customer=TEXT)
 _CHANGE = opened(element=TEXT, platform=TEXT, commitment=TEXT, diff=TEXT, payload=TEXT, reverse=TEXT)
 _ITEM_PREVIEW = opened(
-    allocation=many(opened(role=TEXT, pool=TEXT, value=TEXT)), change=many(_CHANGE), sharedWith=TEXTS, **{"@type": TEXT}
+    allocation=many(opened(role=TEXT, pool=TEXT, value=TEXT)),
+    change=many(_CHANGE),
+    sharedWith=TEXTS,
+    approval=TEXT,
+    **{"@type": TEXT},
 )
 _TOUCHED = opened(
     element=TEXT,
@@ -65,6 +69,7 @@ def _item(reference: str, preview: Preview) -> dict[str, Any]:
             if given.item == reference
         ],
         "change": [_change(change) for change in plan.changes],
+        "approval": plan.approval,
         "sharedWith": [other for other in plan.items if other != reference],
         "@type": "PlanPreview",
     }

@@ -1,10 +1,12 @@
 """An order that is only planned: `Prefer: plan-only`, and the native endpoint. Everything is told, nothing is done."""
 
 import threading
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import text
 
+from agent.fulfillment.approval import ApprovalRule
 from agent.security.roles import Role
 from agent.tables import metadata
 from tests.agent.api.office import ORDERS, item
@@ -133,6 +135,15 @@ def test_several_items_of_one_transaction_say_with_whom_they_share_it(office):
 def test_the_preference_is_understood_in_every_form(office, said):
     answer = office.post(ORDERS, json=office.order(), headers={"Prefer": said})
     assert (answer.status_code, office.get(ORDERS).json()) == (200, [])
+
+
+def test_it_says_that_somebody_would_have_to_approve(office):
+    desk = office.fulfilment._desk
+    rules = (ApprovalRule(specifications=("internet-access",)),)
+    office.fulfilment._desk = replace(desk, settings=replace(desk.settings, approval=rules))
+    preview = plan(office, office.order()).json()["serviceOrderItem"][0]["planPreview"]
+    assert preview["approval"] == "internet-access needs one"
+    assert office.post(NATIVE, json=office.order()).json()["plans"][0]["approval"] == "internet-access needs one"
 
 
 def test_it_needs_the_role_that_placing_needs(office):
