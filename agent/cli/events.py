@@ -33,7 +33,7 @@ def list_(
 @remote
 def subscriptions(daemon: Daemon, limit: Limit = 100, as_json: AsJson = False) -> None:
     """Who is told, and how much of it is delivered, due or given up."""
-    empty = "nobody is told; add [[outbox.webhooks]] to the settings"
+    empty = "nobody is told; add [[outbox.webhooks]] to the settings, or register at the hub of an API"
     print_list(daemon, f"{ROOT}/subscriptions", {}, _subscription, limit=limit, as_json=as_json, empty=empty)
 
 

@@ -134,7 +134,7 @@ def change_order(request: Request, parts: PartsOf, actor: ActorOf, order_id: str
     """
 
     def work(session: Session, at: datetime) -> Answer:
-        row = session.get(OrderRow, order_id)
+        row = session.get(OrderRow, order_id, with_for_update=True)  # what is matched is what is changed
         if row is None:
             raise missing(request, order_id)
         before = service_order(row)
@@ -180,7 +180,7 @@ def delete_order(request: Request, parts: PartsOf, actor: ActorOf, order_id: str
     """With its plans and their journal; the services stay what they are. What has not ended is to be cancelled first."""
 
     def work(session: Session, at: datetime) -> Answer:
-        row = session.get(OrderRow, order_id)
+        row = session.get(OrderRow, order_id, with_for_update=True)
         if row is None:
             raise missing(request, order_id)
         before = service_order(row)
