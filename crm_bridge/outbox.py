@@ -6,9 +6,9 @@ numbers: numbers become visible out of order when transactions commit out of ord
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import and_, delete, exists, func, insert, or_, select
+from sqlalchemy import Table, and_, delete, exists, func, insert, or_, select
 from sqlalchemy.orm import Session
 
 from crm_bridge.eventfilter import EventFilter
@@ -45,8 +45,7 @@ def publish(
         "correlation_id": correlation_id,
         "at": at,
     }
-    session.flush()  # what it tells of stands before it
-    sequence = session.connection().execute(_EVENT, event).inserted_primary_key[0]
+    sequence = session.connection().scalar(_EVENT, event)
     wanting = [
         {"event_sequence": sequence, "subscription_id": row.id, "state": DUE, "aggregate": aggregate, "due_at": at}
         for row in session.connection().execute(_ACTIVE)
@@ -76,5 +75,6 @@ def forget(session: Session, *, before: datetime, limit: int = 1000) -> int:
     return len(sequences)
 
 
-_EVENT, _DELIVERY = insert(EventRow.__table__), insert(DeliveryRow.__table__)
+_EVENT = insert(cast("Table", EventRow.__table__)).returning(EventRow.sequence)
+_DELIVERY = insert(cast("Table", DeliveryRow.__table__))
 _ACTIVE = select(SubscriptionRow.id, SubscriptionRow.query, SubscriptionRow.resources).where(SubscriptionRow.state == ACTIVE)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import cast
 
-from sqlalchemy import ColumnElement, bindparam, func, insert, select, update
+from sqlalchemy import ColumnElement, Table, bindparam, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from inventory.errors import NotReserved, PoolExhausted, RoleTaken, UnknownObject, ValueNotInPool, ValueTaken
@@ -212,7 +212,7 @@ def _take_rested(session: Session, pool: PoolRow, at: datetime) -> str | None:
         return None
     session.delete(session.get_one(AllocationRow, rested.id))
     session.flush()
-    return rested.value
+    return str(rested.value)
 
 
 def _take_fresh(session: Session, pool: PoolRow, space: PoolSpace) -> str | None:
@@ -290,7 +290,7 @@ _LOCK = (
     .execution_options(populate_existing=True)
 )
 _GIVEN = select(AllocationRow.id).where(AllocationRow.owner == bindparam("owner"), AllocationRow.role == bindparam("role"))
-_GIVE = insert(AllocationRow.__table__)
+_GIVE = insert(cast("Table", AllocationRow.__table__))
 _RESTED = (
     select(AllocationRow.id, AllocationRow.value)
     .where(

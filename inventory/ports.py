@@ -2,8 +2,9 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import cast
 
-from sqlalchemy import bindparam, delete, insert, select
+from sqlalchemy import Table, bindparam, delete, insert, select
 from sqlalchemy.orm import Session
 
 from inventory.errors import PortInUse, UnknownObject
@@ -90,4 +91,4 @@ _HELD = (
     .where(PortClaimRow.port_id == bindparam("port"))
     .order_by(PortClaimRow.vlan)
 )
-_CLAIM = insert(PortClaimRow.__table__)
+_CLAIM = insert(cast("Table", PortClaimRow.__table__))

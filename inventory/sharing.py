@@ -8,8 +8,9 @@ from base64 import urlsafe_b64encode
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
+from typing import cast
 
-from sqlalchemy import delete, exists, insert, select
+from sqlalchemy import Table, bindparam, delete, exists, insert, select
 from sqlalchemy.orm import Session
 
 from inventory.tables import ElementRow, ServicePartRow, ServiceRow, StatementRow
@@ -42,33 +43,28 @@ class StandingPart:
 def own(session: Session, service_id: str, statements: Mapping[str, Mapping[str, str]]) -> None:
     """From now on the service says just this: element (name) → place → value."""
     disown(session, service_id)
-    ids = dict(session.execute(select(ElementRow.name, ElementRow.id).where(ElementRow.name.in_(statements))).all())
+    ids = dict(session.execute(_IDS, {"names": list(statements)}).all())
     rows = [
         {"element_id": ids[name], "slot": _digest(place), "value": _digest(value), "service_id": service_id}
         for name, said in sorted(statements.items())
         for place, value in said.items()
     ]
     if rows:
-        session.execute(insert(StatementRow), rows)
+        session.connection().execute(_SAY, rows)
 
 
 def disown(session: Session, service_id: str) -> None:
     """It says nothing any more."""
-    session.execute(delete(StatementRow).where(StatementRow.service_id == service_id))
+    session.connection().execute(_DISOWN, {"service": service_id})
 
 
 def others(session: Session, element: str, places: Iterable[str], services: Collection[str]) -> dict[str, Said]:
     """What services other than these say in the places of the element; the first by id, as all say the same."""
     asked = {_digest(place): place for place in places}
-    here = select(ElementRow.id).where(ElementRow.name == element).scalar_subquery()
     found: dict[str, Said] = {}
     for some in _some(sorted(asked)):
-        rows = session.execute(
-            select(StatementRow.slot, StatementRow.service_id, StatementRow.value)
-            .where(StatementRow.element_id == here, StatementRow.slot.in_(some), StatementRow.service_id.not_in(services))
-            .order_by(StatementRow.slot, StatementRow.service_id)
-        )
-        for slot, service_id, value in rows:
+        asking = {"element": element, "slots": some, "services": list(services)}
+        for slot, service_id, value in session.execute(_OTHERS, asking):
             found.setdefault(asked[slot], Said(service_id, value))
     return found
 
@@ -86,6 +82,21 @@ def untold(session: Session) -> Iterator[list[StandingPart]]:
             .order_by(ServicePartRow.service_id, ElementRow.name)
         )
         yield [StandingPart(*row) for row in rows]
+
+
+_STATEMENTS = cast("Table", StatementRow.__table__)
+_IDS = select(ElementRow.name, ElementRow.id).where(ElementRow.name.in_(bindparam("names", expanding=True)))
+_SAY = insert(_STATEMENTS)
+_DISOWN = delete(_STATEMENTS).where(StatementRow.service_id == bindparam("service"))
+_OTHERS = (
+    select(StatementRow.slot, StatementRow.service_id, StatementRow.value)
+    .where(
+        StatementRow.element_id == select(ElementRow.id).where(ElementRow.name == bindparam("element")).scalar_subquery(),
+        StatementRow.slot.in_(bindparam("slots", expanding=True)),
+        StatementRow.service_id.not_in(bindparam("services", expanding=True)),
+    )
+    .order_by(StatementRow.slot, StatementRow.service_id)
+)
 
 
 def _some(names: Collection[str]) -> Iterator[list[str]]:

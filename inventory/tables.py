@@ -180,8 +180,8 @@ class ServiceRow(Base):
     created_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
-    parts: Mapped[list["ServicePartRow"]] = relationship(cascade="all, delete-orphan", lazy="selectin")
-    resources: Mapped[list["ServiceResourceRow"]] = relationship(cascade="all, delete-orphan", lazy="selectin")
+    parts: Mapped[list["ServicePartRow"]] = relationship(cascade="all, delete-orphan")
+    resources: Mapped[list["ServiceResourceRow"]] = relationship(cascade="all, delete-orphan")
 
 
 class ServicePartRow(Base):

@@ -169,7 +169,7 @@ _ITEM = cast("Table", WorkItemRow.__table__)
 _NOTIFIED = "work notified"
 _NOTIFY = select(func.pg_notify(CHANNEL, ""))
 _HELD = (_ITEM.c.id == bindparam("key_"), _ITEM.c.state == "claimed", _ITEM.c.fence == bindparam("held"))
-_FREED = {"lease_until": None, "worker": None, "last_error": bindparam("error"), "attempts": bindparam("tries")}
+_FREED: dict[str, object] = {"lease_until": None, "worker": None, "last_error": bindparam("error"), "attempts": bindparam("tries")}
 
 _DUE = (
     select(_ITEM.c.id, _ITEM.c.kind, _ITEM.c.key, _ITEM.c.payload, _ITEM.c.fence, _ITEM.c.attempts)

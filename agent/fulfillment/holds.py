@@ -2,8 +2,9 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from typing import cast
 
-from sqlalchemy import Integer, bindparam, delete, select, update
+from sqlalchemy import BindParameter, Integer, Table, bindparam, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -76,14 +77,17 @@ def _why(row: ElementHoldRow) -> str:
     return f"{row.element} is held by plan {row.plan_id} since {since}"
 
 
-_NEW = {name: bindparam(name) for name in ("element", "plan_id", "fence", "since", "in_doubt", "reason")}
-_TAKE = postgresql.insert(ElementHoldRow.__table__).values(_NEW).on_conflict_do_nothing()
-_TAKE_ON_SQLITE = sqlite.insert(ElementHoldRow.__table__).values(_NEW).on_conflict_do_nothing()
+_HOLDS = cast("Table", ElementHoldRow.__table__)
+_NEW: dict[str, BindParameter[object]] = {
+    name: bindparam(name) for name in ("element", "plan_id", "fence", "since", "in_doubt", "reason")
+}
+_TAKE = postgresql.insert(_HOLDS).values(_NEW).on_conflict_do_nothing()
+_TAKE_ON_SQLITE = sqlite.insert(_HOLDS).values(_NEW).on_conflict_do_nothing()
 _OTHERS = select(ElementHoldRow.element).where(
     ElementHoldRow.element.in_(bindparam("elements", expanding=True)), ElementHoldRow.plan_id != bindparam("plan")
 )
 _RELEASE = (
-    delete(ElementHoldRow.__table__)
+    delete(_HOLDS)
     .where(ElementHoldRow.plan_id == bindparam("plan"), ElementHoldRow.element.not_in(bindparam("keep", expanding=True)))
     .returning(ElementHoldRow.element)
 )

@@ -68,9 +68,9 @@ class Journal:
                 raise Missing("plan", self.plan_id)
             row, cancellation, correlation = found
             self._take(row.fence, cancellation, correlation, taking=taking)
+            row.fence = self._claim.fence
             write(session, [self._line(note) for note in notes])
             yield session, row
-            row.fence = self._claim.fence
         self._proved = began
         self._checkpoint(f"after {name}")
 

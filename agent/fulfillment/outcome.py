@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from agent.fulfillment.events import Announcer
@@ -21,7 +21,7 @@ from agent.fulfillment.realisation import Realisation
 from agent.fulfillment.recovery import untouched
 from agent.fulfillment.settings import FulfilmentSettings
 from agent.fulfillment.states import FINAL, ItemState, order_state
-from agent.fulfillment.tables import OrderItemRow, OrderRow, PlanRow
+from agent.fulfillment.tables import ChangeSetRow, OrderItemRow, OrderRow, PlanRow
 from inventory.work import Work, WorkQueue
 
 PLAN_WORK = "plan"
@@ -194,7 +194,7 @@ class Outcomes:
         changed = [item for item in items if service_milestone(item) is not None]
         if not changed:
             return
-        elements = ", ".join(change.element for change in plan.change_sets)
+        elements = ", ".join(session.connection().scalars(_ELEMENTS, {"plan": plan.id}))
         if elements:
             reach(order, Milestone.COMMITTED, f"confirmed and saved on {elements}", changed, at)
         for item in changed:
@@ -230,6 +230,8 @@ def order_of(session: Session, plan: PlanRow) -> OrderRow | None:
 
 
 def locked_order(session: Session, order_id: str) -> OrderRow | None:
-    return session.scalars(
-        select(OrderRow).where(OrderRow.id == order_id).with_for_update().execution_options(populate_existing=True)
-    ).first()
+    return session.scalars(_ORDER, {"order": order_id}).first()
+
+
+_ORDER = select(OrderRow).where(OrderRow.id == bindparam("order")).with_for_update().execution_options(populate_existing=True)
+_ELEMENTS = select(ChangeSetRow.element).where(ChangeSetRow.plan_id == bindparam("plan")).order_by(ChangeSetRow.element)

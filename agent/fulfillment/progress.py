@@ -294,7 +294,7 @@ class Progress:
         holds.take(session, row.id, self._claim.fence, elements, self._now())
 
     def _end(self, session: Session, row: PlanRow, state: PlanState, at: datetime) -> None:
-        row.state, row.finished_at = state, at
+        row.state, row.step, row.finished_at = state, Step.RELEASE, at
         self._free(session, row, at)
         if not self._tools.queue.finish(session, self._claim, at):
             raise Superseded(row.id, self._claim.fence)

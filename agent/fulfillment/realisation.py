@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from agent.fulfillment.designs import ACTIVE, INACTIVE
@@ -82,8 +82,8 @@ class Realisation:
             self.lifecycle.terminated(session, service, before.of(endpoint_ports(session, [service.id])), at)
             terminate_service(session, service.id, at)
         else:
-            left = before.of(ports_that_end(session, [item]))
-            came = after.of(ports_that_begin(session, [item]))
+            left = before.of(ports_that_end(session, [item])) if before.readings else before
+            came = after.of(ports_that_begin(session, [item])) if after.readings else after
             if item.action == "modify":
                 self._change(session, service, item, at)
             self._stand(session, service, item)
@@ -189,15 +189,18 @@ def ports_that_begin(session: Session, items: Iterable[OrderItemRow]) -> list[st
 
 def endpoint_ports(session: Session, services: Iterable[str]) -> list[str]:
     """The customer ports of services, as `element/port`."""
-    rows = session.execute(
-        select(ElementRow.name, PortRow.name)
-        .join(PortRow, PortRow.element_id == ElementRow.id)
-        .join(ServiceResourceRow, ServiceResourceRow.port_id == PortRow.id)
-        .where(ServiceResourceRow.service_id.in_(list(services)), ServiceResourceRow.role == "endpoint")
-        .order_by(ElementRow.name, PortRow.name)
-        .distinct()
-    )
+    rows = session.execute(_ENDPOINTS, {"services": list(services)})
     return [f"{element}/{port}" for element, port in rows]
+
+
+_ENDPOINTS = (
+    select(ElementRow.name, PortRow.name)
+    .join(PortRow, PortRow.element_id == ElementRow.id)
+    .join(ServiceResourceRow, ServiceResourceRow.port_id == PortRow.id)
+    .where(ServiceResourceRow.service_id.in_(bindparam("services", expanding=True)), ServiceResourceRow.role == "endpoint")
+    .order_by(ElementRow.name, PortRow.name)
+    .distinct()
+)
 
 
 def _endpoints_to_come(session: Session, item: OrderItemRow, has: list[str]) -> list[str]:
