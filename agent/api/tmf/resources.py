@@ -247,7 +247,7 @@ def _sites(session: Session, ids: Iterable[str]) -> Mapping[str, str]:
     return dict(session.execute(select(SiteRow.id, SiteRow.name).where(SiteRow.id.in_(set(ids)))).all())
 
 
-def _counts(session: Session, query: Select[tuple[str, int]]) -> Mapping[str, int]:
+def _counts(session: Session, query: Select[str, int]) -> Mapping[str, int]:
     return dict(session.execute(query).all())
 
 
