@@ -38,6 +38,8 @@ class ServicePart:
     element: str
     platform: str
     desired: str
+    adopted_at: datetime | None = None
+    """When what stood there was taken as the intent; None while it is what the specification renders."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,12 +231,12 @@ def service_view(session: Session, service_id: str) -> ServiceView:
 def parts_of(session: Session, service_id: str) -> tuple[ServicePart, ...]:
     """What the service is, by element."""
     query = (
-        select(ElementRow.name, ElementRow.platform, ServicePartRow.desired)
+        select(ElementRow.name, ElementRow.platform, ServicePartRow.desired, ServicePartRow.adopted_at)
         .join(ServicePartRow, ServicePartRow.element_id == ElementRow.id)
         .where(ServicePartRow.service_id == service_id)
         .order_by(ElementRow.name)
     )
-    return tuple(ServicePart(name, platform, desired) for name, platform, desired in session.execute(query))
+    return tuple(ServicePart(*row) for row in session.execute(query))
 
 
 def services_on(

@@ -112,6 +112,7 @@ class DriftDesk:
         else:
             _require(session, elements)
         session.execute(delete(DriftRunRow).where(DriftRunRow.finished_at < at - KEEP_RUNS))
+        session.execute(delete(DriftRow).where(DriftRow.element.not_in(select(ElementRow.name))))
         run = DriftRunRow(
             id=new_id("drf", at),
             verb=verb,

@@ -14,7 +14,7 @@ from agent.fulfillment.freezes import NewFreeze
 from agent.fulfillment.intents import standing
 from agent.fulfillment.tables import DriftRow, DriftRunRow, ElementHoldRow, JournalRow, PlanRow
 from agent.fulfillment.views import plan_view
-from inventory.services import set_parts
+from inventory.services import parts_of, set_parts
 from inventory.tables import EndpointRow, ServicePartRow, StatementRow
 from tests.agent.fulfillment.field import field
 from tests.agent.installation import eventually
@@ -186,6 +186,7 @@ def test_what_stands_there_is_adopted_where_a_service_can_say_it(ground):
     assert ground.desk.check("pe2").state is DriftState.IN_SYNC
     assert alarms(ground) == [("pe2", "configurationDrift", False)]
     with ground.database.read() as session:
+        assert [part.element for part in parts_of(session, ground.access) if part.adopted_at] == ["pe2"]
         marked = session.scalars(select(ServicePartRow).where(ServicePartRow.adopted_at.is_not(None))).all()
         assert [part.service_id for part in marked] == [ground.access]
         assert session.scalars(select(StatementRow).where(StatementRow.service_id == ground.access)).all()
