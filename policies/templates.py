@@ -16,6 +16,7 @@ from markupsafe import Markup, escape
 Syntax = Literal["xml", "lines", "objects"]
 SYNTAXES: tuple[Syntax, ...] = get_args(Syntax)
 _DELETE = "\x7f"
+_OF_ANY_MAPPING = frozenset({"get", "items", "keys", "values"})
 
 
 def environment(syntax: Syntax = "lines") -> ImmutableSandboxedEnvironment:
@@ -47,7 +48,7 @@ def mistakes(text: str, known: frozenset[str], members: Mapping[str, frozenset[s
         line = min(node.lineno for node in tree.find_all(nodes.Name) if node.name == name)
         yield line, f"{name!r} is not known here; known are {', '.join(sorted(known))}"
     for line, name, member in sorted(_named_members(tree)):
-        if name in undeclared and member not in members.get(name, {member}):
+        if name in undeclared and member not in members.get(name, {member}) | _OF_ANY_MAPPING:
             there = ", ".join(sorted(members[name])) or "none"
             yield line, f"there is no {member!r} among the {name}; there are {there}"
 

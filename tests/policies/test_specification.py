@@ -82,6 +82,23 @@ def test_a_bad_template_is_told_before_it_is_used(name: str, text: str, line: in
     assert message in str(refused.value)
 
 
+def test_names_that_are_not_there_are_told_with_their_line() -> None:
+    template = "\n{{ text }}\n{{ characteristics.prot }}\n\n{{ allocations['link9'] }}\n{{ nowhere }}"
+    with pytest.raises(InvalidPolicy) as refused:
+        parse({"spec.yaml": MINIMAL, "ios.lines.j2": template}, folder="toy")
+    known = "allocations, attachments, characteristics, constants, element, service, text, vlan"
+    assert str(refused.value).splitlines() == [
+        f"toy/ios.lines.j2:6: 'nowhere' is not known here; known are {known}",
+        "toy/ios.lines.j2:3: there is no 'prot' among the characteristics; there are port",
+        "toy/ios.lines.j2:5: there is no 'link9' among the allocations; there are none",
+    ]
+
+
+def test_a_template_may_walk_through_what_it_is_given() -> None:
+    template = "{% for key, value in characteristics.items() %}{{ key }}{% endfor %}{{ characteristics.get('port') }}"
+    assert parse({"spec.yaml": MINIMAL, "ios.lines.j2": template}).template("ios")
+
+
 def test_a_folder_without_its_file_is_told() -> None:
     with pytest.raises(InvalidPolicy, match=r"toy/spec\.yaml:1: the file is missing"):
         parse({}, folder="toy")
