@@ -1,6 +1,6 @@
 """Thinking an order's items through: from request to allocated values and desired configuration, in the caller's transaction."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -38,8 +38,15 @@ class Designer:
     def designs(self, case: Submission) -> tuple[Design, ...]:
         """Every item with its values and texts. `OrderMalformed` or `OrderConflict` with everything found wrong."""
         _lock_services(case)
-        thought = _all_or_refused(partial(self._thought, case, position, item) for position, item in enumerate(case.request.items))
-        rendered = [self._rendered(case, design) for design in allotted(case, thought)]
+        return self.rendered(case, allotted(case, self.thought(case)))
+
+    def thought(self, case: Submission) -> list[Design]:
+        """Every item as far as it can be without taking anything. Only reads; raises as `designs` does."""
+        return _all_or_refused(partial(self._thought, case, position, item) for position, item in enumerate(case.request.items))
+
+    def rendered(self, case: Submission, given: Sequence[Design]) -> tuple[Design, ...]:
+        """With the texts for what they were given. Only reads; raises as `designs` does."""
+        rendered = [self._rendered(case, design) for design in given]
         return tuple(self._beside_others(case, rendered))
 
     def _thought(self, case: Submission, position: int, item: ItemRequest) -> Design:

@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from agent.fulfillment import refusals
+from agent.fulfillment.allotment import allotted
 from agent.fulfillment.approval import Scope, reason
 from agent.fulfillment.designer import Designer
 from agent.fulfillment.designs import Design, Product, Submission
@@ -102,16 +103,16 @@ class OrderDesk:
             raise OrderMalformed(*wrong)
         with database.read() as session:
             customer = CustomerRow(account_number="0") if nobody else _customer(session, request.customer)
+            thought = self.designer.thought(Submission(session, request, customer, Surroundings(session), at))
         with database.write() as session:
-            case = Submission(session, request, customer, Surroundings(session), at)
-            designs = self.designer.designs(case)
+            given = allotted(Submission(session, request, customer, Surroundings(session), at), thought)
             session.rollback()
-        by_reference = {design.request.reference: design for design in designs}
-        bundles = [[by_reference[reference] for reference in bundle] for bundle in arrange(request).bundles]
         with database.read() as session:
             case = Submission(session, request, customer, Surroundings(session), at)
-            plans = [self._thought(case, mine) for mine in bundles]
-            return preview(session, designs, plans)
+            designs = self.designer.rendered(case, given)
+            by_reference = {design.request.reference: design for design in designs}
+            bundles = [[by_reference[reference] for reference in bundle] for bundle in arrange(request).bundles]
+            return preview(session, designs, [self._thought(case, mine) for mine in bundles])
 
     def _thought(self, case: Submission, designs: Sequence[Design]) -> ThoughtPlan:
         changed = self._changes(case, designs)

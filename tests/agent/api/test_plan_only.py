@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from agent.fulfillment.approval import ApprovalRule
+from agent.fulfillment.designer import Designer
 from agent.security.roles import Role
 from agent.tables import metadata
 from tests.agent.api.office import ORDERS, item
@@ -150,10 +151,8 @@ def test_it_needs_the_role_that_placing_needs(office):
     assert plan(office, office.order(), role=Role.OPERATOR).status_code == 403
 
 
-def test_others_write_while_it_is_rendered(office, monkeypatch):
-    """The writer's place is free before the first text is rendered."""
-    from agent.fulfillment import orders  # noqa: PLC0415  what is looked at
-
+def test_others_write_while_it_is_thought_through_and_rendered(office, monkeypatch):
+    """The writer's place is taken only while values are looked up."""
     wrote = []
 
     def write() -> None:
@@ -161,13 +160,16 @@ def test_others_write_while_it_is_rendered(office, monkeypatch):
             session.execute(text("UPDATE site SET address = 'x'"))
         wrote.append(True)
 
-    def watched(*arguments):
-        writer = threading.Thread(target=write)
-        writer.start()
-        writer.join(10)
-        return original(*arguments)
+    def watched(original):
+        def watching(*arguments):
+            writer = threading.Thread(target=write)
+            writer.start()
+            writer.join(10)
+            return original(*arguments)
 
-    original = orders.changes
-    monkeypatch.setattr(orders, "changes", watched)
+        return watching
+
+    for step in ("thought", "rendered"):
+        monkeypatch.setattr(Designer, step, watched(getattr(Designer, step)))
     assert plan(office, office.order()).status_code == 200
-    assert wrote == [True]
+    assert wrote == [True, True]
