@@ -93,19 +93,19 @@ def _elements(daemon: Daemon, verb: str, name: str | None, *, all_: bool, as_jso
         _end(_results(run))
         return
     found = daemon.post(f"{ROOT}/elements/{segment(str(name))}/{verb}", {})
-    _print([found], payloads=verb == "diff", as_json=as_json)
+    if as_json:
+        print_json(found)
+    else:
+        _show([found], payloads=verb == "diff")
+    _end([found])
 
 
 def _service(daemon: Daemon, verb: str, service: str, *, as_json: bool) -> None:
     found = daemon.post_for_list(f"{ROOT}/services/{segment(service)}/{verb}")
-    _print(found, payloads=verb == "diff", as_json=as_json)
-
-
-def _print(found: list[Document], *, payloads: bool, as_json: bool) -> None:
     if as_json:
-        print_json(found if len(found) != 1 else found[0])
+        print_json(found)
     else:
-        _show(found, payloads=payloads)
+        _show(found, payloads=verb == "diff")
     _end(found)
 
 

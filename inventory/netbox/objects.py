@@ -20,6 +20,11 @@ INTERFACE = "dcim.interface"
 class _Object(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True, coerce_numbers_to_str=True)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _nothing_is_left_out(cls, data: object) -> object:
+        return {key: value for key, value in data.items() if value is not None} if isinstance(data, dict) else data
+
 
 class Choice(_Object):
     value: str = ""

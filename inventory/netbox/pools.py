@@ -53,6 +53,9 @@ def _prefix_pools(dump: Dump, rules: Rules, remarks: list[str]) -> Iterator[tupl
             remarks.append(f"prefix {prefix.prefix} is left out: {error}")
             continue
         length = prefix.custom_fields.get(LENGTH_FIELD) or (rule.length if rule else None)
+        if length is not None and not str(length).isdecimal():
+            remarks.append(f"prefix {prefix.prefix} is left out: its {LENGTH_FIELD} is {length!r}, which is no length of a prefix")
+            continue
         version = "ipv4" if network.version == IPV4 else "ipv6"
         shape = {"kind": f"{version}-prefix", "length": int(length)} if length else {"kind": f"{version}-address"}
         yield {"name": str(name), "prefix": str(network)} | shape | _limits(rule), f"prefix {prefix.prefix}"

@@ -1,11 +1,11 @@
 """Settings: file, then environment, then flags; every mistake named with its source, key and remedy."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from agent.config import Settings, load_settings
+from agent.config import DriftSettings, Settings, load_settings
 from agent.errors import ConfigurationError
 
 
@@ -130,3 +130,15 @@ def test_a_file_that_cannot_be_read_is_said(tmp_path):
     for name in (".", "bad.toml"):
         with pytest.raises(ConfigurationError, match="cannot be read"):
             load_settings(tmp_path / name, environment={})
+
+
+@pytest.mark.parametrize(
+    ("now", "until"),
+    [
+        (datetime(2026, 1, 5, 2, 0, tzinfo=UTC), timedelta(minutes=30)),
+        (datetime(2026, 1, 5, 2, 30, tzinfo=UTC), timedelta(days=1)),
+        (datetime(2026, 1, 5, 9, 0, tzinfo=UTC), timedelta(hours=17, minutes=30)),
+    ],
+)
+def test_the_daily_comparison_comes_at_its_time(now, until):
+    assert DriftSettings().until(now) == until

@@ -233,6 +233,26 @@ def test_many_are_redeployed_in_the_background_and_compared_again(ground):
     assert ground.desk.check("pe2").state is DriftState.IN_SYNC
 
 
+def test_a_run_goes_on_where_it_was_when_the_daemon_died(ground):
+    hack(ground)
+    ground.service.stop()
+    with ground.database.write() as session:
+        run = ground.desk.begin(session, DriftVerb.CHECK, None, dry_run=False, by="noc")
+        run.results, run.state = [{"element": "pe2", "state": "inSync", "reason": "known before"}], "running"
+        run_id = run.id
+    ground.service = ground.fulfilment(watch_drift)
+    ground.service.start()
+
+    def look():
+        with ground.database.read() as session:
+            row = session.get_one(DriftRunRow, run_id)
+            return row if row.state == "done" else None
+
+    results = {result["element"]: result for result in eventually(look).results}
+    assert results["pe2"]["reason"] == "known before"
+    assert set(results) == {"pe1", "pe2", "sw1"}
+
+
 def test_one_that_cannot_be_adopted_keeps_none_of_the_others(ground):
     hack(ground)
     part = ground.part(ground.routed, "pe1")

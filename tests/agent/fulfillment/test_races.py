@@ -7,7 +7,7 @@ from sqlalchemy import func, select, update
 
 from agent.fulfillment.errors import OrderConflict
 from agent.fulfillment.tables import OrderItemRow, OrderRow
-from inventory.tables import AllocationRow, PortClaimRow, ServiceRow
+from inventory.tables import AllocationRow, PoolRow, PortClaimRow, ServiceRow
 from tests.agent.fulfillment.network import SHARED_RANGE, Operator, delete, eline, internet
 
 CLIENTS = 8
@@ -77,6 +77,15 @@ def test_of_many_that_want_one_vlan_of_a_switch_from_several_pools_one_gets_it(d
     orders = [([eline(vlan=150)], {}), ([internet(accessPort="sw1/2", vlan=150)], {})] * (CLIENTS // 2)
     outcomes = all_at_once(operator, orders)
     assert len([outcome for outcome in outcomes if outcome.startswith("ord-")]) == 1
+
+
+def test_of_many_that_race_for_the_last_value_one_gets_it_and_the_others_are_told(operator):
+    with operator.database.write() as session:
+        session.execute(update(PoolRow).where(PoolRow.name == "vlan-eline").values(definition={"ranges": [[200, 200]]}, size="1"))
+    outcomes = all_at_once(operator, [([eline(str(n), a="sw1/1" if n % 2 else "sw1/2")], {}) for n in range(CLIENTS)])
+    assert outcomes.count("poolExhausted") == CLIENTS - 1
+    assert count(operator, OrderRow.id) == 1
+    assert count(operator, AllocationRow.id, AllocationRow.state == "allocated") == 1
 
 
 def test_a_service_is_deleted_once(operator):

@@ -168,6 +168,23 @@ def test_two_prefixes_are_not_one_pool():
     assert any(remark.startswith("prefix 100.65.0.0/16 is left out") for remark in remarks)
 
 
+def test_a_length_that_is_none_is_said():
+    content = network()
+    content["prefixes"][0]["custom_fields"] = {"fabd_pool": "links", "fabd_length": "thirty-one"}
+    document, remarks = mapped(content)
+    assert [pool.name for pool in document.pools] == ["vlan-access"]
+    assert "prefix 100.64.0.0/16 is left out: its fabd_length is 'thirty-one', which is no length of a prefix" in remarks
+
+
+def test_what_netbox_leaves_empty_is_left_out():
+    content = network()
+    empty = {"config_context": None, "custom_fields": None, "tags": None, "primary_ip": None}
+    content["devices"] = [each | empty if each["name"] == "pe2" else each for each in content["devices"]]
+    document, remarks = mapped(content)
+    assert next(each for each in document.elements if each.name == "pe2").endpoints == {}
+    assert "device pe2 has no primary IP address: fabd does not know how to reach it" in remarks
+
+
 def test_prefixes_of_another_vrf_are_not_in_use_here():
     content = network()
     content["prefixes"][1]["vrf"] = ref(5, "customers")
