@@ -106,7 +106,7 @@ FIVE = [f"pe1/ge-0/0/{n}" for n in (1, 2, 3)] + ["pe2/Gi0/1", "pe2/Gi0/2"]
 STRANGER = [{"id": "10009999", "role": "customer"}]
 BAD = {
     "unknown specification": Bad(
-        order(add("1", "dark-fibre")), 400, "unknownSpecification", ("'dark-fibre'", "use one of internet-access, l2-eline, l3vpn")
+        order(add("1", "dark-fibre")), 400, "unknownSpecification", ("'dark-fibre'", "use one of", "internet-access")
     ),
     "characteristic missing": Bad(order(add("1")), 400, "invalidCharacteristic", ("port", "accessPort")),
     "characteristic of a wrong type": Bad(order(internet(vlan="ten")), 400, "invalidCharacteristic", ("vlan", "'ten'", "integer")),

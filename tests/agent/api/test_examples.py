@@ -2,12 +2,18 @@
 
 import json
 import re
+from http import HTTPStatus
 
 import pytest
 
 from agent.api.openapi import PATCH_MEDIA
 from tests.agent.api.office import ORDERS
 from tests.agent.api.promise import document
+
+HEADERS = {"Content-Type": "application/json", "Prefer": "respond-async"}
+"""No worker runs: there is nothing to wait for."""
+TAKING = ("/serviceOrder", "/ServiceActivationAndConfiguration/v4/service")
+"""Where a port is taken, which is there once."""
 
 
 def post_operations(app):
@@ -21,16 +27,20 @@ def post_operations(app):
 
 @pytest.fixture
 def made(office) -> dict[str, dict]:
-    """Collection → what its example has made. Each names this installation's customer and order instead of its own."""
+    """Collection → what its example has made. Each names this installation's customer, order and ports instead of its own."""
     customer = office.operator.account
     order = office.post(ORDERS, json=office.order("pe1/ge-0/0/0")).json()
     found = {}
+    ports = iter(["pe1/ge-0/0/1", "pe2/Gi0/1", "pe2/Gi0/2"])
     for path, example in post_operations(office.app):
         text = re.sub(r'"id": "10\d{4,6}"', f'"id": "{customer}"', json.dumps(example))
         text = re.sub(r'"id": "ord-[^"]*"', f'"id": "{order["id"]}"', text)
-        answer = office.post(path, content=text.encode(), headers={"Content-Type": "application/json"})
+        if path.endswith(TAKING):
+            text = text.replace("pe1/ge-0/0/1", next(ports))
+        answer = office.post(path, content=text.encode(), headers=HEADERS)
         assert answer.is_success, (path, answer.text)
-        found[path] = answer.json()
+        if answer.status_code != HTTPStatus.ACCEPTED:  # of which a monitor tells what becomes
+            found[path] = answer.json()
     return found
 
 
