@@ -112,7 +112,10 @@ class FreezeSettings(Section):
 
 
 class FulfillmentSettings(Section):
-    workers: Number = Field(8, description="Plans executed at the same time.")
+    workers: Number = Field(
+        8, description="Plans executed at the same time; those stuck in an element that does not answer do not count."
+    )
+    most_workers: Number = Field(64, description="Plans executed at the same time, stuck ones included.")
     element_parallelism: Number = Field(16, description="Elements of one plan handled at the same time.")
     connect_timeout_s: Seconds = Field(15.0, description="Longest wait for a session, seconds.")
     stage_timeout_s: Seconds = Field(30.0, description="Longest staging on one element, seconds.")

@@ -228,6 +228,7 @@ def prepare(database: Database, clock: Clock) -> None:
 def fulfilment_settings(settings: FulfillmentSettings) -> FulfilmentSettings:
     return FulfilmentSettings(
         workers=settings.workers,
+        most_workers=settings.most_workers,
         elements_at_once=settings.element_parallelism,
         connect_timeout=_seconds(settings.connect_timeout_s),
         stage_timeout=_seconds(settings.stage_timeout_s),
