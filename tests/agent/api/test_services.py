@@ -5,6 +5,7 @@ from sqlalchemy import select
 
 from agent.fulfillment.tables import OrderItemRow, OrderRow
 from crm_bridge.tables import EventRow
+from inventory.tables import ServiceRow
 from tests.agent.api.office import ORDERS
 
 SERVICES = "/tmf-api/serviceInventory/v4/service"
@@ -167,3 +168,26 @@ def test_a_ticket_of_fabd_is_moved_and_annotated_and_nothing_else(office, story)
     assert patch(office, one, {"creationDate": "2026-01-01T00:00:00Z"}).status_code == 400
     assert office.call("DELETE", one).status_code == 409
     assert office.get(one).json() == again.json()
+
+
+# -- orders that change a service --------------------------------------------------------------------------------------
+
+
+def test_a_modify_names_only_what_changes_and_sent_again_is_the_same_order(office, service):
+    changing = {"id": service["id"], "serviceCharacteristic": [{"name": "description", "value": "new"}]}
+    body = {
+        "externalId": "M-1",
+        "relatedParty": service["relatedParty"],
+        "serviceOrderItem": [{"id": "1", "action": "modify", "service": changing}],
+    }
+    first = office.post(ORDERS, json=body)
+    assert first.status_code == 201, first.text
+    assert first.json()["serviceOrderItem"][0]["service"]["serviceCharacteristic"] == changing["serviceCharacteristic"]
+    with office.database.write() as session:
+        item = session.scalars(select(OrderItemRow).where(OrderItemRow.action == "modify")).one()
+        assert item.characteristics == {"port": "pe1/ge-0/0/1", "description": "new"}
+        session.get_one(ServiceRow, service["id"]).characteristics = {"port": "pe1/ge-0/0/1", "description": "of somebody else"}
+    again = office.post(ORDERS, json=body)
+    assert (again.status_code, again.json()["id"]) == (201, first.json()["id"])
+    other = office.post(ORDERS, json=body | {"description": "something else"})
+    assert (other.status_code, other.json()["code"]) == (409, "externalIdConflict")
