@@ -13,7 +13,7 @@ from agent.api import shapes
 from agent.api.errors import PROBLEM_JSON
 from agent.api.forms import TMF_ROOT
 from agent.api.query import DEFAULT_LIMIT, MAX_LIMIT, MAX_OFFSET
-from agent.api.shapes import TEXT, Shape, hoisted, many
+from agent.api.shapes import TEXT, WHOLE, Shape, hoisted, many
 from agent.security.roles import Role
 
 TAG_ORDERING = "TMF641 Service Ordering"
@@ -163,6 +163,8 @@ def _complete(operation: Json, path: str, role: Role | None) -> None:
     for status in (*(ALWAYS if role else OPEN), *(OF_TMF if path.startswith(TMF_ROOT) else ())):
         responses.setdefault(str(status), {"description": HTTPStatus(status).phrase})
     for status, response in responses.items():
+        if told := _headers(int(status), lists="206" in responses):
+            response["headers"] = {name: {"description": what, "schema": schema} for name, (what, schema) in told.items()}
         if int(status) >= HTTPStatus.BAD_REQUEST:
             response.setdefault("content", _error_content(path))
         elif int(status) != HTTPStatus.NO_CONTENT:
@@ -183,6 +185,18 @@ def _name_parameters(operation: Json, path: str) -> None:
     )
     if not given:
         del operation["parameters"]
+
+
+def _headers(status: int, *, lists: bool) -> Mapping[str, tuple[str, Shape]]:
+    """What a client may need of the head of an answer."""
+    if lists and status in {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT}:
+        counts = {"X-Result-Count": "How many are in this answer.", "X-Total-Count": "How many the filters let through."}
+        return {name: (what, WHOLE) for name, what in counts.items()}
+    if status == HTTPStatus.CREATED:
+        return {"Location": ("Where it is.", TEXT)}
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        return {"Allow": ("What is possible.", TEXT)}
+    return {"Retry-After": ("Seconds to wait.", WHOLE)} if status == HTTPStatus.TOO_MANY_REQUESTS else {}
 
 
 def _error_content(path: str) -> Json:
