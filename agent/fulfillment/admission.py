@@ -4,6 +4,7 @@ One at a time per element, in the order they were claimed, so that no thread wai
 element that has fallen silent go through a narrow lane: they may wait for each other, the rest does not wait for them.
 """
 
+from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
@@ -11,6 +12,8 @@ from inventory.work import Claim
 
 PATIENCE_S = 2.0
 """A plan that waits longer for an element begins nevertheless: it finds the element held, says so in its journal and lines up."""
+LINE = 4
+"""Plans in line for one element; more are for later, so that they do not fill the hands of the worker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,20 @@ class Admission:
         if running is not None and running.claim == claim:
             del self._running[claim.id]
             self._in_lane.discard(claim.id)
+
+    def crowd(self) -> list[Claim]:
+        """Those that would only stand in the way of others: they wait here no longer."""
+        lines: Counter[str] = Counter()
+        silent, crowded = 0, []
+        for candidate in self._waiting.values():
+            is_silent = self._silent(candidate.elements)
+            silent += is_silent
+            lines.update(candidate.elements)
+            if (is_silent and silent > self._lane) or any(lines[element] > LINE for element in candidate.elements):
+                crowded.append(candidate.claim)
+        for claim in crowded:
+            del self._waiting[claim.id]
+        return crowded
 
     def withdraw(self) -> list[Claim]:
         """All that wait: they wait here no longer."""

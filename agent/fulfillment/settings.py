@@ -20,7 +20,7 @@ class FulfilmentSettings:
     """A plan whose elements have not answered for so long makes no headway; another may begin beside it."""
     silent_at_once: int = 4
     """Plans at once on elements that could not be reached or did not answer when they were last asked."""
-    backlog: int = 64
+    backlog: int = 32
     """Plans claimed beyond those at work, in line for their elements."""
     elements_at_once: int = 8
     """Elements of one plan at once."""

@@ -31,6 +31,7 @@ ElementsOf = Callable[[Collection[Work]], Mapping[str, Collection[str]]]
 """Key → elements, for work that is about elements."""
 
 SOON_S = 0.1
+LATER = timedelta(seconds=2)
 GATHER_S = 0.01
 """While there is work in hand, what comes is claimed together."""
 
@@ -148,6 +149,7 @@ class Worker:
                     self._give_back()
                 else:
                     self._claim()
+                    self._put_off()
                     self._staff()
             except Exception:
                 log.exception("looking for work failed; trying again")
@@ -177,6 +179,16 @@ class Worker:
                 self._claims[claim.id] = claim
                 self._admission.add(claim, elements.get(claim.work.key, ()), self._clock.monotonic())
             self._changed.notify(len(claims))
+
+    def _put_off(self) -> None:
+        """What would wait long here waits in the queue instead, and leaves its place to others."""
+        with self._changed:
+            crowd = self._admission.crowd()
+        for claim in crowd:
+            self._put_back(
+                claim, "its turn has not come: others are before it on its element, or that is silent", LATER, counted=False
+            )
+            self._lay_down(claim)
 
     def _elements(self, claims: Sequence[Claim]) -> Mapping[str, Collection[str]]:
         try:

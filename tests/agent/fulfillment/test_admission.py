@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.fulfillment.admission import PATIENCE_S, Admission
+from agent.fulfillment.admission import LINE, PATIENCE_S, Admission
 from inventory.work import Claim, Work
 
 
@@ -107,6 +107,15 @@ def test_the_end_of_an_old_claim_is_not_the_end_of_the_new_one(desk):
     desk.admission.done(claim("a", fence=1))
     desk.add("b", "pe1")
     assert desk.begun() == []
+
+
+def test_what_would_wait_long_leaves_its_place_to_others(desk):
+    desk.silent = {"pe1", "pe2", "pe3"}
+    for number, elements in enumerate(["pe1", "pe2", "pe3", "pe4", *["pe5"] * (LINE + 2)]):
+        desk.add(str(number), elements)
+    assert [each.work.key for each in desk.admission.crowd()] == ["1", "2", str(4 + LINE), str(5 + LINE)]
+    assert desk.admission.crowd() == []
+    assert desk.begun() == ["0", "3", "4"]
 
 
 @given(st.lists(st.frozensets(st.sampled_from("abcde"), max_size=3), max_size=12))

@@ -268,3 +268,27 @@ def test_work_that_another_process_submits_wakes_the_worker_where_the_database_c
     assert bench.all_done.wait(DEADLINE)
     assert worker.stop(timedelta(seconds=DEADLINE))
     other.close()
+
+
+def test_plans_in_line_for_one_element_do_not_fill_the_hands_of_the_worker(bench):
+    go = threading.Event()
+    mine = [f"a-line{n}" for n in range(3 * SETTINGS.backlog)]
+    others = [f"other{n}" for n in range(10)]
+
+    def handle(claim):
+        if claim.work.key in mine:
+            assert go.wait(DEADLINE)
+        bench.handle(claim)
+
+    def elements(work):
+        return {each.key: ("slow",) if each.key in mine else (each.key,) for each in work}
+
+    bench.expected = len(others)
+    bench.submit(*mine)
+    bench.submit(*others)
+    worker = Worker(bench.database, bench.queue, {"plan": handle}, bench.clock, SETTINGS, elements_of=elements)
+    worker.start()
+    assert bench.all_done.wait(DEADLINE)
+    assert sorted(bench.done) == sorted(others)
+    go.set()
+    assert worker.stop(timedelta(seconds=DEADLINE))
