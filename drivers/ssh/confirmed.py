@@ -90,8 +90,8 @@ class ConfirmedSession(SshSession):
         if self._transaction.pending is not None and not self._is_pending(persist, deadline):
             return False
         answers = []
-        for command in self._transaction.confirm:
-            answer = self._shell.run(_filled(command, name), deadline)
+        for command in (_filled(each, name) for each in self._transaction.confirm):
+            answer = self._shell.run(command, deadline)
             self._note(command, answer)
             answers.append(answer)
             if idle is None or not idle.search(answer):
@@ -115,7 +115,9 @@ class ConfirmedSession(SshSession):
             return False
         for command in self._transaction.stale:
             self._shell.run(_filled(command, name), deadline)
-        self._shell.configure(deadline, _filled(self._transaction.begin, name))
+        begin = _filled(self._transaction.begin, name)
+        self._shell.configure(deadline, begin)
+        self._note(begin, "")
         try:
             for number, piece in enumerate(todo, 1):
                 self._say(piece, deadline, f"line {number} of {len(todo)}")
