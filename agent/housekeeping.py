@@ -1,4 +1,4 @@
-"""What is thrown away or closed when its time has come: answers to idempotency keys, delivered events, accepted tickets."""
+"""What is thrown away or closed when its time has come: answers to idempotency keys, delivered events, tasks, accepted tickets."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,6 +8,7 @@ import structlog
 from sqlalchemy.orm import Session
 
 from agent.api import idempotency
+from agent.api.tmf import tasks
 from agent.config import KeepSettings
 from crm_bridge import outbox, tickets
 from inventory.db import Database
@@ -39,8 +40,9 @@ class Housekeeping:
         closed = self._in_batches(
             lambda session: len(tickets.close_resolved(session, close_after=close_after, at=now, limit=BATCH))
         )
-        if keys or events or closed:
-            log.info("tidied up", idempotency_keys=keys, events=events, tickets_closed=closed)
+        answered = self._in_batches(lambda session: tasks.forget(session, before=before, limit=BATCH))
+        if keys or events or closed or answered:
+            log.info("tidied up", idempotency_keys=keys, events=events, tickets_closed=closed, tasks=answered)
 
     def _in_batches(self, work: Callable[[Session], int]) -> int:
         total = 0

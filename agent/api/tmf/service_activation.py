@@ -53,6 +53,8 @@ router = APIRouter(prefix=SERVICE_ACTIVATION, tags=[TAG_ACTIVATION])
 LONGEST_WAIT_S = 30.0
 """For the network; then the client is given the monitor."""
 LOOK_EVERY_S = 0.05
+"""At first; each time a little later, up to `LOOK_SELDOM_S`: most services are there at once, or take long."""
+LOOK_SELDOM_S = 0.5
 MONITOR_ID = "monitorId"
 EXAMPLE: Document = {
     "state": "active",
@@ -209,14 +211,15 @@ async def _answered(request: Request, parts: Parts, actor: Actor, body: JsonBody
 
 async def _ended(parts: Parts, monitor_id: str, patience_s: float) -> Document | None:
     """None when it still goes on after that time."""
-    deadline = asyncio.get_running_loop().time() + patience_s
+    deadline, pause = asyncio.get_running_loop().time() + patience_s, LOOK_EVERY_S
     while True:
         monitor = await run_in_threadpool(_monitor, parts, monitor_id)
         if monitor is None or monitor["state"] != IN_PROGRESS:
             return monitor
         if asyncio.get_running_loop().time() >= deadline:
             return None
-        await asyncio.sleep(LOOK_EVERY_S)
+        await asyncio.sleep(pause)
+        pause = min(pause * 1.5, LOOK_SELDOM_S)
 
 
 def _monitor(parts: Parts, monitor_id: str) -> Document | None:
