@@ -168,14 +168,19 @@ class _Grammar:
         return kept
 
     def observe(self, live: Section, wanted: Section, found: Section, *, ours: bool = False) -> Section:
-        """`found` with what stands beside it in sections that are removed as a whole."""
+        """`found` with what stands beside it in sections that are removed as a whole.
+
+        But for what a line always has (`mtu 1500`, which nobody can take back), unless something is wanted in its place.
+        """
         seen: Section = {}
         for line, below in wanted.items():
             if line in found:
                 whole = ours or self.is_whole(line)
-                seen[line] = self.observe(live.get(line, {}), below, found[line], ours=whole) if found[line] or below else {}
-        others = live if ours else {line: live.get(line, {}) for line in found}
-        return seen | {line: below for line, below in others.items() if line not in seen}
+                seen[line] = (
+                    self.observe(live.get(line, {}), below, found[line], ours=whole) if self._is_section(line, below) else {}
+                )
+        beside = {line: below for line, below in live.items() if below or self.negation(line)} if ours else {}
+        return seen | {line: live.get(line, {}) for line in (*found, *beside) if line not in seen}
 
     def statements(self, section: Section, path: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:
         for line, below in section.items():

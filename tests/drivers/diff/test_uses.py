@@ -97,6 +97,19 @@ def test_what_is_ours_is_compared_and_nothing_else(running: str, missing: tuple[
     assert told(IOS, EXPECTED, running) == (missing, unexpected)
 
 
+def test_what_every_link_has_is_nothing_left_over_but_what_can_be_taken_back_is() -> None:
+    linux = load_platform("frr-linux")
+    expected = "link br1 type bridge\n up\nport eth1\n master br1\n up\n"
+    running = "link br1 type bridge\n mtu 1500\n up\nport eth1\n master br1\n mtu 9000\n up\n"
+    assert told(linux, expected, running) == ((), ())
+    assert told(linux, expected, running.replace("bridge\n", "bridge\n isolated on\n")) == (
+        (),
+        ("link br1 type bridge / isolated on",),
+    )
+    wanted = expected.replace("bridge\n", "bridge\n mtu 9000\n")
+    assert told(linux, wanted, running) == (("link br1 type bridge / mtu 9000",), ("link br1 type bridge / mtu 1500",))
+
+
 def told(platform: Platform, expected: str, running: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     differs = deviation(platform, expected, within(platform, expected, running))
     return words(platform, differs.missing), words(platform, differs.unexpected)
