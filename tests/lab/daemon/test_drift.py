@@ -2,13 +2,15 @@
 
 import json
 import time
+from ipaddress import IPv4Interface
+from typing import Any
 
 import pytest
 
 from tests.lab import configurations
 from tests.lab.configurations import netconf_server
 from tests.lab.errors import CommandFailed
-from tests.lab.fabd import NC_PORT, Fabd, internet
+from tests.lab.fabd import NC_PORT, Fabd, internet, line
 from tests.lab.lab import Lab
 from tests.lab.shell import wait_until
 from tests.lab.topology import NC1
@@ -24,6 +26,7 @@ HACKED = f"""
 </config>
 """
 STRAY = "100.64.77.0/31"
+HERE, THERE = IPv4Interface("10.100.0.1/24"), IPv4Interface("10.100.0.2/24")
 
 
 def redeployed(fabd: Fabd, element: str) -> None:
@@ -32,8 +35,8 @@ def redeployed(fabd: Fabd, element: str) -> None:
     assert fabd.get(f"/api/v1/plans/{plan}")["state"] == "done"
 
 
-def compared(fabd: Fabd, element: str) -> dict[str, object]:
-    found: dict[str, object] = fabd.post(f"/api/v1/elements/{element}/diff", {})
+def compared(fabd: Fabd, element: str) -> dict[str, Any]:
+    found: dict[str, Any] = fabd.post(f"/api/v1/elements/{element}/diff", {})
     return found
 
 
@@ -75,6 +78,29 @@ def test_looking_at_a_router_is_cheap(fabd: Fabd) -> None:
     for _ in range(10):
         assert fabd.post("/api/v1/elements/pe1/check-sync", {})["state"] == "inSync"
     assert time.monotonic() - started < DONE_WITHIN
+
+
+def test_what_somebody_takes_from_the_kernel_of_a_leaf_is_found_and_put_back(fabd: Fabd, lab: Lab) -> None:
+    fabd.ordered(line("leaf1/cust1", "leaf2/cust1"))
+    for leaf in ("leaf1", "leaf2"):
+        found = compared(fabd, leaf)
+        assert (found["missing"], found["unexpected"], found["state"]) == ([], [], "inSync")
+    assert json.loads(fabd.command("inventory", "audit", "--json"))["leaks"] == []
+    lab.join("ce3", HERE)
+    lab.join("ce4", THERE)
+    try:
+        wait_until("ce3 reaches ce4", lambda: lab.reaches("ce3", THERE.ip), within=DONE_WITHIN)
+        lab.exec("leaf1", ["ip", "link", "set", "dev", "cust1", "nomaster"])
+        assert not lab.reaches("ce3", THERE.ip)
+        found = compared(fabd, "leaf1")
+        assert found["state"] == "drifted"
+        assert any("master" in each for each in found["missing"])
+        redeployed(fabd, "leaf1")
+        assert compared(fabd, "leaf1")["state"] == "inSync"
+        wait_until("ce3 reaches ce4 again", lambda: lab.reaches("ce3", THERE.ip), within=DONE_WITHIN)
+    finally:
+        lab.detach("ce3")
+        lab.detach("ce4")
 
 
 def test_the_audit_is_silent_and_finds_an_address_of_a_pool_that_nobody_has(fabd: Fabd, lab: Lab) -> None:
