@@ -110,7 +110,7 @@ def _arguments() -> argparse.ArgumentParser:
     one.add_argument("--databases", nargs="+", choices=BOTH, default=BOTH)
     one.add_argument("--taken", type=int, nargs="+", default=[10, 1_000, 100_000, 1_000_000])
     one = add("memory", memory, "memory by the size of the network, and CPU while idle")
-    one.add_argument("--sizes", type=int, nargs="+", default=[0, 1_000, 2_000])
+    one.add_argument("--sizes", type=int, nargs="+", default=[0, 1_000])
     return parser
 
 

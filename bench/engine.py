@@ -23,9 +23,9 @@ from agent.fulfillment.tables import OrderRow
 from bench.instant import PORTS, Operator, database
 from inventory.db import Database
 
-CLIENTS = 8
+CLIENTS = 16
 """Threads that place orders."""
-WORKERS = 8
+WORKERS = 32
 PEER_PLANS = 1_000
 LONGEST_S = 600.0
 STEPS = ("stage", "commit", "confirm")

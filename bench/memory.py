@@ -13,8 +13,8 @@ from bench.instant import document
 from bench.process import cpu_seconds, resident_bytes
 from bench.simulation import Simulation
 
-SETTLES_S = 15.0
-IDLE_S = 60.0
+SETTLES_S = 10.0
+IDLE_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
