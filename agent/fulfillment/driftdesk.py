@@ -30,6 +30,9 @@ DRIFT_WORK = "drift"
 AT_ONCE = 16
 MOST_TOLD = 50
 """Deviations per element that are kept; a device that was replaced deviates in everything."""
+DAEMON = "daemon"
+"""By whom the daily comparison is begun."""
+ONCE_IN = timedelta(hours=12)
 KEEP_RUNS = timedelta(days=30)
 
 
@@ -129,11 +132,11 @@ class DriftDesk:
         self.queue.submit(session, Work(DRIFT_WORK, run.id), at)
         return run
 
-    def run(self, session: Session, run_id: str) -> DriftRunRow:
-        row = session.get(DriftRunRow, run_id)
-        if row is None:
-            raise Missing("drift run", run_id)
-        return row
+    def was_audited(self, session: Session) -> bool:
+        """Whether another daemon on this database has begun today's comparison."""
+        since = self.clock.now() - ONCE_IN
+        mine = select(DriftRunRow.id).where(DriftRunRow.by == DAEMON, DriftRunRow.created_at > since)
+        return session.scalars(mine.limit(1)).first() is not None
 
 
 def told(drift: Drift) -> dict[str, Any]:

@@ -22,6 +22,8 @@ log = structlog.get_logger(__name__)
 
 PLANNED = "planned"
 """State of a result whose plan has not ended."""
+MOST_TURNS = 50
+"""How often the results of one run are written, however many elements it has."""
 LOOK_AGAIN = timedelta(seconds=1)
 ENDED = frozenset({PlanState.DONE, PlanState.FAILED, PlanState.CANCELLED, PlanState.IN_DOUBT})
 
@@ -50,7 +52,8 @@ class DriftRunner:
         if row is None:
             return []
         done = {result["element"] for result in row.results}
-        return [name for name in row.elements if name not in done][:AT_ONCE]
+        most = max(AT_ONCE, len(row.elements) // MOST_TURNS)
+        return [name for name in row.elements if name not in done][:most]
 
     def _deal(self, session: Session, run_id: str, drift: Drift) -> dict[str, Any]:
         """What the verb makes of one that was compared."""

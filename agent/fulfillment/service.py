@@ -16,7 +16,7 @@ from agent.fulfillment.cancellation import CancellationRunner, Cancellations, Ca
 from agent.fulfillment.designer import Designer
 from agent.fulfillment.doors import CredentialResolver, DriverLookup, InventoryDoors
 from agent.fulfillment.drift import Comparer, Drift
-from agent.fulfillment.driftdesk import DRIFT_WORK, DriftDesk, DriftVerb, Watch, unwatched
+from agent.fulfillment.driftdesk import DAEMON, DRIFT_WORK, DriftDesk, DriftVerb, Watch, unwatched
 from agent.fulfillment.driftrun import DriftRunner
 from agent.fulfillment.events import Announcer, Follower, Presenter, nobody
 from agent.fulfillment.freezes import NewFreeze
@@ -225,7 +225,8 @@ class FulfilmentService:
 
     def _audit_drift(self) -> None:
         with self._parts.database.write() as session:
-            self.begin_drift_run(session, DriftVerb.CHECK, None, dry_run=False, by="daemon")
+            if not self.drift.was_audited(session):
+                self.begin_drift_run(session, DriftVerb.CHECK, None, dry_run=False, by=DAEMON)
 
     # -- the worker ----------------------------------------------------------------------------------------------------
 
