@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from agent.fulfillment.errors import Missing, Refusal, StateRefused
 from agent.fulfillment.events import Announcer
-from agent.fulfillment.items import ready_plans
+from agent.fulfillment.items import kept_plans, ready_plans
 from agent.fulfillment.outcome import PLAN_WORK, locked_order
 from agent.fulfillment.pace import Pace
 from agent.fulfillment.settings import FulfilmentSettings
@@ -64,10 +64,12 @@ class Amendments:
         return order
 
     def _reschedule(self, session: Session, order: OrderRow, at: datetime) -> None:
-        """Sooner by the queue; later by the plan itself, which does not begin before its day."""
+        """Sooner by the queue; later by the plan itself, which does not begin before its day. What keeps it is asked again."""
         begin = max(at, order.requested_start or at)
         for plan_id in ready_plans(order, ()):
             self.queue.submit(session, Work(PLAN_WORK, plan_id), at, run_at=begin, priority=order.priority)
+        for plan_id in kept_plans(order):
+            self.queue.submit(session, Work(PLAN_WORK, plan_id), at, priority=order.priority)
         order.expected_completion = self.pace.expected(session, order, at)
 
 

@@ -29,6 +29,11 @@ def ready_plans(order: OrderRow, done: Iterable[str]) -> list[str]:
     ]
 
 
+def kept_plans(order: OrderRow) -> list[str]:
+    """Plans that could begin but for what they wait for."""
+    return [plan_id for plan_id, items in _by_plan(order).items() if all(item.state == ItemState.PENDING for item in items)]
+
+
 def doomed_plan(order: OrderRow) -> str | None:
     """One that has not begun and needs an item that was not completed."""
     items = by_reference(order)

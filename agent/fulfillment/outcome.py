@@ -156,13 +156,14 @@ class Outcomes:
     ) -> None:
         plan.waits, plan.waits_until = kept.waits, kept.until
         plan.deadline = kept.until + self.settings.plan_timeout
-        if kept.waits is Waits.START:
-            return
+        if kept.waits is Waits.START and all(item.state == ItemState.ACKNOWLEDGED for item in items):
+            return  # as it was ordered
         known = items[0].errors[0]["message"] if items and items[0].errors else ""
         tell(items, [kept.to_failure()], at)
         for item in items:
             move(item, ItemState.PENDING)
-        order.expected_completion = self.pace.expected(session, order, at, begin=kept.until) if kept.waits is Waits.FREEZE else None
+        known_end = kept.waits in {Waits.START, Waits.FREEZE}
+        order.expected_completion = self.pace.expected(session, order, at, begin=kept.until) if known_end else None
         self.settle(session, order, at)
         if kept.waits is Waits.REFERENCE and known != kept.words:
             self.announcer.order(session, order, at, event="InformationRequired")

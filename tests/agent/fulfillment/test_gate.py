@@ -6,13 +6,14 @@ from datetime import timedelta
 import pytest
 
 from agent.fulfillment import approving, freezes, waiting
+from agent.fulfillment.amendment import Amendment, Amendments
 from agent.fulfillment.approval import ApprovalRule, Scope, reason
 from agent.fulfillment.errors import FreezeMalformed, Missing, StateRefused
 from agent.fulfillment.freezes import NewFreeze, WeeklyFreeze
 from agent.fulfillment.intents import standing
 from agent.fulfillment.journal import no_checkpoint
 from agent.fulfillment.outcome import PLAN_WORK
-from agent.fulfillment.requests import URGENT
+from agent.fulfillment.requests import ORDINARY, URGENT
 from agent.fulfillment.runner import PlanRunner
 from agent.fulfillment.tables import ChangeSetRow, PlanRow
 from agent.fulfillment.views import plan_view
@@ -295,6 +296,39 @@ def test_what_is_urgent_passes_where_the_freeze_says_so(house, passes, state):
     house.work_due()
     assert house.order_row(urgent.id).state == state
     assert house.order_row(ordinary.id).state == "pending"
+
+
+def amend(house, order_id, **changed):
+    """Said anew of an order that was placed; the words stay."""
+    amendments = Amendments(house.queue, house.announcer, house.settings, house.pace)
+    wanted = Amendment(None, None, None, ORDINARY, {})
+    with house.database.write() as session:
+        amendments.amend(session, order_id, replace(wanted, **changed), house.clock.now())
+
+
+def test_an_order_that_is_made_urgent_in_a_freeze_passes_at_once(house):
+    freeze(house, urgent_passes=True)
+    order = house.place(internet())
+    house.work_due()
+    amend(house, order.id, priority=URGENT)
+    house.work_due()
+    assert house.order_row(order.id).state == "completed"
+
+
+def test_an_order_that_waits_and_is_put_off_says_for_which_day(house):
+    freeze(house)
+    order = house.place(internet())
+    house.work_due()
+    day = house.clock.now() + 5 * HOUR
+    amend(house, order.id, requested_start=day)
+    house.work_due()
+    row, (plan,) = house.order_row(order.id), house.plans(order.id)
+    assert (plan.waits, plan.waits_until) == ("start", day)
+    assert (row.state, [error["code"] for error in row.items[0].errors]) == ("pending", ["notYet"])
+    assert row.expected_completion >= day
+    house.clock.advance(5 * 3600)
+    house.work_due()
+    assert house.order_row(order.id).state == "completed"
 
 
 def test_what_a_freeze_finds_under_way_goes_on(house):
