@@ -6,6 +6,7 @@ that each is read in the level that the one before it opened. The exit status te
 
 import shlex
 import time
+from collections.abc import Callable
 from contextlib import suppress
 
 import paramiko
@@ -64,7 +65,9 @@ class LinuxShell:
         try:
             found = links.render(shown)
         except ValueError as error:
-            raise EditRefused(self._element, f"{self._linux.links!r} does not print links as JSON: {error}") from error
+            raise EditRefused(
+                self._element, f"{self._linux.links!r} does not print links as JSON; its answer begins {shown[:80]!r}"
+            ) from error
         return found + self._shown(command, deadline)
 
     def configure(self, deadline: float, enter: str = "") -> None:  # noqa: ARG002 - as `Shell`
@@ -111,7 +114,6 @@ class LinuxShell:
             self._broken = True
             raise ElementDisconnected(self._element, f"the connection broke before {words!r} was sent") from error
         try:
-            channel.set_combine_stderr(True)
             channel.settimeout(remaining(self._element, deadline, f"for {words!r}"))
             channel.exec_command(command)
             return self._answer(channel, words, deadline)
@@ -126,15 +128,21 @@ class LinuxShell:
                 channel.close()
 
     def _answer(self, channel: paramiko.Channel, words: str, deadline: float) -> tuple[int, str]:
-        read = bytearray()
-        while chunk := channel.recv(CHUNK):
-            read += chunk
-            if len(read) > LONGEST_ANSWER:
-                raise OSError(f"{words!r} answers without end")
-            channel.settimeout(remaining(self._element, deadline, f"for {words!r}"))
+        """What it printed, and only if it failed also what it complained: a shell's remarks are no part of an answer."""
+        printed, complained = (self._read(read, channel, words, deadline) for read in (channel.recv, channel.recv_stderr))
         if not channel.status_event.wait(max(0.0, deadline - time.monotonic())):
             raise TimeoutError
         status = channel.recv_exit_status()
         if status < 0:
             raise EOFError("the element closed the channel without an exit status")
-        return status, read.decode("utf-8", "replace").replace("\r", "").strip("\n")
+        answer = printed + complained if status else printed
+        return status, answer.decode("utf-8", "replace").replace("\r", "").strip("\n")
+
+    def _read(self, read: Callable[[int], bytes], channel: paramiko.Channel, words: str, deadline: float) -> bytes:
+        found = bytearray()
+        while chunk := read(CHUNK):
+            found += chunk
+            if len(found) > LONGEST_ANSWER:
+                raise OSError(f"{words!r} answers without end")
+            channel.settimeout(remaining(self._element, deadline, f"for {words!r}"))
+        return bytes(found)

@@ -15,12 +15,15 @@ def generate_key(path: Path, comment: str) -> None:
 
 
 def root_shell(key: Path, programs: Path) -> str:
-    """The lines of sshd_config that give root a shell for the owner of a key, with `programs` before all others."""
+    """The lines of sshd_config that give root a shell for the owner of a key, with `programs` before all others.
+
+    Without a home, so that it is the shell of the lab and not of whoever set up this machine.
+    """
     return f"""\
 PermitRootLogin prohibit-password
 AuthorizedKeysFile {key}.pub
 StrictModes no
-SetEnv PATH={programs}:/usr/sbin:/usr/bin:/sbin:/bin"""
+SetEnv PATH={programs}:/usr/sbin:/usr/bin:/sbin:/bin HOME=/nonexistent"""
 
 
 def start(node: str, folder: Path, *, listen: str, port: int, user: str, only: str) -> None:

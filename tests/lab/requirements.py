@@ -50,11 +50,14 @@ def missing() -> list[Missing]:
     if os.geteuid() != 0:
         return [Missing("root", "run as root: the lab makes network namespaces and users"), *found]
     if "iproute2" not in packages and (refusal := _kernel_refusal()):
-        found.append(Missing(f"namespaces, veth and bridge devices in this kernel ({refusal})", _KERNEL_REMEDY))
+        found.append(Missing(f"namespaces, veth, bridge and VXLAN devices in this kernel ({refusal})", _KERNEL_REMEDY))
     return found
 
 
-_KERNEL_REMEDY = "use a kernel with CONFIG_NET_NS, CONFIG_VETH and CONFIG_BRIDGE; a container needs CAP_SYS_ADMIN and CAP_NET_ADMIN"
+_KERNEL_REMEDY = (
+    "use a kernel with CONFIG_NET_NS, CONFIG_VETH, CONFIG_BRIDGE and CONFIG_VXLAN; "
+    "a container needs CAP_SYS_ADMIN and CAP_NET_ADMIN"
+)
 
 
 def report(found: list[Missing]) -> str:
@@ -78,6 +81,7 @@ def _kernel_refusal() -> str:
         ["ip", "netns", "add", b],
         ["ip", "link", "add", "probe", "netns", a, "type", "veth", "peer", "name", "probe", "netns", b],
         ["ip", "-n", a, "link", "add", "bridge", "type", "bridge"],
+        ["ip", "-n", a, "link", "add", "tunnel", "type", "vxlan", "id", "1", "dstport", "4789"],
         ["ip", "netns", "exec", a, "unshare", "--uts", "hostname", "probe"],
     ]
     try:
