@@ -102,9 +102,14 @@ class Shell:
         self._configuring = True
 
     def leave(self, deadline: float) -> None:
-        if self._configuring:
-            self.run(self._settings.leave, deadline)
-            self._configuring = False
+        """A command line that stays in configuration is ended: it would refuse whatever comes next."""
+        if not self._configuring:
+            return
+        refusal = self.complaint(self.run(self._settings.leave, deadline))
+        if refusal:
+            self.end()
+            raise ElementDisconnected(self._element, f"the session was ended, for it could not leave configuration: {refusal}")
+        self._configuring = False
 
     def left(self) -> None:
         """What was said has left configuration."""

@@ -245,6 +245,20 @@ def test_no_answer_is_a_time_out_and_ends_the_session(clean: Simulated, driver: 
     slow.close()
 
 
+def test_a_session_that_cannot_leave_configuration_is_not_used_again(clean: Simulated, driver: SshDriver, target: Target) -> None:
+    session = driver.open(target, soon())
+    session.stage(NEW, soon())
+    clean.sim.call(lambda _: clean.faults("pe2").inject(Fault("refuse", Phase.COMMIT, times=1)))
+    session.commit(NEW, "plan-1", NEVER, soon())
+    with pytest.raises(ElementDisconnected):
+        session.verify(NEW, soon())
+    session.close()
+    again = driver.open(target, soon())
+    again.revert(NEW, "plan-1", soon())
+    assert again.standing(NEW, soon()) is Standing.BEFORE
+    again.close()
+
+
 def test_a_port_that_does_not_exist_is_refused_before_anything_is_sent(session: SshSession) -> None:
     odd = change("", "interface GigabitEthernet9/9\n description Acme", "GigabitEthernet9/9")
     with pytest.raises(EditRefused, match="pe2: no such port: GigabitEthernet9/9"):
