@@ -24,6 +24,12 @@ _VERSIONS = (
     .order_by(AgreementRow.version.desc())
 )
 """Made once: it is asked for every usage record."""
+_CANDIDATES = select(AgreementRow).where(
+    AgreementRow.customer_id == bindparam("customer"),
+    AgreementRow.specification.in_(bindparam("specifications", expanding=True)),
+    AgreementRow.valid_from <= bindparam("at"),
+)
+"""Made once: it is asked for every order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +45,7 @@ class AgreementTerms:
 
 def agreement_for(session: Session, customer_id: str, specification: str, at: datetime) -> AgreementRow | None:
     """The agreement that a new service of this specification falls under: one that names it goes before one for all."""
-    rows = session.scalars(
-        select(AgreementRow).where(
-            AgreementRow.customer_id == customer_id,
-            AgreementRow.specification.in_([specification, ANY_SPECIFICATION]),
-            AgreementRow.valid_from <= at,
-        )
-    )
+    rows = session.scalars(_CANDIDATES, {"customer": customer_id, "specifications": [specification, ANY_SPECIFICATION], "at": at})
     return max(
         (row for row in rows if in_force(row, at)),
         key=lambda row: (row.specification == specification, row.valid_from, row.version, row.name),

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import exists, or_, select
+from sqlalchemy import bindparam, exists, or_, select
 from sqlalchemy.orm import Session
 
 from crm_bridge.errors import CurrencyFixed, UnknownCustomer
@@ -31,7 +31,7 @@ def customer_by_account(session: Session, number: str) -> CustomerRow:
     """Raises `UnknownCustomer`; a number with a wrong check digit is not even looked for."""
     row = None
     if is_account_number(number):
-        row = session.scalars(select(CustomerRow).where(CustomerRow.account_number == number)).one_or_none()
+        row = session.scalars(_BY_ACCOUNT, {"number": number}).one_or_none()
     if row is None:
         other = customer_by_external_id(session, number)
         raise UnknownCustomer(number, other.account_number if other else None)
@@ -93,3 +93,6 @@ def _fields(data: CustomerData) -> dict[str, object]:
 def _tell(session: Session, row: CustomerRow, event: str, at: datetime) -> None:
     resource = {"id": row.account_number, "name": row.name, "status": row.status}
     publish(session, aggregate=f"customer:{row.id}", type=event, payload={"customer": resource}, correlation_id=row.id, at=at)
+
+
+_BY_ACCOUNT = select(CustomerRow).where(CustomerRow.account_number == bindparam("number"))

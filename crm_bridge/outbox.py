@@ -4,11 +4,12 @@ Deliveries are made in the same transaction, one per subscription that wants the
 numbers: numbers become visible out of order when transactions commit out of order, and a cursor would step over some.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import Table, and_, delete, exists, func, insert, or_, select
+from sqlalchemy import Connection, Row, Table, and_, delete, exists, func, insert, or_, select
 from sqlalchemy.orm import Session
 
 from crm_bridge.eventfilter import EventFilter
@@ -20,6 +21,16 @@ ACTIVE, DISABLED = "active", "disabled"
 
 REPLAYED_WITHIN = timedelta(days=60)
 """How much longer than others events are kept that a subscriber did not get: no queue is without bound."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    aggregate: str
+    """What order is kept within: "order:<id>", "ticket:<id>"."""
+    type: str
+    """TM Forum's name of it: `serviceOrderStateChangeEvent`."""
+    payload: Mapping[str, Any]
+    """The resource under its name: `{"serviceOrder": {…}}`."""
 
 
 def publish(
@@ -36,24 +47,42 @@ def publish(
     `aggregate` ("order:<id>", "ticket:<id>") is what order is kept within. `type` is the TM Forum event name
     (`serviceOrderStateChangeEvent`). `payload` is the resource under its name: `{"serviceOrder": {…}}`.
     """
-    event_id = new_id("evt", at)
-    event = {
-        "id": event_id,
-        "aggregate": aggregate,
-        "type": type,
-        "payload": dict(payload),
-        "correlation_id": correlation_id,
-        "at": at,
-    }
-    sequence = session.connection().scalar(_EVENT, event)
+    event = Event(aggregate, type, payload)
+    return publish_all(session, [event], correlation_id=correlation_id, at=at)[0]
+
+
+def publish_all(session: Session, events: Sequence[Event], *, correlation_id: str, at: datetime) -> list[str]:
+    """As `publish`, of what happened at once, in that order."""
+    connection = session.connection()
+    subscriptions = connection.execute(_ACTIVE).all()
+    ids = [new_id("evt", at) for _ in events]
+    rows = [
+        {
+            "id": event_id,
+            "aggregate": event.aggregate,
+            "type": event.type,
+            "payload": dict(event.payload),
+            "correlation_id": correlation_id,
+            "at": at,
+        }
+        for event_id, event in zip(ids, events, strict=True)
+    ]
+    if subscriptions:
+        for event, row in zip(events, rows, strict=True):
+            _deliver(connection, event, connection.scalar(_NUMBERED, row), subscriptions, at)
+    else:
+        connection.execute(_EVENT, rows)
+    return ids
+
+
+def _deliver(connection: Connection, event: Event, sequence: int, subscriptions: Sequence[Row[Any]], at: datetime) -> None:
     wanting = [
-        {"event_sequence": sequence, "subscription_id": row.id, "state": DUE, "aggregate": aggregate, "due_at": at}
-        for row in session.connection().execute(_ACTIVE)
-        if EventFilter.parse(row.query, row.resources).wants(type, payload)
+        {"event_sequence": sequence, "subscription_id": row.id, "state": DUE, "aggregate": event.aggregate, "due_at": at}
+        for row in subscriptions
+        if EventFilter.parse(row.query, row.resources).wants(event.type, event.payload)
     ]
     if wanting:
-        session.connection().execute(_DELIVERY, wanting)
-    return event_id
+        connection.execute(_DELIVERY, wanting)
 
 
 def forget(session: Session, *, before: datetime, limit: int = 1000) -> int:
@@ -75,6 +104,7 @@ def forget(session: Session, *, before: datetime, limit: int = 1000) -> int:
     return len(sequences)
 
 
-_EVENT = insert(cast("Table", EventRow.__table__)).returning(EventRow.sequence)
+_EVENT = insert(cast("Table", EventRow.__table__))
+_NUMBERED = _EVENT.returning(EventRow.sequence)
 _DELIVERY = insert(cast("Table", DeliveryRow.__table__))
 _ACTIVE = select(SubscriptionRow.id, SubscriptionRow.query, SubscriptionRow.resources).where(SubscriptionRow.state == ACTIVE)

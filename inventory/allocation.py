@@ -12,6 +12,7 @@ from typing import cast
 
 from sqlalchemy import ColumnElement, Table, bindparam, func, insert, select, update
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import set_committed_value
 
 from inventory.errors import NotReserved, PoolExhausted, RoleTaken, UnknownObject, ValueNotInPool, ValueTaken
 from inventory.pools import BANDWIDTH, PoolSpace, space_of
@@ -53,14 +54,15 @@ def allocate(
     """
     row = lock_pools(session, [pool])[pool]
     session.flush()
-    known = session.connection().execute(_GIVEN, {"owner": owner, "role": role}).first()
+    connection = session.connection()
+    known = connection.execute(_GIVEN, {"owner": owner, "role": role}).first()
     if known is not None:
         held = session.get_one(AllocationRow, known.id)
         if held.pool_id != row.id:
             raise RoleTaken(owner, role, session.get_one(PoolRow, held.pool_id).name)
         return _view(held, row)
     new = new_id("alo", at)
-    value = _take_bandwidth(row, new, amount_bps) if row.kind == BANDWIDTH else _take_value(session, row, wanted, at)
+    value = _take_bandwidth(session, row, new, amount_bps) if row.kind == BANDWIDTH else _take_value(session, row, wanted, at)
     given = {
         "id": new,
         "pool_id": row.id,
@@ -72,7 +74,7 @@ def allocate(
         "amount_bps": amount_bps,
         "allocated_at": at,
     }
-    session.connection().execute(_GIVE, given)
+    connection.execute(_GIVE, given)
     return Allocation(new, row.name, row.kind, value, role, service_id, owner, amount_bps)
 
 
@@ -157,14 +159,20 @@ def unreserve(session: Session, pool: str, value: str, at: datetime) -> str:
     return canonical
 
 
-def _take_bandwidth(pool: PoolRow, token: str, amount_bps: int) -> str:
+def _take_bandwidth(session: Session, pool: PoolRow, token: str, amount_bps: int) -> str:
     if amount_bps <= 0:
         raise ValueNotInPool(pool.name, f"{amount_bps} bit/s", "bandwidth is given in positive amounts")
     if pool.used_bps + amount_bps > int(pool.size):
         free = int(pool.size) - pool.used_bps
         raise PoolExhausted(pool.name, f"{amount_bps} bit/s wanted, {free} of {pool.size} bit/s left")
-    pool.used_bps += amount_bps
+    _move(session, pool, "used_bps", pool.used_bps + amount_bps)
     return token
+
+
+def _move(session: Session, pool: PoolRow, column: str, value: object) -> None:
+    """Written at once, past the unit of work: the locked pool is looked at again by the next who asks in this transaction."""
+    session.connection().execute(_MOVES[column], {"pool": pool.id, column: value})
+    set_committed_value(pool, column, value)
 
 
 def _take_value(session: Session, pool: PoolRow, wanted: str | None, at: datetime) -> str:
@@ -224,10 +232,11 @@ def _take_fresh(session: Session, pool: PoolRow, space: PoolSpace) -> str | None
         for value in values:
             cursor += 1
             if value not in taken:
-                pool.cursor = str(cursor)
+                _move(session, pool, "cursor", str(cursor))
                 return value
         step = min(step * 4, LONGEST_STEP)
-    pool.cursor = str(cursor)
+    if str(cursor) != pool.cursor:
+        _move(session, pool, "cursor", str(cursor))
     return None
 
 
@@ -282,6 +291,7 @@ def _view(row: AllocationRow, pool: PoolRow) -> Allocation:
 
 
 _LOCKED = "pools"
+_POOLS = cast("Table", PoolRow.__table__)
 _LOCK = (
     select(PoolRow)
     .where(PoolRow.name.in_(bindparam("names", expanding=True)))
@@ -290,6 +300,9 @@ _LOCK = (
     .execution_options(populate_existing=True)
 )
 _GIVEN = select(AllocationRow.id).where(AllocationRow.owner == bindparam("owner"), AllocationRow.role == bindparam("role"))
+_MOVES = {
+    name: update(_POOLS).where(_POOLS.c.id == bindparam("pool")).values({name: bindparam(name)}) for name in ("cursor", "used_bps")
+}
 _GIVE = insert(cast("Table", AllocationRow.__table__))
 _RESTED = (
     select(AllocationRow.id, AllocationRow.value)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Literal
 
 from sqlalchemy import delete, select
@@ -12,12 +13,14 @@ from inventory.allocation import Allocation, held, release_service
 from inventory.errors import ServiceStateConflict, UnknownObject
 from inventory.ports import PortClaim, claims, release_claims
 from inventory.sharing import disown
+from inventory.storing import store
 from inventory.tables import ElementRow, LinkRow, PlannedPartRow, PortRow, ServicePartRow, ServiceResourceRow, ServiceRow
 from policies.values import new_id
 
 State = Literal["feasibilityChecked", "designed", "reserved", "inactive", "active", "terminated"]
 """TMF638."""
 Role = Literal["endpoint", "transit"]
+_NONE: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +78,28 @@ class ServiceView:
     claims: tuple[PortClaim, ...]
 
 
-def create_service(session: Session, new: NewService, at: datetime, *, state: State = "reserved") -> ServiceRow:
+def create_service(
+    session: Session,
+    new: NewService,
+    at: datetime,
+    *,
+    state: State = "reserved",
+    parts: Mapping[str, str] = _NONE,
+    ports: Mapping[str, Role] = _NONE,
+    links: Sequence[str] = (),
+) -> ServiceRow:
+    """`parts`: id of an element → what the service desires there; `ports`: id → role; `links`: ids."""
+    service_id = new.id or new_id("svc", at)
+    its_parts = [
+        ServicePartRow(id=new_id("rfs"), service_id=service_id, element_id=element_id, desired=text)
+        for element_id, text in sorted(parts.items())
+    ]
+    its_resources = [
+        ServiceResourceRow(id=new_id("srs"), service_id=service_id, port_id=port, link_id=link, role=role)
+        for (port, link), role in _resources(ports, links).items()
+    ]
     row = ServiceRow(
-        id=new.id or new_id("svc", at),
+        id=service_id,
         name=new.name,
         specification=new.specification,
         specification_version=new.specification_version,
@@ -90,11 +112,10 @@ def create_service(session: Session, new: NewService, at: datetime, *, state: St
         created_at=at,
         started_at=None,
         ended_at=None,
-        parts=[],
-        resources=[],
+        parts=its_parts,
+        resources=its_resources,
     )
-    session.add(row)
-    session.flush()
+    store(session, [row, *its_parts, *its_resources])
     return row
 
 
@@ -173,8 +194,7 @@ def forget_planned_parts(session: Session, service_id: str, *, owner: str | None
 def set_resources(session: Session, service_id: str, ports: Mapping[str, Role], links: Sequence[str] = ()) -> None:
     """The ports (id → role) and links (ids) that the service runs over, instead of those it had."""
     row = service_row(session, service_id)
-    wanted: dict[tuple[str | None, str | None], Role] = {(port, None): role for port, role in ports.items()}
-    wanted |= {(None, link): "transit" for link in links}
+    wanted = _resources(ports, links)
     for resource in list(row.resources):
         role = wanted.pop((resource.port_id, resource.link_id), None)
         if role is None:
@@ -185,6 +205,12 @@ def set_resources(session: Session, service_id: str, ports: Mapping[str, Role], 
         ServiceResourceRow(id=new_id("srs"), port_id=port, link_id=link, role=role) for (port, link), role in wanted.items()
     )
     session.flush()
+
+
+def _resources(ports: Mapping[str, Role], links: Sequence[str]) -> dict[tuple[str | None, str | None], Role]:
+    """Id of a port or of a link → role."""
+    found: dict[tuple[str | None, str | None], Role] = {(port, None): role for port, role in ports.items()}
+    return found | {(None, link): "transit" for link in links}
 
 
 def terminate_service(session: Session, service_id: str, at: datetime, *, used: bool = True) -> ServiceRow:

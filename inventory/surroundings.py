@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, or_, select
+from sqlalchemy import ColumnElement, Select, bindparam, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from inventory.errors import UnknownObject
@@ -38,7 +38,7 @@ class Surroundings(Graph):
 
     def element(self, name: str) -> ElementNode:
         if name not in self._elements:
-            self._keep_elements(self._session.execute(_elements().where(ElementRow.name == name)))
+            self._keep_elements(self._session.connection().execute(_NAMED_ELEMENT, {"element": name}))
         try:
             return self._elements[name]
         except KeyError:
@@ -49,12 +49,7 @@ class Surroundings(Graph):
         if known is not None:
             return known
         element, _, name = split_reference(reference)
-        found = self._session.execute(
-            select(*_PORT, *_ELEMENT)
-            .join(ElementRow, ElementRow.id == PortRow.element_id)
-            .join(SiteRow, SiteRow.id == ElementRow.site_id)
-            .where(ElementRow.name == element, PortRow.name == name)
-        ).first()
+        found = self._session.connection().execute(_NAMED_PORT, {"element": element, "port": name}).first()
         if found is None:
             raise no_such_port(self, reference)
         self._keep_elements([found[len(_PORT) :]])
@@ -133,3 +128,12 @@ class Surroundings(Graph):
 
 def _elements() -> Select[Any]:
     return select(*_ELEMENT).join(SiteRow, SiteRow.id == ElementRow.site_id)
+
+
+_NAMED_ELEMENT = _elements().where(ElementRow.name == bindparam("element"))
+_NAMED_PORT = (
+    select(*_PORT, *_ELEMENT)
+    .join(ElementRow, ElementRow.id == PortRow.element_id)
+    .join(SiteRow, SiteRow.id == ElementRow.site_id)
+    .where(ElementRow.name == bindparam("element"), PortRow.name == bindparam("port"))
+)

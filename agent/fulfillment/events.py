@@ -1,6 +1,6 @@
 """What fulfilment tells the outside, through the outbox: events of orders and services, in the transaction of the fact."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -69,6 +69,16 @@ class Announcer:
             correlation_id=order.correlation_id,
             at=at,
         )
+
+    def placed(self, session: Session, order: OrderRow, services: Iterable[ServiceRow], at: datetime) -> None:
+        """A new order, and the services that it brings."""
+        told = [
+            outbox.Event(f"service:{service.id}", "serviceCreateEvent", {"service": self._presenter.service(service)})
+            for service in services
+        ]
+        told.append(outbox.Event(f"order:{order.id}", "serviceOrderCreateEvent", {"serviceOrder": self._presenter.order(order)}))
+        outbox.publish_all(session, told, correlation_id=order.correlation_id, at=at)
+        self._follower(session, order, at)
 
     def service(self, session: Session, service: ServiceRow, event: str, order: OrderRow, at: datetime) -> None:
         """`event`: Create, StateChange, AttributeValueChange or Delete (TMF638)."""

@@ -28,14 +28,15 @@ from agent.fulfillment.requests import NO_CUSTOMER, URGENT, Arrangement, OrderRe
 from agent.fulfillment.reservation import reserve
 from agent.fulfillment.settings import FulfilmentSettings
 from agent.fulfillment.states import ItemState
-from agent.fulfillment.tables import ChangeSetRow, OrderItemRow, OrderRow, PlanRow
+from agent.fulfillment.tables import ChangeSetRow, JournalRow, OrderItemRow, OrderRow, PlanRow
 from crm_bridge.agreements import agreement_for
 from crm_bridge.customers import customer_by_account
 from crm_bridge.errors import UnknownCustomer
 from crm_bridge.tables import CustomerRow
 from drivers.errors import DriverSetupError
 from inventory.db import Database
-from inventory.services import NewService, create_service, set_parts, set_resources
+from inventory.services import NewService, create_service
+from inventory.storing import store
 from inventory.surroundings import Surroundings
 from inventory.tables import ServiceRow
 from inventory.work import Work, WorkQueue
@@ -74,21 +75,17 @@ class OrderDesk:
             raise OrderMalformed(*wrong)
         case = Submission(session, request, _customer(session, request.customer), Surroundings(session), at)
         designs = self.designer.designs(case)
+        services = [
+            self._store_service(case, design, design.product)
+            for design in designs
+            if design.request.action == "add" and design.product is not None
+        ]
         order = _order_row(request, client, undoes, at)
-        session.add(order)
-        session.flush()
-        for design in designs:
-            if design.request.action == "add" and design.product is not None:
-                self._store_service(case, order, design, design.product)
-        made = self._store_plans(case, order, designs)
-        session.expire(order, ["items"])
-        order.expected_completion = self.pace.expected(session, order, at)
+        made = self._store_order(case, order, designs)
         for plan_id in ready_plans(order, ()):
             work = Work(PLAN_WORK, plan_id)
             self.queue.submit(session, work, at, run_at=request.requested_start, priority=request.priority)
-        reach(order, Milestone.ACCEPTED, f"order {order.id} is accepted", (), at)
-        reach(order, Milestone.ALLOCATED, "ports and values are reserved", order.items, at)
-        self.announcer.order(session, order, at, event="Create")
+        self.announcer.placed(session, order, services, at)
         alarm_if_late(session, self.announcer, order, at)
         return Placed(order, new=True, designs=designs, changes=made)
 
@@ -118,7 +115,7 @@ class OrderDesk:
         changed = self._changes(case, designs)
         return ThoughtPlan(designs, changed, self._why_approve(designs, changed, urgent=case.request.priority == URGENT))
 
-    def _store_service(self, case: Submission, order: OrderRow, design: Design, product: Product) -> None:
+    def _store_service(self, case: Submission, design: Design, product: Product) -> ServiceRow:
         agreement = agreement_for(case.session, case.customer.id, product.spec.name, case.at)
         new = NewService(
             id=design.service_id,
@@ -129,30 +126,44 @@ class OrderDesk:
             agreement=agreement.id if agreement else None,
             characteristics=design.request.characteristics,
         )
-        service = create_service(case.session, new, case.at)
-        set_parts(case.session, service.id, design.intent.after)
-        set_resources(case.session, service.id, port_roles(product.layout), product.layout.links)
-        self.announcer.service(case.session, service, "Create", order, case.at)
+        return create_service(
+            case.session,
+            new,
+            case.at,
+            parts={case.network.element(name).id: text for name, text in design.intent.after.items()},
+            ports=port_roles(product.layout),
+            links=product.layout.links,
+        )
 
-    def _store_plans(self, case: Submission, order: OrderRow, designs: Sequence[Design]) -> tuple[Change, ...]:
-        """One plan per item, or per bundle of items."""
+    def _store_order(self, case: Submission, order: OrderRow, designs: Sequence[Design]) -> tuple[Change, ...]:
+        """With its items and plans: one plan per item, or per bundle of items."""
         arrangement = arrange(case.request)
         by_reference = {design.request.reference: design for design in designs}
+        plans: list[PlanRow] = []
+        items: list[OrderItemRow] = []
         made: list[Change] = []
+        questions: list[JournalRow] = []
         for bundle in arrangement.bundles:
             mine = [by_reference[reference] for reference in bundle]
-            plan = self._plan_row(case, order)
-            case.session.add(plan)
             own = self._changes(case, mine)
-            plan.change_sets = [_change_row(change, case.at) for change in own]
-            case.session.flush()
-            self._ask_for_approval(case, order, plan, mine, own)
+            plan = self._plan_row(case, order, own)
+            why = "" if order.undoes else self._why_approve(mine, own, urgent=order.priority == URGENT)
+            if why:
+                plan.approval = Approval.REQUIRED
+                questions.append(noted(plan, "waiting", f"it has to be approved: {why}", order.client, case.at))
             for design in mine:
                 item = _item_row(order, plan, design, arrangement, _former(case.session, design))
                 item.outlook = reserve(case.session, design)
-                case.session.add(item)
+                items.append(item)
+            plans.append(plan)
             made += own
-        case.session.flush()
+        order.items = sorted(items, key=lambda item: item.position)
+        order.expected_completion = self.pace.expected(case.session, order, case.at)
+        reach(order, Milestone.ACCEPTED, f"order {order.id} is accepted", (), case.at)
+        reach(order, Milestone.ALLOCATED, "ports and values are reserved", order.items, case.at)
+        changed = [change for plan in plans for change in plan.change_sets]
+        store(case.session, [order, *plans, *changed, *order.items])
+        case.session.add_all(questions)
         return tuple(made)
 
     def _changes(self, case: Submission, designs: Sequence[Design]) -> tuple[Change, ...]:
@@ -163,14 +174,6 @@ class OrderDesk:
             return changes(intents, platforms)
         except DriverSetupError as error:
             raise OrderConflict(refusals.of_data(error, designs[0].where)) from error
-
-    def _ask_for_approval(
-        self, case: Submission, order: OrderRow, plan: PlanRow, designs: Sequence[Design], own: Sequence[Change]
-    ) -> None:
-        why = "" if order.undoes else self._why_approve(designs, own, urgent=order.priority == URGENT)
-        if why:
-            plan.approval = Approval.REQUIRED
-            case.session.add(noted(plan, "waiting", f"it has to be approved: {why}", order.client, case.at))
 
     def _why_approve(self, designs: Sequence[Design], own: Sequence[Change], *, urgent: bool) -> str:
         """Empty when nobody has to."""
@@ -183,10 +186,13 @@ class OrderDesk:
         )
         return reason(self.settings.approval, scope)
 
-    def _plan_row(self, case: Submission, order: OrderRow) -> PlanRow:
+    def _plan_row(self, case: Submission, order: OrderRow, own: Sequence[Change]) -> PlanRow:
         begin = max(case.at, case.request.requested_start or case.at)
+        plan_id = new_id("pln", case.at)
         return PlanRow(
-            id=new_id("pln", case.at),
+            id=plan_id,
+            change_sets=[_change_row(change, plan_id, case.at) for change in own],
+            fence=0,
             order_id=order.id,
             version=VERSION,
             state=PlanState.WAITING,
@@ -275,9 +281,10 @@ def _former(session: Session, design: Design) -> dict[str, Any] | None:
     }
 
 
-def _change_row(change: Change, at: datetime) -> ChangeSetRow:
+def _change_row(change: Change, plan_id: str, at: datetime) -> ChangeSetRow:
     return ChangeSetRow(
         id=new_id("chg", at),
+        plan_id=plan_id,
         element=change.set.element,
         platform=change.set.platform,
         commitment=change.commitment,

@@ -229,6 +229,7 @@ def test_whatever_happens_no_value_has_two_holders_and_none_is_lost(database: Da
 def test_the_number_of_statements_does_not_grow_with_the_fill(database: Database) -> None:
     with database.write() as session:
         add_pool(session, "big", "ipv4-prefix", prefix="10.0.0.0/8", length=31)
+        take(session, "big", "locks")
         first = count_statements(database, lambda: take(session, "big", "first"))
         for number in range(300):
             take(session, "big", f"o{number}")
