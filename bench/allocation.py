@@ -13,7 +13,7 @@ from inventory.db import Database
 from inventory.pools import space_of
 from inventory.tables import AllocationRow, PoolRow
 
-POOLS = {
+POOLS: dict[str, dict[str, object]] = {
     "ipv4-address": {"prefix": "10.0.0.0/8"},
     "ipv6-prefix": {"prefix": "2001:db8::/32", "length": 64},
 }

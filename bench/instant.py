@@ -30,6 +30,7 @@ from drivers.port import (
     ElementSession,
     Standing,
     Target,
+    Use,
     Verification,
 )  # fmt: skip
 from inventory.db import Database
@@ -93,6 +94,12 @@ class InstantSession:
 
     def check(self, check: Check, deadline: float) -> CheckResult:
         return CheckResult(check, CheckOutcome.PASSED)
+
+    def observe(self, expected: str, deadline: float) -> str:
+        return expected
+
+    def uses(self, deadline: float) -> tuple[Use, ...]:
+        return ()
 
     def standing(self, change: ChangeSet, deadline: float) -> Standing:
         return Standing.AFTER
