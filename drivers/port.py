@@ -142,10 +142,10 @@ class Verification:
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """One sentence per deviation, in the operator's words; empty when all holds."""
+        """In the operator's words: what is missing, what is left over, then port by port; empty when all holds."""
         return (
-            *(f"not in the running configuration: {item}" for item in self.missing),
-            *(f"still in the running configuration: {item}" for item in self.leftover),
+            *((f"not in the running configuration: {_some(self.missing)}",) if self.missing else ()),
+            *((f"still in the running configuration: {_some(self.leftover)}",) if self.leftover else ()),
             *(
                 f"port {port.name} {'is down' if port.exists else 'does not exist'}"
                 for port in self.ports
@@ -257,3 +257,11 @@ class ElementDriver(Protocol):
     def close(self) -> None:
         """End every pooled session."""
         ...
+
+
+_MOST_NAMED = 10
+
+
+def _some(items: tuple[str, ...]) -> str:
+    more = len(items) - _MOST_NAMED
+    return ", ".join(items[:_MOST_NAMED]) + (f", and {more} more" if more > 0 else "")
