@@ -175,6 +175,7 @@ def _show_order(document: Document) -> None:
             "external id": document.get("externalId"),
             "customer": _customer(document),
             "ordered": when(document.get("orderDate")),
+            "begins": when(document.get("requestedStartDate")) if not document.get("startDate") else "",
             "started": when(document.get("startDate")),
             "completed": when(document.get("completionDate")),
             "wanted by": when(document.get("requestedCompletionDate")),
@@ -190,7 +191,8 @@ def _show_order(document: Document) -> None:
     for alert in document.get("jeopardyAlert", []):
         say(f"in jeopardy since {when(alert['alertDate'])}: {alert['message']}")
     if document.get("milestone"):
-        show_rows([_milestone(each) for each in document["milestone"]], empty="no milestones")
+        reached = sorted(document["milestone"], key=lambda each: str(each["milestoneDate"]))
+        show_rows([_milestone(each) for each in reached], empty="no milestones")
 
 
 def _show_cancellation(document: Document, order: str) -> None:

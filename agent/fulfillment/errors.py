@@ -76,8 +76,8 @@ class FreezeMalformed(FulfilmentError, ValueError):
 class Missing(FulfilmentError, LookupError):
     kind = Kind.NOT_FOUND
 
-    def __init__(self, what: str, name: str) -> None:
-        known = f"list them with `fabd {what if what in {'element', 'plan', 'freeze'} else 'order'} list`"
+    def __init__(self, what: str, name: str, remedy: str = "") -> None:
+        known = remedy or f"list them with `fabd {what} list`"
         super().__init__(Refusal("notFound", name, f"there is no {what} {name!r}", known))
 
 

@@ -80,7 +80,7 @@ def _reference(order: OrderRow, items: Sequence[OrderItemRow], settings: Fulfilm
             continue
         until = item.wait_until or max(order.order_date, order.requested_start or order.order_date) + settings.reference_wait
         if until <= at:
-            words = f"item {item.reference}: {item.waits_for} was not completed until {_told(until)}"
+            words = f"{item.waits_for}, which item {item.reference} waited for, was not completed until {_told(until)}"
             return Barrier(Waits.REFERENCE, until, words, expired=True)
         words = f"waits until {_told(until)} for {item.waits_for}"
         return Barrier(Waits.REFERENCE, until, f"{words}: `fabd order release {order.id} {item.reference}`")

@@ -27,7 +27,7 @@ def complete_wait(
         raise Missing("order", order_id)
     item = by_reference(order).get(reference)
     if item is None:
-        raise Missing(f"item {reference!r} of order", order_id)
+        raise Missing(f"item {reference!r} of order", order_id, f"its items: `fabd order show {order_id}`")
     if not item.waits_for:
         message = f"item {reference} of order {order_id} waits for nothing that another system completes"
         raise StateRefused(Refusal("waitsForNothing", reference, message, "see `fabd order show`"))
