@@ -41,7 +41,10 @@ def change_set(  # noqa: PLR0917  the two sides belong beside each other
 def _beside(platform: Platform, side: str, other: str, shared: Statements) -> str:
     """One side with what of the other others own too."""
     said = statements(platform, side) if shared else NOTHING
-    return union(platform, [side, keep(platform, other, {place: value for place, value in shared.items() if place not in said})])
+    return union(
+        platform,
+        [side, keep(platform, other, {place: value for place, value in shared.items() if said.get(place, value) == value})],
+    )
 
 
 def as_found(platform: Platform, change: ChangeSet, found: str) -> ChangeSet:
