@@ -10,6 +10,7 @@ import structlog
 from fastapi import APIRouter, Depends, Request, params
 from fastapi.routing import APIRoute
 from sqlalchemy.exc import SQLAlchemyError
+from starlette.concurrency import run_in_threadpool
 
 from agent.api.errors import TooManyRequests
 from agent.api.parts import Parts, parts
@@ -30,10 +31,10 @@ class Needs:
 
     role: Role | None
 
-    def __call__(self, request: Request) -> None:
+    async def __call__(self, request: Request) -> None:
         if self.role is None:
             return
-        caller = _admit(request, parts(request))
+        caller = await _admit(request, parts(request))
         request.state.caller = caller
         if not caller.role.reaches(self.role):
             raise NotPermitted(f"token {caller.name!r} has the role {caller.role}; this needs {self.role} or more")
@@ -46,7 +47,7 @@ def needs(role: Role) -> params.Depends:
 OPEN = params.Depends(Needs(None))
 
 
-def actor(request: Request) -> Actor:
+async def actor(request: Request) -> Actor:
     """Who calls, for the audit trail; only behind `Needs` of a role."""
     caller: tokens.Caller = request.state.caller
     return Actor(caller.name, caller.role.value, address_of(request), request.state.correlation_id)
@@ -76,10 +77,13 @@ def _declared(route: APIRoute) -> Role | None:
     raise TypeError(f"route {route.path} does not say who may call it; give it a dependency of `needs(role)`")
 
 
-def _admit(request: Request, parts: Parts) -> tokens.Caller:
+async def _admit(request: Request, parts: Parts) -> tokens.Caller:
     """Who calls. Every token has its own allowance; callers without a good one share that of their address."""
+    said = request.headers.get("authorization", "")
     try:
-        caller = _authenticate(request, parts)
+        caller = parts.admitted.caller(said, parts.clock.now())
+        if caller is None:
+            caller = await run_in_threadpool(_authenticate, said, parts)
     except NotAuthenticated:
         _charge(parts, f"address {_network(address_of(request))}")
         raise
@@ -87,8 +91,8 @@ def _admit(request: Request, parts: Parts) -> tokens.Caller:
     return caller
 
 
-def _authenticate(request: Request, parts: Parts) -> tokens.Caller:
-    scheme, _, text = request.headers.get("authorization", "").partition(" ")
+def _authenticate(said: str, parts: Parts) -> tokens.Caller:
+    scheme, _, text = said.partition(" ")
     if scheme.lower() != SCHEME or not text:
         raise NotAuthenticated("no token was sent; send the header Authorization: Bearer fabd_… (make one: fabd token create)")
     at = parts.clock.now()
@@ -97,7 +101,9 @@ def _authenticate(request: Request, parts: Parts) -> tokens.Caller:
         news = tokens.use_is_news(row, at)
     if news:
         _remember_use(parts, row, at)
-    return tokens.Caller(row.name, Role(row.role))
+    caller = tokens.Caller(row.name, Role(row.role))
+    parts.admitted.remember(said, caller, at)
+    return caller
 
 
 def _remember_use(parts: Parts, row: TokenRow, at: datetime) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from sqlalchemy.orm import Session
 
+from agent.api.admitted import Admitted
 from agent.api.ratelimit import RateLimiter
 from agent.config import ApiSettings
 from agent.fulfillment.service import FulfilmentService
@@ -28,6 +29,7 @@ class Parts:
     fulfilment: FulfilmentService
     metrics: Metrics
     limiter: RateLimiter
+    admitted: Admitted = field(default_factory=Admitted)
     catalog_since: datetime = field(default_factory=lambda: datetime.now(UTC))
     """When the catalog was loaded: what it says is as old."""
     readiness: Callable[[], Sequence[str]] = tuple
@@ -46,4 +48,9 @@ def parts(request: Request) -> Parts:
     return found
 
 
-PartsOf = Annotated[Parts, Depends(parts)]
+async def _parts(request: Request) -> Parts:
+    """A coroutine, as all dependencies here that wait for nothing: FastAPI sends others to a thread and back, each by itself."""
+    return parts(request)
+
+
+PartsOf = Annotated[Parts, Depends(_parts)]

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
+from sqlalchemy import Table, insert
 from sqlalchemy.orm import Session
 
 from agent.security.tables import AuditRow
@@ -37,17 +38,19 @@ def record(
     after: Mapping[str, Any] | None = None,
 ) -> None:
     """Write who did `action` to the object `changed` ("order ord-…"), with the object before and after as plain JSON."""
-    session.add(
-        AuditRow(
-            id=new_id("aud", at),
-            at=at,
-            actor=actor.name,
-            role=actor.role,
-            source=actor.source,
-            action=action,
-            object=changed,
-            before=None if before is None else dict(before),
-            after=None if after is None else dict(after),
-            correlation_id=actor.correlation_id,
-        )
-    )
+    line = {
+        "id": new_id("aud", at),
+        "at": at,
+        "actor": actor.name,
+        "role": actor.role,
+        "source": actor.source,
+        "action": action,
+        "object": changed,
+        "before": None if before is None else dict(before),
+        "after": None if after is None else dict(after),
+        "correlation_id": actor.correlation_id,
+    }
+    session.connection().execute(_LINE, line)
+
+
+_LINE = insert(cast("Table", AuditRow.__table__))
