@@ -49,6 +49,7 @@ def allocate(
 ) -> Allocation:
     """One value of `pool` for (owner, role): the one it has, else `wanted`, else the next free one.
 
+    A value that rests because of this very service may be `wanted`: the rest is for the others' sake.
     `owner` is the order item. For a bandwidth pool, `amount_bps` bit/s of its capacity. Raises an `AllocationError`
     or `UnknownObject`; nothing is changed then.
     """
@@ -62,7 +63,10 @@ def allocate(
             raise RoleTaken(owner, role, session.get_one(PoolRow, held.pool_id).name)
         return _view(held, row)
     new = new_id("alo", at)
-    value = _take_bandwidth(session, row, new, amount_bps) if row.kind == BANDWIDTH else _take_value(session, row, wanted, at)
+    if row.kind == BANDWIDTH:
+        value = _take_bandwidth(session, row, new, amount_bps)
+    else:
+        value = _take_value(session, row, wanted, service_id, at)
     given = {
         "id": new,
         "pool_id": row.id,
@@ -101,12 +105,15 @@ def _locked_by(session: Session) -> dict[str, PoolRow]:
     return cast("dict[str, PoolRow]", locked)
 
 
-def held(session: Session, service_id: str) -> dict[str, Allocation]:
-    """What the service holds, by role. Of a role that is being changed: what it had before."""
+def held(session: Session, service_id: str, besides: str = "") -> dict[str, Allocation]:
+    """What the service holds, by role. Of a role that is being changed: what it had before.
+
+    `besides`: the order item that changes it, where it is known: nothing of what it took is meant.
+    """
     rows = session.execute(
         select(AllocationRow, PoolRow)
         .join(PoolRow, PoolRow.id == AllocationRow.pool_id)
-        .where(AllocationRow.service_id == service_id, AllocationRow.state == "allocated")
+        .where(AllocationRow.service_id == service_id, AllocationRow.state == "allocated", AllocationRow.owner != besides)
         .order_by(AllocationRow.role, AllocationRow.allocated_at.desc())
     )
     return {found.role: found for allocation, pool in rows for found in [_view(allocation, pool)]}
@@ -175,10 +182,10 @@ def _move(session: Session, pool: PoolRow, column: str, value: object) -> None:
     set_committed_value(pool, column, value)
 
 
-def _take_value(session: Session, pool: PoolRow, wanted: str | None, at: datetime) -> str:
+def _take_value(session: Session, pool: PoolRow, wanted: str | None, service_id: str, at: datetime) -> str:
     space = space_of(pool.kind, pool.definition)
     if wanted is not None:
-        return _take_wanted(session, pool, space, wanted, at)
+        return _take_wanted(session, pool, space, wanted, service_id, at)
     value = _take_rested(session, pool, at) or _take_fresh(session, pool, space)
     if value is None:
         next_free = session.scalar(
@@ -190,12 +197,15 @@ def _take_value(session: Session, pool: PoolRow, wanted: str | None, at: datetim
     return value
 
 
-def _take_wanted(session: Session, pool: PoolRow, space: PoolSpace, wanted: str, at: datetime) -> str:
+def _take_wanted(  # noqa: PLR0917  who wants what of which pool
+    session: Session, pool: PoolRow, space: PoolSpace, wanted: str, service_id: str, at: datetime
+) -> str:
     value = _canonical(pool, space, wanted)
     row = _row_of(session, pool, value)
     if row is None:
         return value
-    if row.state == "quarantined" and row.reusable_at and row.reusable_at <= at:
+    over = row.reusable_at is not None and row.reusable_at <= at
+    if row.state == "quarantined" and (over or row.reason == _released_by(service_id)):
         session.delete(row)
         session.flush()
         return value
@@ -240,6 +250,10 @@ def _take_fresh(session: Session, pool: PoolRow, space: PoolSpace) -> str | None
     return None
 
 
+def _released_by(service_id: str | None) -> str:
+    return f"released by {service_id}"
+
+
 def _holder(row: AllocationRow) -> str:
     if row.state == "allocated":
         return f"service {row.service_id} has it"
@@ -274,7 +288,7 @@ def _release(
             .values(
                 state="quarantined",
                 reusable_at=at + rest,
-                reason=f"released by {allocation.service_id}",
+                reason=_released_by(allocation.service_id),
                 owner=None,
                 role=None,
                 service_id=None,

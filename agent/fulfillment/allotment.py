@@ -47,7 +47,7 @@ def _allocation(case: Submission, design: Design, need: Need) -> Allocation:
             role=need.role,
             service_id=design.service_id,
             at=case.at,
-            wanted=need.wanted,
+            wanted=need.wanted or design.request.values.get(need.role),
             amount_bps=need.amount_bps,
         )
     except InventoryError as error:

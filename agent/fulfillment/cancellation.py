@@ -262,6 +262,7 @@ def _undone(item: OrderItemRow, own: dict[str, OrderItemRow]) -> ItemRequest:
         back,
         action="modify",
         characteristics=item.former["characteristics"],
+        values=item.former.get("values", {}),
         state=state,
         suspension_reason=item.former["suspension_reason"] if state == "inactive" else "",
     )

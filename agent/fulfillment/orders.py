@@ -34,7 +34,9 @@ from crm_bridge.customers import customer_by_account
 from crm_bridge.errors import UnknownCustomer
 from crm_bridge.tables import CustomerRow
 from drivers.errors import DriverSetupError
+from inventory.allocation import held
 from inventory.db import Database
+from inventory.pools import BANDWIDTH
 from inventory.services import NewService, create_service
 from inventory.storing import store
 from inventory.surroundings import Surroundings
@@ -278,6 +280,7 @@ def _former(session: Session, design: Design) -> dict[str, Any] | None:
         "characteristics": service.characteristics,
         "state": service.state,
         "suspension_reason": service.suspension_reason,
+        "values": {role: had.value for role, had in held(session, service.id, design.id).items() if had.kind != BANDWIDTH},
     }
 
 

@@ -54,6 +54,8 @@ class ItemRequest:
     """When it fails if that has not happened; by default after a time that the settings say."""
     document: Mapping[str, Any] = field(default_factory=dict)
     """What the client sent, to be echoed."""
+    values: Mapping[str, str] = field(default_factory=dict)
+    """Role → what it is to be given where the characteristics leave that open. Orders of fabd's own say so."""
 
 
 @dataclass(frozen=True, slots=True)

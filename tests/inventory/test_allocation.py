@@ -126,6 +126,16 @@ def test_what_was_used_rests_before_it_is_given_again(pools: Database) -> None:
         assert later.value == "101"
 
 
+def test_what_rests_because_of_a_service_the_service_itself_may_have_again(pools: Database) -> None:
+    with pools.write() as session:
+        take(session, "vlans", "b")
+        (gone,) = release_service(session, "svc-b", EPOCH)
+        again = allocate(session, "vlans", owner="b2", role="value", service_id="svc-b", at=EPOCH, wanted=gone.value)
+        assert again.value == gone.value
+        with pytest.raises(ValueTaken, match="service svc-b has it"):
+            take(session, "vlans", "e", wanted=gone.value)
+
+
 def test_a_rested_value_can_be_asked_for(pools: Database) -> None:
     with pools.write() as session:
         take(session, "vlans", "a")

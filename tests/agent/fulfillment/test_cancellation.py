@@ -10,6 +10,7 @@ import pytest
 from agent.fulfillment.errors import Missing, StateRefused
 from agent.fulfillment.requests import Related
 from agent.fulfillment.states import FINAL
+from inventory.allocation import held
 from inventory.tables import ServiceRow
 from tests.agent.fulfillment.fakes import FAULTS
 from tests.agent.fulfillment.house import House
@@ -131,6 +132,27 @@ def test_what_was_modified_is_set_back(house):
     with house.database.read() as session:
         assert _characteristics(session, service) == before
     assert house.service_states()[service] == "active"
+
+
+@pytest.mark.parametrize("chosen", [{}, {"vlan": 105}], ids=["chosen by fabd", "asked for"])
+def test_what_is_set_back_has_the_values_that_it_had(house, chosen):
+    (service,) = house.active(internet(accessPort="sw1/1", **chosen))
+    with house.database.read() as session:
+        before, values = _characteristics(session, service), _values(session, service)
+    changed = replace(delete(service), action="modify", characteristics={**before, "vlan": 123})
+    order = house.place(changed, internet("2", "pe3/eth1", DEPENDS))
+    assert house.work()
+    with house.database.read() as session:
+        assert _values(session, service)["vlan"] == "123"
+    house.cancel(order.id)
+    house.work_off()
+    assert house.order_row(order.id).state == "cancelled"
+    with house.database.read() as session:
+        assert _values(session, service) == values
+
+
+def _values(session, service_id):
+    return {role: given.value for role, given in held(session, service_id).items()}
 
 
 def _characteristics(session, service_id):
