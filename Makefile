@@ -7,7 +7,7 @@ PYTEST_ARGS ?=
 SOURCES := agent drivers inventory policies crm_bridge
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-sqlite test-postgresql check conformance fuzz format golden docs lab-check lab-test wheel clean
+.PHONY: help demo test test-sqlite test-postgresql check conformance fuzz format golden docs lab-check lab-test lab-uml wheel clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -32,10 +32,10 @@ demo: $(VENV)/.run ## Run the whole line on the simulated network (ARGS=--once e
 test: test-sqlite test-postgresql ## Run the tests on SQLite and PostgreSQL (no server needed)
 
 test-sqlite: $(VENV)/.dev
-	FABD_TEST_DATABASE=sqlite $(BIN)/pytest -m "not lab" -n 2 --dist loadfile --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
+	FABD_TEST_DATABASE=sqlite $(BIN)/pytest -m "not lab and not uml" -n 2 --dist loadfile --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
 
 test-postgresql: $(VENV)/.dev
-	FABD_TEST_DATABASE=postgresql $(BIN)/pytest -m "database and not lab" -n 2 --dist loadfile $(PYTEST_ARGS)
+	FABD_TEST_DATABASE=postgresql $(BIN)/pytest -m "database and not lab and not uml" -n 2 --dist loadfile $(PYTEST_ARGS)
 
 check: $(VENV)/.dev ## Linters, types and import contracts
 	$(BIN)/ruff check .
@@ -66,6 +66,10 @@ lab-check: $(VENV)/.dev ## Say what the lab of real elements is missing
 lab-test: $(VENV)/.dev ## Test against FRR, net-snmp and netconfd in namespaces (root, Debian; installs nothing)
 	$(BIN)/python -m tests.lab check
 	$(BIN)/pytest tests/lab -m lab $(PYTEST_ARGS)
+
+lab-uml: $(VENV)/.dev ## Test an IP VPN over MPLS in User Mode Linux (root, Debian packages user-mode-linux and kmod, too)
+	$(BIN)/python -m tests.lab check
+	$(BIN)/pytest tests/lab/uml -m uml -n 0 $(PYTEST_ARGS)
 
 wheel: $(VENV)/.dev ## Build the wheel
 	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .

@@ -70,6 +70,7 @@ class Fabd:
         self.specifications = folder / "specifications"
         """The operator's own products; read when the daemon starts."""
         self.specifications.mkdir(parents=True)
+        self.patience = DONE_WITHIN
         self.account = ""
         self._token = ""
         self._process: subprocess.Popen[bytes] | None = None
@@ -188,7 +189,7 @@ class Fabd:
             last.update(self.get(f"{ORDERS}/{order_id}"))
             return last["state"] in FINAL
 
-        wait_until(f"order {order_id} has ended; fabd's log is {self.log}", ended, within=DONE_WITHIN)
+        wait_until(f"order {order_id} has ended; fabd's log is {self.log}", ended, within=self.patience)
         return last
 
     def order(self, *items: Document) -> Document:
