@@ -10,14 +10,15 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Engine, MetaData, String, create_engine, event
+from sqlalchemy import JSON, Connection, DateTime, Engine, MetaData, String, create_engine, event
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import URL, Dialect, make_url
 from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.pool import PoolProxiedConnection
 from sqlalchemy.types import TypeDecorator
 
 from inventory.errors import DatabaseDriverMissing
-from inventory.groupcommit import SingleWriter
+from inventory.groupcommit import WRITER, SingleWriter
 
 NAMING = {
     "ix": "ix_%(column_0_label)s",
@@ -102,7 +103,7 @@ class Database:
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         if self.is_sqlite:
             self.engine = _sqlite_engine(self.url)
-            self._writer = SingleWriter(self.engine.execution_options(fabd_immediate=True))
+            self._writer = SingleWriter(self.engine)
         else:
             self.engine = _server_engine(self.url, pool_size)
 
@@ -164,9 +165,29 @@ def _sqlite_engine(url: URL) -> Engine:
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_TIMEOUT_MS}"):
             connection.execute(f"PRAGMA {pragma}")
 
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Any) -> None:  # noqa: ANN401  see above
-        immediate = connection.get_execution_options().get("fabd_immediate", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
-
+    transactions = _Transactions()
+    dialect = engine.dialect
+    dialect.do_begin = transactions.begin  # type: ignore[method-assign]  # an event for it would be looked for with each statement
+    dialect.do_savepoint = transactions.savepoint  # type: ignore[method-assign]  # SQLAlchemy would compile these each time
+    dialect.do_release_savepoint = transactions.release  # type: ignore[method-assign]
+    dialect.do_rollback_to_savepoint = transactions.roll_back_to  # type: ignore[method-assign]
     return engine
+
+
+class _Transactions:
+    """How they begin and are taken back in part on SQLite, told to the driver as they are: with every unit of work."""
+
+    def begin(self, dbapi_connection: PoolProxiedConnection) -> None:
+        dbapi_connection.cursor().execute("BEGIN IMMEDIATE" if dbapi_connection.info.get(WRITER) else "BEGIN")
+
+    def savepoint(self, connection: Connection, name: str) -> None:
+        self._say(connection, "SAVEPOINT", name)
+
+    def release(self, connection: Connection, name: str) -> None:
+        self._say(connection, "RELEASE SAVEPOINT", name)
+
+    def roll_back_to(self, connection: Connection, name: str) -> None:
+        self._say(connection, "ROLLBACK TO SAVEPOINT", name)
+
+    def _say(self, connection: Connection, verb: str, name: str) -> None:
+        connection.connection.cursor().execute(f"{verb} {name}")

@@ -17,6 +17,8 @@ MOST_UNITS = 64
 LONGEST_S = 0.05
 """A group that is older takes nobody in: how long a unit may wait for others before it is made durable."""
 _LOOK_S = 1.0
+WRITER = "fabd writes"
+"""In the `info` of a connection while it begins a transaction that will write."""
 
 
 class _Group:
@@ -48,7 +50,7 @@ class _Group:
 
 
 class SingleWriter:
-    """Thread-safe. `engine` begins its transactions as a writer."""
+    """Thread-safe. `engine` begins a transaction as a writer where the connection says so (`WRITER`)."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -99,7 +101,11 @@ class SingleWriter:
         if self._group is None:
             connection = self._engine.connect()
             try:
-                connection.begin()
+                connection.info[WRITER] = True
+                try:
+                    connection.begin()
+                finally:
+                    del connection.info[WRITER]
             except BaseException:
                 connection.close()
                 raise
