@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ValidationError
 from pydantic_core import ErrorDetails
 
 from agent.api.errors import BadRequest, BodyTimeout, Detail, TooLarge, UnsupportedMediaType
@@ -27,13 +27,20 @@ DRAIN_FACTOR = 8
 otherwise see a broken connection instead of the answer."""
 
 
+def _written(value: object) -> object:
+    """Pydantic would take a number, or a text of digits, for seconds since 1970; date-times here are RFC 3339's."""
+    if "-" not in str(value)[1:]:
+        raise ValueError("write the date as in 2026-11-22T09:00:00Z")
+    return value
+
+
 def _sane(at: datetime) -> datetime:
     if not 2000 <= at.year <= 2200:  # noqa: PLR2004  beyond it is a typing mistake, and time zones overflow the calendar
         raise ValueError("the year must lie between 2000 and 2200")
     return at.astimezone(UTC)
 
 
-Instant = Annotated[AwareDatetime, AfterValidator(_sane)]
+Instant = Annotated[AwareDatetime, BeforeValidator(_written), AfterValidator(_sane)]
 """With a time zone; UTC from here on."""
 
 
@@ -90,11 +97,15 @@ def read_model(
         raise BadRequest.of([_detail(found, remedy) for found in error.errors(include_url=False)]) from None
 
 
+_WORDS = {"model_type": "Input should be an object", "tuple_type": "Input should be a list"}
+"""In JSON's terms, where Pydantic speaks of Python's."""
+
+
 def _detail(found: ErrorDetails, remedy: Callable[[str], str]) -> Detail:
     location = found["loc"]
     attribute = location[-1] if location and isinstance(location[-1], str) else ""
     pointer = "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)  # RFC 6901 §3
-    message = "Input should be an object" if found["type"] == "model_type" else found["msg"]
+    message = _WORDS.get(found["type"]) or found["msg"].removeprefix("Value error, ")
     return Detail("invalidValue", pointer, f"{message}; {remedy(attribute)}")
 
 

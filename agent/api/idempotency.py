@@ -25,6 +25,8 @@ from crm_bridge.once import insert_once
 from inventory.db import Database
 
 HEADER = "Idempotency-Key"
+REPLAYED = "Idempotency-Replayed"
+"""Says that the answer was given before."""
 MAX_KEY = 255
 RUNNING, DONE = "running", "done"
 ABANDONED_AFTER = timedelta(minutes=2)
@@ -114,7 +116,7 @@ def _claim(database: Database, attempt: Attempt, at: datetime) -> Answer | None:
                 f"{HEADER} {attempt.key!r} came before with another request; give this one a new key",
             )
         if row.state == DONE:
-            return Answer(row.status or 0, json.loads(row.body), {**row.headers, "Idempotency-Replayed": "true"})
+            return Answer(row.status or 0, json.loads(row.body), {**row.headers, REPLAYED: "true"})
         if at - row.created_at < ABANDONED_AFTER:
             raise Conflict(
                 "requestRunning",

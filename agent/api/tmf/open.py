@@ -32,6 +32,17 @@ class Reference(Open):
     name: str | None = None
 
 
+class Party(Reference):
+    role: str | None = None
+
+
+class Note(Open):
+    id: str | None = None
+    author: str | None = None
+    date: str | None = None
+    text: str | None = None
+
+
 def refuse_odd_types(body: Mapping[str, Any]) -> None:
     """Raises `BadRequest` for a type or the like, anywhere in the body, that is no text."""
     wrong = list(islice(_odd(body, ""), MAX_TOLD))

@@ -7,7 +7,7 @@ from pydantic import Field, JsonValue
 
 from agent.api.body import Instant, read_model
 from agent.api.errors import BadRequest, Conflict, Detail
-from agent.api.tmf.open import Open, Reference, Text, refuse_odd_types
+from agent.api.tmf.open import Note, Open, Party, Reference, Text, refuse_odd_types
 from agent.fulfillment.amendment import Amendment
 from agent.fulfillment.errors import OrderRefused, Refusal
 from agent.fulfillment.requests import ORDINARY, PATIENT, URGENT, ItemRequest, OrderRequest, Related
@@ -28,14 +28,10 @@ WAIT = "waitFor"
 """`externalReferenceType` of what an item waits for: another system completes it."""
 
 
-class _Party(Open):
-    id: Text | None = None
-    role: str | None = None
-
-
 class _Characteristic(Open):
     name: Text
     value: JsonValue
+    value_type: str | None = None
 
 
 class _Service(Open):
@@ -43,6 +39,11 @@ class _Service(Open):
     state: str | None = None
     service_specification: Reference | None = None
     service_characteristic: tuple[_Characteristic, ...] = ()
+
+
+class _Named(Open):
+    name: str | None = None
+    external_reference_type: str | None = None
 
 
 class _External(Open):
@@ -61,6 +62,11 @@ class _Relationship(Open):
     order_item: _ItemRef
 
 
+class _OrderRelationship(Open):
+    id: str | None = None
+    relationship_type: str | None = None
+
+
 class _Item(Open):
     id: Text
     action: Text
@@ -72,13 +78,19 @@ class _Item(Open):
 
 
 class OrderHead(Open):
-    """What is read of an order beside its items."""
+    """What is read of an order beside its items; what only describes it, so that it is answered as promised."""
 
     external_id: Text | None = None
+    category: str | None = None
+    description: str | None = None
+    notification_contact: str | None = None
+    external_reference: tuple[_Named, ...] | None = None
+    note: tuple[Note, ...] | None = None
+    order_relationship: tuple[_OrderRelationship, ...] | None = None
     priority: str | None = None
     requested_start_date: Instant | None = None
     requested_completion_date: Instant | None = None
-    related_party: tuple[_Party, ...] = ()
+    related_party: tuple[Party, ...] = ()
 
 
 class Order(OrderHead):

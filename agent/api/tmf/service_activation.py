@@ -24,7 +24,7 @@ from agent.api.answers import GONE, changed, created, list_answer, missing, once
 from agent.api.body import BodyOf, JsonBody, read_model
 from agent.api.errors import BadRequest, Conflict
 from agent.api.etag import require_match, tagged
-from agent.api.idempotency import Answer
+from agent.api.idempotency import REPLAYED, Answer
 from agent.api.listing import Joined
 from agent.api.openapi import DELETES, PATCHES, TAG_ACTIVATION, WRITES, described
 from agent.api.parts import Parts, PartsOf
@@ -39,7 +39,7 @@ from agent.api.tmf.order_request import CUSTOMER, SUSPENSION_REASON, in_service_
 from agent.api.tmf.paths import SERVICE_ACTIVATION, activation_href
 from agent.api.tmf.records import Wish
 from agent.api.tmf.service_change import ending
-from agent.api.tmf.service_inventory import REGISTERED, SERVICES, ServiceEntry, change_own
+from agent.api.tmf.service_inventory import REGISTERED, SERVICES, ServiceEntry, change_own, refuse_repeated
 from agent.api.tmf.shapes import SERVICE
 from agent.fulfillment.errors import OrderRefused
 from agent.fulfillment.requests import ItemRequest, OrderRequest
@@ -114,6 +114,7 @@ async def create_service(request: Request, parts: PartsOf, actor: ActorOf, body:
     """
     refuse_odd_types(body.data)
     entry = read_model(ServiceEntry, body.data)
+    refuse_repeated(entry)
     if _is_foreign(request, parts, body.data["serviceSpecification"]):
         work = partial(_keep, body=body, actor=actor)
     else:
@@ -206,7 +207,12 @@ async def _answered(request: Request, parts: Parts, actor: Actor, body: JsonBody
     if monitor_id is None or prefers(request, RESPOND_ASYNC):
         return begun
     monitor = await _ended(parts, monitor_id, _patience(request))
-    return begun if monitor is None else await run_in_threadpool(_final, parts, monitor)
+    if monitor is None:
+        return begun
+    final = await run_in_threadpool(_final, parts, monitor)
+    if REPLAYED in begun.headers:
+        final.headers[REPLAYED] = begun.headers[REPLAYED]
+    return final
 
 
 async def _ended(parts: Parts, monitor_id: str, patience_s: float) -> Document | None:
@@ -295,16 +301,12 @@ def _order(parts: Parts, entry: ServiceEntry, sent: Mapping[str, Any], actor: Ac
         suspension_reason=reason,
         document=document,
     )
-    parties = sent.get("relatedParty", [])
-    order = {"description": f"activation of {sent.get('name', spec)}", "relatedParty": parties}
-    return _marked(OrderRequest(_customer(parties), (item,), document=order, correlation_id=actor.correlation_id))
+    order = {"description": f"activation of {sent.get('name', spec)}", "relatedParty": sent.get("relatedParty", [])}
+    return _marked(OrderRequest(_customer(entry), (item,), document=order, correlation_id=actor.correlation_id))
 
 
-def _customer(parties: Any) -> str:  # noqa: ANN401  as it was sent
-    if not isinstance(parties, list):
-        return ""
-    named = (party for party in parties if isinstance(party, Mapping) and str(party.get("role", "")).lower() == CUSTOMER)
-    return next((str(party["id"]) for party in named if party.get("id")), "")
+def _customer(entry: ServiceEntry) -> str:
+    return next((party.id for party in entry.related_party if (party.role or "").lower() == CUSTOMER and party.id), "")
 
 
 def _marked(order: OrderRequest) -> OrderRequest:

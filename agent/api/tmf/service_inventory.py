@@ -24,7 +24,7 @@ from agent.api.patch import PatchRules, merged, patched
 from agent.api.query import Document
 from agent.api.tmf.characteristics import values_of
 from agent.api.tmf.hub import Hub, hub_routes
-from agent.api.tmf.open import Open, Text, refuse_odd_types
+from agent.api.tmf.open import Note, Open, Party, Reference, Text, refuse_odd_types
 from agent.api.tmf.order_request import SUSPENSION_REASON, in_service_terms
 from agent.api.tmf.paths import SERVICE_INVENTORY, order_href, resource_href
 from agent.api.tmf.presenter import service_document, text_of
@@ -142,35 +142,51 @@ ON_THE_NETWORK = frozenset({"state", "serviceCharacteristic"})
 
 class SpecificationReference(Open):
     id: Text
+    name: str | None = None
+    version: str | None = None
 
 
 class ServiceCharacteristicEntry(Open):
     name: Text
     value: Any
+    value_type: str | None = None
 
 
 class ServiceRelationshipEntry(Open):
     relationship_type: Text
+    service: Party | None = None
 
 
-class ServiceEntry(Open):
+class DescriptionEntry(Open):
+    """What only describes a service, and its characteristics."""
+
+    category: str | None = None
+    description: str | None = None
+    start_mode: str | None = None
+    note: tuple[Note, ...] | None = None
+    place: tuple[Party, ...] | None = None
+    related_entity: tuple[Party, ...] | None = None
+    feature: tuple[Reference, ...] | None = None
+    supporting_service: tuple[Party, ...] | None = None
+    service_characteristic: tuple[ServiceCharacteristicEntry, ...] = ()
+    service_relationship: tuple[ServiceRelationshipEntry, ...] = ()
+
+
+class ServiceEntry(DescriptionEntry):
     """What is read of TMF638's Service_Create."""
 
     state: ServiceState
     service_specification: SpecificationReference
     name: str | None = None
-    category: str | None = None
-    description: str | None = None
     service_type: str | None = None
-    start_mode: str | None = None
     start_date: Instant | None = None
     end_date: Instant | None = None
     has_started: bool | None = None
     is_bundle: bool | None = None
     is_service_enabled: bool | None = None
     is_stateful: bool | None = None
-    service_characteristic: tuple[ServiceCharacteristicEntry, ...] = ()
-    service_relationship: tuple[ServiceRelationshipEntry, ...] = ()
+    related_party: tuple[Party, ...] = ()
+    supporting_resource: tuple[Party, ...] | None = None
 
 
 def _found(sent: Mapping[str, Any], at: datetime) -> Mapping[str, Any]:
@@ -201,10 +217,6 @@ def _own(_parts: Parts) -> Sequence[Listing[ServiceRow]]:
     return (SERVICES,)
 
 
-class _ValuesEntry(Open):
-    service_characteristic: tuple[ServiceCharacteristicEntry, ...] = ()
-
-
 def _change_own(wish: Wish) -> Document | None:
     """One of fabd's own services: None when it is none."""
     changed = change_own(wish)
@@ -231,7 +243,7 @@ def change_own(wish: Wish, *, category: str = "", base: str = SERVICE_INVENTORY)
     require_match(wish.request, before)
     refuse_odd_types(wish.patch)
     patched(before, wish.patch, _OWN)
-    _refuse_repeated(read_model(_ValuesEntry, wish.patch))
+    refuse_repeated(read_model(DescriptionEntry, wish.patch))
     _describe(row, wish)
     order = _order(row, wish, category)
     wish.session.flush()
@@ -244,7 +256,8 @@ def _seen(session: Session, row: ServiceRow, base: str) -> Document:
     return {**SERVICES.render(session, [row])[0], "href": f"{base}/service/{row.id}"}
 
 
-def _refuse_repeated(entry: _ValuesEntry) -> None:
+def refuse_repeated(entry: DescriptionEntry) -> None:
+    """Raises `BadRequest` for a characteristic that is said twice."""
     names = [each.name for each in entry.service_characteristic]
     for place, name in enumerate(names):
         if name in names[:place]:

@@ -1,10 +1,12 @@
 """Only JSON objects that can be kept are taken."""
 
 import json
+from datetime import UTC, datetime
 
 import pytest
+from pydantic import BaseModel
 
-from agent.api.body import MAX_DEPTH, parse_object
+from agent.api.body import MAX_DEPTH, Instant, parse_object, read_model
 from agent.api.errors import BadRequest
 
 
@@ -44,3 +46,31 @@ def test_what_is_no_such_object_is_refused_with_the_place(raw, said):
         parse_object(raw)
     assert caught.value.code == "malformedJson"
     assert said in str(caught.value)
+
+
+class Dated(BaseModel):
+    at: Instant
+    names: tuple[str, ...] = ()
+
+
+@pytest.mark.parametrize("written", ["2027-01-03T09:00:00Z", "2027-01-03T10:00:00+01:00", "2027-01-03T09:00Z"])
+def test_a_date_is_read_with_its_time_zone(written):
+    assert read_model(Dated, {"at": written}).at == datetime(2027, 1, 3, 9, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "written", [1798966800, 1798966800.5, "1798966800", "-1798966800", True, None, "2027-01-03", "2027-01-03T09:00:00", "soon", []]
+)
+def test_what_is_no_date_with_a_time_zone_is_refused(written):
+    with pytest.raises(BadRequest) as caught:
+        read_model(Dated, {"at": written})
+    assert caught.value.pointer == "/at"
+
+
+def test_mistakes_are_told_in_the_terms_of_json():
+    with pytest.raises(BadRequest) as caught:
+        read_model(Dated, {"at": 5, "names": "x"})
+    assert [detail.message.partition(";")[0] for detail in caught.value.details] == [
+        "write the date as in 2026-11-22T09:00:00Z",
+        "Input should be a list",
+    ]

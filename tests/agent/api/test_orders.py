@@ -388,3 +388,24 @@ def test_keys_are_not_kept_for_refusals(office):
     office.post(ORDERS, json={}, headers={"Idempotency-Key": "k"})
     with office.database.read() as session:
         assert session.scalars(select(IdempotencyRow)).all() == []
+
+
+ODDLY_DESCRIBED = {
+    "category": 5,
+    "description": ["x"],
+    "notificationContact": {},
+    "externalReference": "x",
+    "note": [5],
+    "orderRelationship": {"id": "x"},
+    "relatedParty": "x",
+}
+
+
+@pytest.mark.parametrize("name", ODDLY_DESCRIBED)
+def test_what_describes_an_order_is_of_the_promised_form(office, name):
+    refused = office.post(ORDERS, json=office.order() | {name: ODDLY_DESCRIBED[name]})
+    assert (refused.status_code, refused.json()["code"]) == (400, "invalidValue"), refused.text
+    placed = office.post(ORDERS, json=office.order() | {"note": [{"text": "x", "own": 1}]}).json()
+    assert placed["note"] == [{"text": "x", "own": 1}]
+    assert office.call("PATCH", placed["href"], json={name: ODDLY_DESCRIBED[name]}).status_code == 400
+    assert office.get(placed["href"]).json()["note"] == placed["note"]

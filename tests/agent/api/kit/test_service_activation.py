@@ -105,7 +105,38 @@ class TestAServiceOfAnothersCatalog:
         assert office.get(one["href"]).status_code == 404
 
 
+ODDLY_DESCRIBED = {
+    "relatedParty": [{"id": "100007", "role": "customer"}, "x"],
+    "note": 5,
+    "place": "x",
+    "feature": [5],
+    "category": 7,
+    "supportingService": {},
+    "serviceCharacteristic": [{"name": "port", "value": "pe1/ge-0/0/1"}, {"name": "port", "value": "pe1/ge-0/0/2"}],
+}
+
+
+@pytest.mark.parametrize("name", ODDLY_DESCRIBED)
+def test_what_describes_a_service_is_of_the_promised_form(office, name):
+    refused = office.post(SERVICES, json=body(office) | {name: ODDLY_DESCRIBED[name]})
+    assert refused.status_code == 400, refused.text
+    assert refused.json()["referenceError"].startswith(f"#/{name}")
+    assert office.get(ORDERS).json() == []
+    known = active(office)
+    assert office.call("PATCH", known["href"], json={name: ODDLY_DESCRIBED[name]}).status_code == 400
+    assert office.get(known["href"]).json() == known
+
+
 class TestAServiceOfOurs:
+    def test_a_repetition_that_waits_is_told_as_one(self, office):
+        asked = {"json": body(office), "headers": {"Idempotency-Key": "k-1"}}
+        begun_once = office.call("POST", SERVICES, json=body(office), headers={**ASYNC, "Idempotency-Key": "k-1"})
+        carry_out(office)
+        again = office.call("POST", SERVICES, **asked)
+        assert (begun_once.status_code, again.status_code) == (202, 201)
+        assert again.headers["idempotency-replayed"] == "true"
+        assert again.json()["href"] == begun_once.json()["sourceHref"]
+
     def test_it_is_activated_by_an_order_and_the_monitor_follows_it(self, office):
         monitor = begun(office, json=body(office, description="head office", vendors={"own": 1}))
         assert (monitor["state"], monitor["request"]["method"], "response" in monitor) == ("InProgress", "POST", False)
