@@ -62,6 +62,8 @@ class CallbackPolicy:
             raise CallbackRefused(f"{url.scheme}://…@{url.host}", "names a user or a password; events are signed instead")
         if url.scheme == "http" and not self.http:
             raise CallbackRefused(callback, "is not encrypted; use https, or set outbox.allow_http")
+        if url.fragment:
+            raise CallbackRefused(callback, "has a fragment (#…), which is never sent; leave it out")
         if (literal := _literal(url.host)) is not None:
             self._admit(callback, url.host, literal)
         return url

@@ -563,6 +563,7 @@ def test_the_settings_decide_which_configured_webhooks_are_active(line: Line) ->
         ("https:///path", "https://"),
         ("//example.com", "https://"),
         ("https://user:secret@example.com/", "names a user"),
+        ("https://example.com/events#here", "has a fragment"),
         ("https://127.0.0.1/", "not public"),
         ("https://10.1.2.3/", "not public"),
         ("https://169.254.169.254/latest", "not public"),

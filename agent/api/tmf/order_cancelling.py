@@ -90,7 +90,8 @@ def create_cancellation(request: Request, parts: PartsOf, actor: ActorOf, body: 
         try:
             row = parts.fulfilment.cancel(session, wanted, actor.name, at)
         except Missing as error:
-            raise BadRequest("unknownOrder", str(error.refusals[0]), pointer="/serviceOrder/id") from error
+            unknown = f"there is no order {wanted.order_id!r}; list them at {SERVICE_ORDERING}/serviceOrder"
+            raise BadRequest("unknownOrder", unknown, pointer="/serviceOrder/id") from error
         document = order_cancellation(row)
         record(session, actor, "cancel", f"order {wanted.order_id}", at, after=document)
         return created(document)
