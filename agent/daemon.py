@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 import structlog
+import uvloop
 
 from agent import log as logs
 from agent import storage
@@ -258,7 +259,8 @@ def _seconds(value: float) -> timedelta:
 def run(settings: Settings) -> int:
     """Until SIGTERM or SIGINT; the exit code of the process."""
     logs.configure(settings.log)
-    asyncio.run(_run(settings))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_run(settings))
     return 0
 
 
