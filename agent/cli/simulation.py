@@ -30,8 +30,10 @@ class Outputs:
         if self.inventory is not None:
             write_text(self.inventory, yaml.safe_dump(inventory_document(network), sort_keys=False))
         if self.known_hosts is not None:
+            _make_folder_of(self.known_hosts)
             write_text(self.known_hosts, network.known_hosts())
         if self.credentials is not None:
+            _make_folder_of(self.credentials)
             _write_secret(self.credentials, credentials_file(network.topology.credentials.resolve()))
 
 
@@ -55,6 +57,14 @@ async def serve(topology: Topology, keys: Path | None, control: tuple[str, int],
 def credentials_file(secrets: SimCredentials) -> str:
     """TOML as `agent.security.credentials` reads it."""
     return f'[{CREDENTIAL}]\nusername = "{secrets.user}"\npassword = "{secrets.password}"\ncommunity = "{secrets.community}"\n'
+
+
+def _make_folder_of(file: Path) -> None:
+    """Both files are meant for fabd's data folder, which fabd may not have made yet: like it, for nobody else to read."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise FileUnusable(f"{file.parent} cannot be made: {error.strerror}; name a file in another folder") from error
 
 
 def _write_secret(path: Path, text: str) -> None:

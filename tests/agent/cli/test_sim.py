@@ -166,22 +166,24 @@ def test_a_network_file_with_mistakes_does_not_start(fabd, folder, text, complai
 
 
 def test_a_network_runs_until_it_is_told_to_stop_and_leaves_what_fabd_needs(folder, database):
+    data = folder / "data"  # not there yet: fabd makes it when it first runs
     (folder / "net.yaml").write_text(yaml.safe_dump(network_document(1)))
     words = ["sim", "run", "net.yaml", "--control", "127.0.0.1:0", "--inventory", "inv.yaml"]
-    words += ["--known-hosts", "known_hosts", "--credentials", "credentials.toml"]
+    words += ["--known-hosts", "data/known_hosts", "--credentials", "data/credentials.toml"]
     command = [sys.executable, "-c", "from agent.cli.main import run; run()", *words]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
-            wait_until(lambda: (folder / "credentials.toml").exists() or process.poll() is not None)
+            wait_until(lambda: (data / "credentials.toml").exists() or process.poll() is not None)
             process.send_signal(signal.SIGTERM)
             out, err = process.communicate(timeout=PATIENCE_S)
         finally:
             process.kill()
     assert process.returncode == 0, err
     assert out.startswith("metro: 2 elements run; control API at http://127.0.0.1:")
-    assert (folder / "credentials.toml").stat().st_mode & 0o777 == 0o600
-    assert (folder / "credentials.toml").read_text().startswith("[sim]\n")
-    assert len((folder / "known_hosts").read_text().splitlines()) == 2
+    assert data.stat().st_mode & 0o777 == 0o700
+    assert (data / "credentials.toml").stat().st_mode & 0o777 == 0o600
+    assert (data / "credentials.toml").read_text().startswith("[sim]\n")
+    assert len((data / "known_hosts").read_text().splitlines()) == 2
     with database.read() as session:
         plan = plan_import(session, Source.of_text((folder / "inv.yaml").read_text(), "inv.yaml"), platforms=("ietf", "ios"))
     assert [change.name for change in plan.changes if change.kind == "link"] == ["core"]
