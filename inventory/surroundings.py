@@ -38,6 +38,7 @@ class Surroundings(Graph):
 
     def element(self, name: str) -> ElementNode:
         if name not in self._elements:
+            self._session.flush()
             self._keep_elements(self._session.connection().execute(_NAMED_ELEMENT, {"element": name}))
         try:
             return self._elements[name]
@@ -49,6 +50,7 @@ class Surroundings(Graph):
         if known is not None:
             return known
         element, _, name = split_reference(reference)
+        self._session.flush()
         found = self._session.connection().execute(_NAMED_PORT, {"element": element, "port": name}).first()
         if found is None:
             raise no_such_port(self, reference)
@@ -57,11 +59,12 @@ class Surroundings(Graph):
 
     def port_by_id(self, port_id: str) -> PortNode:
         if port_id not in self._ports:
-            found = self._session.execute(select(*_PORT).where(PortRow.id == port_id)).first()
+            self._session.flush()
+            found = self._session.connection().execute(_PORT_OF_ID, {"port": port_id}).first()
             if found is None:
                 raise UnknownObject("port", port_id)
-            self._elements_by_id([found[1]])
-            self._keep_port(found)
+            self._keep_elements([found[len(_PORT) :]])
+            self._keep_port(found[: len(_PORT)])
         return self._ports[port_id]
 
     def link_by_id(self, link_id: str) -> LinkNode:
@@ -131,9 +134,8 @@ def _elements() -> Select[Any]:
 
 
 _NAMED_ELEMENT = _elements().where(ElementRow.name == bindparam("element"))
-_NAMED_PORT = (
-    select(*_PORT, *_ELEMENT)
-    .join(ElementRow, ElementRow.id == PortRow.element_id)
-    .join(SiteRow, SiteRow.id == ElementRow.site_id)
-    .where(ElementRow.name == bindparam("element"), PortRow.name == bindparam("port"))
+_PORTS = (
+    select(*_PORT, *_ELEMENT).join(ElementRow, ElementRow.id == PortRow.element_id).join(SiteRow, SiteRow.id == ElementRow.site_id)
 )
+_NAMED_PORT = _PORTS.where(ElementRow.name == bindparam("element"), PortRow.name == bindparam("port"))
+_PORT_OF_ID = _PORTS.where(PortRow.id == bindparam("port"))
