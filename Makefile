@@ -7,7 +7,7 @@ PYTEST_ARGS ?=
 SOURCES := agent drivers inventory policies crm_bridge
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-sqlite test-postgresql check conformance fuzz format golden docs lab-check lab-test lab-uml wheel clean
+.PHONY: help demo test test-sqlite test-postgresql check conformance chaos fuzz format golden docs lab-check lab-test lab-uml wheel clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -43,6 +43,9 @@ check: $(VENV)/.dev ## Linters, types and import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/fabd config reference | diff -u docs/configuration.md - || { echo "docs/configuration.md is stale; run: make docs" >&2; exit 1; }
+
+chaos: $(VENV)/.dev ## Kill the daemon at every point, fail the elements, and write docs/reliability.md
+	$(BIN)/python -m tests.agent.chaos $(PYTEST_ARGS)
 
 fuzz: $(VENV)/.dev ## Ask a daemon what nobody thought of, for SECONDS (900), made from its OpenAPI document
 	$(BIN)/python -m tests.fuzz $(SECONDS) $(SEED)

@@ -59,11 +59,11 @@ format = "json"
 """
 
 
-def simulated_network(number: int, keys: Path) -> SimThread:
+def simulated_network(number: int, keys: Path, topology: Mapping[str, Any] = NETWORK) -> SimThread:
     """On addresses of this process's own; `number` (0 to 3) tells its networks apart. Host keys are kept in `keys`."""
     pid = os.getpid()
     network = f"127.{200 + pid % 50}.{(pid // 50 * 4 + number) % 256}.0/24"
-    return SimThread(parse_topology(NETWORK | {"network": network}), keys)
+    return SimThread(parse_topology({**topology, "network": network}), keys)
 
 
 class Installation:

@@ -3,17 +3,27 @@ from collections.abc import Iterator
 import pytest
 
 from agent.tables import metadata
+from drivers.sim.thread import SimThread
 from inventory.db import Database
+from tests.agent.chaos.client import NETWORK, Client
+from tests.agent.chaos.mortal import Mortal
 from tests.agent.chaos.truth import Twin
 from tests.agent.installation import Installation, simulated_network
 
 
 @pytest.fixture(scope="module")
 def twin(tmp_path_factory, host_keys) -> Iterator[Twin]:
-    with simulated_network(1, host_keys) as thread:
+    with simulated_network(1, host_keys, NETWORK) as thread:
         twin = Twin(thread, tmp_path_factory.mktemp("twin"))
         yield twin
         twin.close()
+
+
+@pytest.fixture
+def sim(host_keys) -> Iterator[SimThread]:
+    """A network that outlives the daemons in front of it, with an element of every way to commit."""
+    with simulated_network(0, host_keys, NETWORK) as thread:
+        yield thread
 
 
 @pytest.fixture
@@ -22,3 +32,15 @@ def installation(tmp_path, sim, database: Database) -> Iterator[Installation]:
     metadata.drop_all(database.engine)
     with Installation(tmp_path / "fabd", sim, url=database.url) as installation:
         yield installation
+
+
+@pytest.fixture
+def client(installation, twin) -> Client:
+    return Client(installation, twin)
+
+
+@pytest.fixture
+def mortal(installation) -> Iterator[Mortal]:
+    mortal = Mortal(installation)
+    yield mortal
+    mortal.end()

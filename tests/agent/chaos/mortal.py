@@ -1,76 +1,56 @@
-"""A daemon that dies where it is told to, again and again: `python -m tests.agent.chaos.mortal CONFIG ORDERS DEATHS`.
+"""Daemons one after the other, killed as a script says."""
 
-Loads the program once and forks a daemon; when that dies, forks the next, until standard input is closed. ORDERS is a file of
-checkpoints of the journal: the daemon that comes to the first of them dies there and leaves the others to its successors.
-Where it died goes into DEATHS.
-"""
-
-import asyncio
 import os
-import select
 import signal
 import sys
-import threading
-from pathlib import Path
+from collections.abc import Callable
 
-from agent import log
-from agent.config import load_settings
-from agent.daemon import Daemon
-from drivers.registry import driver_for, protocols
-
-BIRTH = "another daemon is born"
+from tests.agent.chaos.fate import BIRTH
+from tests.agent.installation import Installation, Process, eventually
 
 
-class Fate:
-    """Called at every checkpoint, by any thread."""
+class Mortal:
+    def __init__(self, installation: Installation) -> None:
+        folder = installation.folder
+        self._script, self._story, self._go = folder / "script", folder / "story", folder / "go"
+        self._pid = folder / "pid"
+        self._script.write_text("")
+        self._story.write_text("")
+        self._told = 0
+        """How much of the story was there when the present script began."""
+        command = [sys.executable, "-m", "tests.agent.chaos.fate", str(installation.config), str(folder)]
+        self.process = Process(command)
+        self.process.wait_until_up()
 
-    def __init__(self, orders: Path, deaths: Path) -> None:
-        self._orders, self._deaths = orders, deaths
-        self._deciding = threading.Lock()
+    def follow(self, script: tuple[str, ...]) -> None:
+        """`die …` and `wait …`; see `fate`."""
+        self._told = len(self.story)
+        self._script.write_text("".join(f"{line}\n" for line in script))
 
-    def __call__(self, name: str) -> None:
-        with self._deciding:
-            mine, *others = self._orders.read_text().splitlines() or [""]
-            if name != mine:
-                return
-            self._orders.write_text("".join(f"{each}\n" for each in others))
-            with self._deaths.open("a") as deaths:
-                deaths.write(f"{name}\n")
-            os.kill(os.getpid(), signal.SIGKILL)
+    def arrive(self, line: str) -> None:
+        """Wait until this has happened."""
+        eventually(lambda: line in self.story[self._told :])
 
+    def go_on(self) -> None:
+        """Whoever waits does not any more."""
+        self._go.touch()
+        eventually(lambda: not self._go.exists())
 
-async def live(config: Path, fate: Fate) -> None:
-    settings = load_settings(config, environment={})
-    log.configure(settings.log)
-    daemon = await asyncio.to_thread(lambda: Daemon(settings, checkpoint=fate))
-    await daemon.start()
-    await asyncio.Event().wait()
+    def kill(self) -> None:
+        """The daemon that lives now; the next one is born."""
+        os.kill(int(self._pid.read_text()), signal.SIGKILL)
 
+    def be_reborn(self, times: int, *, then: Callable[[], object] = lambda: None) -> None:
+        """Wait until so many have died, do that, and wait until the last one is up."""
+        for _ in range(times):
+            self.process.wait_for(BIRTH)
+        then()
+        self.process.wait_until_up()
 
-def main() -> None:
-    config, orders, deaths = map(Path, sys.argv[1:])
-    for protocol in protocols():
-        driver_for(protocol).close()  # loaded for all who come
-    while True:
-        sys.stderr.write(f"{BIRTH}\n")
-        child = os.fork()
-        if child == 0:
-            asyncio.run(live(config, Fate(orders, deaths)))
-        wait_for_end_of(child)
+    @property
+    def story(self) -> list[str]:
+        return self._story.read_text().splitlines()
 
-
-def wait_for_end_of(child: int) -> None:
-    """Of the child, or of standard input: then this is the end of both."""
-    descriptor = os.pidfd_open(child)
-    ended, _, _ = select.select([descriptor, sys.stdin], [], [])
-    os.close(descriptor)
-    last = sys.stdin in ended
-    if last:
-        os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    if last:
-        sys.exit()
-
-
-if __name__ == "__main__":
-    main()
+    def end(self) -> None:
+        self.process.close_input()
+        self.process.wait()

@@ -1,88 +1,89 @@
-"""The daemon dies before and after every transaction of the journal, and sometimes again while it makes good."""
+"""The daemon dies before and after every transaction of the journal, whatever it is at, and sometimes again while it makes good."""
 
-import sys
 from collections.abc import Iterator
 
 import pytest
 
+from agent.tables import metadata
 from tests.agent.chaos.client import Client, quietly
-from tests.agent.chaos.mortal import BIRTH
-from tests.agent.installation import Installation, Process
+from tests.agent.chaos.mortal import Mortal
+from tests.agent.chaos.points import checkpoints
+from tests.agent.chaos.results import note, whole
+from tests.agent.chaos.scenarios import SCENARIOS, Death, Scenario
+from tests.agent.installation import Installation
 
 pytestmark = pytest.mark.chaos
 
-POINTS = ("take", "hold", "stage", "commit", "decide", "confirm", "activate")
-EVERY = [f"{when} {point}" for point in POINTS for when in ("before", "after")]
-UNDECIDED = EVERY[EVERY.index("after stage") : EVERY.index("after decide")]
-"""The network may have changed and nobody has decided to keep it: it goes back. Before, the plan begins again."""
-TWICE = {
-    ("after hold", "before take"): "completed",
-    ("after take", "after stage"): "failed",
-    ("after stage", "before reconnect"): "failed",
-    ("before commit", "before regain"): "failed",
-    ("after commit", "after undone"): "failed",
-    ("after decide", "after take"): "completed",
-    ("after decide", "after confirm"): "completed",
-    ("after confirm", "before activate"): "completed",
-}
-"""The second death hits the daemon that makes good after the first."""
+QUICK = ("add, all of them", "delete, all of them", "killed again while it makes good")
+"""In a quick run these are tried whole, and of the others only what leads through checkpoints that these do not."""
 
 
-class Mortal:
-    """Daemons one after the other, killed as `orders` says."""
+def quick() -> Iterator[tuple[Scenario, tuple[Death, ...]]]:
+    seen: set[str] = set()
+    for scenario in sorted(SCENARIOS, key=lambda each: each.name not in QUICK):
+        deaths = [death for death in scenario.deaths if scenario.name in QUICK or not seen.issuperset(death.checkpoints)]
+        if deaths:
+            seen.update(checkpoint for death in deaths for checkpoint in death.checkpoints)
+            yield scenario, tuple(deaths)
 
-    def __init__(self, installation: Installation) -> None:
-        self._orders, self._deaths = installation.folder / "orders", installation.folder / "deaths"
-        self._orders.write_text("")
-        self._deaths.write_text("")
-        command = [sys.executable, "-m", "tests.agent.chaos.mortal", str(installation.config), str(self._orders), str(self._deaths)]
-        self.process = Process(command)
-        self.process.wait_until_up()
 
-    def die_at(self, *checkpoints: str) -> None:
-        """The first of them for the daemon that runs, the next for its successor, …"""
-        self._orders.write_text("".join(f"{name}\n" for name in checkpoints))
+TRIED = [(scenario, scenario.deaths) for scenario in SCENARIOS] if whole() else list(quick())
 
-    @property
-    def deaths(self) -> list[str]:
-        return self._deaths.read_text().splitlines()
+
+def test_every_checkpoint_of_the_program_is_among_those_at_which_it_is_killed():
+    assert {checkpoint for _, deaths in TRIED for death in deaths for checkpoint in death.checkpoints} == checkpoints()
 
 
 @pytest.fixture
-def mortal(installation) -> Iterator[Mortal]:
-    mortal = Mortal(installation)
-    yield mortal
-    mortal.process.close_input()
-    mortal.process.wait()
+def installation(request, tmp_path, sim, database) -> Iterator[Installation]:
+    """With the scenario's settings."""
+    metadata.drop_all(database.engine)
+    scenario, _ = request.getfixturevalue("tried")
+    with Installation(tmp_path / "fabd", sim, more=scenario.settings, url=database.url) as installation:
+        yield installation
 
 
-def test_before_and_after_every_transaction(installation, twin, mortal):
-    client = Client(installation, twin)
-    left = {action: list(EVERY) for action in ("add", "delete")}
-    while any(left.values()):
-        order = client.next_order()
-        action = order["serviceOrderItem"][0]["action"]
-        checkpoint = left[action].pop(0) if left[action] else None
-        state = killed(client, mortal, order, *([checkpoint] if checkpoint else []))
-        assert state == ("failed" if checkpoint in UNDECIDED else "completed"), (action, checkpoint)
-    assert sorted(mortal.deaths) == sorted(2 * EVERY)
+@pytest.mark.parametrize("tried", TRIED, ids=[scenario.name for scenario, _ in TRIED])
+def test_killed_there_it_makes_good(tried, client, mortal):
+    scenario, deaths = tried
+    client.expects_errors = scenario.troubled
+    for death in deaths:
+        scenario.prepare(client, mortal.process)
+        end = (
+            redeployed(scenario, death, client, mortal)
+            if scenario.redeploys is not None
+            else ordered(scenario, death, client, mortal)
+        )
+        assert end == death.end, f"{death.script}: {mortal.process.log}"
+        note("checkpoint", scenario.name, death.checkpoints[-1], end)
+    assert mortal.story == [line for death in deaths for line in death.script]
     client.survive_a_reboot()
 
 
-def test_again_while_it_makes_good(installation, twin, mortal):
-    client = Client(installation, twin)
-    for deaths, state in TWICE.items():
-        assert killed(client, mortal, client.next_order(), *deaths) == state, deaths
-    assert mortal.deaths == [name for deaths in TWICE for name in deaths]
-    client.survive_a_reboot()
-
-
-def killed(client: Client, mortal: Mortal, order, *checkpoints: str) -> str:
+def ordered(scenario: Scenario, death: Death, client: Client, mortal: Mortal) -> str:
     """How the order ends whose daemons die there."""
-    mortal.die_at(*checkpoints)
+    order = client.order(*scenario.items(client))
+    sim = client.installation.sim
+    sim.call(scenario.before)
+    mortal.follow(death.script)
     quietly(lambda: client.send(mortal.process, order))
-    for _ in checkpoints:
-        mortal.process.wait_for(BIRTH)
-    if checkpoints:
-        mortal.process.wait_until_up()
-    return client.finish(mortal.process, order)["state"]
+    if death.wait:
+        mortal.arrive(death.wait)
+        scenario.meanwhile(client, mortal.process, order)
+        mortal.go_on()
+    mortal.be_reborn(len(death.checkpoints), then=lambda: sim.call(scenario.after))
+    return str(client.finish(mortal.process, order)["state"])
+
+
+def redeployed(scenario: Scenario, death: Death, client: Client, mortal: Mortal) -> str:
+    service, drifted = client.services[scenario.redeploys or 0], client.installation.running_texts()
+    mortal.follow(death.script)
+    quietly(lambda: client.redeploy(mortal.process, service))
+    mortal.be_reborn(1)
+    end = client.redeployed()
+    if end == "failed":
+        assert client.installation.running_texts() == drifted
+        client.redeploy(mortal.process, service)
+        assert client.redeployed() == "done"
+    client.see_that_all_is_well(mortal.process)
+    return end

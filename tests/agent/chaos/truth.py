@@ -4,12 +4,16 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from agent.fulfillment.tables import ElementHoldRow, OrderRow, PlanRow
+from agent.fulfillment.states import FINAL, order_state
+from agent.fulfillment.tables import ElementHoldRow, JournalRow, OrderCancellationRow, OrderItemRow, OrderRow, PlanRow
+from crm_bridge.tables import EventRow
 from drivers.diff import change_set
 from drivers.diff.union import union
 from drivers.platform import load_platform
@@ -18,7 +22,17 @@ from drivers.registry import Drivers
 from drivers.sim.network import SimNetwork
 from drivers.sim.thread import SimThread
 from inventory.db import Database
-from inventory.tables import AllocationRow, ElementRow, PoolRow, PortClaimRow, ServicePartRow, ServiceRow, WorkItemRow
+from inventory.tables import (
+    AllocationRow,
+    ElementRow,
+    PlannedPartRow,
+    PoolRow,
+    PortClaimRow,
+    ServicePartRow,
+    ServiceRow,
+    StatementRow,
+    WorkItemRow,
+)
 
 Texts = dict[str, str]
 """By element."""
@@ -74,49 +88,101 @@ class Twin:
 
 
 def untruths(database: Database, sim: SimThread, twin: Twin) -> list[str]:
-    """Everything in which network, inventory and orders disagree; empty when all is well."""
+    """Everything in which network, inventory, orders, journal and events disagree; empty when all is well."""
     with database.read() as session:
-        wrong = [*_orders(session), *_leftovers(session), *_resources(session)]
+        wrong = [
+            *_orders(session),
+            *_services(session),
+            *_plans(session),
+            *_told(session),
+            *_leftovers(session),
+            *_resources(session),
+        ]
         desired = _desired(session)
     return [*wrong, *_elements(sim, twin.expected(desired))]
 
 
 def _orders(session: Session) -> list[str]:
-    """Orders have ended, plans as their orders say, services as their items say."""
+    """Orders have ended, and their items as their plans have."""
     wrong = []
-    services = {row.id: row.state for row in session.scalars(select(ServiceRow))}
-    deleted = set()
-    for order in session.scalars(select(OrderRow).order_by(OrderRow.order_date.desc())):
-        if order.state not in ("completed", "failed") or order.completed_at is None:
+    for order in session.scalars(select(OrderRow)):
+        if order.state not in FINAL or order.completed_at is None:
             wrong.append(f"order {order.id} is {order.state}")
+        if order_state([item.state for item in order.items]) != order.state:
+            wrong.append(f"order {order.id} is {order.state}, its items {[item.state for item in order.items]}")
+        undone = _undone(session, order)
         for item in order.items:
             plan = session.get_one(PlanRow, item.plan_id)
-            completed = item.state == "completed"
-            if plan.state != ("done" if completed else "failed"):
+            ends = {"completed": {"done"}, "failed": {"failed"}, "cancelled": {"done"} if undone else {"cancelled", "failed"}}
+            if plan.state not in ends.get(item.state, ()):
                 wrong.append(f"item {item.reference} of {order.id} is {item.state}, its plan {plan.state}")
-            if plan.decision != ("commit" if completed else "revert"):
-                wrong.append(f"item {item.reference} of {order.id} is {item.state}, its plan was decided {plan.decision}")
-            if completed == bool(item.errors):
+            if (item.state == "failed") != bool(item.errors) and item.state != "cancelled":
                 wrong.append(f"item {item.reference} of {order.id} is {item.state} with errors {item.errors}")
-            sound = {"saved"} if completed else {"reverted", "planned"}
-            if not {change.state for change in plan.change_sets} <= sound:
-                wrong.append(f"plan {plan.id} is {plan.state}, changes {[change.state for change in plan.change_sets]}")
-            wrong += _service_of(item, services, deleted)
+    open_ones = select(OrderCancellationRow).where(OrderCancellationRow.state.not_in(["done", "terminatedWithError"]))
+    return [*wrong, *(f"cancellation {each.id} is {each.state}" for each in session.scalars(open_ones))]
+
+
+def _undone(session: Session, order: OrderRow) -> bool:
+    """Whether an order of fabd's own has taken back what it had brought."""
+    undoing = select(OrderRow.state).where(OrderRow.undoes == order.cancellation_id)
+    return bool(order.cancellation_id) and session.scalars(undoing).first() == "completed"
+
+
+def _plans(session: Session) -> list[str]:
+    """Plans have ended as was decided, with nothing open on any element; and whoever was overtaken wrote no more."""
+    wrong = []
+    for plan in session.scalars(select(PlanRow)):
+        decisions = {"done": {"commit"}, "failed": {"revert", None}, "cancelled": {"revert", None}}
+        if plan.decision not in decisions.get(plan.state, ()):
+            wrong.append(f"plan {plan.id} is {plan.state} and was decided {plan.decision}")
+        states = {change.state for change in plan.change_sets}
+        if not states <= ({"saved", "kept"} if plan.state == "done" else {"reverted", "planned", "kept"}):
+            wrong.append(f"plan {plan.id} is {plan.state}, changes {sorted(states)}")
+        lines = select(JournalRow.fence).where(JournalRow.plan_id == plan.id, JournalRow.fence > 0).order_by(JournalRow.id)
+        fences = list(session.scalars(lines))
+        if fences != sorted(fences):
+            wrong.append(f"the journal of plan {plan.id} was written by turns: {fences}")
     return wrong
 
 
-def _service_of(item, services: Mapping[str, str], deleted: set[str]) -> list[str]:
-    """Orders come newest first, so that `deleted` is known when the item that added the service is looked at."""
-    state = services.get(item.service_id)
-    if item.action == "delete":
-        if item.state == "completed":
-            deleted.add(item.service_id)
-        expected = "terminated" if item.service_id in deleted else "active"
-    elif item.state == "completed":
-        expected = "terminated" if item.service_id in deleted else "active"
-    else:
-        expected = None
-    return [] if state == expected else [f"service {item.service_id} is {state} after {item.action} {item.state}, not {expected}"]
+def _services(session: Session) -> list[str]:
+    """Services are what the items say whose plans held, one after the other."""
+    expected: dict[str, tuple[str, dict[str, Any]]] = {}
+    items = select(OrderItemRow, PlanRow).join(PlanRow, PlanRow.id == OrderItemRow.plan_id).where(PlanRow.state == "done")
+    for item, _ in session.execute(items.order_by(PlanRow.finished_at, PlanRow.id)):
+        state, characteristics = expected.get(item.service_id, ("active", {}))
+        if item.action == "delete":
+            expected[item.service_id] = "terminated", characteristics
+        elif item.action in {"add", "modify"}:
+            expected[item.service_id] = item.wanted_state or state, item.characteristics
+    found = {row.id: (row.state, row.characteristics) for row in session.scalars(select(ServiceRow))}
+    return [
+        f"service {each} is {found.get(each)} and should be {expected.get(each)}"
+        for each in {*found, *expected}
+        if found.get(each) != expected.get(each)
+    ]
+
+
+def _told(session: Session) -> list[str]:
+    """Events tell each fact once, and the last one of an order or a service what it is now."""
+    told: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for event in session.scalars(select(EventRow).order_by(EventRow.sequence)):
+        kind, _, id_ = event.aggregate.partition(":")
+        subject = event.payload.get("serviceOrder" if kind == "order" else "service", {})
+        if subject.get("id") == id_ and kind in {"order", "service"}:
+            told[event.aggregate].append((event.type, subject["state"]))
+    there = {f"order:{row.id}": row.state for row in session.scalars(select(OrderRow))}
+    there |= {f"service:{row.id}": row.state for row in session.scalars(select(ServiceRow))}
+    wrong = [f"of {each} was told nothing" for each in there if each not in told]
+    for aggregate, events in told.items():
+        names = Counter(name for name, _ in events)
+        once = [name for name in names if name.endswith(("CreateEvent", "DeleteEvent")) and names[name] > 1]
+        states = [state for name, state in events if name.endswith("StateChangeEvent")]
+        twice = [state for state, after in pairwise(states) if state == after]
+        gone = aggregate not in there and not events[-1][0].endswith("DeleteEvent")
+        if once or twice or gone or (aggregate in there and events[-1][1] != there[aggregate]):
+            wrong.append(f"{aggregate} is {there.get(aggregate)} and was told as {events}")
+    return wrong
 
 
 def _leftovers(session: Session) -> list[str]:
@@ -130,21 +196,36 @@ def _leftovers(session: Session) -> list[str]:
 
 
 def _resources(session: Session) -> list[str]:
-    """Values and ports are taken by exactly the services that are there, each what its kind needs."""
-    active = {row.id: row for row in session.scalars(select(ServiceRow).where(ServiceRow.state == "active"))}
+    """Values and ports are taken by exactly the services that are there, each what its kind needs; so is what they say."""
+    there = {row.id: row for row in session.scalars(select(ServiceRow).where(ServiceRow.state.in_(["active", "inactive"])))}
     taken = select(AllocationRow.service_id, PoolRow.name).join(PoolRow).where(AllocationRow.state == "allocated")
-    values: dict[str, set[str]] = defaultdict(set)
+    values: dict[str, list[str]] = defaultdict(list)
     for service_id, pool in session.execute(taken):
-        values[service_id].add(pool)
+        values[service_id].append(pool)
     claims = Counter(session.scalars(select(PortClaimRow.service_id)))
-    wrong = [f"{kind} of {each}, which is not active" for kind in (values, claims) for each in kind if each not in active]
-    for service_id, service in active.items():
-        needed = {"ipv4-links", "ipv6-links"} | ({"vlan-access"} if "accessPort" in service.characteristics else set())
-        if values[service_id] != needed:
-            wrong.append(f"service {service_id} has values of {sorted(values[service_id])}, needs {sorted(needed)}")
+    says = Counter(session.scalars(select(StatementRow.service_id)))
+    planned = Counter(session.scalars(select(PlannedPartRow.service_id)))
+    wrong = [
+        f"{kind} of {each}, which is not there" for kind in (values, claims, says, planned) for each in kind if each not in there
+    ]
+    for service_id, service in there.items():
+        if sorted(values[service_id]) != _needed(service):
+            wrong.append(f"service {service_id} has values of {sorted(values[service_id])}, needs {_needed(service)}")
         if not claims[service_id]:
             wrong.append(f"service {service_id} has no port")
+        active = service.state == "active"
+        if bool(says[service_id]) != active or bool(planned[service_id]) == active:
+            wrong.append(
+                f"service {service_id} is {service.state}: {says[service_id]} statements, {planned[service_id]} planned parts"
+            )
     return wrong
+
+
+def _needed(service: ServiceRow) -> list[str]:
+    """Pools."""
+    if service.specification == "l2-eline":
+        return ["vlan-eline"]
+    return ["ipv4-links", "ipv6-links", *(["vlan-access"] if "accessPort" in service.characteristics else [])]
 
 
 def _desired(session: Session) -> dict[str, list[str]]:
@@ -152,7 +233,7 @@ def _desired(session: Session) -> dict[str, list[str]]:
         select(ElementRow.name, ServicePartRow.desired)
         .join(ServicePartRow, ServicePartRow.element_id == ElementRow.id)
         .join(ServiceRow, ServiceRow.id == ServicePartRow.service_id)
-        .where(ServiceRow.state != "terminated")
+        .where(ServiceRow.state == "active")
     )
     desired: dict[str, list[str]] = defaultdict(list)
     for element, text in rows:
@@ -172,6 +253,9 @@ def _differences(network: SimNetwork, name: str, expected: str) -> list[str]:
         wrong.append(f"{name} runs\n{element.running_text()}\nand should run\n{expected}")
     if element._netconf and element._netconf._stores.confirm_pending:
         wrong.append(f"{name} waits for a confirmation that will not come")
+    edits = getattr(element._servers.get("ssh"), "_edits", None)
+    if edits is not None and (edits.waiting or edits.names):
+        wrong.append(f"{name} has sessions that nobody will commit or confirm: {edits.waiting} {edits.names}")
     if element._netconf and element._netconf._stores._candidate is not None:
         wrong.append(f"{name} has a candidate that nobody will commit")
     return wrong

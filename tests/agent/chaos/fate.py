@@ -1,0 +1,84 @@
+"""A daemon that dies where it is told to, again and again: `python -m tests.agent.chaos.fate CONFIG FOLDER`.
+
+Loads the program once and forks a daemon; when that dies, forks the next, until standard input is closed. The file `script` in
+FOLDER has a line for each checkpoint of the journal at which something is to happen, in order: `die before decide`, or
+`wait after stage`, which waits until there is a file `go`. Whoever comes to the first line's checkpoint does it and leaves the
+others to come, also to its successors. What happened is added to the file `story`; `pid` is the present daemon's.
+"""
+
+import asyncio
+import os
+import select
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from agent import log
+from agent.config import load_settings
+from agent.daemon import Daemon
+from drivers.registry import driver_for, protocols
+
+BIRTH = "another daemon is born"
+TICK_S = 0.01
+
+
+class Fate:
+    """Called at every checkpoint, by any thread."""
+
+    def __init__(self, folder: Path) -> None:
+        self._script, self._story, self._go = folder / "script", folder / "story", folder / "go"
+        self._deciding = threading.Lock()
+
+    def __call__(self, checkpoint: str) -> None:
+        with self._deciding:
+            mine, *others = self._script.read_text().splitlines() or [""]
+            what, _, where = mine.partition(" ")
+            if where != checkpoint:
+                return
+            self._script.write_text("".join(f"{each}\n" for each in others))
+            with self._story.open("a") as story:
+                story.write(f"{mine}\n")
+            if what == "die":
+                os.kill(os.getpid(), signal.SIGKILL)
+        while not self._go.exists():
+            threading.Event().wait(TICK_S)
+        self._go.unlink()
+
+
+async def live(config: Path, fate: Fate) -> None:
+    settings = load_settings(config, environment={})
+    log.configure(settings.log)
+    daemon = await asyncio.to_thread(lambda: Daemon(settings, checkpoint=fate))
+    await daemon.start()
+    await asyncio.Event().wait()
+
+
+def main() -> None:
+    config, folder = map(Path, sys.argv[1:])
+    for protocol in protocols():
+        driver_for(protocol).close()  # loaded for all who come
+    while True:
+        sys.stderr.write(f"{BIRTH}\n")
+        child = os.fork()
+        (folder / "pid").write_text(str(child or os.getpid()))
+        if child == 0:
+            asyncio.run(live(config, Fate(folder)))
+        wait_for_end_of(child)
+
+
+def wait_for_end_of(child: int) -> None:
+    """Of the child, or of standard input: then this is the end of both."""
+    descriptor = os.pidfd_open(child)
+    ended, _, _ = select.select([descriptor, sys.stdin], [], [])
+    os.close(descriptor)
+    last = sys.stdin in ended
+    if last:
+        os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    if last:
+        sys.exit()
+
+
+if __name__ == "__main__":
+    main()
