@@ -41,7 +41,8 @@ def one_answer(request: Request, parts: Parts, listing: Listed, identity: str) -
 def missing(request: Request, identity: str) -> NotFound:
     """Of the object that the request's path ends with."""
     where, _, _ = request.url.path.rpartition("/")
-    return NotFound("notFound", f"there is no {where.rpartition('/')[2]} {identity!r}; list them at {where}")
+    noun = where.rpartition("/")[2].removesuffix("s")  # native collections are plural
+    return NotFound("notFound", f"there is no {noun} {identity!r}; list them at {where}")
 
 
 def once(
