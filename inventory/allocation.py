@@ -193,7 +193,7 @@ def _take_value(session: Session, pool: PoolRow, wanted: str | None, service_id:
                 AllocationRow.pool_id == pool.id, AllocationRow.state == "quarantined"
             )
         )
-        raise PoolExhausted(pool.name, f"all {pool.size} values are given out", reusable_at=next_free)
+        raise PoolExhausted(pool.name, f"none of its {pool.size} values is free", reusable_at=next_free)
     return value
 
 

@@ -58,8 +58,8 @@ def move(item: OrderItemRow, state: ItemState) -> None:
 
 
 def tell(items: Iterable[OrderItemRow], failures: Sequence[Failure], at: datetime) -> None:
-    """What keeps or has ended the items, in the words they have come with."""
-    errors = [failure.to_document() | {"at": at.isoformat()} for failure in failures]
+    """What keeps or has ended the items, in the words they have come with; the same words once."""
+    errors = [failure.to_document() | {"at": at.isoformat()} for failure in dict.fromkeys(failures)]
     for item in items:
         item.errors = errors
 

@@ -108,7 +108,7 @@ def test_of_many_that_race_for_the_last_value_one_gets_it_and_the_others_are_tol
             return str(refusal)
 
     outcomes = sorted(at_once(partial(client, number) for number in range(CLIENTS)))
-    refusal = "pool last is exhausted: all 1 values are given out; extend the pool or delete services that use it"
+    refusal = "pool last is exhausted: none of its 1 values is free; extend the pool or delete services that use it"
     assert outcomes == ["7", *[refusal] * (CLIENTS - 1)]
 
 

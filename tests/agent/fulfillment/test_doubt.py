@@ -3,12 +3,15 @@
 import pytest
 
 from agent.fulfillment.errors import Interrupted, Missing, ResolutionRefused
-from agent.fulfillment.plan import Verb
+from agent.fulfillment.items import tell
+from agent.fulfillment.plan import Failure, Verb
 from agent.fulfillment.resolution import resolve
 from agent.fulfillment.runner import PlanRunner
+from agent.fulfillment.tables import OrderItemRow
 from drivers.port import Commitment
 from tests.agent.fulfillment.fakes import FAULTS, FakeElement
 from tests.agent.fulfillment.world import World
+from tests.clock import EPOCH
 
 MIXED = {"core": Commitment.CONFIRMED, "edge": Commitment.CONFIRMED, "switch": Commitment.IMMEDIATE}
 LONG = 3600
@@ -190,6 +193,12 @@ def test_a_revert_that_the_element_refuses_is_in_doubt(world):
     world.work_off()
     assert world.order_row().state == "failed"
     world.assert_consistent()
+
+
+def test_the_same_words_are_told_once():
+    item, failure = OrderItemRow(), Failure("pe3", "refused", "not now")
+    tell([item], [failure, failure, Failure("pe4", "refused", "not now")], EPOCH)
+    assert [error["element"] for error in item.errors] == ["pe3", "pe4"]
 
 
 def test_only_what_is_in_doubt_can_be_resolved(world):
