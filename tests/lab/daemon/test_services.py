@@ -97,7 +97,7 @@ def test_one_order_over_both_kinds_of_element_and_one_delete_of_both(fabd: Fabd,
 @pytest.mark.parametrize(
     ("on_router", "on_store", "said"),
     [
-        (BROKEN, "internet-access", r"pe1: line 4 of \d+, 'ip address \S+/99': % Unknown command: ip address \S+/99"),
+        (BROKEN, "internet-access", r"pe1: line \d+ of \d+, 'ip address \S+/99': % Unknown command: ip address \S+/99"),
         ("internet-access", BROKEN, r"nc1: value not in range \(invalid-value, .*prefix-length\)"),
     ],
     ids=["the router", "netconfd"],
