@@ -71,6 +71,12 @@ def _run(scratch: Path, elements: int, hanging: frozenset[int], workers: int) ->
 def _took(fabd: Installation, orders: set[str]) -> list[timedelta]:
     with fabd.database.read() as session:
         rows = session.execute(
-            select(OrderRow.external_id, OrderRow.order_date, OrderRow.completed_at).where(OrderRow.state == "completed")
+            select(OrderRow.external_id, OrderRow.state, OrderRow.order_date, OrderRow.completed_at).where(
+                OrderRow.completed_at.is_not(None)
+            )
         )
-        return [done - placed for external_id, placed, done in rows if external_id in orders and done is not None]
+        ended = [row for row in rows if row.external_id in orders]
+    for row in ended:
+        if row.state != "completed":
+            raise RuntimeError(f"order {row.external_id}, on an element that answers, {row.state}: nothing can be compared")
+    return [row.completed_at - row.order_date for row in ended]
