@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from agent.fulfillment import refusals
@@ -211,11 +211,14 @@ def _known(session: Session, request: OrderRequest, client: str) -> OrderRow | N
     if session.get_bind().dialect.name == "postgresql":  # two that race: the second sees what the first has stored
         key = func.hashtextextended(f"{client}\x1f{request.external_id}", 0)
         session.execute(select(func.pg_advisory_xact_lock(key)))
-    same = select(OrderRow).where(OrderRow.client == client, OrderRow.external_id == request.external_id)
-    known = session.scalars(same).first()
+    found = session.connection().scalar(_SAME, {"client": client, "external_id": request.external_id})
+    known = session.get_one(OrderRow, found) if found else None
     if known is not None and known.body_digest != request.digest:
         raise OrderConflict(refusals.of_external_id(request.external_id, known.id))
     return known
+
+
+_SAME = select(OrderRow.id).where(OrderRow.client == bindparam("client"), OrderRow.external_id == bindparam("external_id"))
 
 
 def _customer(session: Session, number: str) -> CustomerRow:
