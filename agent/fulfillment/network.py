@@ -133,7 +133,7 @@ class Network:
         confirmed = [participant for participant in self.participants if participant.state is ChangeState.CONFIRMED]
 
         def save(participant: Participant) -> None:
-            self._insist(participant, deadline, lambda session: session.save(deadline))
+            self._insist(participant, deadline, lambda session: self._save(participant, session, deadline))
             self._unlock(participant, deadline)
             participant.settle(ChangeState.SAVED)
 
@@ -222,13 +222,22 @@ class Network:
         self.guard()
         session.confirm(self.plan_id, deadline)
 
+    def _save(self, participant: Participant, session: ElementSession, deadline: float) -> None:
+        """What an element has forgotten by a reboot since it was confirmed must not be missing in its startup, too."""
+        if participant.lost:
+            self._make_permanent(participant, session, deadline)
+        session.save(deadline)
+
     def _surely_pending(self, participant: Participant) -> bool:
+        if participant.lost:
+            return False
         fresh = self.clock.monotonic() - participant.committed_at < self._confirm_seconds / 2
         return participant.state is ChangeState.COMMITTED and (fresh or not participant.provisional)
 
     def _push_again_if_gone(self, participant: Participant, session: ElementSession, deadline: float) -> None:
         standing = session.standing(participant.change, deadline)
         if standing is Standing.AFTER:
+            participant.lost = False
             return
         self._lock(participant, session, deadline)
         self.guard()
@@ -237,6 +246,7 @@ class Network:
         participant.will_make(session.stage(participant.change, deadline))
         self._commit(participant, deadline)
         self._read_back(participant, deadline)
+        participant.lost = False
 
     def _revert(self, participants: Sequence[Participant]) -> Failures:
         deadline = self._deadline(self.settings.finish_timeout)

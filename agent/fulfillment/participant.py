@@ -47,6 +47,9 @@ class Participant:
     """The change is no longer only what was planned: the journal must have it as its element will make it."""
     committed_at: float = 0.0
     """On the monotonic clock: when the confirmation timeout last started."""
+    lost: bool = False
+    """A session broke since it was last seen what stands there: the element may have rebooted and forgotten what was not
+    saved."""
     tried: set[Check] = field(default_factory=set)
     """Service tests that need not be repeated."""
     recorded: Record | None = None
@@ -86,7 +89,7 @@ class Participant:
 
     def lose(self) -> None:
         """The session broke or fell silent. The element may not know yet, and keep its locks: it is ended by the next one."""
-        self.predecessor = self.session_id
+        self.predecessor, self.lost = self.session_id, True
         self.drop()
 
     def settle(self, state: ChangeState) -> None:

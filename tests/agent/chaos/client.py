@@ -1,6 +1,6 @@
 """A client of the daemon that does not give up: it sends its order again, by the same `externalId`, until it is answered."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from contextlib import suppress
 from itertools import count
 from typing import Any
@@ -52,12 +52,27 @@ class Client:
 
     def finish(self, process: Process, order: Order) -> Order:
         """The order as it ended, and everything else as it should be then."""
-        order_id = self.send(process, order)["id"]
-        ended = eventually(lambda: self._ended(process, order_id))
+        ended = self.wait_for_end(process, self.send(process, order)["id"])
         self.see_that_all_is_well(process)
         if ended["state"] == "completed":
             self._remember(ended)
         return ended
+
+    def wait_for_end(self, process: Process, order_id: str) -> Order:
+        return self.wait_for_state(process, order_id, FINAL)
+
+    def wait_for_state(self, process: Process, order_id: str, states: Container[str]) -> Order:
+        """The order, as soon as its state is one of these."""
+
+        def look() -> Order | None:
+            with self.installation.client(process) as http:
+                answer = http.get(f"{ORDERS}/{order_id}")
+            assert answer.status_code == 200, answer.text
+            order: Order = answer.json()
+            return order if order["state"] in states else None
+
+        found: Order = eventually(look)
+        return found
 
     def cancel(self, process: Process, order: Order) -> None:
         """Unless it has ended."""
@@ -96,8 +111,10 @@ class Client:
         def wrong() -> list[str]:
             return untruths(self.installation.database, self.installation.sim, self._twin)
 
-        with suppress(AssertionError):  # what follows an order's end (a recheck, a cancellation's last word) has its time
-            eventually(lambda: not wrong(), seconds=10.0, every=0.1)
+        with suppress(
+            AssertionError
+        ):  # what follows an order's end (a recheck, the expiry of a late push, a cancellation's last word) has its time
+            eventually(lambda: not wrong(), seconds=30.0, every=0.2)
         found = wrong()
         assert not found, "\n".join([*found, process.log])
         if not self.expects_errors:
@@ -119,13 +136,6 @@ class Client:
             wanted = item["service"].get("state", "")
             if item["action"] == "modify" and wanted in {"active", "inactive"}:
                 self.suspended = wanted == "inactive"
-
-    def _ended(self, process: Process, order_id: str) -> Order | None:
-        with self.installation.client(process) as http:
-            answer = http.get(f"{ORDERS}/{order_id}")
-        assert answer.status_code == 200, answer.text
-        order: Order = answer.json()
-        return order if order["state"] in FINAL else None
 
 
 def everywhere(words: str) -> list[Order]:

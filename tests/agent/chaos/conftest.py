@@ -41,6 +41,6 @@ def client(installation, twin) -> Client:
 
 @pytest.fixture
 def mortal(installation) -> Iterator[Mortal]:
-    mortal = Mortal(installation)
+    mortal = Mortal(installation.config)
     yield mortal
     mortal.end()

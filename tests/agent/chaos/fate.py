@@ -1,9 +1,10 @@
 """A daemon that dies where it is told to, again and again: `python -m tests.agent.chaos.fate CONFIG FOLDER`.
 
 Loads the program once and forks a daemon; when that dies, forks the next, until standard input is closed. The file `script` in
-FOLDER has a line for each checkpoint of the journal at which something is to happen, in order: `die before decide`, or
-`wait after stage`, which waits until there is a file `go`. Whoever comes to the first line's checkpoint does it and leaves the
-others to come, also to its successors. What happened is added to the file `story`; `pid` is the present daemon's.
+FOLDER has a line for each checkpoint of the journal at which something is to happen, in order: `die before decide`;
+`stop before push` (signal 19), which is the moment between the fence check and what it is asked for; `pass before push`, at which
+nothing happens; or `wait after stage`, which waits until there is a file `go`. Whoever comes to the first line's checkpoint does it
+and leaves the others to come, also to its successors. What happened is added to `story`; `pid` is the present daemon's.
 """
 
 import asyncio
@@ -17,10 +18,12 @@ from pathlib import Path
 from agent import log
 from agent.config import load_settings
 from agent.daemon import Daemon
+from agent.fulfillment.journal import Journal
 from drivers.registry import driver_for, protocols
 
 BIRTH = "another daemon is born"
 TICK_S = 0.01
+SIGNALS = {"die": signal.SIGKILL, "stop": signal.SIGSTOP}
 
 
 class Fate:
@@ -39,16 +42,30 @@ class Fate:
             self._script.write_text("".join(f"{each}\n" for each in others))
             with self._story.open("a") as story:
                 story.write(f"{mine}\n")
-            if what == "die":
-                os.kill(os.getpid(), signal.SIGKILL)
+            if what in SIGNALS:
+                os.kill(os.getpid(), SIGNALS[what])
+        if what != "wait":
+            return
         while not self._go.exists():
             threading.Event().wait(TICK_S)
         self._go.unlink()
 
 
+def watch_pushes(fate: Fate) -> None:
+    """The moment between the fence check and the push is a checkpoint, too."""
+    guard = Journal.guard
+
+    def guarded(journal: Journal) -> None:
+        guard(journal)
+        fate("before push")
+
+    Journal.guard = guarded  # type: ignore[method-assign]  # in a process of its own, which ends with the test
+
+
 async def live(config: Path, fate: Fate) -> None:
     settings = load_settings(config, environment={})
     log.configure(settings.log)
+    watch_pushes(fate)
     daemon = await asyncio.to_thread(lambda: Daemon(settings, checkpoint=fate))
     await daemon.start()
     await asyncio.Event().wait()

@@ -4,21 +4,22 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 from tests.agent.chaos.fate import BIRTH
-from tests.agent.installation import Installation, Process, eventually
+from tests.agent.installation import Process, eventually
 
 
 class Mortal:
-    def __init__(self, installation: Installation) -> None:
-        folder = installation.folder
+    def __init__(self, config: Path) -> None:
+        folder = config.parent
         self._script, self._story, self._go = folder / "script", folder / "story", folder / "go"
         self._pid = folder / "pid"
         self._script.write_text("")
         self._story.write_text("")
         self._told = 0
         """How much of the story was there when the present script began."""
-        command = [sys.executable, "-m", "tests.agent.chaos.fate", str(installation.config), str(folder)]
+        command = [sys.executable, "-m", "tests.agent.chaos.fate", str(config), str(folder)]
         self.process = Process(command)
         self.process.wait_until_up()
 
@@ -36,9 +37,9 @@ class Mortal:
         self._go.touch()
         eventually(lambda: not self._go.exists())
 
-    def kill(self) -> None:
-        """The daemon that lives now; the next one is born."""
-        os.kill(int(self._pid.read_text()), signal.SIGKILL)
+    def send(self, number: signal.Signals) -> None:
+        """To the daemon that lives now. After SIGKILL the next one is born."""
+        os.kill(int(self._pid.read_text()), number)
 
     def be_reborn(self, times: int, *, then: Callable[[], object] = lambda: None) -> None:
         """Wait until so many have died, do that, and wait until the last one is up."""

@@ -14,7 +14,7 @@ from tests.agent.installation import Installation
 
 pytestmark = pytest.mark.chaos
 
-QUICK = ("add, all of them", "delete, all of them", "killed again while it makes good")
+QUICK = ("add, all of them", "delete, all of them")
 """In a quick run these are tried whole, and of the others only what leads through checkpoints that these do not."""
 
 

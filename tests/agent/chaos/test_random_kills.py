@@ -1,6 +1,7 @@
 """`fabd run`, killed at random instants of an order's life, whatever the order wants: it ends what it began."""
 
 import random
+import signal
 import threading
 import time
 from collections import Counter
@@ -15,7 +16,7 @@ from tests.agent.chaos.scenarios import all_of_them, gone, nothing, other_words,
 
 pytestmark = pytest.mark.chaos
 
-KILLS = 200 if whole() else 24
+KILLS = 200 if whole() else 18
 SEED = 20
 BEYOND = 1.2
 """The last instants lie behind the end of an undisturbed order."""
@@ -69,7 +70,7 @@ def kill_after(instant: float, client: Client, mortal: Mortal, order: Order, *, 
     sending = threading.Thread(target=lambda: quietly(send))
     sending.start()
     threading.Event().wait(instant)
-    mortal.kill()
+    mortal.send(signal.SIGKILL)
     sending.join()
     mortal.process.wait_for(BIRTH)
     mortal.process.wait_until_up()
