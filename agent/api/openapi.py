@@ -117,10 +117,11 @@ def described(
     body: type[BaseModel] | None = None,
     patch: bool = False,
     example: Mapping[str, Any] | None = None,
+    printed: bool = False,
 ) -> Described:
     """`statuses`: those beside success and those of every route. 206 marks a list, of which `answer` is the shape of one object;
-    an answer that is no JSON is given by its media type. `body` is the shape of what is sent; a `patch` is any
-    object.
+    an answer that is no JSON is given by its media type; one that is `printed` comes as text, too. `body` is the shape of what
+    is sent; a `patch` is any object.
     """
     extra: Json = {}
     content: Json
@@ -128,6 +129,8 @@ def described(
         extra["parameters"] = _LIST
         answer = many(answer) if isinstance(answer, dict) else answer
     extra[_ANSWER] = {answer: {"schema": TEXT}} if isinstance(answer, str) else {"application/json": {"schema": answer}}
+    if printed:
+        extra[_ANSWER]["text/plain"] = {"schema": TEXT}
     if body is not None:
         content = {"schema": shapes.body(body)} | ({"example": example} if example is not None else {})
         extra["requestBody"] = {"required": True, "content": {"application/json": content}}

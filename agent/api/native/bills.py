@@ -72,7 +72,7 @@ def list_bills(request: Request, parts: PartsOf) -> Response:
 @router.get(
     "/bills/{bill_id}",
     dependencies=[needs(Role.VIEWER)],
-    **described("Show one bill, as JSON or printed", 404, answer=BILL_DOCUMENT),
+    **described("Show one bill, as JSON or printed", 404, answer=BILL_DOCUMENT, printed=True),
 )
 def show_bill(request: Request, parts: PartsOf, bill_id: str) -> Response:
     """`Accept: text/plain` gives it printed. By id or by number."""

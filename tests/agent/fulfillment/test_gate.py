@@ -220,7 +220,7 @@ def test_a_reference_that_is_not_completed_in_time_fails_the_item(house, until):
     house.work_due()
     row = house.order_row(order.id)
     assert (row.state, row.items[0].errors[0]["code"]) == ("failed", "referenceExpired")
-    assert "fibre-17 was not completed" in row.items[0].errors[0]["message"]
+    assert "fibre-17, which item 1 waited for, was not completed" in row.items[0].errors[0]["message"]
     house.assert_empty()
 
 
