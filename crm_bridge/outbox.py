@@ -54,7 +54,7 @@ def publish(
 def publish_all(session: Session, events: Sequence[Event], *, correlation_id: str, at: datetime) -> list[str]:
     """As `publish`, of what happened at once, in that order."""
     connection = session.connection()
-    subscriptions = connection.execute(_ACTIVE).all()
+    subscriptions = _subscriptions(session)
     ids = [new_id("evt", at) for _ in events]
     rows = [
         {
@@ -69,10 +69,20 @@ def publish_all(session: Session, events: Sequence[Event], *, correlation_id: st
     ]
     if subscriptions:
         for event, row in zip(events, rows, strict=True):
-            _deliver(connection, event, connection.scalar(_NUMBERED, row), subscriptions, at)
+            _deliver(connection, event, connection.execute(_NUMBERED, row).scalar_one(), subscriptions, at)
     else:
         connection.execute(_EVENT, rows)
     return ids
+
+
+def _subscriptions(session: Session) -> Sequence[Row[Any]]:
+    """The active ones. Looked up once in a transaction: what comes to be known in its course was not there for its facts."""
+    transaction = session.get_transaction()
+    known = session.info.get(_KNOWN)
+    if known is None or known[0] is not transaction:
+        known = session.info[_KNOWN] = transaction, session.connection().execute(_ACTIVE).all()
+    found: Sequence[Row[Any]] = known[1]
+    return found
 
 
 def _deliver(connection: Connection, event: Event, sequence: int, subscriptions: Sequence[Row[Any]], at: datetime) -> None:
@@ -104,6 +114,7 @@ def forget(session: Session, *, before: datetime, limit: int = 1000) -> int:
     return len(sequences)
 
 
+_KNOWN = "subscriptions"
 _EVENT = insert(cast("Table", EventRow.__table__))
 _NUMBERED = _EVENT.returning(EventRow.sequence)
 _DELIVERY = insert(cast("Table", DeliveryRow.__table__))

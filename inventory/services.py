@@ -6,7 +6,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Literal
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 from sqlalchemy.orm import Session
 
 from inventory.allocation import Allocation, held, release_service
@@ -256,13 +256,7 @@ def service_view(session: Session, service_id: str) -> ServiceView:
 
 def parts_of(session: Session, service_id: str) -> tuple[ServicePart, ...]:
     """What the service is, by element."""
-    query = (
-        select(ElementRow.name, ElementRow.platform, ServicePartRow.desired, ServicePartRow.adopted_at)
-        .join(ServicePartRow, ServicePartRow.element_id == ElementRow.id)
-        .where(ServicePartRow.service_id == service_id)
-        .order_by(ElementRow.name)
-    )
-    return tuple(ServicePart(*row) for row in session.execute(query))
+    return tuple(ServicePart(*row) for row in session.execute(_PARTS, {"service": service_id}))
 
 
 def services_on(
@@ -310,3 +304,11 @@ def _links(session: Session, service_id: str) -> tuple[str, ...]:
         .order_by(LinkRow.name)
     )
     return tuple(session.scalars(query))
+
+
+_PARTS = (
+    select(ElementRow.name, ElementRow.platform, ServicePartRow.desired, ServicePartRow.adopted_at)
+    .join(ServicePartRow, ServicePartRow.element_id == ElementRow.id)
+    .where(ServicePartRow.service_id == bindparam("service"))
+    .order_by(ElementRow.name)
+)

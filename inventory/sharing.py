@@ -43,7 +43,7 @@ class StandingPart:
 def own(session: Session, service_id: str, statements: Mapping[str, Mapping[str, str]]) -> None:
     """From now on the service says just this: element (name) → place → value."""
     disown(session, service_id)
-    ids = dict(session.execute(_IDS, {"names": list(statements)}).all())
+    ids = dict(session.connection().execute(_IDS, {"names": list(statements)}).all())
     rows = [
         {"element_id": ids[name], "slot": _digest(place), "value": _digest(value), "service_id": service_id}
         for name, said in sorted(statements.items())
@@ -64,7 +64,7 @@ def others(session: Session, element: str, places: Iterable[str], services: Coll
     found: dict[str, Said] = {}
     for some in _some(sorted(asked)):
         asking = {"element": element, "slots": some, "services": list(services)}
-        for slot, service_id, value in session.execute(_OTHERS, asking):
+        for slot, service_id, value in session.connection().execute(_OTHERS, asking):
             found.setdefault(asked[slot], Said(service_id, value))
     return found
 

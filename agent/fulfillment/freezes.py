@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from agent.fulfillment.errors import FreezeMalformed, Missing, Refusal, StateRefused
@@ -47,7 +47,7 @@ class Frozen:
 
 def frozen(session: Session, weekly: Iterable[WeeklyFreeze], at: datetime, *, urgent: bool) -> Frozen | None:
     """What holds a plan back now, with those that follow upon it without a gap. Rows are locked against being ended meanwhile."""
-    rows = session.scalars(select(FreezeRow).where(FreezeRow.end > at).with_for_update(read=True))
+    rows = session.connection().execute(_AHEAD, {"at": at})
     announced = [(Interval(row.start, row.end), row.reason) for row in rows if not (urgent and row.urgent_passes)]
     return _until([*announced, *_of_week(weekly, at, urgent=urgent)], at)
 
@@ -111,3 +111,10 @@ def _until(windows: Sequence[tuple[Interval, str]], at: datetime) -> Frozen | No
         until = max(window.end for window, _ in following)
         reasons |= dict.fromkeys(reason for _, reason in following)
     return Frozen(until, "; ".join(reasons)) if until > at else None
+
+
+_AHEAD = (
+    select(FreezeRow.start, FreezeRow.end, FreezeRow.reason, FreezeRow.urgent_passes)
+    .where(FreezeRow.end > bindparam("at"))
+    .with_for_update(read=True)
+)

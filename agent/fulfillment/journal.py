@@ -79,21 +79,27 @@ class Journal:
 
         Raises `Cancelled` when the plan's order is.
         """
+        with self.advancing(name, notes, participants, values) as (_, written):
+            return written
+
+    @contextmanager
+    def advancing(
+        self, name: str, notes: Iterable[Note], participants: Iterable[Participant], values: dict[str, object]
+    ) -> Iterator[tuple[Session, Records]]:
+        """As `advance`, with room for more in the same transaction."""
         self._checkpoint(f"before {name}")
         with self._database.write() as session:
             began = self._monotonic()
-            head = session.connection().execute(_HEAD, {"plan": self.plan_id}).first()
+            head = session.connection().execute(_advance(tuple(values)), {"plan": self.plan_id, **values}).first()
             if head is None:
                 raise Missing("plan", self.plan_id)
-            self._take(*head)
+            self._take(*head)  # nothing of it stays where this raises
             if self.cancelled:
                 raise Cancelled
-            session.connection().execute(_advance(tuple(values)), {"plan": self.plan_id, **values})
             write(session, [self._line(note) for note in notes])
-            written = record(session, self.plan_id, participants)
+            yield session, record(session, self.plan_id, participants)
         self._proved = began
         self._checkpoint(f"after {name}")
-        return written
 
     def _take(self, fence: int, cancellation: str | None, correlation: str | None, *, taking: bool = False) -> None:
         if fence > self._claim.fence or (fence < self._claim.fence and not taking):
@@ -169,8 +175,10 @@ def noted(plan: PlanRow, outcome: str, detail: str, by: str, at: datetime, *, el
 
 @lru_cache
 def _advance(columns: tuple[str, ...]) -> Update:
+    """Gives the plan's fence, and what is to be known of its order."""
     values = {name: bindparam(name, type_=_PLANS.c[name].type) for name in columns}
-    return update(_PLANS).where(_PLANS.c.id == bindparam("plan")).values(values)
+    of_order = [select(column).where(OrderRow.id == _PLANS.c.order_id).scalar_subquery() for column in _OF_ORDER]
+    return update(_PLANS).where(_PLANS.c.id == bindparam("plan")).values(values).returning(_PLANS.c.fence, *of_order)
 
 
 def record(session: Session, plan_id: str, participants: Iterable[Participant]) -> Records:
@@ -179,12 +187,20 @@ def record(session: Session, plan_id: str, participants: Iterable[Participant]) 
     for participant in participants:
         standing = participant.standing
         if standing != participant.recorded:
-            statement = _STAGED if participant.staged else _STANDING
-            session.connection().execute(statement, {"plan": plan_id, "of": participant.element, **standing})
+            said = participant.recorded or {}
+            changed = any(standing.get(text) != said.get(text) for text in _TEXTS)
+            statement, told = (_STAGED, standing) if changed else (_STANDING, _without_texts(standing))
+            session.connection().execute(statement, {"plan": plan_id, "of": participant.element, **told})
             written[participant.element] = standing
     return written
 
 
+def _without_texts(standing: Record) -> Record:
+    return {name: text for name, text in standing.items() if name not in _TEXTS}
+
+
+_TEXTS = ("before", "forward", "reverse")
+"""Of a change set: written when its element says how it will make it, not each time."""
 _LINES, _CHANGES = cast("Table", JournalRow.__table__), cast("Table", ChangeSetRow.__table__)
 _PLANS = cast("Table", PlanRow.__table__)
 _OF_ORDER = (OrderRow.cancellation_id, OrderRow.correlation_id)
@@ -194,12 +210,6 @@ _PLAN = (
     .where(PlanRow.id == bindparam("plan"))
     .with_for_update(of=PlanRow)
     .options(lazyload(PlanRow.change_sets))
-)
-_HEAD = (
-    select(PlanRow.fence, *_OF_ORDER)
-    .outerjoin(OrderRow, OrderRow.id == PlanRow.order_id)
-    .where(PlanRow.id == bindparam("plan"))
-    .with_for_update(of=PlanRow)
 )
 _FENCE = select(PlanRow.fence).where(PlanRow.id == bindparam("plan"))
 _LINE = insert(_LINES)

@@ -15,11 +15,11 @@ import structlog
 from agent.fulfillment.errors import DriverFailed, Interrupted
 from agent.fulfillment.parallel import in_parallel
 from agent.fulfillment.participant import Note, Participant, Record
-from agent.fulfillment.plan import ChangeState, Plan, Step
+from agent.fulfillment.plan import ChangeState, Step
 from agent.fulfillment.settings import FulfilmentSettings
 from agent.fulfillment.stalls import Stalls
 from drivers.errors import ElementError, ElementLocked, ElementTimeout, ElementUnreachable, RevertFailed, VerificationFailed
-from drivers.port import Check, CheckOutcome, ElementSession, Standing
+from drivers.port import ChangeSet, Check, CheckOutcome, ElementSession, Standing
 from policies.values import Clock
 
 Result = TypeVar("Result")
@@ -52,11 +52,11 @@ class Network:
     pushed: bool = False
     """Something was pushed that ending our session would not have prevented."""
 
-    def follow(self, plan: Plan) -> None:
-        """The changes as they were settled when the elements were taken."""
-        changes = {planned.element: planned.change for planned in plan.changes}
+    def follow(self, changes: Mapping[str, ChangeSet]) -> None:
+        """The changes as they were settled when the elements were taken, where they are other than planned; by element."""
         for participant in self.participants:
-            participant.planned = replace(participant.planned, change=changes[participant.element])
+            change = changes.get(participant.element, participant.change)
+            participant.planned = replace(participant.planned, change=change)
 
     def recorded(self, written: Mapping[str, Record]) -> None:
         """What a point has written of the elements is durable."""

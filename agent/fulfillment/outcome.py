@@ -125,7 +125,6 @@ class Outcomes:
             return
         order.state = state
         order.completed_at = at if state in FINAL else None
-        session.flush()
         self.announcer.order(session, order, at)
         if order.undoes and state in FINAL:
             self.queue.submit(session, Work(CANCEL_WORK, order.undoes), at)
@@ -227,7 +226,8 @@ def order_of(session: Session, plan: PlanRow) -> OrderRow | None:
     """Plans of one order end in different workers: the order's row is their lock. None for a plan without an order."""
     if not plan.order_id:
         return None
-    return locked_order(session, plan.order_id)
+    with session.no_autoflush:  # what the point has written of the plan goes with the rest
+        return locked_order(session, plan.order_id)
 
 
 def locked_order(session: Session, order_id: str) -> OrderRow | None:

@@ -1,9 +1,12 @@
 """A plan as the worker sees it: values read once from its rows."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Row
 
 from agent.fulfillment.lifecycle import CounterReadings
 from agent.fulfillment.tables import ChangeSetRow, PlanRow
@@ -106,6 +109,14 @@ class PlannedChange:
 
 
 @dataclass(frozen=True, slots=True)
+class PlannedItem:
+    """What never changes of an order item once it is planned."""
+
+    action: str
+    service_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     id: str
     order_id: str
@@ -117,8 +128,18 @@ class Plan:
     readings: CounterReadings | None
     changes: tuple[PlannedChange, ...]
     """Sorted by element."""
-    actions: frozenset[str] = frozenset()
-    """Of the order's items that it carries out, where they are asked for."""
+    purpose: str = Purpose.ORDER
+    items: tuple["PlannedItem", ...] = ()
+    """Of the order, that it carries out; where they are asked for."""
+
+    @property
+    def actions(self) -> frozenset[str]:
+        return frozenset(item.action for item in self.items)
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """That it changes."""
+        return tuple(item.service_id for item in self.items if item.action != "noChange")
 
     @property
     def open_changes(self) -> tuple[PlannedChange, ...]:
@@ -152,7 +173,8 @@ class Failure:
         return cls(document["element"], document["code"], document["message"])
 
 
-def read_plan(row: PlanRow) -> Plan:
+def read_plan(row: PlanRow, changes: Iterable[ChangeSetRow | Row[Any]] | None = None, items: Iterable[PlannedItem] = ()) -> Plan:
+    """`changes`: its change sets, sorted by element, where they were read already."""
     return Plan(
         id=row.id,
         order_id=row.order_id,
@@ -162,11 +184,13 @@ def read_plan(row: PlanRow) -> Plan:
         decision=Decision(row.decision) if row.decision else None,
         deadline=row.deadline,
         readings=CounterReadings.from_document(row.readings) if row.readings else None,
-        changes=tuple(_planned(change) for change in row.change_sets),
+        changes=tuple(_planned(change) for change in (row.change_sets if changes is None else changes)),
+        purpose=row.purpose,
+        items=tuple(items),
     )
 
 
-def _planned(row: ChangeSetRow) -> PlannedChange:
+def _planned(row: ChangeSetRow | Row[Any]) -> PlannedChange:
     checks = tuple(Check(**document) for document in row.checks)
     change = ChangeSet(row.element, row.platform, row.before, row.after, row.forward, row.reverse, tuple(row.ports), checks)
     resolution = Verb(row.resolution) if row.resolution else None

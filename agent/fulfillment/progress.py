@@ -2,27 +2,28 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import cast
 
 import structlog
-from sqlalchemy import bindparam, select
+from sqlalchemy import Table, bindparam, select
 from sqlalchemy.orm import Session
 
 from agent.fulfillment import holds
 from agent.fulfillment.doors import Doors
-from agent.fulfillment.errors import Cancelled, ElementsHeld, Interrupted, PhaseFailed, Superseded
+from agent.fulfillment.errors import ElementsHeld, Interrupted, PhaseFailed, Superseded
 from agent.fulfillment.journal import Checkpoint, Journal, no_checkpoint, record
 from agent.fulfillment.lifecycle import CounterReadings, ServiceLifecycle
 from agent.fulfillment.network import Failures, Network
 from agent.fulfillment.outcome import PLAN_WORK, Outcomes
 from agent.fulfillment.overtaken import ask, is_owed, predecessor
 from agent.fulfillment.participant import Note
-from agent.fulfillment.plan import ENDED, ChangeState, Decision, Failure, Plan, PlanState, Step, read_plan
+from agent.fulfillment.plan import ENDED, ChangeState, Decision, Failure, Plan, PlannedItem, PlanState, Step, read_plan
 from agent.fulfillment.recovery import Course, course_of
 from agent.fulfillment.settings import FulfilmentSettings
 from agent.fulfillment.stalls import Stalls
-from agent.fulfillment.tables import JournalRow, OrderItemRow, PlanRow
+from agent.fulfillment.tables import ChangeSetRow, JournalRow, OrderItemRow, PlanRow
 from inventory.db import Database
 from inventory.work import Claim, Work, WorkQueue
 from policies.values import Clock
@@ -67,7 +68,9 @@ def take(tools: Tools, claim: Claim, journal: Journal) -> Plan | None:
             _distrust(tools, claim, session, row.id, at)
         if row.state != PlanState.IN_DOUBT and not _begun(tools, claim, journal, session, row):
             return None
-        plan = replace(read_plan(row), actions=frozenset(session.connection().scalars(_ACTIONS, {"plan": row.id})))
+        connection = session.connection()
+        items = [PlannedItem(*item) for item in connection.execute(_ITEMS, {"plan": row.id})]
+        plan = read_plan(row, connection.execute(_CHANGES, {"plan": row.id}), items)
         if course_of(plan) is not Course.FORWARD:
             journal.tell(session, journal.started(plan.step))
         return plan
@@ -119,14 +122,15 @@ class Progress:
         """Told with the next point: a plan that only looks whether its elements are free again leaves no line per look."""
         self._network.notes.append(self._journal.started(Step.CONNECT))
 
-    def hold(self) -> None:
+    def hold(self, plan: Plan) -> None:
         """Hold the elements and write down our sessions. Raises `ElementsHeld`, `Cancelled` or `PhaseFailed`."""
-        with self._point("hold", step=Step.STAGE, mark=self._mark(Step.HOLD)) as (session, row):
-            if self._journal.cancelled:
-                raise Cancelled
-            self._take_elements(session, row)
-            self._tools.outcomes.realisation.settle_shared(session, row)
-            self._network.follow(read_plan(row))
+        notes = [*self._network.notes, self._mark(Step.HOLD), self._journal.started(Step.STAGE)]
+        with self._journal.advancing("hold", notes, self._network.participants, {"step": Step.STAGE}) as (session, written):
+            self._take_elements(session, plan.id)
+            settled = self._tools.outcomes.realisation.settle_shared(session, plan)
+        self._network.follow(settled)
+        self._network.recorded(written)
+        self._network.notes.clear()
 
     def staged(self, readings: CounterReadings) -> None:
         """From here on the network may have changed. Raises `Cancelled`."""
@@ -163,7 +167,7 @@ class Progress:
     def regain(self, settled: dict[str, ChangeState]) -> None:
         """After another worker: hold the elements again, settle what an operator settled. Raises `ElementsHeld`."""
         with self._point("regain") as (session, row):
-            self._take_elements(session, row)
+            self._take_elements(session, row.id)
             for change in row.change_sets:
                 change.state = settled.get(change.element, change.state)
             if row.decision is None:
@@ -289,9 +293,9 @@ class Progress:
         self._network.recorded(self._journal.advance(name, notes, self._network.participants, {"step": step, **values}))
         self._network.notes.clear()
 
-    def _take_elements(self, session: Session, row: PlanRow) -> None:
+    def _take_elements(self, session: Session, plan_id: str) -> None:
         elements = [participant.element for participant in self._network.participants]
-        holds.take(session, row.id, self._claim.fence, elements, self._now())
+        holds.take(session, plan_id, self._claim.fence, elements, self._now())
 
     def _end(self, session: Session, row: PlanRow, state: PlanState, at: datetime) -> None:
         row.state, row.step, row.finished_at = state, Step.RELEASE, at
@@ -330,4 +334,6 @@ def _reasons(row: PlanRow) -> list[Failure]:
     return [Failure.from_document(document) for document in (row.error or {}).get("failures", [])]
 
 
-_ACTIONS = select(OrderItemRow.action).where(OrderItemRow.plan_id == bindparam("plan"))
+_ITEMS = select(OrderItemRow.action, OrderItemRow.service_id).where(OrderItemRow.plan_id == bindparam("plan"))
+_CHANGE_SETS = cast("Table", ChangeSetRow.__table__)
+_CHANGES = select(_CHANGE_SETS).where(_CHANGE_SETS.c.plan_id == bindparam("plan")).order_by(_CHANGE_SETS.c.element)

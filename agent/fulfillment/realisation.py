@@ -3,12 +3,13 @@
 And, as the plan takes its elements, what of its changes is not its own alone: it is settled when nobody else can change them.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import cast
 
 import structlog
-from sqlalchemy import bindparam, select
+from sqlalchemy import Table, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from agent.fulfillment.designs import ACTIVE, INACTIVE
@@ -16,13 +17,14 @@ from agent.fulfillment.errors import PhaseFailed
 from agent.fulfillment.events import Announcer
 from agent.fulfillment.intents import REDEPLOY, refuse_other_intent
 from agent.fulfillment.lifecycle import CounterReadings, ServiceLifecycle
-from agent.fulfillment.plan import Failure
+from agent.fulfillment.plan import Failure, Plan
 from agent.fulfillment.reservation import give_back, outlook_of, take_up
 from agent.fulfillment.shared import Conflict, Shared
 from agent.fulfillment.tables import ChangeSetRow, OrderItemRow, OrderRow, PlanRow
 from drivers.diff import Statements, change_set, statements
 from drivers.errors import DriverSetupError
 from drivers.platform import Platform, load_platform
+from drivers.port import ChangeSet
 from inventory import sharing
 from inventory.allocation import release_service
 from inventory.db import Database
@@ -41,26 +43,28 @@ class Realisation:
 
     # -- as the plan takes its elements --------------------------------------------------------------------------------
 
-    def settle_shared(self, session: Session, plan: PlanRow) -> None:
+    def settle_shared(self, session: Session, plan: Plan) -> dict[str, ChangeSet]:
         """Its change sets leave alone what other services own too, now that nobody else can change the elements.
 
-        `PhaseFailed` when another service has come to say something else in a place that holds one value. Called again for a plan
-        that starts again: what others own may be another by then. A redeployment is what it says, whoever owns it, as long as
-        services are what they were when the elements were compared.
+        Gives those that are other than planned with this, by element. `PhaseFailed` when another service has come to say something
+        else in a place that holds one value. Called again for a plan that starts again: what others own may be another by then. A
+        redeployment is what it says, whoever owns it, as long as services are what they were when the elements were compared.
         """
         if plan.purpose == REDEPLOY:
-            refuse_other_intent(session, plan, self.platforms)
-            return
-        changing = select(OrderItemRow.service_id).where(OrderItemRow.plan_id == plan.id, OrderItemRow.action != "noChange")
-        services = session.scalars(changing).all()
-        shared = Shared(session)
-        for change in plan.change_sets:
-            change.own_before = change.before if change.own_before is None else change.own_before
-            change.own_after = change.after if change.own_after is None else change.own_after
+            refuse_other_intent(session, session.get_one(PlanRow, plan.id), self.platforms)
+            return {}
+        owned = session.connection().execute(_OWN, {"plan": plan.id})
+        own = {element: (before, after) for element, before, after in owned}
+        shared, settled = Shared(session), {}
+        for planned in plan.changes:
             try:
-                _settle(change, self.platforms(change.platform), shared, services)
+                change = _settle(planned.change, *own[planned.element], self.platforms, shared, plan.services)
             except Conflict as conflict:
-                raise PhaseFailed([Failure(change.element, "valueConflict", str(conflict))]) from conflict
+                raise PhaseFailed([Failure(planned.element, "valueConflict", str(conflict))]) from conflict
+            if change is not None:
+                settled[planned.element] = change
+        _store(session, plan.id, settled.values())
+        return settled
 
     # -- as the plan ends ----------------------------------------------------------------------------------------------
 
@@ -76,7 +80,10 @@ class Realisation:
         """The plan holds: the service begins, changes, rests or ends, with readings taken `before` and `after`."""
         if item.action == "noChange":
             return
-        service = session.get_one(ServiceRow, item.service_id, with_for_update=True)  # as whoever orders: before pools and ports
+        with session.no_autoflush:
+            service = session.get_one(
+                ServiceRow, item.service_id, with_for_update=True
+            )  # as whoever orders: before pools and ports
         was = service.state
         if item.action == "delete":
             self.lifecycle.terminated(session, service, before.of(endpoint_ports(session, [service.id])), at)
@@ -136,7 +143,8 @@ class Realisation:
     def _stand(self, session: Session, service: ServiceRow, item: OrderItemRow) -> None:
         service.state = _wanted(item, service)
         service.suspension_reason = item.suspension_reason if service.state == INACTIVE else ""
-        parts = parts_of(session, service.id)
+        with session.no_autoflush:
+            parts = parts_of(session, service.id)
         self._own(session, service.id, {part.element: (part.platform, part.desired) for part in parts})
 
     def _own(self, session: Session, service_id: str, texts: dict[str, tuple[str, str]]) -> None:
@@ -187,6 +195,11 @@ def ports_that_begin(session: Session, items: Iterable[OrderItemRow]) -> list[st
     return sorted(found)
 
 
+def ports_of_new(session: Session, plan_id: str) -> list[str]:
+    """`ports_that_begin` of a plan that only adds."""
+    return [f"{element}/{port}" for element, port in session.connection().execute(_BEGINNING, {"plan": plan_id})]
+
+
 def endpoint_ports(session: Session, services: Iterable[str]) -> list[str]:
     """The customer ports of services, as `element/port`."""
     rows = session.execute(_ENDPOINTS, {"services": list(services)})
@@ -219,11 +232,60 @@ def _wanted(item: OrderItemRow, service: ServiceRow) -> str:
     return item.wanted_state or (ACTIVE if item.action == "add" else service.state)
 
 
-def _settle(change: ChangeSetRow, platform: Platform, shared: Shared, services: Iterable[str]) -> None:
-    before, after = change.own_before or "", change.own_after or ""
-    alike = shared.of(platform, change.element, before, after, list(services))
-    if not alike and (before, after) == (change.before, change.after):
-        return  # as it was planned
-    settled = change_set(platform, change.element, before, after, shared=alike)
-    change.before, change.after = settled.before, settled.after
-    change.forward, change.reverse = settled.forward, settled.reverse
+def _settle(  # noqa: PLR0917  the two sides belong beside each other
+    planned: ChangeSet, before: str, after: str, platforms: Callable[[str], Platform], shared: Shared, services: Collection[str]
+) -> ChangeSet | None:
+    """`before`, `after`: what its own services say. None where it stays as it was planned."""
+    platform = platforms(planned.platform)
+    alike = shared.of(platform, planned.element, before, after, services)
+    if not alike and (before, after) == (planned.before, planned.after):
+        return None
+    settled = change_set(platform, planned.element, before, after, shared=alike)
+    return replace(planned, before=settled.before, after=settled.after, forward=settled.forward, reverse=settled.reverse)
+
+
+def _store(session: Session, plan_id: str, changes: Iterable[ChangeSet]) -> None:
+    rows = [
+        {
+            "plan": plan_id,
+            "of": change.element,
+            "before": change.before,
+            "after": change.after,
+            "forward": change.forward,
+            "reverse": change.reverse,
+        }
+        for change in changes
+    ]
+    if rows:
+        session.connection().execute(_SETTLED, rows)
+
+
+_BEGINNING = (
+    select(ElementRow.name, PortRow.name)
+    .join(PortRow, PortRow.element_id == ElementRow.id)
+    .join(ServiceResourceRow, ServiceResourceRow.port_id == PortRow.id)
+    .join(OrderItemRow, OrderItemRow.service_id == ServiceResourceRow.service_id)
+    .where(
+        OrderItemRow.plan_id == bindparam("plan"),
+        OrderItemRow.action == "add",
+        OrderItemRow.wanted_state.in_(("", ACTIVE)),
+        ServiceResourceRow.role == "endpoint",
+    )
+    .order_by(ElementRow.name, PortRow.name)
+    .distinct()
+)
+_CHANGES = cast("Table", ChangeSetRow.__table__)
+_OWN = (
+    update(_CHANGES)
+    .where(_CHANGES.c.plan_id == bindparam("plan"))
+    .values(
+        own_before=func.coalesce(_CHANGES.c.own_before, _CHANGES.c.before),
+        own_after=func.coalesce(_CHANGES.c.own_after, _CHANGES.c.after),
+    )
+    .returning(_CHANGES.c.element, _CHANGES.c.own_before, _CHANGES.c.own_after)
+)
+_SETTLED = (
+    update(_CHANGES)
+    .where(_CHANGES.c.plan_id == bindparam("plan"), _CHANGES.c.element == bindparam("of"))
+    .values({name: bindparam(name) for name in ("before", "after", "forward", "reverse")})
+)

@@ -21,7 +21,7 @@ from agent.fulfillment.overtaken import ask
 from agent.fulfillment.participant import Participant
 from agent.fulfillment.plan import SETTLED, ChangeState, Failure, Plan, Verb
 from agent.fulfillment.progress import Progress, Tools, take
-from agent.fulfillment.realisation import ports_that_begin, ports_that_end
+from agent.fulfillment.realisation import ports_of_new, ports_that_begin, ports_that_end
 from agent.fulfillment.recovery import Course, course_of, initial_state
 from agent.fulfillment.tables import ChangeSetRow, OrderItemRow
 from agent.log import correlated
@@ -131,9 +131,9 @@ class _Run:
             holds.refuse_if_held(session, self._plan.id, [participant.element for participant in self._participants])
         self._progress.begin()
         self._phase(self.network.connect)
-        self._progress.hold()
+        self._progress.hold(self._plan)
         self._phase(self.network.stage)
-        return self._read_counters(ports_that_end) if self._plan.actions & ENDING else CounterReadings()
+        return self._read_counters(self._of_items(ports_that_end)) if self._plan.actions & ENDING else CounterReadings()
 
     def _change(self) -> None:
         failures = self.network.commit()
@@ -164,7 +164,7 @@ class _Run:
         if failures:
             self._progress.doubt(self._doubted(failures))
         else:
-            self._progress.done(self._read_counters(ports_that_begin) if self._plan.actions & BEGINNING else CounterReadings())
+            self._progress.done(self._first_readings())
 
     # -- back ----------------------------------------------------------------------------------------------------------
 
@@ -239,10 +239,21 @@ class _Run:
                 participant.state = ChangeState.IN_DOUBT
         return failures
 
-    def _read_counters(self, ports_of: Callable[[Session, Iterable[OrderItemRow]], list[str]]) -> CounterReadings:
-        """Of the customer ports of the services that the plan begins, changes or ends."""
+    def _first_readings(self) -> CounterReadings:
+        if not self._plan.actions & BEGINNING:
+            return CounterReadings()
+        if "modify" in self._plan.actions:
+            return self._read_counters(self._of_items(ports_that_begin))
         with self._tools.database.read() as session:
-            ports = ports_of(session, session.scalars(select(OrderItemRow).where(OrderItemRow.plan_id == self._plan.id)).all())
+            ports = ports_of_new(session, self._plan.id)
+        return self._read_counters(ports)
+
+    def _of_items(self, ports_of: Callable[[Session, Iterable[OrderItemRow]], list[str]]) -> list[str]:
+        with self._tools.database.read() as session:
+            return ports_of(session, session.scalars(select(OrderItemRow).where(OrderItemRow.plan_id == self._plan.id)).all())
+
+    def _read_counters(self, ports: list[str]) -> CounterReadings:
+        """Of the customer ports of the services that the plan begins, changes or ends."""
         if not ports:
             return CounterReadings()
         deadline = self._tools.clock.monotonic() + self._settings.reading_timeout.total_seconds()

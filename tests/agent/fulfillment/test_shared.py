@@ -9,7 +9,7 @@ from sqlalchemy import select
 from agent.fulfillment.errors import OrderConflict, PhaseFailed
 from agent.fulfillment.events import Announcer
 from agent.fulfillment.lifecycle import CounterReadings, NoLifecycle
-from agent.fulfillment.plan import read_plan
+from agent.fulfillment.plan import PlannedItem, read_plan
 from agent.fulfillment.realisation import Realisation
 from agent.fulfillment.requests import ItemRequest
 from agent.fulfillment.tables import OrderItemRow, OrderRow, PlanRow
@@ -46,8 +46,12 @@ def settled(operator, plan_id):
     """The change on pe2 as the plan takes it."""
     with operator.database.write() as session:
         row = session.get_one(PlanRow, plan_id)
-        operator.realisation.settle_shared(session, row)
+        services = session.scalars(select(OrderItemRow.service_id).where(OrderItemRow.plan_id == plan_id))
+        items = [PlannedItem("", service) for service in services]
+        settled = operator.realisation.settle_shared(session, read_plan(row, items=items))
+        session.refresh(row, ["change_sets"])
         (planned,) = read_plan(row).changes
+        assert settled.get("pe2", planned.change) == planned.change
         return planned.change
 
 
