@@ -301,6 +301,11 @@ class Ssh(_Data):
     tests: dict[str, CommandTest] = {}
     """Kind → how it is asked; `interface` is asked as `ports` are."""
 
+    def complaint(self, answer: str) -> str:
+        """The lines of an answer that refuse; "" when there are none."""
+        lines = (line.strip() for line in answer.splitlines() if self.error.search(line))
+        return "; ".join(line for line in lines if not (self.harmless and self.harmless.search(line)))
+
 
 class Platform(_Data):
     """One kind of element. `syntax` is the language that templates render; `template` is their suffix (`create.<template>.j2`)."""

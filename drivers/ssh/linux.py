@@ -80,9 +80,7 @@ class LinuxShell:
         self._configuring = False
 
     def complaint(self, answer: str) -> str:
-        harmless = self._settings.harmless
-        lines = (line.strip() for line in answer.splitlines() if self._settings.error.search(line))
-        return "; ".join(line for line in lines if not (harmless and harmless.search(line)))
+        return self._settings.complaint(answer)
 
     def end(self) -> None:
         self._broken = True

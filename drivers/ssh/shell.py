@@ -117,9 +117,7 @@ class Shell:
 
     def complaint(self, answer: str) -> str:
         """The lines of an answer that refuse; "" when there are none."""
-        harmless = self._settings.harmless
-        lines = (line.strip() for line in answer.splitlines() if self._settings.error.search(line))
-        return "; ".join(line for line in lines if not (harmless and harmless.search(line)))
+        return self._settings.complaint(answer)
 
     def end(self) -> None:
         self._broken = True
