@@ -42,7 +42,9 @@ def test_a_missing_leaf_a_changed_one_and_what_puts_them_right_over_netconf(grou
 
 def test_lines_that_are_gone_other_or_left_over_in_a_section_of_ours(ground):
     vlan = next(line for line in ground.part(ground.access, "pe2").splitlines() if line.startswith("interface")).split(".")[1]
-    ground.configure({"pe2": ("", f"interface Gi0/4.{vlan}\n description hacked\n ip address 192.0.2.9 255.255.255.252 secondary\n")})
+    ground.configure(
+        {"pe2": ("", f"interface Gi0/4.{vlan}\n description hacked\n ip address 192.0.2.9 255.255.255.252 secondary\n")}
+    )
     found = ground.comparer.compare("pe2")
     assert found.state is DriftState.DRIFTED
     assert f"interface Gi0/4.{vlan} / description hacked" in found.unexpected
