@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.agent.chaos.results import FILE, WHOLE, Result, read
-from tests.agent.chaos.scenarios import POINTS
+from tests.agent.chaos.scenarios import POINTS, SCENARIOS
 
 PAGE = Path("docs/reliability.md")
 BEGIN, END = "<!-- made by `make chaos`: begin -->", "<!-- made by `make chaos`: end -->"
@@ -60,6 +60,10 @@ def report(results: list[Result]) -> Iterator[str]:
     kinds: dict[str, list[Result]] = defaultdict(list)
     for result in results:
         kinds[result.kind].append(result)
+    left_out = [each.name for each in SCENARIOS if each.name not in {one.scenario for one in kinds["checkpoint"]}]
+    left_out += [title for kind, title in ({"instant": "random instants"} | SORTS).items() if not kinds[kind]]
+    if left_out:
+        yield from ["", f"Not in this run, which was cut short: {'; '.join(left_out)}."]
     if kinds["checkpoint"]:
         yield from ["", "### Killed at every point of the journal", ""]
         yield from table("last killed", ((result.where, result) for result in kinds["checkpoint"]), order=_by_point)
