@@ -85,9 +85,7 @@ def test_what_cannot_be_kept_back_is_named_with_its_place(database: Database, re
 def test_what_a_service_has_cannot_be_kept_back(database: Database) -> None:
     load(database, "pools: [{name: vlans, kind: vlan, ranges: [[100, 103]]}]")
     take(database, "a", wanted="102")
-    with pytest.raises(
-        InvalidDocument, match=r"reserved\[1\]: 102 of pool vlans cannot be kept back: service svc-a has it"
-    ):
+    with pytest.raises(InvalidDocument, match=r"reserved\[1\]: 102 of pool vlans cannot be kept back: service svc-a has it"):
         load(database, POOLS)
     with database.write() as session, pytest.raises(ValueTaken, match="svc-a has it"):
         reserve(session, "vlans", "102", reason="", at=EPOCH)
