@@ -125,6 +125,7 @@ class Outcomes:
             return
         order.state = state
         order.completed_at = at if state in FINAL else None
+        session.flush()  # who looks at the order anew in this transaction is to see it so
         self.announcer.order(session, order, at)
         if order.undoes and state in FINAL:
             self.queue.submit(session, Work(CANCEL_WORK, order.undoes), at)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import agent.fulfillment
 
-WRITERS = frozenset({"point", "advance", "passed", "_point", "_advance"})
+WRITERS = frozenset({"point", "advance", "advancing", "passed", "_point", "_advance"})
 """Methods whose first argument names a point."""
 
 
