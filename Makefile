@@ -32,10 +32,10 @@ demo: $(VENV)/.run ## Run the whole line on the simulated network (ARGS=--once e
 test: test-sqlite test-postgresql ## Run the tests on SQLite and PostgreSQL (no server needed)
 
 test-sqlite: $(VENV)/.dev
-	FABD_TEST_DATABASE=sqlite $(BIN)/pytest -m "not lab and not uml" -n 2 --dist loadfile --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
+	FABD_TEST_DATABASE=sqlite $(BIN)/pytest -m "not lab and not uml" -n 3 --dist loadfile --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
 
 test-postgresql: $(VENV)/.dev
-	FABD_TEST_DATABASE=postgresql $(BIN)/pytest -m "database and not lab and not uml" -n 2 --dist loadfile $(PYTEST_ARGS)
+	FABD_TEST_DATABASE=postgresql $(BIN)/pytest -m "database and not lab and not uml" -n 3 --dist loadfile $(PYTEST_ARGS)
 
 check: $(VENV)/.dev ## Linters, types and import contracts
 	$(BIN)/ruff check .
