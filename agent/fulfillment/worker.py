@@ -87,6 +87,8 @@ class Worker:
         self._changed = threading.Condition()
         self._admission = Admission(self._stalls.silent, lane=settings.silent_at_once)
         self._claims: dict[str, Claim] = {}
+        self._unheld: frozenset[str] = frozenset()
+        """Claims that were not held any more as leases were last renewed."""
         self._more = False
         """There was more work than was claimed."""
         self._idle = 0
@@ -228,8 +230,10 @@ class Worker:
         if not claims:
             return
         held = self._work.renew(claims, self._clock.now(), self._settings.lease)
+        before, self._unheld = self._unheld, frozenset(claim.id for claim in claims) - held
         for claim in claims:
-            if claim.id not in held and self._is_held(claim):
+            # once is no news: what has just been finished is still in hand until its commit is durable
+            if claim.id in self._unheld & before and self._is_held(claim):
                 log.warning("lease lost; another worker goes on", kind=claim.work.kind, key=claim.work.key)
 
     def _is_held(self, claim: Claim) -> bool:
