@@ -1,0 +1,29 @@
+"""Settings: one model; `fabd.toml`, then environment `FABD_SECTION__KEY`, then flags, each over the one before."""
+
+from agent.config.assurance import AssuranceSettings, PollingSettings, TrapSettings, UsageSettings
+from agent.config.daemon import ApiSettings, CatalogSettings, KeepSettings, LogSettings
+from agent.config.fulfillment import DriftSettings, FulfillmentSettings
+from agent.config.loading import load_settings
+from agent.config.outbox import OutboxSettings, WebhookSettings
+from agent.config.settings import Settings
+from agent.config.sources import PREFIX, Location, read_sources
+
+__all__ = [
+    "PREFIX",
+    "ApiSettings",
+    "AssuranceSettings",
+    "CatalogSettings",
+    "DriftSettings",
+    "FulfillmentSettings",
+    "KeepSettings",
+    "Location",
+    "LogSettings",
+    "OutboxSettings",
+    "PollingSettings",
+    "Settings",
+    "TrapSettings",
+    "UsageSettings",
+    "WebhookSettings",
+    "load_settings",
+    "read_sources",
+]

@@ -1,0 +1,42 @@
+"""Settings of assurance: polling, traps, alarms, objectives, usage."""
+
+from pydantic import Field
+
+from agent.config.section import Days, Host, Number, Seconds, Section, WholeSeconds
+
+
+class PollingSettings(Section):
+    interval_s: Seconds = Field(60.0, description="Seconds between polls of one element.")
+    deadline_s: Seconds = Field(10.0, description="Longest an element may take per cycle, seconds.")
+    timeout_s: Seconds = Field(2.0, description="Wait for one SNMP answer, seconds.")
+    concurrency: Number = Field(256, description="Elements polled at the same time.")
+    failures_to_down: Number = Field(3, description="Failed polls in a row before an element counts as unreachable.")
+    successes_to_up: Number = Field(1, description="Good polls in a row before it counts as reachable again.")
+
+
+class TrapSettings(Section):
+    enabled: bool = Field(True, description="Listen for SNMP traps and informs.")
+    host: Host = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(10162, ge=0, le=65535, description="UDP port for v1, v2c and v3 traps; 0 takes a free one.")
+    credentials: list[str] = Field(
+        default_factory=list,
+        description="References whose community or user may send traps; empty means those of the elements' SNMP endpoints.",
+    )
+    queue: Number = Field(10_000, description="Traps waiting to be processed; more are dropped and counted.")
+
+
+class AssuranceSettings(Section):
+    hold_s: float = Field(
+        10.0,
+        ge=0,
+        le=86_400,
+        description="Wait before the cause of silence is decided, seconds; a trap confirmed by a read does not wait.",
+    )
+    verify_spacing_s: Seconds = Field(1.0, description="Seconds between the reads that verify a failure.")
+    recheck_s: Seconds = Field(120.0, description="Second targeted read after a trap, seconds.")
+    sla_interval_s: Seconds = Field(60.0, description="Seconds between evaluations of objectives.")
+    poll_retention_days: Days = Field(30, description="How long poll cycles are kept as evidence, days.")
+
+
+class UsageSettings(Section):
+    bin_s: WholeSeconds = Field(300, description="Length of a usage bin, seconds; bins start on multiples of it since 1970 UTC.")

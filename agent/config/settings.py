@@ -1,0 +1,52 @@
+"""Everything that can be set, as one model."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from pydantic import Field
+
+from agent.config.assurance import AssuranceSettings, PollingSettings, TrapSettings, UsageSettings
+from agent.config.daemon import ApiSettings, CatalogSettings, CredentialSettings, DatabaseSettings, KeepSettings, LogSettings
+from agent.config.fulfillment import DriftSettings, FulfillmentSettings
+from agent.config.outbox import OutboxSettings
+from agent.config.section import Section
+
+
+class Settings(Section):
+    """Everything that can be set."""
+
+    data_dir: Path = Field(
+        Path("fabd-data"), description="Where fabd keeps its database, known hosts and credentials unless told otherwise."
+    )
+    known_hosts: Path | None = Field(
+        None, description="OpenSSH known_hosts file of the elements; default `known_hosts` in `data_dir`."
+    )
+    database: DatabaseSettings = Field(default_factory=DatabaseSettings)
+    api: ApiSettings = Field(default_factory=ApiSettings)
+    credentials: CredentialSettings = Field(default_factory=CredentialSettings)
+    fulfillment: FulfillmentSettings = Field(default_factory=FulfillmentSettings)
+    drift: DriftSettings = Field(default_factory=DriftSettings)
+    polling: PollingSettings = Field(default_factory=PollingSettings)
+    traps: TrapSettings = Field(default_factory=TrapSettings)
+    assurance: AssuranceSettings = Field(default_factory=AssuranceSettings)
+    usage: UsageSettings = Field(default_factory=UsageSettings)
+    outbox: OutboxSettings = Field(default_factory=OutboxSettings)
+    keep: KeepSettings = Field(default_factory=KeepSettings)
+    log: LogSettings = Field(default_factory=LogSettings)
+    catalog: CatalogSettings = Field(default_factory=CatalogSettings)
+
+    @property
+    def database_url(self) -> str:
+        return self.database.url or f"sqlite:///{self.data_dir / 'fabd.db'}"
+
+    @property
+    def known_hosts_file(self) -> Path:
+        return self.known_hosts or self.data_dir / "known_hosts"
+
+    @property
+    def credentials_file(self) -> Path:
+        return self.credentials.file or self.data_dir / "credentials.toml"
+
+    @property
+    def bin_length(self) -> timedelta:
+        return timedelta(seconds=self.usage.bin_s)
