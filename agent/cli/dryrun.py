@@ -7,6 +7,8 @@ from agent.cli.output import note, say, show_diff, show_rows, show_text
 def show_preview(preview: Document, *, reverse: bool = False) -> None:
     """`reverse`: also how each change would be undone."""
     show_rows([_value(each) for each in preview["allocations"]], empty="it would take nothing from pools")
+    for each in preview["released"]:
+        say(f"item {each['item']} would give back {each['role']} {each['value']} to pool {each['pool']}")
     for plan in preview["plans"]:
         say(f"\nin one transaction: item {', '.join(plan['items'])}")
         if plan["approval"]:

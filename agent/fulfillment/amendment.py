@@ -50,8 +50,8 @@ class Amendments:
             wanted.requested_completion,
             wanted.priority,
         )
-        if moved and order.state not in NOT_BEGUN:
-            message = f"order {order.id} is {order.state}; its dates and its priority have had their effect"
+        if moved and (begun := _begun(order)):
+            message = f"order {order.id} has begun ({begun}); its dates and its priority have had their effect"
             raise StateRefused(Refusal("orderBegun", order.id, message, "leave them as they are, or cancel it"))
         _refuse_taken(session, order, wanted)
         order.external_id, order.document = wanted.external_id, dict(wanted.document)
@@ -71,6 +71,13 @@ class Amendments:
         for plan_id in kept_plans(order):
             self.queue.submit(session, Work(PLAN_WORK, plan_id), at, priority=order.priority)
         order.expected_completion = self.pace.expected(session, order, at)
+
+
+def _begun(order: OrderRow) -> str:
+    """The first item that has, and how far it is; "" when none has. An item that asks for nothing has nothing to begin."""
+    begun = (item for item in order.items if item.action != "noChange" and item.state not in NOT_BEGUN)
+    item = next(begun, None)
+    return "" if item is None else f"item {item.reference} is {item.state}"
 
 
 def _refuse_taken(session: Session, order: OrderRow, wanted: Amendment) -> None:

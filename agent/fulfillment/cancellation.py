@@ -71,6 +71,7 @@ class Cancellations:
         if order is None:
             raise Missing("order", request.order_id)
         _refuse_if_too_late(session, order, request, at)
+        self._overtake(session, order, request, at)
         row = OrderCancellationRow(
             id=new_id("can", at),
             order_id=order.id,
@@ -92,6 +93,22 @@ class Cancellations:
         else:
             self.begin(session, row, order, at)
         return row
+
+    def _overtake(self, session: Session, order: OrderRow, request: CancelRequest, at: datetime) -> None:
+        """A cancellation that waits for its day gives way to one that comes earlier; any other refuses."""
+        known = session.scalars(
+            select(OrderCancellationRow).where(
+                OrderCancellationRow.order_id == order.id, OrderCancellationRow.state.in_([str(state) for state in OPEN])
+            )
+        ).first()
+        if known is None:
+            return
+        if known.state != CancelState.ACCEPTED or known.requested_at is None or (request.requested_at or at) >= known.requested_at:
+            message = f"order {order.id} is being cancelled by {known.id}"
+            raise StateRefused(Refusal("beingCancelled", order.id, message, "follow that cancellation"))
+        known.errors = [_error("overtaken", f"order {order.id} is to be cancelled earlier than on that day", at)]
+        known.message = "another cancellation came first"
+        self._move(session, known, order, CancelState.TERMINATED, at)
 
     def begin(self, session: Session, row: OrderCancellationRow, order: OrderRow, at: datetime) -> None:
         """Call off what has not begun, and let the workers know."""
@@ -196,14 +213,6 @@ def _refuse_if_too_late(session: Session, order: OrderRow, request: CancelReques
     if order.undoes:
         message = f"order {order.id} carries out cancellation {order.undoes}"
         raise StateRefused(Refusal("undoes", order.id, message, "let it end, then order anew"))
-    open_one = select(OrderCancellationRow.id).where(
-        OrderCancellationRow.order_id == order.id, OrderCancellationRow.state.in_([str(state) for state in OPEN])
-    )
-    known = session.scalars(open_one).first()
-    if known is not None:
-        raise StateRefused(
-            Refusal("beingCancelled", order.id, f"order {order.id} is being cancelled by {known}", "follow that cancellation")
-        )
     if request.requested_at is not None and request.requested_at > at + FARTHEST:
         message = f"{request.requested_at.isoformat()} is more than {FARTHEST.days} days ahead"
         raise StateRefused(Refusal("dateTooFar", order.id, message, "cancel it nearer to that day"))

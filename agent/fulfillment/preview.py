@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from agent.fulfillment.designs import Design
 from agent.fulfillment.planning import Change
-from inventory.tables import ElementRow, PortRow, ServicePartRow, ServiceResourceRow, ServiceRow
+from inventory.tables import AllocationRow, ElementRow, PoolRow, PortRow, ServicePartRow, ServiceResourceRow, ServiceRow
 
 MOST_NAMED = 50
 """Services named per port; a trunk may carry thousands."""
@@ -21,7 +21,7 @@ MOST_NAMED = 50
 
 @dataclass(frozen=True, slots=True)
 class GivenValue:
-    """A value that the order would take from a pool, or keep."""
+    """A value that the order would take from a pool, keep, or give back."""
 
     item: str
     role: str
@@ -101,6 +101,8 @@ class Impact:
 @dataclass(frozen=True, slots=True)
 class Preview:
     allocations: tuple[GivenValue, ...]
+    released: tuple[GivenValue, ...]
+    """What would go back to its pool, to rest there before somebody else gets it."""
     changes: tuple[PreviewedChange, ...]
     """Of all plans."""
     plans: tuple[PreviewedPlan, ...]
@@ -131,7 +133,33 @@ def preview(session: Session, designs: Sequence[Design], plans: Sequence[Thought
         for design in designs
         for allocation in design.allocations
     )
-    return Preview(given, changes, shown, _impact(session, designs, changes))
+    return Preview(given, _released(session, designs), changes, shown, _impact(session, designs, changes))
+
+
+def _released(session: Session, designs: Sequence[Design]) -> tuple[GivenValue, ...]:
+    """Of services that end, and of those that are changed so that they need another value."""
+    ending = {design.service_id: design for design in designs if _gives_back(design)}
+    held = (
+        select(AllocationRow.service_id, AllocationRow.role, PoolRow.name, AllocationRow.value)
+        .join(PoolRow, PoolRow.id == AllocationRow.pool_id)
+        .where(AllocationRow.service_id.in_(ending), AllocationRow.owner.is_not(None))
+        .order_by(AllocationRow.service_id, AllocationRow.role)
+    )
+    found = [
+        (design, GivenValue(design.request.reference, role or "", pool, value))
+        for service_id, role, pool, value in session.execute(held)
+        if (design := ending.get(service_id or ""))
+    ]
+    return tuple(
+        value
+        for design, value in found
+        if not any((kept.pool, kept.value) == (value.pool, value.value) for kept in design.allocations)
+    )
+
+
+def _gives_back(design: Design) -> bool:
+    """A suspended service keeps what it has."""
+    return design.request.action == "delete" or (design.request.action == "modify" and design.product is not None)
 
 
 def _changes(changed: Iterable[Change]) -> tuple[PreviewedChange, ...]:

@@ -26,7 +26,7 @@ def test_orders_of_every_kind_are_planned_without_any_element_being_called(insta
             ([add("1", port="pe1/ge-0/0/1")], ("10.0.0.2/31", "lines added", "pe1 (ietf, confirmed)")),
             ([{"id": "1", "action": "modify", "service": changed}], ("would modify", "description")),
             ([{"id": "1", "action": "modify", "service": suspended}], ("would suspend", "no interface")),
-            ([delete("1", service)], ("would delete", "no interface")),
+            ([delete("1", service)], ("would delete", "no interface", "would give back")),
         ):
             file = installation.folder / "order.json"
             file.write_text(json.dumps(installation.order(*items)))

@@ -9,13 +9,15 @@ from typing import Any
 
 from agent.api.shapes import ANYTHING, TEXT, TEXTS, WHOLE, many, named, opened
 from agent.api.tmf.shapes import SERVICE_ORDER
-from agent.fulfillment.preview import Impact, Preview, PreviewedChange, TouchedElement, TouchedPort, TouchedService
+from agent.fulfillment.preview import GivenValue, Impact, Preview, PreviewedChange, TouchedElement, TouchedPort, TouchedService
 from agent.fulfillment.states import ItemState
 
 _SERVICE = opened(id=TEXT, name=TEXT, state=TEXT, customer=TEXT)
 _CHANGE = opened(element=TEXT, platform=TEXT, commitment=TEXT, diff=TEXT, payload=TEXT, reverse=TEXT)
+_VALUE = opened(role=TEXT, pool=TEXT, value=TEXT)
 _ITEM_PREVIEW = opened(
-    allocation=many(opened(role=TEXT, pool=TEXT, value=TEXT)),
+    allocation=many(_VALUE),
+    release=many(_VALUE),
     change=many(_CHANGE),
     sharedWith=TEXTS,
     approval=TEXT,
@@ -63,16 +65,17 @@ def planned_order(body: Mapping[str, Any], preview: Preview) -> dict[str, Any]:
 def _item(reference: str, preview: Preview) -> dict[str, Any]:
     plan = preview.plan_of(reference)
     return {
-        "allocation": [
-            {"role": given.role, "pool": given.pool, "value": given.value}
-            for given in preview.allocations
-            if given.item == reference
-        ],
+        "allocation": [_value(given) for given in preview.allocations if given.item == reference],
+        "release": [_value(given) for given in preview.released if given.item == reference],
         "change": [_change(change) for change in plan.changes],
         "approval": plan.approval,
         "sharedWith": [other for other in plan.items if other != reference],
         "@type": "PlanPreview",
     }
+
+
+def _value(given: GivenValue) -> dict[str, Any]:
+    return {"role": given.role, "pool": given.pool, "value": given.value}
 
 
 def _change(change: PreviewedChange) -> dict[str, Any]:

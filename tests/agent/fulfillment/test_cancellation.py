@@ -245,6 +245,24 @@ def test_an_order_that_ends_before_that_day_is_not_cancelled(house):
     assert house.order_row(order.id).state == "completed"
 
 
+def test_one_that_waits_for_its_day_gives_way_to_one_that_comes_earlier(house):
+    order = house.place(internet(), requested_start=house.clock.now() + timedelta(hours=3))
+    late = house.cancel(order.id, requested_at=house.clock.now() + timedelta(hours=2))
+    sooner = house.cancel(order.id, requested_at=house.clock.now() + timedelta(hours=1))
+    assert house.cancellation(late.id).errors[0]["code"] == "overtaken"
+    now = house.cancel(order.id)
+    house.work_off()
+    assert [house.cancellation(row.id).state for row in (late, sooner, now)] == [
+        "terminatedWithError",
+        "terminatedWithError",
+        "done",
+    ]
+    assert house.order_row(order.id).state == "cancelled"
+    house.clock.advance(3 * 3600)
+    house.work_off()
+    house.assert_empty()
+
+
 def refused(house, order_id, **options):
     with pytest.raises(StateRefused) as error:
         house.cancel(order_id, **options)
@@ -257,7 +275,8 @@ def test_what_has_ended_or_is_being_cancelled_cannot_be(house):
     assert refused(house, done.id) == "orderEnded"
     later = house.place(eline(), requested_start=house.clock.now() + timedelta(days=1))
     house.cancel(later.id, requested_at=house.clock.now() + timedelta(hours=1))
-    assert refused(house, later.id) == "beingCancelled"
+    assert refused(house, later.id, requested_at=house.clock.now() + timedelta(hours=1)) == "beingCancelled"
+    assert refused(house, later.id, requested_at=house.clock.now() + timedelta(hours=2)) == "beingCancelled"
     far = house.place(internet("1", "pe3/eth1"))
     assert refused(house, far.id, requested_at=house.clock.now() + timedelta(days=1000)) == "dateTooFar"
     with pytest.raises(Missing):

@@ -331,6 +331,16 @@ def test_an_order_that_waits_and_is_put_off_says_for_which_day(house):
     assert house.order_row(order.id).state == "completed"
 
 
+def test_dates_stay_once_one_item_has_had_its_turn(house):
+    order = house.place(internet(), replace(internet("2", "pe3/eth1"), waits_for="fibre-4711"))
+    house.work_due()
+    states = {item.reference: item.state for item in house.order_row(order.id).items}
+    assert states == {"1": "completed", "2": "pending"}
+    with pytest.raises(StateRefused, match=r"item 1 is completed"):
+        amend(house, order.id, requested_start=house.clock.now() + HOUR)
+    amend(house, order.id, document={"description": "words may change"})
+
+
 def test_what_a_freeze_finds_under_way_goes_on(house):
     order = house.place(internet())
     house.checkpoint = lambda name: freeze(house) if name == "before commit" else None
