@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from agent.assurance.correlation import Failures
 from agent.assurance.errors import UnknownAlarm
 from agent.assurance.events import ALARM_CREATED, ALARM_STATE, tell_alarm
-from agent.assurance.findings import Finding, FindingKind
+from agent.assurance.findings import AlarmType, Finding, FindingKind, Meaning
 from agent.assurance.tables import AlarmChangeRow, AlarmRow, ObservationRow
 from crm_bridge.once import insert_once
 from policies.values import Severity, derived_id, new_id
@@ -27,27 +27,23 @@ FAILURES = frozenset({LINK_DOWN, UNREACHABLE})
 """Causes that correlation knows; the others speak for themselves (`agent.assurance.conditions`)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Meaning:
-    """What a finding does to which alarm."""
-
-    cause: str
-    raises: bool
-    severity: Severity = Severity.MAJOR
-
-
-MEANINGS: Mapping[FindingKind, Meaning] = MappingProxyType(
+MEANINGS: Mapping[str, Meaning] = MappingProxyType(
     {
         FindingKind.LINK_DOWN: Meaning(LINK_DOWN, raises=True),
         FindingKind.LINK_UP: Meaning(LINK_DOWN, raises=False),
         FindingKind.UNREACHABLE: Meaning(UNREACHABLE, raises=True, severity=Severity.CRITICAL),
         FindingKind.REACHABLE: Meaning(UNREACHABLE, raises=False),
-        FindingKind.POOL_LOW: Meaning(LOW_WATERMARK, raises=True, severity=Severity.MINOR),
+        FindingKind.POOL_LOW: Meaning(LOW_WATERMARK, raises=True, severity=Severity.MINOR, type=AlarmType.QUALITY),
         FindingKind.POOL_ENOUGH: Meaning(LOW_WATERMARK, raises=False),
-        FindingKind.DRIFTED: Meaning(DRIFT, raises=True, severity=Severity.MINOR),
+        FindingKind.DRIFTED: Meaning(DRIFT, raises=True, severity=Severity.MINOR, type=AlarmType.PROCESSING),
         FindingKind.IN_SYNC: Meaning(DRIFT, raises=False),
     }
 )
+
+
+def meaning_of(finding: Finding) -> Meaning | None:
+    """Its own, or what its kind stands for; None for what changes no alarm."""
+    return finding.meaning or MEANINGS.get(finding.kind)
 
 
 def observe(session: Session, finding: Finding) -> ObservationRow:
@@ -62,7 +58,7 @@ def observe(session: Session, finding: Finding) -> ObservationRow:
         element=finding.element,
         object=finding.object,
         source=finding.source.value,
-        finding=finding.kind.value,
+        finding=str(finding.kind),
         detail=detail,
         poll_id=finding.poll_id,
     )
@@ -73,7 +69,7 @@ def observe(session: Session, finding: Finding) -> ObservationRow:
 
 def apply(session: Session, finding: Finding, observation: ObservationRow, at: datetime, hold: timedelta) -> AlarmRow | None:
     """Raise or clear what the finding speaks of; None when it changes no alarm's state."""
-    meaning = MEANINGS.get(finding.kind)
+    meaning = meaning_of(finding)
     if meaning is None:
         return None
     if meaning.raises:
@@ -134,7 +130,7 @@ def open_alarms(session: Session) -> list[AlarmRow]:
 
 def alarm_of(session: Session, finding: Finding) -> AlarmRow | None:
     """The alarm that the finding speaks of, standing or not."""
-    meaning = MEANINGS.get(finding.kind)
+    meaning = meaning_of(finding)
     return session.scalars(_key(finding, meaning)).one_or_none() if meaning else None
 
 
@@ -199,10 +195,11 @@ def _raise(
         session,
         AlarmRow,
         {
-            "id": derived_id("alm", finding.element, finding.object, meaning.cause, ""),
+            "id": derived_id("alm", finding.element, finding.object, meaning.cause, meaning.qualifier),
             "element": finding.element,
             "object": finding.object,
             "cause": meaning.cause,
+            "qualifier": meaning.qualifier,
             "severity": meaning.severity.value,
             "text": _text(finding, meaning),
             "raised_at": moment.instant,
@@ -228,7 +225,7 @@ def _repeat(alarm: AlarmRow, finding: Finding, meaning: Meaning, why: Mapping[st
     moment = finding.transition
     alarm.count += 1
     alarm.last_at = max(alarm.last_at, moment.latest)
-    alarm.text = _text(finding, meaning)
+    alarm.text, alarm.severity = _text(finding, meaning), meaning.severity.value
     if again:
         alarm.raised_at, alarm.cleared_at = moment.instant, None
         alarm.standing, alarm.problem_id, alarm.why = PENDING, None, dict(why)
@@ -254,7 +251,7 @@ def _key(finding: Finding, meaning: Meaning) -> Select[AlarmRow]:
             AlarmRow.element == finding.element,
             AlarmRow.object == finding.object,
             AlarmRow.cause == meaning.cause,
-            AlarmRow.qualifier == "",
+            AlarmRow.qualifier == meaning.qualifier,
         )
         .with_for_update()
         .execution_options(populate_existing=True)
@@ -281,7 +278,7 @@ def _told(finding: Finding, observation: ObservationRow) -> dict[str, Any]:
     moment = finding.transition
     return {
         "observation": observation.id,
-        "finding": finding.kind.value,
+        "finding": str(finding.kind),
         "source": finding.source.value,
         "instant": moment.instant.isoformat(),
         "earliest": moment.earliest.isoformat(),

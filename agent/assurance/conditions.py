@@ -51,6 +51,22 @@ def report(session: Session, condition: Condition, at: datetime) -> AlarmRow | N
     return alarm
 
 
+def take(session: Session, findings: Iterable[Finding], at: datetime) -> list[AlarmRow]:
+    """Keep what was found that no topology explains, and raise or clear its alarms; returns those that changed.
+
+    The findings carry their own `meaning`, or are of a kind that speaks for itself.
+    """
+    return [alarm for finding in findings if (alarm := _take(session, finding, at)) is not None]
+
+
+def _take(session: Session, finding: Finding, at: datetime) -> AlarmRow | None:
+    alarm = apply(session, finding, observe(session, finding), at, timedelta())
+    if alarm is not None and alarm.cleared_at is None:
+        why = {"rule": RULE, "verification": finding.unverified or "read back"}
+        judge(session, alarm, Judgement(Standing.ROOT.value, None, why), at)
+    return alarm
+
+
 def clear_gone(session: Session, kind: FindingKind, known: AbstractSet[str], text: str, at: datetime) -> Iterable[AlarmRow]:
     """Clear, as `kind` does, the alarms of what is not in the inventory any more."""
     standing = select(AlarmRow.element).where(AlarmRow.cause == MEANINGS[kind].cause, AlarmRow.cleared_at.is_(None))

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from agent.assurance.alarms import MEANINGS, UNASKED, Board, apply, observe
+from agent.assurance.alarms import UNASKED, Board, apply, meaning_of, observe
 from agent.assurance.counters import Meta, Reading
 from agent.assurance.findings import Finding, FindingKind, Transition, instant_of
 from agent.assurance.health import Change, refresh
@@ -164,7 +164,7 @@ def _prompted(finding: Finding, told: Mapping[tuple[str, str], str]) -> Finding:
 
 
 def _order(finding: Finding) -> tuple[bool, datetime]:
-    meaning = MEANINGS.get(finding.kind)
+    meaning = meaning_of(finding)
     return (meaning is not None and not meaning.raises, finding.transition.instant)
 
 

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from agent.assurance.counters import UPTIME_MODULUS
+from policies.values import Severity
 
 TICK = timedelta(milliseconds=10)
 WRAP_IS_RECENT = timedelta(days=1)
@@ -37,6 +38,31 @@ class Source(StrEnum):
     """Fabd's own: what is given out, and what should be configured."""
 
 
+class AlarmType(StrEnum):
+    """X.733's five, in TMF642's spelling."""
+
+    COMMUNICATIONS = "communicationsAlarm"
+    PROCESSING = "processingErrorAlarm"
+    ENVIRONMENTAL = "environmentalAlarm"
+    QUALITY = "qualityOfServiceAlarm"
+    EQUIPMENT = "equipmentAlarm"
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a finding does to which alarm. Kinds that this package knows have theirs in `alarms.MEANINGS`; others carry it."""
+
+    cause: str
+    """With element, object and qualifier the key of the alarm: bgpNeighbourDown, temperatureHigh."""
+    raises: bool
+    severity: Severity = Severity.MAJOR
+    qualifier: str = ""
+    """What tells alarms of one object and cause apart: the address of a neighbour, the name of a sensor."""
+    type: AlarmType = AlarmType.COMMUNICATIONS
+    probable_cause: str = ""
+    """As X.733 and TMF642 spell it, where the cause is our own word; "" for the cause itself."""
+
+
 @dataclass(frozen=True, slots=True)
 class Transition:
     """When something changed: `instant` is the best knowledge, and lies in [earliest, latest]."""
@@ -62,7 +88,8 @@ class Transition:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    kind: FindingKind
+    kind: str
+    """A `FindingKind`, or a word of its own with its `meaning`."""
     element: str
     """Or `pool:<name>`."""
     object: str
@@ -73,6 +100,10 @@ class Finding:
     poll_id: str | None = None
     hold_from: datetime | None = None
     """Since when the element has been silent; None for what the element itself has told."""
+    meaning: Meaning | None = None
+    """Needed where the kind is not a `FindingKind`; then `detail["text"]` is what the alarm says."""
+    unverified: str = ""
+    """Why this stands on the element's word alone, where nothing can be read back; the alarm's `why` tells it."""
 
 
 def instant_of(wall: float) -> datetime:

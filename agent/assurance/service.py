@@ -228,7 +228,7 @@ class AssuranceService:
             self._recalled = False
             raise
         for finding in digested.findings:
-            log.info("found", finding=finding.kind.value, element=finding.element, object=finding.object, poll_id=finding.poll_id)
+            log.info("found", finding=str(finding.kind), element=finding.element, object=finding.object, poll_id=finding.poll_id)
         self._note(digested.pending, len(digested.silent))
         self._gauge.rounds(watchlist, visit, digested, self._meter)
         return digested
