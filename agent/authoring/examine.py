@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from agent.authoring.errors import ValueUnknown
 from agent.authoring.hostile import ATTACKS, escapes, texts_in
@@ -58,12 +59,28 @@ class Examination:
                 before, after = trial.outcome(), self._after(trial)
                 yield from self._unreadable(trial, name, before, after)
                 yield from self._unsafe(trial)
+                for without, characteristics in trial.reduced():
+                    yield from self._broken_without(trial, name, without, characteristics)
         except RenderingFailed as error:
-            file = error.template.partition("/")[2]
             on = f" on element {error.element}" if error.element else ""
-            yield Problem(f"{self.folder}/{file}", error.line, "", f"sample {name}{on}: {error.message}")
+            yield Problem(self._file(error), error.line, "", f"sample {name}{on}: {error.message}")
         except ValueUnknown as error:
             yield self._problem(("resources",), str(error))
+
+    def _broken_without(self, trial: Trial, name: str, without: str, characteristics: Mapping[str, Any]) -> Iterator[Problem]:
+        """What a client may leave out, the templates must not need."""
+        try:
+            less = trial.outcome(characteristics)
+        except RenderingFailed as error:
+            message = f"sample {name} without {without}, which may be left out: {error.message}"
+            yield Problem(self._file(error), error.line, "", message)
+        except (Refused, ValueUnknown):
+            return  # another place, or none: a sample of its own says more of that
+        else:
+            yield from self._unreadable(trial, f"{name} without {without}", less, less)
+
+    def _file(self, error: RenderingFailed) -> str:
+        return f"{self.folder}/{error.template.partition('/')[2]}"
 
     def _after(self, trial: Trial) -> Outcome:
         try:

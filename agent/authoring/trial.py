@@ -14,7 +14,7 @@ from policies.document import merged
 from policies.errors import Refused
 from policies.layout import Layout
 from policies.rendering import ServiceFacts, checks, context, needs, render, service_name
-from policies.specification import Sample, Specification
+from policies.specification import Sample, Specification, check_characteristics
 
 CUSTOMER = "1000000"
 SERVICE = "svc-sample"
@@ -68,6 +68,15 @@ class Trial:
     def payload(self, element: str, before: str, after: str) -> str:
         """What would be sent. Raises `DriverSetupError` for what the platform cannot read."""
         return change_set(self.platform, element, before, after).forward
+
+    def reduced(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """The sample without each thing that a client may leave out, one at a time, then without all of them."""
+        may = optional(self.spec.characteristics, self.sample.characteristics)
+        wanted = [("/".join(place), [place]) for place in may] + ([("anything optional", may)] if len(may) > 1 else [])
+        for name, places in wanted:
+            less = _without(self.sample.characteristics, places)
+            if not check_characteristics(self.spec, less):  # else one needs the other
+                yield name, less
 
     def changed(self) -> Mapping[str, Any]:
         """The characteristics after the sample's change."""
@@ -124,6 +133,37 @@ def _trial(
     realises = {name: each.realises for name, each in platforms.items()}
     network = SampleNetwork.of(kinds, sample.attributes)
     return Trial(spec, sample, platform, network, realises, MadeUp(spec, sample.values))
+
+
+Place = tuple[str, ...]
+"""Keys from the outside in; `*` stands for every member of a list."""
+
+
+def optional(schema: Mapping[str, Any], said: Any, at: Place = ()) -> list[Place]:  # noqa: ANN401  JSON is any
+    """What of what is said the schema does not require, the outermost first."""
+    if isinstance(said, list):
+        found = [place for each in said for place in optional(schema.get("items", {}), each, (*at, "*"))]
+        return list(dict.fromkeys(found))
+    if not isinstance(said, Mapping):
+        return []
+    required = schema.get("required", ())
+    mine = [(*at, key) for key in said if key not in required]
+    properties: Mapping[str, Mapping[str, Any]] = schema.get("properties", {})
+    return mine + [place for key, value in said.items() for place in optional(properties.get(key, {}), value, (*at, key))]
+
+
+def _without(said: Any, places: Sequence[Place]) -> Any:  # noqa: ANN401  JSON is any
+    if isinstance(said, list):
+        inner = [place[1:] for place in places if place and place[0] == "*"]
+        return [_without(each, inner) for each in said]
+    if not isinstance(said, Mapping):
+        return said
+    gone = {place[0] for place in places if len(place) == 1}
+    return {
+        key: _without(value, [place[1:] for place in places if place[0] == key and len(place) > 1])
+        for key, value in said.items()
+        if key not in gone
+    }
 
 
 def templates_of(spec: Specification, platforms: Mapping[str, Platform]) -> Sequence[str]:

@@ -70,7 +70,7 @@ class Cancellations:
         order = locked_order(session, request.order_id)
         if order is None:
             raise Missing("order", request.order_id)
-        _refuse_if_too_late(session, order, request, at)
+        _refuse_if_too_late(order, request, at)
         self._overtake(session, order, request, at)
         row = OrderCancellationRow(
             id=new_id("can", at),
@@ -206,7 +206,7 @@ class CancellationRunner:
                 raise Superseded(claim.work.key, claim.fence)
 
 
-def _refuse_if_too_late(session: Session, order: OrderRow, request: CancelRequest, at: datetime) -> None:
+def _refuse_if_too_late(order: OrderRow, request: CancelRequest, at: datetime) -> None:
     if order.state in FINAL:
         remedy = "delete its services with a new order" if order.state != ItemState.CANCELLED else "nothing is left to cancel"
         raise StateRefused(Refusal("orderEnded", order.id, f"order {order.id} is {order.state}", remedy))

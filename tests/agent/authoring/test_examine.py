@@ -4,7 +4,7 @@ import pytest
 
 from agent.authoring.examine import Examination, Report
 from agent.authoring.scaffold import MODELS, scaffold
-from agent.authoring.trial import first_trial, templates_of, trials
+from agent.authoring.trial import first_trial, optional, templates_of, trials
 from agent.catalog import specification_texts
 from agent.config import CatalogSettings
 from policies.errors import InvalidPolicy, Refused
@@ -150,3 +150,28 @@ def test_a_template_that_includes_another_brings_it_along() -> None:
 def test_a_name_that_is_none_is_refused() -> None:
     with pytest.raises(InvalidPolicy, match="name"):
         parse(scaffold("Brand new", "x", TEXTS["l2-eline"], []), folder="x")
+
+
+def test_a_template_that_needs_what_a_client_may_leave_out_is_named() -> None:
+    files = changed(
+        "internet-access", ("ios.lines.j2", "{% if characteristics.rate is defined %}", "{% if characteristics.rate %}")
+    )
+    problems = [str(problem) for problem in examined(files).problems]
+    assert any("without rate, which may be left out" in problem for problem in problems), problems
+
+
+@pytest.mark.parametrize(
+    ("schema", "said", "may"),
+    [
+        ({"required": ["a"]}, {"a": 1, "b": 2}, [("b",)]),
+        ({"properties": {"a": {"required": ["b"]}}, "required": ["a"]}, {"a": {"b": 1, "c": 2}}, [("a", "c")]),
+        (
+            {"properties": {"a": {"items": {"required": ["p"]}}}, "required": ["a"]},
+            {"a": [{"p": 1, "q": 2}, {"p": 3}]},
+            [("a", "*", "q")],
+        ),
+        ({}, {"a": {"b": 1}}, [("a",), ("a", "b")]),
+    ],
+)
+def test_what_may_be_left_out_follows_from_the_schema(schema, said, may) -> None:
+    assert optional(schema, said) == may
