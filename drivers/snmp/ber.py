@@ -5,7 +5,7 @@ the format, sizes are bounded, and whatever is wrong raises `BerError` and nothi
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
@@ -109,6 +109,30 @@ def v3_header(datagram: bytes) -> V3Header:
     name, position = _expect(datagram, position, end, _OCTETS)
     user = datagram[name:position]
     return V3Header(flags, engine_id, boots, time, user, _expect(datagram, position, end, _OCTETS))
+
+
+def v3_sealed(datagram: bytes, header: V3Header) -> tuple[bytes, bytes]:
+    """Salt and encrypted scoped PDU of a message whose header has been read (RFC 3412 §6, RFC 3414 §2.4)."""
+    end = len(datagram)
+    start, position = _expect(datagram, header.digest[1], end, _OCTETS)
+    salt = datagram[start:position]
+    start, position = _expect(datagram, position, end, _OCTETS)
+    if position != end:
+        raise BerError(f"octet {position}: something follows the encrypted PDU")
+    return salt, datagram[start:position]
+
+
+def scoped_trap(data: bytes) -> Notification | None:
+    """The trap in a decrypted scoped PDU (RFC 3412 §6.8); None for an inform, which has to be answered."""
+    position, end = _expect(data, 0, len(data), _SEQUENCE)
+    for _ in ("contextEngineID", "contextName"):
+        _, position = _expect(data, position, end, _OCTETS)
+    tag, body, after = _element(data, position, end)
+    if tag == _INFORM:
+        return None
+    if tag != _TRAP_V2 or after != end:
+        raise BerError(f"octet {position}: PDU of type {tag:#x} is no notification of v3")
+    return replace(_trap_v2(data, (body, after), b"", None), version="v3")
 
 
 def _global_data(data: bytes, position: int, end: int) -> tuple[int, int]:

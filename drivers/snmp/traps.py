@@ -15,17 +15,21 @@ from datetime import datetime
 from pathlib import Path
 from typing import cast
 
+from drivers.events.senders import Senders
 from drivers.port import Credential
 from drivers.snmp import ber, credentials
-from drivers.snmp.ber import V3Header, Value, Version
+from drivers.snmp.ber import Notification, V3Header, Value, Version
 from drivers.snmp.engine import NotificationEngine
 from drivers.snmp.errors import BerError, TrapSetupError
+from drivers.snmp.unsealing import opened
 from drivers.snmp.usm import Gate, User, Verdict
 from policies.values import Clock
 
 Address = tuple[str, int]
 MAX_PENDING = 1024
 """SNMPv3 messages waiting for pysnmp; each takes a millisecond, and one is handled per turn of the loop."""
+BURST_S = 5
+"""A source may send what it may in so many seconds all at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,8 @@ class TrapSettings:
     queue_size: int = 10_000
     receive_buffer: int = 4 * 1024 * 1024
     """Octets the kernel is asked to hold for us."""
+    per_source_s: float = 1000.0
+    """Traps a second that one address may send."""
     engine_id: bytes = b""
     """Ours, to which informs are addressed; made from the host name when empty."""
 
@@ -77,6 +83,8 @@ class TrapStats:
     """SNMPv3 messages answered with a report: engines asking for our id or time before they send an inform."""
     queue_drops: int = 0
     """Nobody took them out in time; informs among them are not acknowledged and come again."""
+    rate_drops: int = 0
+    """More than one address may send; informs among them are not acknowledged and come again."""
     kernel_drops: int = 0
     """Dropped by the kernel before we saw them; not part of `received`."""
 
@@ -88,6 +96,7 @@ class TrapReceiver:
         self.queue: asyncio.Queue[Trap] = asyncio.Queue(settings.queue_size)
         self._settings = settings
         self._clock = clock
+        self.senders = Senders(settings.per_source_s, settings.per_source_s * BURST_S)
         self._counts: Counter[str] = Counter()
         self._communities = frozenset(community.encode() for community in settings.communities)
         self._credentials = tuple(_checked(settings.users))
@@ -158,8 +167,38 @@ class TrapReceiver:
     def _received_community(self, datagram: bytes, source: Address) -> None:
         found = ber.notification(datagram)
         if found.community not in self._communities:
-            self._count("strangers")
-            return
+            self._refuse(source, "unknown community")
+        elif self._within_limit(source):
+            self._take(found, source)
+
+    def _received_v3(self, datagram: bytes, source: Address, header: V3Header) -> None:
+        verdict, user = self._gate.judge(header, datagram)
+        if verdict is Verdict.STRANGER or self._engine is None:
+            self._refuse(source, self._gate.why(header))
+        elif verdict is Verdict.STALE:
+            self._count("stale")
+        elif self._within_limit(source):
+            found = None if user is None or header.engine_id == self._engine_id else opened(datagram, header, user)
+            if found is not None:
+                self._take(found, source)
+            else:
+                self._put_in_line(datagram, source, user, header.engine_id)
+
+    def _refuse(self, source: Address, reason: str) -> None:
+        self._count("strangers")
+        self.senders.refuse(source[0], reason)
+
+    def _within_limit(self, source: Address) -> bool:
+        if self.senders.allows(source[0], self._clock.monotonic()):
+            return True
+        self._drop("rate_drops", source)
+        return False
+
+    def _drop(self, what: str, source: Address) -> None:
+        self._count(what)
+        self.senders.lose(source[0])
+
+    def _take(self, found: Notification, source: Address) -> None:
         trap = Trap(
             self._clock.now(),
             source[0],
@@ -170,23 +209,20 @@ class TrapReceiver:
             found.agent_address,
             inform=found.acknowledgement is not None,
         )
-        taken = self._queue(trap)
-        self._count("accepted" if taken else "queue_drops")
-        if taken and found.acknowledgement is not None:
+        if not self._queue(trap):
+            self._drop("queue_drops", source)
+            return
+        self._count("accepted")
+        if found.acknowledgement is not None:
             self._send(found.acknowledgement, source)
 
-    def _received_v3(self, datagram: bytes, source: Address, header: V3Header) -> None:
-        verdict, user = self._gate.judge(header, datagram)
-        if verdict is Verdict.STRANGER or self._engine is None:
-            self._count("strangers")
-        elif verdict is Verdict.STALE:
-            self._count("stale")
-        elif len(self._pending) >= MAX_PENDING:
-            self._count("queue_drops")
-        else:
-            self._pending.append((datagram, source, user, header.engine_id))
-            if len(self._pending) == 1:
-                asyncio.get_running_loop().call_soon(self._next_v3)
+    def _put_in_line(self, datagram: bytes, source: Address, user: User | None, engine_id: bytes) -> None:
+        if len(self._pending) >= MAX_PENDING:
+            self._drop("queue_drops", source)
+            return
+        self._pending.append((datagram, source, user, engine_id))
+        if len(self._pending) == 1:
+            asyncio.get_running_loop().call_soon(self._next_v3)
 
     def _next_v3(self) -> None:
         """One message per turn, so that a flood of expensive ones leaves the loop to others."""
@@ -206,6 +242,8 @@ class TrapReceiver:
         trap_oid, uptime, agent, rest = ber.sort_out(varbinds)
         taken = self._queue(Trap(self._clock.now(), self._current[0], "v3", trap_oid, uptime, rest, agent, inform))
         self._outcome = "accepted" if taken else "queue_drops"
+        if not taken:
+            self.senders.lose(self._current[0])
         return taken
 
     def _answer_v3(self, datagram: bytes, destination: Address) -> None:

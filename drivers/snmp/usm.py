@@ -80,6 +80,12 @@ class Gate:
             return Verdict.STRANGER, None
         return (Verdict.GENUINE if self._timely(header) else Verdict.STALE), user
 
+    def why(self, header: V3Header) -> str:
+        """What made a stranger of it."""
+        if header.flags & (_AUTHENTICATED | _ENCRYPTED) != _AUTHENTICATED | _ENCRYPTED:
+            return "less than authPriv"
+        return "wrong key" if self._candidates(header) else "unknown user"
+
     def _candidates(self, header: V3Header) -> list[User]:
         """Users of that name whose credential is for this engine or for any (informs come to our own)."""
         return [
@@ -106,11 +112,11 @@ def _authentic(user: User, header: V3Header, datagram: bytes) -> bool:
     if stop - start != DIGEST_OCTETS[protocol]:
         return False
     blank = datagram[:start] + bytes(stop - start) + datagram[stop:]
-    key = _localised(user.auth_master, header.engine_id, protocol)
+    key = localised(user.auth_master, header.engine_id, protocol)
     return hmac.compare_digest(hmac.digest(key, blank, protocol)[: stop - start], datagram[start:stop])
 
 
-@lru_cache(maxsize=4096)
-def _localised(master: bytes, engine_id: bytes, protocol: str) -> bytes:
-    """RFC 3414 §2.6."""
+@lru_cache(maxsize=2 * MAX_ENGINES)
+def localised(master: bytes, engine_id: bytes, protocol: str) -> bytes:
+    """The key of one engine (RFC 3414 §2.6)."""
     return hashlib.new(protocol, master + engine_id + master, usedforsecurity=False).digest()

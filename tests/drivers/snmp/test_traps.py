@@ -167,13 +167,45 @@ def test_a_full_queue_drops_counts_and_leaves_informs_unacknowledged() -> None:
 
 
 def test_a_flood_of_expensive_messages_is_bounded() -> None:
+    """Those to our own engine are informs, which pysnmp answers."""
     flood = messages.v3(master=User.of(USER).auth_master, protocol="sha256", digest_octets=24)
 
     async def story() -> None:
-        async with receiving() as receiver:
+        async with receiving(replace(SETTINGS, engine_id=messages.ENGINE)) as receiver:
             for _ in range(MAX_PENDING + 5):
                 receiver.received(flood, ("127.0.0.1", 9))
             assert receiver.stats.queue_drops == 5
+
+    asyncio.run(story())
+
+
+def test_one_source_may_send_so_much_and_its_losses_are_known_by_name() -> None:
+    async def story() -> None:
+        async with receiving(replace(SETTINGS, per_source_s=2)) as receiver:
+            for _ in range(13):
+                receiver.received(TRAP, ("192.0.2.1", 162))
+            receiver.received(TRAP, ("192.0.2.2", 162))
+            assert receiver.stats == TrapStats(received=14, accepted=11, rate_drops=3)
+            assert receiver.senders.take_lost() == {"192.0.2.1": 3}
+            assert receiver.senders.take_lost() == {}
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    ("datagram", "reason"),
+    [
+        (messages.v2c(community=b"wrong"), "unknown community"),
+        (messages.v3(user=b"nobody"), "unknown user"),
+        (messages.v3(user=b"traps", digest_octets=24), "wrong key"),
+        (messages.v3(flags=1), "less than authPriv"),
+    ],
+)
+def test_why_a_stranger_is_one_is_known_by_source(datagram: bytes, reason: str) -> None:
+    async def story() -> None:
+        async with receiving() as receiver:
+            receiver.received(datagram, ("192.0.2.1", 162))
+            assert receiver.senders.take_refused() == {("192.0.2.1", reason): 1}
 
     asyncio.run(story())
 

@@ -1,0 +1,1 @@
+"""What elements say unasked: who says how much of it, and syslog."""
