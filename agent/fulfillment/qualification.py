@@ -80,14 +80,18 @@ class Qualifier:
     imagine: Imagine
 
     def check(self, request: OrderRequest, *, alternatives: bool = True) -> tuple[Verdict, ...]:
-        """Each item by itself; then, when all could be had one by one, all of them together."""
+        """Each item by itself; then, when all could be had one by one, all of them together.
+
+        What is proposed for an item that is refused beside the others could be had beside them.
+        """
         verdicts = tuple(self._verdict(request, item, alternatives=alternatives) for item in request.items)
         if len(verdicts) == 1 or overall(verdicts) is not Outcome.QUALIFIED:
             return verdicts
         try:
             self.imagine(request)
         except OrderRefused as error:
-            return tuple(_together(position, verdict, error.refusals) for position, verdict in enumerate(verdicts))
+            beside = ((place, each, error.refusals) for place, each in enumerate(verdicts))
+            return tuple(self._beside(request, *each, alternatives=alternatives) for each in beside)
         return verdicts
 
     def offers(self, values: Values, customer: str = "", specification: str = "") -> tuple[str, ...]:
@@ -101,16 +105,27 @@ class Qualifier:
             return Verdict(item.reference, Outcome.QUALIFIED, values=self.imagine(alone).allocations)
         except OrderRefused as error:
             reasons = error.refusals
-        proposals = tuple(islice(self._proposals(alone, reasons), MOST_PROPOSALS)) if alternatives else ()
-        return Verdict(item.reference, Outcome.ALTERNATE if proposals else Outcome.UNQUALIFIED, reasons, proposals)
+        return self._refused(alone, 0, reasons, alternatives=alternatives)
 
-    def _proposals(self, request: OrderRequest, reasons: Sequence[Refusal]) -> Iterator[Proposal]:
-        (item,) = request.items
+    def _beside(
+        self, request: OrderRequest, position: int, verdict: Verdict, refusals: Sequence[Refusal], *, alternatives: bool
+    ) -> Verdict:
+        """One by one they could be had; who is refused beside the others?"""
+        reasons = _of_item(position, refusals) or tuple(each for each in refusals if not each.where.startswith("/items/"))
+        return self._refused(request, position, reasons, alternatives=alternatives) if reasons else verdict
+
+    def _refused(self, request: OrderRequest, position: int, reasons: Sequence[Refusal], *, alternatives: bool) -> Verdict:
+        proposals = tuple(islice(self._proposals(request, position, reasons), MOST_PROPOSALS)) if alternatives else ()
+        outcome = Outcome.ALTERNATE if proposals else Outcome.UNQUALIFIED
+        return Verdict(request.items[position].reference, outcome, tuple(reasons), proposals)
+
+    def _proposals(self, request: OrderRequest, position: int, reasons: Sequence[Refusal]) -> Iterator[Proposal]:
+        item = request.items[position]
         try:
             spec = self.catalog.specification(item.specification)
         except NotInCatalog:
             return
-        trial = _Trial(self.imagine, request, [])
+        trial = _Trial(self.imagine, request, position, [])
         with self.database.read() as session:
             ports = [*_port_variations(session, item.characteristics, reasons)]
         yield from _nearby(trial, spec, item.characteristics, reasons)
@@ -128,10 +143,11 @@ class Qualifier:
 
 @dataclass(frozen=True, slots=True)
 class _Trial:
-    """Plans variations of one item, a bounded number of them, and none twice."""
+    """Plans variations of one item beside those it was asked for with, a bounded number of them, and none twice."""
 
     imagine: Imagine
     request: OrderRequest
+    position: int
     seen: list[Values] = field(default_factory=list)
 
     def planned(self, values: Values) -> Preview | tuple[Refusal, ...]:
@@ -139,11 +155,12 @@ class _Trial:
         if len(self.seen) >= MOST_TRIALS or values in self.seen:
             return ()
         self.seen.append(values)
-        (item,) = self.request.items
+        items = list(self.request.items)
+        items[self.position] = replace(items[self.position], characteristics=values)
         try:
-            return self.imagine(replace(self.request, items=(replace(item, characteristics=values),)))
+            return self.imagine(replace(self.request, items=tuple(items)))
         except OrderRefused as error:
-            return error.refusals
+            return _of_item(self.position, error.refusals)
 
     def proposed(self, values: Values) -> Iterator[Proposal]:
         planned = self.planned(values)
@@ -152,9 +169,10 @@ class _Trial:
 
     def proposal(self, values: Values, planned: Preview) -> Proposal:
         """With the VLAN that it would be given, where one was asked for."""
-        (item,) = self.request.items
+        item = self.request.items[self.position]
         asked = item.characteristics
-        vlan = next((given.value for given in planned.allocations if given.role == VLAN_ROLE), "")
+        mine = (given for given in planned.allocations if given.item == item.reference)
+        vlan = next((given.value for given in mine if given.role == VLAN_ROLE), "")
         named = {**values, "vlan": int(vlan)} if vlan.isdigit() and "vlan" in asked else dict(values)
         return Proposal(named, tuple(name for name in {**asked, **named} if asked.get(name) != named.get(name)))
 
@@ -176,12 +194,9 @@ def _variations(spec: Specification, values: Values, reasons: Sequence[Refusal])
     yield from _schema_variations(spec, values, reasons)
 
 
-def _together(position: int, verdict: Verdict, refusals: Sequence[Refusal]) -> Verdict:
-    """One by one they could be had; who is refused beside the others?"""
-    mine = tuple(each for each in refusals if each.where == f"/items/{position}" or each.where.startswith(f"/items/{position}/"))
-    general = tuple(each for each in refusals if not each.where.startswith("/items/"))
-    reasons = mine or general
-    return replace(verdict, outcome=Outcome.UNQUALIFIED, reasons=reasons, values=()) if reasons else verdict
+def _of_item(position: int, refusals: Sequence[Refusal]) -> tuple[Refusal, ...]:
+    where = f"/items/{position}"
+    return tuple(each for each in refusals if each.where == where or each.where.startswith(f"{where}/"))
 
 
 def _ask(customer: str, specification: str, values: Values) -> OrderRequest:

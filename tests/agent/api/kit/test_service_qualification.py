@@ -90,8 +90,21 @@ def test_alternatives_and_reasons_are_left_out_when_they_are_not_wanted(story):
     assert not {"alternateServiceProposal", "eligibilityUnavailabilityReason"} & item.keys()
 
 
+def test_what_cannot_be_had_beside_the_others_comes_with_what_can(office):
+    items = wanted(port="pe1/ge-0/0/1"), wanted(reference="2", port="pe1/ge-0/0/1")
+    both = asked(office, *items)
+    assert both["qualificationResult"] == "alternate"
+    first, second = both["serviceQualificationItem"]
+    assert [first["qualificationResult"], second["qualificationResult"]] == ["qualified", "alternate"]
+    assert second["eligibilityUnavailabilityReason"][0]["code"] == "portInUse"
+    proposed = second["alternateServiceProposal"][0]["alternateService"]
+    ordered = [{"id": "1", "action": "add", "service": items[0]["service"]}, {"id": "2", "action": "add", "service": proposed}]
+    assert office.post(ORDERS, json=office.order(serviceOrderItem=ordered)).status_code == 201
+
+
 def test_items_that_could_be_had_one_by_one_but_not_together_are_told_apart(office):
-    both = asked(office, wanted(port="pe1/ge-0/0/1"), wanted(reference="2", port="pe1/ge-0/0/1"))
+    same = wanted(port="pe1/ge-0/0/1"), wanted(reference="2", port="pe1/ge-0/0/1")
+    both = asked(office, *same, provideAlternative=False)
     assert both["qualificationResult"] == "unqualified"
     assert [each["qualificationResult"] for each in both["serviceQualificationItem"]].count("unqualified") == 1
     apart = asked(office, wanted(port="pe1/ge-0/0/1"), wanted(reference="2", port="pe1/ge-0/0/0"))
