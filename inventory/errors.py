@@ -14,6 +14,8 @@ InventoryError
 ├── InvalidDocument          problems of an inventory document, each with its place
 ├── StillInUse               removal refused
 ├── ServiceStateConflict     the service is not in a state that allows it
+├── InvalidMaintenance       a window of the maintenance calendar that cannot be meant  (ValueError)
+├── MaintenanceOver          a window that has begun or ended is not called off
 └── DatabaseDriverMissing    the Python driver of a database is not installed  (ImportError)
 """
 
@@ -129,6 +131,20 @@ class ServiceStateConflict(InventoryError):
     def __init__(self, service: str, state: str, action: str) -> None:
         self.service, self.state, self.action = service, state, action
         super().__init__(f"service {service} is {state} and cannot be {action}")
+
+
+class InvalidMaintenance(InventoryError, ValueError):
+    """`mistakes`: where (a JSON pointer) and what, all of them at once."""
+
+    def __init__(self, mistakes: Sequence[tuple[str, str]]) -> None:
+        self.mistakes = tuple(mistakes)
+        super().__init__("; ".join(f"{where}: {what}" for where, what in mistakes))
+
+
+class MaintenanceOver(InventoryError):
+    def __init__(self, maintenance: str, why: str) -> None:
+        self.maintenance = maintenance
+        super().__init__(f"maintenance {maintenance} {why}; see `fabd maintenance show {maintenance}`")
 
 
 class DatabaseDriverMissing(InventoryError, ImportError):

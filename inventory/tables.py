@@ -276,3 +276,46 @@ class WorkItemRow(Base):
     last_error: Mapped[str] = mapped_column(default="")
     created_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
+
+
+class MaintenanceRow(Base):
+    """A window of the maintenance calendar, once or by a rule (RFC 5545). What is to come can be called off, what has been not."""
+
+    __tablename__ = "maintenance"
+    __table_args__ = (Index("ix_maintenance_span", "start", "until"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    reason: Mapped[str]
+    start: Mapped[datetime]
+    end: Mapped[datetime]
+    """Of the first occurrence, half-open."""
+    rule: Mapped[str] = mapped_column(default="")
+    """RRULE without its name; "" for a window that comes once."""
+    time_zone: Mapped[str] = mapped_column(default="UTC")
+    """On whose wall clock the rule is read."""
+    until: Mapped[datetime | None]
+    """When the last occurrence ends; NULL for a rule without an end."""
+    skipped: Mapped[list[Any]] = mapped_column(default=list)
+    """Starts of occurrences that were called off one by one."""
+    notice_at: Mapped[datetime]
+    """When those affected were told, as far as contracts go."""
+    created_at: Mapped[datetime]
+    created_by: Mapped[str]
+    cancelled_at: Mapped[datetime | None]
+    """From here on nothing of it happens; what lies before stays."""
+    cancelled_by: Mapped[str] = mapped_column(default="")
+    cancel_reason: Mapped[str] = mapped_column(default="")
+    scopes: Mapped[list["MaintenanceScopeRow"]] = relationship(
+        cascade="all, delete-orphan", lazy="selectin", order_by="MaintenanceScopeRow.kind, MaintenanceScopeRow.name"
+    )
+
+
+class MaintenanceScopeRow(Base):
+    """What a window is about: an element, port, site, service or customer, by its name."""
+
+    __tablename__ = "maintenance_scope"
+
+    maintenance_id: Mapped[str] = mapped_column(ForeignKey("maintenance.id", ondelete="CASCADE"), primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    """element, port (element/port), site, service (id) or customer (account number)."""
+    name: Mapped[str] = mapped_column(primary_key=True)

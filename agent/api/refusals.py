@@ -46,13 +46,20 @@ def error_body(error: Exception) -> ErrorBody:
             return _fulfilment(error)
         case NotAuthenticated():
             return ErrorBody(HTTPStatus.UNAUTHORIZED, "notAuthenticated", str(error), headers={"WWW-Authenticate": "Bearer"})
-        case policies.Refused():
-            details = [Detail(refusal.rule, refusal.pointer, refusal.message) for refusal in error.refusals]
-            return _several(HTTPStatus.BAD_REQUEST, "invalidCharacteristic", details)
+        case policies.Refused() | inventory.InvalidMaintenance():
+            return _of_details(error)
         case OperationalError():
             message = "the database does not answer at the moment; try again, and look at `fabd db check` when it stays so"
             return ErrorBody(HTTPStatus.SERVICE_UNAVAILABLE, "databaseUnavailable", message, headers={"Retry-After": "5"})
     return _plain(error)
+
+
+def _of_details(error: policies.Refused | inventory.InvalidMaintenance) -> ErrorBody:
+    if isinstance(error, policies.Refused):
+        details = [Detail(refusal.rule, refusal.pointer, refusal.message) for refusal in error.refusals]
+        return _several(HTTPStatus.BAD_REQUEST, "invalidCharacteristic", details)
+    details = [Detail("invalidMaintenance", where, what) for where, what in error.mistakes]
+    return _several(HTTPStatus.BAD_REQUEST, "invalidMaintenance", details)
 
 
 def _plain(error: Exception) -> ErrorBody:

@@ -1,10 +1,49 @@
 """Alarms with a whole life, one maintenance calendar, indicators and what else assurance at scale keeps."""
 
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
 revision = "0003"
 down_revision = "0002"
 branch_labels = None
 depends_on = None
 
+DOCUMENT = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
+
 
 def upgrade() -> None:
     """Each part of the house adds a function of its own."""
+    _maintenance()
+
+
+def _maintenance() -> None:
+    op.create_table(
+        "maintenance",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("start", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("end", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("rule", sa.String(), nullable=False),
+        sa.Column("time_zone", sa.String(), nullable=False),
+        sa.Column("until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("skipped", DOCUMENT, nullable=False),
+        sa.Column("notice_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_by", sa.String(), nullable=False),
+        sa.Column("cancelled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("cancelled_by", sa.String(), nullable=False),
+        sa.Column("cancel_reason", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_maintenance")),
+    )
+    op.create_index("ix_maintenance_span", "maintenance", ["start", "until"], unique=False)
+    op.create_table(
+        "maintenance_scope",
+        sa.Column("maintenance_id", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["maintenance_id"], ["maintenance.id"], name=op.f("fk_maintenance_scope_maintenance_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("maintenance_id", "kind", "name", name=op.f("pk_maintenance_scope")),
+    )
