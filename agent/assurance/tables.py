@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from inventory.db import Base, Unsigned64
@@ -96,7 +96,7 @@ class ObservationRow(Base):
     object: Mapped[str]
     """Port name, or "" for the element itself."""
     source: Mapped[str]
-    """poll, trap, verify, service or books."""
+    """poll, trap, verify, service, books or client."""
     finding: Mapped[str]
     """E.g. linkDown, linkUp, unreachable, reachable."""
     detail: Mapped[dict[str, Any]] = mapped_column(default=dict)
@@ -130,6 +130,33 @@ class AlarmRow(Base):
     problem_id: Mapped[str | None] = mapped_column(ForeignKey("problem.id"), index=True)
     why: Mapped[dict[str, Any]] = mapped_column(default=dict)
     """Rule, path and verification behind the standing: "why was there no ticket?" has an answer."""
+    alarm_type: Mapped[str] = mapped_column(default="communicationsAlarm", server_default="communicationsAlarm")
+    """X.733's five, in TMF642's spelling."""
+    probable_cause: Mapped[str] = mapped_column(default="", server_default="")
+    """As X.733 spells it; "" for the cause itself."""
+    source: Mapped[str] = mapped_column(default="", server_default="")
+    """The system that told of it; "" for fabd itself."""
+    attributes: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
+    """What that system said besides, kept to be echoed."""
+    changed_at: Mapped[datetime | None]
+    """When anything about it changed last; none before there was such a column."""
+    assigned_to: Mapped[str | None]
+    shelved_by: Mapped[str | None]
+    shelved_until: Mapped[datetime | None]
+    escalated: Mapped[int] = mapped_column(default=0, server_default="0")
+    """Rules of escalation that this occurrence has come to."""
+    parent_id: Mapped[str | None] = mapped_column(index=True)
+    """The alarm that it was grouped under, by somebody's word or by nearness."""
+    penalty: Mapped[float] = mapped_column(default=0.0, server_default="0")
+    """Of flap damping (RFC 2439), as it was at `penalty_at`; it decays from there."""
+    penalty_at: Mapped[datetime | None]
+    muted: Mapped[str] = mapped_column(default="", server_default="")
+    """Why nobody is told of it at present; "" when everybody is."""
+    muted_until: Mapped[datetime | None] = mapped_column(index=True)
+    untold: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Whether something was to be told while it was muted."""
+    stuck_at: Mapped[datetime | None]
+    """When it was found to stand for longer than anything should."""
 
 
 class AlarmChangeRow(Base):
@@ -142,9 +169,19 @@ class AlarmChangeRow(Base):
     alarm_id: Mapped[str] = mapped_column(ForeignKey("alarm.id", ondelete="CASCADE"))
     at: Mapped[datetime]
     change: Mapped[str]
-    """raised, updated, cleared, standing, acknowledged."""
+    """raised, updated, cleared, standing, acknowledged, unacknowledged, commented, assigned, shelved, unshelved, …"""
     detail: Mapped[dict[str, Any]] = mapped_column(default=dict)
     observation_id: Mapped[str | None]
+
+
+class MarkRow(Base):
+    """How often something was changed; whoever keeps a copy in memory sees by it that another process has changed it."""
+
+    __tablename__ = "assurance_mark"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    """alarms."""
+    value: Mapped[int] = mapped_column(BigInteger)
 
 
 class ProblemRow(Base):
@@ -163,6 +200,10 @@ class ProblemRow(Base):
     opened_at: Mapped[datetime]
     resolved_at: Mapped[datetime | None]
     evidence: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    attributes: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
+    """What clients and operators wrote on it (TMF656): status, priority, notes, tracking records."""
+    parent_id: Mapped[str | None] = mapped_column(index=True)
+    """The problem that it was grouped under."""
 
 
 class ServiceStateRow(Base):

@@ -15,6 +15,7 @@ DOCUMENT = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
 def upgrade() -> None:
     """Each part of the house adds a function of its own."""
     _maintenance()
+    _alarms()
 
 
 def _maintenance() -> None:
@@ -47,3 +48,34 @@ def _maintenance() -> None:
         ),
         sa.PrimaryKeyConstraint("maintenance_id", "kind", "name", name=op.f("pk_maintenance_scope")),
     )
+
+
+def _alarms() -> None:
+    op.create_table(
+        "assurance_mark",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("value", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_assurance_mark")),
+    )
+    instant = sa.DateTime(timezone=True)
+    op.add_column("alarm", sa.Column("alarm_type", sa.String(), nullable=False, server_default="communicationsAlarm"))
+    op.add_column("alarm", sa.Column("probable_cause", sa.String(), nullable=False, server_default=""))
+    op.add_column("alarm", sa.Column("source", sa.String(), nullable=False, server_default=""))
+    op.add_column("alarm", sa.Column("attributes", DOCUMENT, nullable=False, server_default="{}"))
+    op.add_column("alarm", sa.Column("changed_at", instant, nullable=True))
+    op.add_column("alarm", sa.Column("assigned_to", sa.String(), nullable=True))
+    op.add_column("alarm", sa.Column("shelved_by", sa.String(), nullable=True))
+    op.add_column("alarm", sa.Column("shelved_until", instant, nullable=True))
+    op.add_column("alarm", sa.Column("escalated", sa.Integer(), nullable=False, server_default="0"))
+    op.add_column("alarm", sa.Column("parent_id", sa.String(), nullable=True))
+    op.add_column("alarm", sa.Column("penalty", sa.Float(), nullable=False, server_default="0"))
+    op.add_column("alarm", sa.Column("penalty_at", instant, nullable=True))
+    op.add_column("alarm", sa.Column("muted", sa.String(), nullable=False, server_default=""))
+    op.add_column("alarm", sa.Column("muted_until", instant, nullable=True))
+    op.add_column("alarm", sa.Column("untold", sa.Boolean(), nullable=False, server_default=sa.false()))
+    op.add_column("alarm", sa.Column("stuck_at", instant, nullable=True))
+    op.create_index(op.f("ix_alarm_parent_id"), "alarm", ["parent_id"], unique=False)
+    op.create_index(op.f("ix_alarm_muted_until"), "alarm", ["muted_until"], unique=False)
+    op.add_column("problem", sa.Column("attributes", DOCUMENT, nullable=False, server_default="{}"))
+    op.add_column("problem", sa.Column("parent_id", sa.String(), nullable=True))
+    op.create_index(op.f("ix_problem_parent_id"), "problem", ["parent_id"], unique=False)
