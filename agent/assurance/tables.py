@@ -147,7 +147,7 @@ class AlarmRow(Base):
     """Rules of escalation that this occurrence has come to."""
     parent_id: Mapped[str | None] = mapped_column(index=True)
     """The alarm that it was grouped under, by somebody's word or by nearness."""
-    penalty: Mapped[float] = mapped_column(default=0.0, server_default="0")
+    penalty: Mapped[int] = mapped_column(default=0, server_default="0")
     """Of flap damping (RFC 2439), as it was at `penalty_at`; it decays from there."""
     penalty_at: Mapped[datetime | None]
     muted: Mapped[str] = mapped_column(default="", server_default="")
@@ -210,7 +210,11 @@ class ServiceStateRow(Base):
     """Health of a service as half-open intervals; the open one has no end. Both bounds of a transition are kept."""
 
     __tablename__ = "service_state"
-    __table_args__ = (UniqueConstraint("service_id", "start"), Index("ix_service_state_open", "service_id", "end"))
+    __table_args__ = (
+        UniqueConstraint("service_id", "start"),
+        Index("ix_service_state_open", "service_id", "end"),
+        Index("ix_service_state_trouble", "state", "end"),
+    )
 
     id: Mapped[str] = mapped_column(primary_key=True)
     service_id: Mapped[str]
@@ -247,3 +251,35 @@ class ObjectiveResultRow(Base):
     unknown_s: Mapped[Decimal]
     violation_id: Mapped[str | None]
     judged_at: Mapped[datetime]
+    detail: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    """What the numbers stand on: how unknown time counts, what was taken out, cases in time of all cases."""
+
+
+class IndicatorRow(Base):
+    """What was measured of a service over one span of time (usually a minute): loss, delay, jitter, throughput …"""
+
+    __tablename__ = "indicator"
+    __table_args__ = (Index("ix_indicator_start", "start"),)
+
+    service_id: Mapped[str] = mapped_column(primary_key=True)
+    metric: Mapped[str] = mapped_column(primary_key=True)
+    start: Mapped[datetime] = mapped_column(primary_key=True)
+    seconds: Mapped[int]
+    value: Mapped[float | None]
+    """In base units: a ratio, seconds, bit/s; NULL when nothing came back."""
+    quality: Mapped[str]
+    """measured, or missing: nothing is known of this time."""
+
+
+class IndicatorSpanRow(Base):
+    """Minutes of one kind in a row, judged when they were measured: what objectives count, however long the minutes are kept."""
+
+    __tablename__ = "indicator_span"
+    __table_args__ = (Index("ix_indicator_span_end", "service_id", "metric", "end"),)
+
+    service_id: Mapped[str] = mapped_column(primary_key=True)
+    metric: Mapped[str] = mapped_column(primary_key=True)
+    start: Mapped[datetime] = mapped_column(primary_key=True)
+    end: Mapped[datetime]
+    good: Mapped[bool]
+    """Whether the objective of that time was met; what no span covers is unknown."""

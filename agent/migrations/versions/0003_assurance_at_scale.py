@@ -15,6 +15,7 @@ DOCUMENT = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
 def upgrade() -> None:
     """Each part of the house adds a function of its own."""
     _maintenance()
+    _objectives()
     _alarms()
 
 
@@ -68,7 +69,7 @@ def _alarms() -> None:
     op.add_column("alarm", sa.Column("shelved_until", instant, nullable=True))
     op.add_column("alarm", sa.Column("escalated", sa.Integer(), nullable=False, server_default="0"))
     op.add_column("alarm", sa.Column("parent_id", sa.String(), nullable=True))
-    op.add_column("alarm", sa.Column("penalty", sa.Float(), nullable=False, server_default="0"))
+    op.add_column("alarm", sa.Column("penalty", sa.Integer(), nullable=False, server_default="0"))
     op.add_column("alarm", sa.Column("penalty_at", instant, nullable=True))
     op.add_column("alarm", sa.Column("muted", sa.String(), nullable=False, server_default=""))
     op.add_column("alarm", sa.Column("muted_until", instant, nullable=True))
@@ -79,3 +80,46 @@ def _alarms() -> None:
     op.add_column("problem", sa.Column("attributes", DOCUMENT, nullable=False, server_default="{}"))
     op.add_column("problem", sa.Column("parent_id", sa.String(), nullable=True))
     op.create_index(op.f("ix_problem_parent_id"), "problem", ["parent_id"], unique=False)
+
+
+def _objectives() -> None:
+    op.add_column("ticket", sa.Column("expected_at", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("objective_result", sa.Column("detail", DOCUMENT, nullable=False, server_default="{}"))
+    op.create_table(
+        "sla_exclusion",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("service_id", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("start", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("end", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("author", sa.String(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("withdrawn_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("withdrawn_by", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(["service_id"], ["service.id"], name=op.f("fk_sla_exclusion_service_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_sla_exclusion")),
+    )
+    op.create_index("ix_sla_exclusion_service", "sla_exclusion", ["service_id", "end"], unique=False)
+    op.create_table(
+        "indicator",
+        sa.Column("service_id", sa.String(), nullable=False),
+        sa.Column("metric", sa.String(), nullable=False),
+        sa.Column("start", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("seconds", sa.Integer(), nullable=False),
+        sa.Column("value", sa.Float(), nullable=True),
+        sa.Column("quality", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("service_id", "metric", "start", name=op.f("pk_indicator")),
+    )
+    op.create_index("ix_indicator_start", "indicator", ["start"], unique=False)
+    op.create_table(
+        "indicator_span",
+        sa.Column("service_id", sa.String(), nullable=False),
+        sa.Column("metric", sa.String(), nullable=False),
+        sa.Column("start", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("end", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("good", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("service_id", "metric", "start", name=op.f("pk_indicator_span")),
+    )
+    op.create_index("ix_indicator_span_end", "indicator_span", ["service_id", "metric", "end"], unique=False)
+    op.create_index("ix_service_state_trouble", "service_state", ["state", "end"], unique=False)
