@@ -73,6 +73,9 @@ class TicketRow(Base):
     priority: Mapped[str]
     repeats: Mapped[int] = mapped_column(default=0)
     due_at: Mapped[datetime | None]
+    """When its repair has to begin at the latest; never before the ticket."""
+    expected_at: Mapped[datetime | None]
+    """When its repair is expected to be done: within the target, and before the breach where there is still time."""
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     resolved_at: Mapped[datetime | None]
@@ -232,6 +235,25 @@ class CreditRow(Base):
     reason: Mapped[str]
     bill_line_id: Mapped[str | None] = mapped_column(ForeignKey("bill_line.id"))
     granted_at: Mapped[datetime]
+
+
+class ExclusionRow(Base):
+    """Time of one service that no objective counts, by somebody's word: force majeure, or what the customer brought about."""
+
+    __tablename__ = "sla_exclusion"
+    __table_args__ = (Index("ix_sla_exclusion_service", "service_id", "end"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    service_id: Mapped[str] = mapped_column(ForeignKey("service.id"))
+    kind: Mapped[str]
+    """forceMajeure or customerCaused."""
+    start: Mapped[datetime]
+    end: Mapped[datetime]
+    reason: Mapped[str]
+    author: Mapped[str]
+    created_at: Mapped[datetime]
+    withdrawn_at: Mapped[datetime | None]
+    withdrawn_by: Mapped[str] = mapped_column(default="")
 
 
 class BillRow(Base):

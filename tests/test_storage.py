@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import JSON, BigInteger, Boolean, Column, Integer, Row, Table, UniqueConstraint, select
+from sqlalchemy import JSON, BigInteger, Boolean, Column, Double, Integer, Row, Table, UniqueConstraint, select
 from sqlalchemy.engine import URL
 from sqlalchemy.types import TypeEngine
 
@@ -25,6 +25,7 @@ EDGES: dict[type[TypeEngine[Any]], Callable[[int], object]] = {
     Exact: lambda number: Decimal("12345678901234567890.000000000001") + number,
     Unsigned64: lambda number: 2**64 - 1 - number,
     Boolean: lambda number: bool(number % 2),
+    Double: lambda number: 0.1 + number / 3,
     BigInteger: lambda number: 2**63 - 1 - number,
     Integer: lambda number: 7 + number,
     JSON: lambda number: {"text": "é ☃ \U0001f6f0", "number": number, "nested": [None, {"a": 1.5}]},

@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint, false
+from sqlalchemy import BigInteger, Double, ForeignKey, Index, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from inventory.db import Base, Unsigned64
@@ -265,7 +265,7 @@ class IndicatorRow(Base):
     metric: Mapped[str] = mapped_column(primary_key=True)
     start: Mapped[datetime] = mapped_column(primary_key=True)
     seconds: Mapped[int]
-    value: Mapped[float | None]
+    value: Mapped[float | None] = mapped_column(Double)
     """In base units: a ratio, seconds, bit/s; NULL when nothing came back."""
     quality: Mapped[str]
     """measured, or missing: nothing is known of this time."""

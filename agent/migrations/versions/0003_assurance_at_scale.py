@@ -107,7 +107,7 @@ def _objectives() -> None:
         sa.Column("metric", sa.String(), nullable=False),
         sa.Column("start", sa.DateTime(timezone=True), nullable=False),
         sa.Column("seconds", sa.Integer(), nullable=False),
-        sa.Column("value", sa.Float(), nullable=True),
+        sa.Column("value", sa.Double(), nullable=True),
         sa.Column("quality", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("service_id", "metric", "start", name=op.f("pk_indicator")),
     )
