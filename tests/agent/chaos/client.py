@@ -108,14 +108,16 @@ class Client:
     # -- looking -------------------------------------------------------------------------------------------------------
 
     def see_that_all_is_well(self, process: Process) -> None:
-        def wrong() -> list[str]:
-            return untruths(self.installation.database, self.installation.sim, self._twin)
+        found: list[str] = []
+
+        def well() -> bool:
+            found[:] = untruths(self.installation.database, self.installation.sim, self._twin)
+            return not found
 
         with suppress(
             AssertionError
-        ):  # what follows an order's end (a recheck, the expiry of a late push, a cancellation's last word) has its time
-            eventually(lambda: not wrong(), seconds=30.0, every=0.2)
-        found = wrong()
+        ):  # what follows an order's end (a recheck, a late push, a cancellation's last word) has its time
+            eventually(well, seconds=30.0, every=0.2)
         assert not found, "\n".join([*found, process.log])
         if not self.expects_errors:
             assert '"level": "error"' not in process.log, process.log

@@ -8,6 +8,7 @@ and leaves the others to come, also to its successors. What happened is added to
 """
 
 import asyncio
+import gc
 import os
 import select
 import signal
@@ -15,10 +16,12 @@ import sys
 import threading
 from pathlib import Path
 
+import agent.daemon
 from agent import log
+from agent.catalog import load_catalog
 from agent.config import load_settings
-from agent.daemon import Daemon
 from agent.fulfillment.journal import Journal
+from drivers.platform import load_platform, platforms
 from drivers.registry import driver_for, protocols
 
 BIRTH = "another daemon is born"
@@ -66,15 +69,14 @@ async def live(config: Path, fate: Fate) -> None:
     settings = load_settings(config, environment={})
     log.configure(settings.log)
     watch_pushes(fate)
-    daemon = await asyncio.to_thread(lambda: Daemon(settings, checkpoint=fate))
+    daemon = await asyncio.to_thread(lambda: agent.daemon.Daemon(settings, checkpoint=fate))
     await daemon.start()
     await asyncio.Event().wait()
 
 
 def main() -> None:
     config, folder = map(Path, sys.argv[1:])
-    for protocol in protocols():
-        driver_for(protocol).close()  # loaded for all who come
+    load_for_all_who_come(config)
     while True:
         sys.stderr.write(f"{BIRTH}\n")
         child = os.fork()
@@ -82,6 +84,17 @@ def main() -> None:
         if child == 0:
             asyncio.run(live(config, Fate(folder)))
         wait_for_end_of(child)
+
+
+def load_for_all_who_come(config: Path) -> None:
+    """What a daemon reads and never writes: programs, platforms, the catalog."""
+    for protocol in protocols():
+        driver_for(protocol).close()
+    for platform in platforms():
+        load_platform(platform)
+    catalog = load_catalog(load_settings(config, environment={}).catalog)
+    agent.daemon.load_catalog = lambda _: catalog  # type: ignore[attr-defined]  # in a process of its own
+    gc.freeze()  # so that no child copies all of it by counting its references
 
 
 def wait_for_end_of(child: int) -> None:
