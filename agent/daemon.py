@@ -18,7 +18,8 @@ from agent.api import parts as api_parts
 from agent.api.app import create_app
 from agent.api.ratelimit import RateLimiter
 from agent.api.server import ApiServer
-from agent.api.tmf import monitors, service_qualification
+from agent.api.tmf import catalog_jobs, monitors, service_qualification
+from agent.api.tmf.catalog_transfer import CATALOG_WORK, CatalogJobRunner, CatalogTransfers
 from agent.api.tmf.presenter import TmfPresenter
 from agent.api.tmf.qualification_work import QUALIFICATION_WORK, QualificationRunner, Qualifications
 from agent.assurance.driftalarm import watch_drift
@@ -46,6 +47,7 @@ from agent.security.credentials import CredentialResolver
 from agent.webhooks import keep_webhooks
 from crm_bridge.callbacks import CallbackPolicy
 from crm_bridge.dispatcher import Dispatcher, DispatchSettings
+from crm_bridge.outbound import Outbound
 from drivers.platform import Platforms
 from drivers.registry import Drivers
 from drivers.snmp.collector import Collector, CollectorLimits
@@ -97,6 +99,7 @@ class Daemon:
                 receiver=self.listening.receiver if self.listening else None,
             )
         )
+        policy = CallbackPolicy.of(settings.outbox.allow_private, http=settings.outbox.allow_http)
         self.fulfilment = FulfilmentService(
             FulfilmentParts(
                 database=self.database,
@@ -113,10 +116,9 @@ class Daemon:
                 checkpoint=checkpoint,
                 drift_watch=watch_drift,
                 follower=monitors.follow,
-                handlers={QUALIFICATION_WORK: self._qualifying()},
+                handlers={QUALIFICATION_WORK: self._qualifying(), CATALOG_WORK: self._transferring(policy)},
             )
         )
-        policy = CallbackPolicy.of(settings.outbox.allow_private, http=settings.outbox.allow_http)
         self._subscribe(settings.outbox, policy)
         self.dispatcher = Dispatcher(
             self.database,
@@ -201,6 +203,17 @@ class Daemon:
             queue,
             lambda: Qualifications(self.database, self.catalog, self.fulfilment),
             service_qualification.KINDS,
+        )
+
+    def _transferring(self, policy: CallbackPolicy) -> CatalogJobRunner:
+        """Catalog jobs are carried out by what the API is built of, after this."""
+        outbound = Outbound(policy)
+        return CatalogJobRunner(
+            self.database,
+            self.clock,
+            DatabaseQueue(self.database),
+            lambda: CatalogTransfers(self.app.state.parts, outbound),
+            catalog_jobs.KINDS,
         )
 
     def _inherit(self) -> None:

@@ -90,6 +90,23 @@ class CallbackPolicy:
             raise CallbackRefused(callback, reason)
 
 
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A request to the address that was checked, under the name that was given."""
+
+    url: httpx.URL
+    headers: dict[str, str]
+    extensions: dict[str, str]
+    """Of httpx."""
+
+
+def bound(url: httpx.URL, address: str, path: str = "") -> Bound:
+    """`path` is appended to the address's own."""
+    target = url.copy_with(host=address, path=url.path.rstrip("/") + path if path else url.path)
+    headers = {"host": url.netloc.decode("ascii"), "user-agent": "fabd"}
+    return Bound(target, headers, {"sni_hostname": url.raw_host.decode("ascii")})
+
+
 async def system_resolver(host: str, port: int) -> list[str]:
     """The operating system's, in a thread of its own: name servers that do not answer must hold up neither the places of the
     loop's thread pool, which everything shares, nor the end of the process.

@@ -14,7 +14,7 @@ import httpx
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from crm_bridge.callbacks import CallbackPolicy, Resolver, system_resolver
+from crm_bridge.callbacks import CallbackPolicy, Resolver, bound, system_resolver
 from crm_bridge.deliveries import Attempt, Outcome, claim, settle, targets, with_due
 from crm_bridge.envelope import Request, hub_request, webhook_request
 from crm_bridge.errors import CallbackRefused
@@ -179,11 +179,10 @@ class Dispatcher:
         return webhook_request(attempt.event, source=self._settings.source, secrets=secrets, now=self._clock.now())
 
     async def _send(self, client: httpx.AsyncClient, request: Request, url: httpx.URL, address: str) -> Outcome:
-        """To the address that was checked, under the name that was given; of the answer only the head is read."""
-        headers = {**request.headers, "host": url.netloc.decode("ascii"), "user-agent": "fabd"}
-        target = url.copy_with(host=address, path=url.path.rstrip("/") + request.path if request.path else url.path)
-        extensions = {"sni_hostname": url.raw_host.decode("ascii")}
-        async with client.stream("POST", target, content=request.body, headers=headers, extensions=extensions) as response:
+        """Of the answer only the head is read."""
+        to = bound(url, address, request.path)
+        headers = {**request.headers, **to.headers}
+        async with client.stream("POST", to.url, content=request.body, headers=headers, extensions=to.extensions) as response:
             return self._outcome(response)
 
     def _outcome(self, response: httpx.Response) -> Outcome:

@@ -21,6 +21,7 @@ BridgeError                       any failure of the bridge, names the object an
 │   ├── AccountCircle             an account would be above itself
 │   ├── CallbackRefused           a callback address that events must not be sent to
 │   └── InvalidSubscription       a filter or a kind that cannot be served
+├── ExchangeFailed                 a document could not be fetched from, or sent to, an address (OSError)
 └── InvalidDocument               a customer file with mistakes, each with its file, line and path (ValueError)
 """
 
@@ -32,6 +33,7 @@ from policies.errors import Problem
 from policies.values import Interval
 
 _BEYOND_HOST = re.compile(r"^(\w+://[^/?#]*)[/?#].+", re.DOTALL)
+_HOST_ONLY = r"\1/…"
 
 
 class BridgeError(Exception):
@@ -171,13 +173,24 @@ class AccountCircle(Refused):
 class CallbackRefused(Refused):
     def __init__(self, callback: str, reason: str) -> None:
         """Of the address only scheme and host are told; paths and queries of callbacks hold secrets of the subscriber."""
-        shown = _BEYOND_HOST.sub(r"\1/…", callback, count=1)
+        shown = _BEYOND_HOST.sub(_HOST_ONLY, callback, count=1)
         super().__init__(f"callback {shown}: {reason}")
         self.callback = callback
         self.reason = reason
 
     def __reduce__(self) -> tuple[type["CallbackRefused"], tuple[str, str]]:
         return type(self), (self.callback, self.reason)
+
+
+class ExchangeFailed(BridgeError, OSError):
+    def __init__(self, url: str, reason: str) -> None:
+        """Of the address only scheme and host are told, as of a callback's."""
+        super().__init__(f"{_BEYOND_HOST.sub(_HOST_ONLY, url, count=1)} {reason}")
+        self.url = url
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[type["ExchangeFailed"], tuple[str, str]]:
+        return type(self), (self.url, self.reason)
 
 
 class InvalidSubscription(Refused):

@@ -20,6 +20,7 @@ from agent.api.native import (
     events,
     explain,
     freezes,
+    maintenance,
     objectives,
     orders,
     plans,
@@ -30,6 +31,7 @@ from agent.api.native import (
 )
 from agent.api.parts import Parts
 from agent.api.tmf import (
+    catalog_jobs,
     order_cancelling,
     resource_inventory,
     service_activation,
@@ -49,6 +51,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     order_cancelling.router,
     service_inventory.router,
     service_catalog.router,
+    catalog_jobs.router,
     resource_inventory.router,
     service_qualification.router,
     service_activation.router,
@@ -57,6 +60,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     plans.router,
     orders.router,
     freezes.router,
+    maintenance.router,
     elements.router,
     drift.router,
     pools.router,

@@ -104,13 +104,13 @@ class RecordKind:
     def document(self, row: RecordRow) -> dict[str, Any]:
         return said({"@type": self.type, **row.document, "id": row.id, "href": self.href(row.id)})
 
-    def create(self, session: Session, sent: Mapping[str, Any], actor: Actor, at: datetime) -> dict[str, Any]:
-        """Raises `BadRequest` with the place of every mistake of shape."""
+    def create(self, session: Session, sent: Mapping[str, Any], actor: Actor, at: datetime, identity: str = "") -> dict[str, Any]:
+        """Raises `BadRequest` with the place of every mistake of shape. `identity`: the id that it has elsewhere already."""
         refuse_odd_types(sent)
         read_model(self.body, sent)
         document = {key: value for key, value in sent.items() if key not in {"id", "href"} | self.rules.server_set}
         document = fitted({**document, **self.defaults(sent, at)}, self.shape)
-        row = RecordRow(id=new_id(self.prefix, at), kind=self.kind, client=actor.name, created_at=at)
+        row = RecordRow(id=identity or new_id(self.prefix, at), kind=self.kind, client=actor.name, created_at=at)
         self._keep(row, document, at)
         session.add(row)
         session.flush()
@@ -227,14 +227,6 @@ def kept_routes(
     noun = kind.resource
     one = f"/{noun}/{{{_parameter(kind)}}}"
 
-    @router.get(f"/{noun}", dependencies=[needs(Role.VIEWER)], **described(f"List each {noun}", 206, answer=kind.shape))
-    def list_records(request: Request, parts: PartsOf) -> Response:
-        return list_answer(request, parts, Joined((*others(parts), kind.listing)))
-
-    @router.get(one, dependencies=[needs(Role.VIEWER)], **described(f"Show one {noun}", 404, answer=kind.shape))
-    def show_record(request: Request, parts: PartsOf) -> Response:
-        return one_answer(request, parts, Joined((*others(parts), kind.listing)), _identity(request, kind))
-
     @router.patch(
         one, dependencies=[needs(Role.PROVISIONER)], **described(f"Change a {noun}", *PATCHES, answer=kind.shape, patch=True)
     )
@@ -247,6 +239,22 @@ def kept_routes(
             return changed(kind.change(session, row, body.data, actor, at))
 
         return once(request, parts, actor, body, work)
+
+    lasting_routes(router, kind, others=others)
+
+
+def lasting_routes(router: APIRouter, kind: RecordKind, *, others: Others = _none) -> None:
+    """Adds GET and DELETE of the kind: for what is not changed once it was sent."""
+    noun = kind.resource
+    one = f"/{noun}/{{{_parameter(kind)}}}"
+
+    @router.get(f"/{noun}", dependencies=[needs(Role.VIEWER)], **described(f"List each {noun}", 206, answer=kind.shape))
+    def list_records(request: Request, parts: PartsOf) -> Response:
+        return list_answer(request, parts, Joined((*others(parts), kind.listing)))
+
+    @router.get(one, dependencies=[needs(Role.VIEWER)], **described(f"Show one {noun}", 404, answer=kind.shape))
+    def show_record(request: Request, parts: PartsOf) -> Response:
+        return one_answer(request, parts, Joined((*others(parts), kind.listing)), _identity(request, kind))
 
     @router.delete(
         one, dependencies=[needs(Role.PROVISIONER)], status_code=HTTPStatus.NO_CONTENT, **described(f"Forget a {noun}", *DELETES)

@@ -1,12 +1,13 @@
 """TMF633 Service Catalog 4.0: what can be ordered, as fabd ships it, and what clients keep beside it.
 
-Shipped specifications are files (`fabd spec list`): they are shown, and not changed through the API. Import and export jobs are not
-built: a catalog is a folder, to be copied.
+Shipped specifications are files (`fabd spec list`): they are shown, and not changed through the API. Import and export jobs:
+`catalog_jobs`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from fastapi import APIRouter
 from pydantic import StrictBool
@@ -14,7 +15,6 @@ from pydantic import StrictBool
 from agent.api.body import Instant
 from agent.api.listing import Fixed, Part
 from agent.api.openapi import TAG_CATALOG
-from agent.api.parts import Parts
 from agent.api.patch import PatchRules
 from agent.api.shapes import ANYTHING, INSTANT, TEXT, TRUTH, WHOLE, many, named, opened
 from agent.api.tmf.hub import Hub, hub_routes
@@ -23,6 +23,7 @@ from agent.api.tmf.paths import SERVICE_CATALOG
 from agent.api.tmf.presenter import text_of
 from agent.api.tmf.records import RecordKind, record_routes
 from agent.api.tmf.spec_characteristics import spec_characteristics
+from policies.catalog import Catalog
 from policies.specification import Specification
 
 router = APIRouter(prefix=SERVICE_CATALOG, tags=[TAG_CATALOG])
@@ -159,27 +160,37 @@ SPECIFICATIONS = RecordKind(
 )
 
 
-def shipped_catalogs(parts: Parts) -> Sequence[Part]:
+class Shipped(Protocol):
+    """`agent.api.parts.Parts`, or as much of it."""
+
+    @property
+    def catalog(self) -> Catalog: ...
+
+    @property
+    def catalog_since(self) -> datetime: ...
+
+
+def shipped_catalogs(parts: Shipped) -> Sequence[Part]:
     category = _ref(CATEGORIES, OWN, "What fabd can provision")
     document = _own(parts, CATALOGS, OWN, "fabd") | {"description": "What this fabd can provision", "category": [category]}
     return (Fixed((document,), CATALOG),)
 
 
-def shipped_categories(parts: Parts) -> Sequence[Part]:
+def shipped_categories(parts: Shipped) -> Sequence[Part]:
     candidates = [_ref(CANDIDATES, spec.name, spec.title) for spec in _shipped(parts)]
     document = _own(parts, CATEGORIES, OWN, "What fabd can provision") | {"isRoot": True, "serviceCandidate": candidates}
     return (Fixed((document,), CATEGORY),)
 
 
-def shipped_candidates(parts: Parts) -> Sequence[Part]:
+def shipped_candidates(parts: Shipped) -> Sequence[Part]:
     return (Fixed(tuple(_candidate(parts, spec) for spec in _shipped(parts)), CANDIDATE),)
 
 
-def shipped_specifications(parts: Parts) -> Sequence[Part]:
+def shipped_specifications(parts: Shipped) -> Sequence[Part]:
     return (Fixed(tuple(specification_document(parts, spec) for spec in _shipped(parts)), SPECIFICATION),)
 
 
-def specification_document(parts: Parts, spec: Specification) -> dict[str, Any]:
+def specification_document(parts: Shipped, spec: Specification) -> dict[str, Any]:
     """TMF633 ServiceSpecification of a shipped specification; its id is its name."""
     known = {
         "description": spec.description or spec.title,
@@ -192,7 +203,7 @@ def specification_document(parts: Parts, spec: Specification) -> dict[str, Any]:
     return _own(parts, SPECIFICATIONS, spec.name, spec.title) | known | promised
 
 
-def _candidate(parts: Parts, spec: Specification) -> dict[str, Any]:
+def _candidate(parts: Shipped, spec: Specification) -> dict[str, Any]:
     return _own(parts, CANDIDATES, spec.name, spec.title) | {
         "version": spec.version,
         "serviceSpecification": _ref(SPECIFICATIONS, spec.name, spec.title) | {"version": spec.version},
@@ -200,7 +211,7 @@ def _candidate(parts: Parts, spec: Specification) -> dict[str, Any]:
     }
 
 
-def _own(parts: Parts, kind: RecordKind, identity: str, name: str) -> dict[str, Any]:
+def _own(parts: Shipped, kind: RecordKind, identity: str, name: str) -> dict[str, Any]:
     return {
         "id": identity,
         "href": kind.href(identity),
@@ -216,9 +227,24 @@ def _ref(kind: RecordKind, identity: str, name: str) -> dict[str, Any]:
     return {"id": identity, "href": kind.href(identity), "name": name, "@referredType": kind.type}
 
 
-def _shipped(parts: Parts) -> list[Specification]:
+def _shipped(parts: Shipped) -> list[Specification]:
     return [spec for _, spec in sorted(parts.catalog.specifications.items())]
 
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """One kind of resource: what clients keep, and what fabd ships."""
+
+    kind: RecordKind
+    shipped: Callable[[Shipped], Sequence[Part]]
+
+
+SHELVES = (
+    Shelf(SPECIFICATIONS, shipped_specifications),
+    Shelf(CANDIDATES, shipped_candidates),
+    Shelf(CATEGORIES, shipped_categories),
+    Shelf(CATALOGS, shipped_catalogs),
+)
 
 record_routes(router, CATALOGS, others=shipped_catalogs, example={"name": "Wholesale"})
 record_routes(router, CATEGORIES, others=shipped_categories, example={"name": "Access", "isRoot": True})

@@ -1,4 +1,4 @@
-"""Records of what clients asked and were answered, which nobody looks for after a while: monitors and qualifications."""
+"""Records of what clients asked and were answered, which nobody looks for after a while: monitors, qualifications and jobs."""
 
 from datetime import datetime
 
@@ -7,8 +7,8 @@ from sqlalchemy.orm import Session
 
 from agent.api.tables import RecordRow
 
-KINDS = ("monitor", "checkServiceQualification", "queryServiceQualification")
-UNFINISHED = ("InProgress", "inProgress", "accepted")
+KINDS = ("monitor", "checkServiceQualification", "queryServiceQualification", "importJob", "exportJob")
+UNFINISHED = ("InProgress", "inProgress", "accepted", "Not Started", "Running")
 
 
 def forget(session: Session, *, before: datetime, limit: int) -> int:
