@@ -36,6 +36,7 @@ COMMANDS = {
         "order": "Orders: see what one would do, place it, watch it, cancel it, look back.",
         "plan": "Plans: phases, elements, milliseconds, what was sent and answered; approve or reject them.",
         "freeze": "Change freezes: when no plan begins to change the network.",
+        "maintenance": "The maintenance calendar: announced work, once or by a rule, and what it is about.",
     },
     "Faults": {
         "alarm": "Alarms: what stands, and why each is a root cause or a symptom.",
