@@ -4,6 +4,7 @@ T is the agreed time (period ∩ service hours, without agreed maintenance), D t
 Ratios are fractions of whole microseconds; they are rounded only where they are printed or stored, and then downwards.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,32 +12,27 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
+from pydantic import BeforeValidator, model_validator
 
+from policies.burn import DEFAULT_RULES, MONTH, BurnRule, rules_that_can_fire
 from policies.calendar import ServiceHours
 from policies.document import Document, merged
+from policies.errors import InvalidPolicy, Problem
 from policies.intervals import common
 from policies.maintenance import MaintenanceTerms
+from policies.objectives import CaseObjective, Chronic, CreditTier, IndicatorObjective
 from policies.periods import Periodic
 from policies.quantities import Percent, Span
 from policies.values import Interval, merge, subtract, total
 
 PERCENT_DIGITS = 6
 _TICK = timedelta(microseconds=1)
+_KEY = re.compile(r"(\w+)(?:\[(\d+)\])?: ")
 
 UnknownPolicy = Annotated[
     Literal["0", "1", "exclude"], BeforeValidator(lambda value: str(value) if isinstance(value, int) else value)
 ]
 """What a second of unknown health counts as: up, down, or as no time at all."""
-
-
-class CreditTier(BaseModel):
-    """Availability below this percentage gives this percentage of the recurring fee."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    below: Percent
-    percent: Percent
 
 
 class Sla(Periodic):
@@ -50,6 +46,11 @@ class Sla(Periodic):
     unknown: UnknownPolicy = "exclude"
     maintenance: MaintenanceTerms = MaintenanceTerms()
     credits: tuple[CreditTier, ...] = ()
+    indicators: tuple[IndicatorObjective, ...] = ()
+    cases: tuple[CaseObjective, ...] = ()
+    chronic: Chronic | None = None
+    burn: tuple[BurnRule, ...] | None = None
+    """When somebody is told that the budget goes fast; without a word of its own, those of the usual rules that can fire."""
     cap_percent: Percent = Decimal(100)
     """Of the recurring fee; no period gives more."""
     reopen_window: Span = timedelta(hours=24)
@@ -60,11 +61,31 @@ class Sla(Periodic):
     @model_validator(mode="after")
     def _sound(self) -> "Sla":
         if self.availability >= 100:  # noqa: PLR2004  per cent
-            raise ValueError("an objective of 100 % leaves no budget and is broken by one microsecond; write e.g. 99.99")
+            raise ValueError("availability: 100 leaves no budget and is broken by one microsecond; write e.g. 99.99")
         for tier in self.credits:
             if tier.below > self.availability:
-                raise ValueError(f"a credit below {tier.below} % is given while the objective of {self.availability} % is kept")
+                kept = f"the objective of {self.availability} % is kept"
+                raise ValueError(f"credits: a credit below {tier.below} % is given while {kept}")
+        named = [each.rule for each in (*self.indicators, *self.cases)]
+        if repeated := sorted({rule for rule in named if named.count(rule) > 1}):
+            key = "indicators" if repeated[0] in {each.rule for each in self.indicators} else "cases"
+            raise ValueError(f"{key}: more than one objective for {', '.join(repeated)}; keep the stricter one")
+        for number, rule in enumerate(self.burn or ()):
+            if flaw := rule.flaw(self.objective, self.length):
+                raise ValueError(f"burn[{number}]: {flaw}; take a smaller budget or another window")
         return self
+
+    @property
+    def length(self) -> timedelta:
+        """Of a period, for rates; a month counts thirty days."""
+        return MONTH if self.period == "month" else self.period
+
+    def burn_rules(self, objective: Fraction) -> tuple[BurnRule, ...]:
+        """For one of its objectives over time."""
+        return rules_that_can_fire(objective, self.length, DEFAULT_RULES if self.burn is None else self.burn)
+
+    def indicator(self, metric: str) -> IndicatorObjective | None:
+        return next((each for each in self.indicators if each.metric == metric), None)
 
     @property
     def objective(self) -> Fraction:
@@ -80,13 +101,30 @@ class Sla(Periodic):
 
     def credit_percent(self, ratio: Fraction) -> Decimal:
         """The highest percentage among the tiers that the availability has fallen below, within the cap."""
-        reached = [tier.percent for tier in self.credits if ratio < Fraction(tier.below) / 100]
+        return self.tier_percent(self.credits, ratio)
+
+    def tier_percent(self, tiers: Iterable[CreditTier], ratio: Fraction) -> Decimal:
+        """The same for the tiers of any objective."""
+        reached = [tier.percent for tier in tiers if ratio < Fraction(tier.below) / 100]
         return min(max(reached, default=Decimal(0)), self.cap_percent)
 
 
 def parse_sla(text: str, file: str) -> Sla:
     """Raises `InvalidPolicy` with every mistake in the text."""
-    return Document(text, file).check(Sla)
+    document = Document(text, file)
+    try:
+        return document.check(Sla)
+    except InvalidPolicy as error:
+        raise InvalidPolicy([_placed(document, problem) for problem in error.problems]) from None
+
+
+def _placed(document: Document, problem: Problem) -> Problem:
+    """A mistake of the whole that names its key, as `burn[1]: …`, at that key."""
+    found = None if problem.path else _KEY.match(problem.message)
+    if found is None:
+        return problem
+    key, number = found[1], found[2]
+    return document.problem((key, int(number)) if number else (key,), problem.message[found.end() :])
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,8 +110,8 @@ def test_period_of_a_month_and_of_a_fixed_length() -> None:
 @pytest.mark.parametrize(
     ("text", "line", "said"),
     [
-        ("name: x\navailability: 100", 1, "99.99"),
-        ("name: x\navailability: 99\ncredits:\n  - {below: 99.5, percent: 5}", 1, "while the objective"),
+        ("name: x\navailability: 100", 2, "99.99"),
+        ("name: x\navailability: 99\ncredits:\n  - {below: 99.5, percent: 5}", 3, "while the objective"),
         ("name: x\navailability: high", 2, "availability"),
         ("name: x\navailability: 99\nperiod: monthly", 3, "5 minutes"),
         ("name: x\navailability: 99\nservice_hours:\n  time_zone: Mars", 4, "service_hours.time_zone"),
