@@ -1,9 +1,11 @@
 """An authenticated SSH connection to an element whose host key is trusted; NETCONF and command lines run over it."""
 
+import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 import paramiko
 
@@ -12,17 +14,22 @@ from drivers.errors import AuthenticationRefused, ElementTimeout, ElementUnreach
 from drivers.port import Credential, Target
 from drivers.timing import remaining
 
+_AUTHENTICATED = frozenset({"aes128-gcm@openssh.com", "aes256-gcm@openssh.com"})
+"""Ciphers that need no MAC beside them (RFC 5647): asked for first. paramiko compares MACs octet by octet in Python."""
 KEEPALIVE = 30
 """Seconds between keep-alives, so that a vanished element is noticed while nothing is sent."""
 
 
-def open_transport(target: Target, deadline: float) -> paramiko.Transport:
+Carrier = TypeVar("Carrier", bound=paramiko.Transport)
+
+
+def open_transport(target: Target, deadline: float, make: Callable[[socket.socket], Carrier]) -> Carrier:
     """Connect, check the host key strictly, authenticate. The caller closes it."""
     if target.known_hosts is None:
         raise HostKeyUnknown(target.element, "no known_hosts file is configured, so no host key can be checked; set one")
     remaining(target.element, deadline, "to connect")
     trusted = hostkeys.known(target.known_hosts, target.host, target.port)
-    transport = paramiko.Transport(hostkeys.connect(target.element, target.host, target.port, deadline))
+    transport = make(hostkeys.connect(target.element, target.host, target.port, deadline))
     try:
         with closed_at(target.element, transport, deadline):
             _prefer(transport, trusted)
@@ -67,6 +74,7 @@ def _prefer(transport: paramiko.Transport, trusted: tuple[hostkeys.HostKey, ...]
         return signature in kinds or (signature.startswith("rsa-sha2-") and "ssh-rsa" in kinds)
 
     options.key_types = sorted(options.key_types, key=lambda signature: not is_trusted(signature))
+    options.ciphers = sorted(options.ciphers, key=lambda cipher: cipher not in _AUTHENTICATED)
 
 
 def _authenticate(target: Target, transport: paramiko.Transport, deadline: float) -> None:

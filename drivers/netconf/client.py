@@ -12,6 +12,7 @@ from paramiko import SSHException
 from drivers.errors import EditRefused, ElementDisconnected, ElementError, ElementLocked, ElementTimeout, ElementUnreachable
 from drivers.netconf import rpc
 from drivers.netconf.exchange import Exchange
+from drivers.netconf.line import Line
 from drivers.netconf.wire import DrivenSession
 from drivers.port import Target
 from drivers.timing import remaining
@@ -27,12 +28,14 @@ class Client:
         self._element, self._session = element, session
         self._exchange = Exchange(session)
         self._broken = False
+        self._capabilities: dict[str, bool] = {}
+        """Those that were asked for: a hello names hundreds, and says them once."""
         self.serves_state = False
         """Whether it is known to serve the states of ports; found out by who asks."""
 
     @classmethod
     def connect(cls, target: Target, deadline: float) -> "Client":
-        transport = open_transport(target, deadline)
+        transport = open_transport(target, deadline, Line)
         handler = DefaultDeviceHandler()
         session = DrivenSession(handler)
         try:
@@ -56,11 +59,20 @@ class Client:
 
     @property
     def alive(self) -> bool:
+        if not self._broken:
+            self._session.heed()
+        return self._usable
+
+    @property
+    def _usable(self) -> bool:
         return not self._broken and self._session.usable
 
     def has(self, capability: str) -> bool:
         """`:candidate`, `:confirmed-commit:1.1` and the like (RFC 6241 §8)."""
-        return capability in self._session.server_capabilities
+        known = self._capabilities.get(capability)
+        if known is None:
+            known = self._capabilities[capability] = capability in self._session.server_capabilities
+        return known
 
     def knows(self, namespace: str) -> bool:
         """Whether its hello names the YANG module of that namespace."""
@@ -74,7 +86,7 @@ class Client:
         """All sent at once, each carried out whether or not the one before it was refused; their replies in that order."""
         name = ", ".join(str(etree.QName(operation).localname) for operation in operations)
         remaining(self._element, deadline, f"for {name}")
-        if not self.alive:
+        if not self._usable:
             raise ElementDisconnected(self._element, "the element ended the NETCONF session")
         try:
             return [Reply(self._element, message) for message in self._exchange.ask(operations, deadline)]

@@ -2,7 +2,8 @@
 
 ncclient gives each session a thread that looks at its queue of requests only every `TICK` (0.1 s), which caps a session at ten
 requests per second; a shorter tick costs CPU on idle sessions. Here the thread that asks sends, reads and parses by itself until
-its replies are there: a request leaves at once, an idle session costs nothing, and no answer is handed from thread to thread.
+its replies are there (`drivers.netconf.line`): a request leaves at once, an idle session costs nothing and has no thread, and no
+answer is handed from thread to thread.
 """
 
 import time
@@ -15,6 +16,7 @@ from ncclient.transport.errors import SessionCloseError, TransportError
 from ncclient.transport.session import NetconfBase
 
 from drivers.netconf.framing import Decoder, FramingError, encode
+from drivers.netconf.line import Line
 
 READ_BYTES = 64 * 1024
 
@@ -27,7 +29,7 @@ class DrivenSession(SSHSession):  # type: ignore[misc]  # ncclient ships no type
         self._hello_deadline = 0.0
         self._decoder = Decoder()
 
-    def attach(self, transport: paramiko.Transport, host: str, timeout: float) -> None:
+    def attach(self, transport: Line, host: str, timeout: float) -> None:
         """Start the `netconf` subsystem and exchange hellos. Takes over the transport."""
         self._hello_deadline = time.monotonic() + timeout
         self._host, self._transport, self._connected = host, transport, True
@@ -37,6 +39,8 @@ class DrivenSession(SSHSession):  # type: ignore[misc]  # ncclient ships no type
         self._channel_name = f"netconf-subsystem-{self._channel_id}"
         self._channel.set_name(self._channel_name)
         self._channel.invoke_subsystem("netconf")
+        self._channel.settimeout(0.0)  # what it has not got is waited for at the line
+        transport.take_over(self._hello_deadline)
         self._post_connect(timeout)
         self._decoder.chunked = self._base == NetconfBase.BASE_11
 
@@ -46,10 +50,15 @@ class DrivenSession(SSHSession):  # type: ignore[misc]  # ncclient ships no type
         channel: paramiko.Channel | None = self._channel
         return channel is not None and not channel.closed and not channel.eof_received
 
+    def heed(self) -> None:
+        """Take note of what the element has sent meanwhile, its end above all."""
+        if self.usable:
+            self._transport.heed()
+
     def start(self) -> None:
         """Where ncclient starts its thread, in the middle of `_post_connect`: its hello is sent and the element's is read."""
         try:
-            self._channel.sendall(encode(self._q.get_nowait().encode(), chunked=False))
+            self._send(encode(self._q.get_nowait().encode(), chunked=False), self._hello_deadline)
             while self._server_capabilities is None:
                 self._dispatch_message(self.receive(self._hello_deadline).decode())
         except Exception as error:  # noqa: BLE001  handed to ncclient's listener, which raises it from `_post_connect`
@@ -57,24 +66,39 @@ class DrivenSession(SSHSession):  # type: ignore[misc]  # ncclient ships no type
 
     def send_all(self, messages: Iterable[bytes], deadline: float) -> None:
         """`TimeoutError`, or what broke the connection."""
-        self._wait_until(deadline)
-        self._channel.sendall(b"".join(encode(message, chunked=self._decoder.chunked) for message in messages))
+        self._send(b"".join(encode(message, chunked=self._decoder.chunked) for message in messages), deadline)
 
     def receive(self, deadline: float) -> bytes:
         """The next message. `TimeoutError`, or what broke the connection."""
+        self._transport.wait_until(deadline)
         try:
             while (message := self._decoder.next()) is None:
-                self._wait_until(deadline)
-                data = self._channel.recv(READ_BYTES)
-                if not data:
-                    raise SessionCloseError(b"")
-                self._decoder.feed(data)
+                self._decoder.feed(self._read())
         except FramingError as error:
             raise TransportError(f"what it sends is not NETCONF: {error}") from error
         return message.strip()
 
-    def _wait_until(self, deadline: float) -> None:
-        left = deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError
-        self._channel.settimeout(left)
+    def _read(self) -> bytes:
+        channel: paramiko.Channel = self._channel
+        while self.usable and not channel.recv_ready():
+            self._transport.attend()
+        data = channel.recv(READ_BYTES)
+        if not data:
+            raise SessionCloseError(b"")
+        return data
+
+    def _send(self, data: bytes, deadline: float) -> None:
+        self._transport.wait_until(deadline)
+        while data:
+            try:
+                sent: int = self._channel.send(data)
+            except TimeoutError:  # the element takes no more for now
+                self._transport.attend()
+            except EOFError:
+                if time.monotonic() >= deadline:
+                    raise TimeoutError from None
+                raise
+            else:
+                if not sent:
+                    raise SessionCloseError(b"")
+                data = data[sent:]

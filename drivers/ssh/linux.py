@@ -34,7 +34,7 @@ class LinuxShell:
 
     @classmethod
     def connect(cls, target: Target, settings: Ssh, linux: Linux, deadline: float) -> "LinuxShell":
-        return cls(target, settings, linux, open_transport(target, deadline))
+        return cls(target, settings, linux, open_transport(target, deadline, paramiko.Transport))
 
     @property
     def alive(self) -> bool:

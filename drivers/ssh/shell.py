@@ -40,7 +40,7 @@ class Shell:
     def connect(cls, target: Target, settings: Ssh, deadline: float) -> "Shell":
         """`ElementUnreachable` when no prompt appears."""
         connection = _connection(target, settings)
-        transport = open_transport(target, deadline)
+        transport = open_transport(target, deadline, paramiko.Transport)
         try:
             with closed_at(target.element, transport, deadline):
                 _prepare(connection, transport, remaining(target.element, deadline, "to open a command line"))

@@ -1,0 +1,161 @@
+"""An SSH connection that is read by whoever waits for an answer, once its subsystem runs.
+
+paramiko gives each connection a thread that reads for as long as the connection lives: it looks up ten times a second even when
+nothing comes, and hands every packet over to the thread that waits for it. Here that thread ends when the subsystem has
+started; who asks reads the answer by itself, and what else arrives (new keys, a wider window, the end) is acted on in passing.
+So an idle connection costs nothing, and an answer wakes one thread. That the element is gone, the kernel's keep-alives find out.
+
+The attributes and methods of paramiko's that are named here are its own affair; tests of renewed keys, narrow windows and broken
+connections watch over them.
+"""
+
+import socket
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+import paramiko
+from paramiko.common import MSG_CHANNEL_SUCCESS, MSG_DEBUG, MSG_DISCONNECT, MSG_IGNORE, cMSG_UNIMPLEMENTED
+from paramiko.message import Message
+from paramiko.packet import NeedRekeyException, Packetizer
+from paramiko.transport import ChannelMap, _active_threads  # type: ignore[attr-defined]  # whom paramiko stops when the program ends
+
+from drivers.netconf.buffered import BufferedSocket, Stalled, keep_alive
+
+_KEY_EXCHANGE = range(30, 42)
+_MOST_AT_ONCE = 1_000
+_MOMENT = 1.0
+"""Seconds that a packet whose beginning is there may take."""
+
+
+class Line(paramiko.Transport):
+    """`take_over` when the subsystem runs, then `attend` until something has come. Then used by one thread at a time."""
+
+    _handler_table: dict[int, Callable[[Message], None]]
+    _channel_handler_table: dict[int, Callable[[paramiko.Channel, Message], None]]
+    _expected_packet: tuple[int, ...]
+    _send_kex_init: Callable[[], None]
+    _parse_disconnect: Callable[[Message], None]
+    _send_message: Callable[[Message], None]
+    _channels: ChannelMap
+    active: bool
+    packetizer: "_Packets"
+
+    def __init__(self, connection: socket.socket) -> None:
+        keep_alive(connection)
+        self._socket = BufferedSocket(connection)
+        self._driven = False
+        super().__init__(self._socket, packetizer_class=_Packets)  # type: ignore[arg-type]  # it has all that is used of a socket
+        self._channel_handler_table = {**self._channel_handler_table, MSG_CHANNEL_SUCCESS: self._subsystem_runs}
+
+    def run(self) -> None:
+        with suppress(_HandedOver):
+            super().run()
+            return
+        _active_threads.remove(self)
+
+    def take_over(self, deadline: float) -> None:
+        """Wait for paramiko's thread to end, as it does once the subsystem has started. `TimeoutError`."""
+        self.join(max(deadline - time.monotonic(), 0.0))
+        if self.is_alive():
+            raise TimeoutError
+        self.packetizer.leaving = False
+        self._driven = True
+
+    def wait_until(self, deadline: float) -> None:
+        """Until when what is done next may wait for the other side."""
+        self._socket.deadline = deadline
+
+    def attend(self) -> None:
+        """Wait for something to come and act on one message.
+
+        `TimeoutError` when nothing came; otherwise what broke the connection (an `SSHException`, `EOFError` or `OSError`), which
+        is closed then.
+        """
+        try:
+            self._socket.wait()
+        except TimeoutError:
+            raise
+        except OSError:
+            self.close()
+            raise
+        try:
+            self._act()
+        except Stalled as error:
+            self.close()
+            raise TimeoutError from error
+        except (paramiko.SSHException, EOFError, OSError):
+            self.close()
+            raise
+        except Exception as error:
+            self.close()
+            raise paramiko.SSHException(f"what it sends cannot be read: {type(error).__name__} {error}".rstrip()) from error
+
+    def heed(self) -> None:
+        """Act on what has come meanwhile, without waiting; a connection that has ended is inactive then."""
+        with suppress(paramiko.SSHException, EOFError, OSError):
+            for _ in range(_MOST_AT_ONCE):
+                if not (self.active and self._socket.ready):
+                    return
+                self.wait_until(time.monotonic() + _MOMENT)
+                self.attend()
+
+    def _act(self) -> None:
+        """One turn of what `paramiko.Transport.run` does."""
+        if self.packetizer.need_rekey() and not self.in_kex:
+            self._send_kex_init()
+        try:
+            kind, message = self.packetizer.read_message()
+        except NeedRekeyException:
+            return
+        if kind in (MSG_IGNORE, MSG_DEBUG):
+            return
+        if kind == MSG_DISCONNECT:
+            self._parse_disconnect(message)
+            raise EOFError("the element disconnected")
+        expected, self._expected_packet = self._expected_packet, ()
+        if expected and kind not in expected:
+            raise paramiko.SSHException(f"packet {kind} where one of {expected} was due")
+        if expected and kind in _KEY_EXCHANGE and self.kex_engine is not None:
+            self.kex_engine.parse_next(kind, message)
+        else:
+            self._dispatch(kind, message)
+
+    def _dispatch(self, kind: int, message: Message) -> None:
+        if kind in self._handler_table:
+            self._handler_table[kind](message)
+        elif kind in self._channel_handler_table:
+            number = message.get_int()
+            channel: paramiko.Channel | None = self._channels.get(number)
+            if channel is not None:
+                self._channel_handler_table[kind](channel, message)
+            elif number not in self.channels_seen:
+                raise paramiko.SSHException(f"packet {kind} for channel {number}, which there is not")
+        else:
+            answer = Message()
+            answer.add_byte(cMSG_UNIMPLEMENTED)
+            answer.add_int(message.seqno)
+            self._send_message(answer)
+
+    def _subsystem_runs(self, channel: paramiko.Channel, message: Message) -> None:
+        self.packetizer.leaving = True
+        channel._request_success(message)  # type: ignore[attr-defined]  # noqa: SLF001  what paramiko does with it
+
+    def _send_user_message(self, data: Message) -> None:
+        """While new keys are agreed on, nothing else may be sent."""
+        while self._driven and self.active and not self.clear_to_send.is_set():
+            self.attend()
+        super()._send_user_message(data)  # type: ignore[misc]  # see above
+
+
+class _HandedOver(BaseException):
+    """Ends paramiko's thread past its own handling of failures, which would close the connection."""
+
+
+class _Packets(Packetizer):
+    leaving = False
+
+    def read_message(self) -> tuple[int, Message]:
+        if self.leaving:
+            raise _HandedOver
+        return super().read_message()

@@ -1,0 +1,245 @@
+"""An SSH connection without a thread of its own, against a server that gives back what it is sent."""
+
+import asyncio
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Self
+
+import asyncssh
+import paramiko
+import pytest
+
+from drivers.netconf.buffered import BufferedSocket, Stalled
+from drivers.netconf.line import Line
+from tests.drivers.simulated import soon
+
+KILOBYTE = bytes(range(256)) * 4
+
+
+class _Anybody(asyncssh.SSHServer):
+    def begin_auth(self, username: str) -> bool:  # noqa: ARG002 - asyncssh's signature
+        return False
+
+
+class Server:
+    """Runs in a thread; `options` are asyncssh's."""
+
+    def __init__(self, **options: object) -> None:
+        self.port = 0
+        self._options = options
+        self._loop = asyncio.new_event_loop()
+        self._started = threading.Event()
+        self._thread = threading.Thread(target=self._loop.run_until_complete, args=[self._serve()], daemon=True)
+        self._connections: set[asyncssh.SSHServerProcess[bytes]] = set()
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        assert self._started.wait(10)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._loop.call_soon_threadsafe(self._stopping.set)
+        self._thread.join(10)
+        self._loop.close()
+
+    def say(self, octets: bytes) -> None:
+        self._to_each(lambda process: process.stdout.write(octets))
+
+    def hang_up(self) -> None:
+        self._to_each(lambda process: process.channel.get_connection().abort())
+
+    def leave(self) -> None:
+        """Ends the session and says so."""
+        self._to_each(lambda process: process.exit(0))
+
+    def _to_each(self, act: "Callable[[asyncssh.SSHServerProcess[bytes]], None]") -> None:
+        def all_of_them() -> None:
+            for process in list(self._connections):
+                act(process)
+
+        self._loop.call_soon_threadsafe(all_of_them)
+
+    async def _serve(self) -> None:
+        self._stopping = asyncio.Event()
+        listener = await asyncssh.listen(
+            "127.0.0.1", 0, server_factory=_Anybody, server_host_keys=[asyncssh.generate_private_key("ssh-ed25519")],
+            process_factory=self._echo, encoding=None, **self._options,
+        )  # fmt: skip
+        self.port = listener.get_port()
+        self._started.set()
+        await self._stopping.wait()
+        listener.close()
+        await listener.wait_closed()
+
+    async def _echo(self, process: "asyncssh.SSHServerProcess[bytes]") -> None:
+        self._connections.add(process)
+        try:
+            while data := await process.stdin.read(65536):
+                process.stdout.write(data)
+                await process.stdout.drain()
+        except (asyncssh.Error, OSError):
+            pass
+        finally:
+            self._connections.discard(process)
+
+
+class Caller:
+    """Says and hears octets over a line whose subsystem runs."""
+
+    def __init__(self, port: int) -> None:
+        self.line = Line(socket.create_connection(("127.0.0.1", port), timeout=10))
+        self.line.start_client(timeout=10)
+        self.line.auth_none("anybody")
+        self.channel = self.line.open_session(timeout=10)
+        self.channel.invoke_subsystem("netconf")
+        self.channel.settimeout(0.0)
+        self.line.take_over(soon())
+
+    def say(self, octets: bytes, deadline: float | None = None) -> None:
+        self.line.wait_until(deadline or soon())
+        while octets:
+            try:
+                octets = octets[self.channel.send(octets) :]
+            except TimeoutError:
+                self.line.attend()
+
+    def hear(self, count: int, deadline: float | None = None) -> bytes:
+        self.line.wait_until(deadline or soon())
+        heard = b""
+        while len(heard) < count:
+            while not self.channel.recv_ready() and not self.channel.closed:
+                self.line.attend()
+            heard += self.channel.recv(count - len(heard))
+        return heard
+
+
+@contextmanager
+def conversation(**options: object) -> Iterator[tuple[Server, Caller]]:
+    with Server(**options) as server:
+        caller = Caller(server.port)
+        try:
+            yield server, caller
+        finally:
+            caller.line.close()
+
+
+def until(holds: Callable[[], bool]) -> None:
+    deadline = soon()
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_an_open_line_has_no_thread() -> None:
+    with Server() as server:
+        before = set(threading.enumerate())
+        caller = Caller(server.port)
+        try:
+            assert set(threading.enumerate()) == before
+            caller.say(b"here")
+            assert caller.hear(4) == b"here"
+            assert set(threading.enumerate()) == before
+        finally:
+            caller.line.close()
+
+
+def test_keys_are_renewed_in_passing_when_the_element_wants_them() -> None:
+    with conversation(rekey_bytes=4096) as (_, caller):
+        first = caller.line.H
+        for _ in range(20):
+            caller.say(KILOBYTE)
+            assert caller.hear(len(KILOBYTE)) == KILOBYTE
+        assert first != caller.line.H
+
+
+def test_keys_are_renewed_in_passing_when_this_side_has_sent_enough() -> None:
+    with conversation() as (_, caller):
+        first = caller.line.H
+        caller.line.packetizer.REKEY_BYTES = 4096
+        for _ in range(20):
+            caller.say(KILOBYTE)
+            assert caller.hear(len(KILOBYTE)) == KILOBYTE
+        assert first != caller.line.H
+
+
+def test_more_than_the_element_takes_at_once_is_sent_as_it_takes_it() -> None:
+    with conversation(window=32 * 1024) as (_, caller):
+        caller.say(KILOBYTE * 200)
+        assert caller.hear(200 * len(KILOBYTE)) == KILOBYTE * 200
+
+
+def test_nothing_heard_in_time_harms_nothing() -> None:
+    with conversation() as (server, caller):
+        with pytest.raises(TimeoutError):
+            caller.hear(1, soon(0.05))
+        server.say(b"late")
+        assert caller.hear(4) == b"late"
+
+
+@pytest.mark.parametrize("end", [Server.hang_up, Server.leave])
+def test_an_end_is_noticed_by_who_heeds(end: Callable[[Server], None]) -> None:
+    with conversation() as (server, caller):
+        caller.say(b"here")
+        assert caller.hear(4) == b"here"
+        caller.line.heed()
+        assert not caller.channel.closed
+        end(server)
+
+        def noticed() -> bool:
+            caller.line.heed()
+            return bool(caller.channel.closed)
+
+        until(noticed)
+
+
+def test_an_end_wakes_who_waits() -> None:
+    with conversation() as (server, caller):
+        caller.say(b"here")
+        assert caller.hear(4) == b"here"
+        server.hang_up()
+        with pytest.raises((EOFError, OSError, paramiko.SSHException)):
+            caller.hear(1)
+        assert not caller.line.is_active()
+
+
+def test_closing_wakes_who_waits_in_another_thread() -> None:
+    with conversation() as (_, caller):
+        ended: list[BaseException] = []
+
+        def wait() -> None:
+            try:
+                caller.hear(1)
+            except (EOFError, OSError, paramiko.SSHException) as error:
+                ended.append(error)
+
+        waiting = threading.Thread(target=wait)
+        waiting.start()
+        caller.line.close()
+        waiting.join(5)
+        assert not waiting.is_alive()
+
+
+def test_a_socket_gives_out_in_pieces_what_came_at_once() -> None:
+    here, there = socket.socketpair()
+    with there:
+        buffered = BufferedSocket(here)
+        buffered.deadline = soon()
+        there.sendall(b"abcdef")
+        assert (buffered.recv(2), buffered.recv(3), buffered.recv(9)) == (b"ab", b"cde", b"f")
+        buffered.close()
+
+
+def test_half_a_packet_stalls_where_nothing_at_all_only_times_out() -> None:
+    here, there = socket.socketpair()
+    with there:
+        buffered = BufferedSocket(here)
+        buffered.deadline = soon(0.05)
+        with pytest.raises(TimeoutError):
+            buffered.wait()
+        with pytest.raises(Stalled):
+            buffered.recv(1)
+        buffered.close()
+        assert not buffered.ready
