@@ -42,25 +42,23 @@ def selection(rules: XmlRules, *texts: str) -> str:
 def assess(rules: XmlRules, before: str, after: str, running: str) -> Comparison:
     """Compare the running configuration with both sides; `running` as the server sent it (content of `<data>`)."""
     tree = _Tree(rules)
-    old, new, live = _parse(before), _parse(after), _parse(running)
-    values = dict(tree.leaves(live))
+    old, new, live = (tree.survey(_parse(text)) for text in (before, after, running))
 
     def holds(item: tuple[_Path, str]) -> bool:
         leaf, value = item
-        return values[leaf] == value if leaf in values else tree.is_default(leaf, value)
+        return live.leaves[leaf] == value if leaf in live.leaves else tree.is_default(leaf, value)
 
     found = compare(
-        tree.leaves(old),
-        tree.leaves(new),
+        old.leaves.items(),
+        new.leaves.items(),
         holds=holds,
         neutral=lambda item: tree.is_neutral(*item),
         name=lambda item: _words(*item),
     )
-    kept, present = tree.entries(new), tree.entries(live)
     stale = tuple(
         _words(path, "")
-        for path, node in tree.entries(old).items()
-        if path not in kept and path in present and not tree.foreign(node, present[path])
+        for path, node in old.entries.items()
+        if path not in new.entries and path in live.entries and not tree.foreign(node, live.entries[path])
     )
     return Comparison(found.missing, (*found.leftover, *stale), found.standing)
 
@@ -116,16 +114,17 @@ def keep(rules: XmlRules, text: str, wanted: Mapping[str, str]) -> str:
     return "".join(f"{_text(node)}\n" for node in kept)
 
 
+_Path = tuple[Identity, ...]
+
+
 @dataclass(frozen=True, slots=True)
-class _Step:
-    identity: Identity
+class _Survey:
+    """All that a tree holds, by path."""
 
-    def __str__(self) -> str:
-        name, keys = self.identity
-        return etree.QName(name).localname + "".join(f"[{key}]" for key in keys)
-
-
-_Path = tuple[_Step, ...]
+    leaves: dict[_Path, str]
+    """Keys of lists left out: they are in the path."""
+    entries: dict[_Path, etree._Element]
+    """Of lists."""
 
 
 class _Tree:
@@ -179,27 +178,11 @@ class _Tree:
     def place(self, node: etree._Element, root: etree._Element) -> str:
         """Where a node stands, in the operator's words."""
         way = [each for each in (node, *node.iterancestors()) if each is not root]
-        return _words(tuple(_Step(self._identity(each)) for each in reversed(way)), "")
+        return _words(tuple(self._identity(each) for each in reversed(way)), "")
 
-    def leaves(self, node: etree._Element, path: _Path = ()) -> Iterator[tuple[_Path, str]]:
-        keys = self._keys.get(str(node.tag), ())
-        for identity, child in self._index(node).items():
-            if child.tag in keys:
-                continue
-            here = (*path, _Step(identity))
-            if len(child):
-                yield from self.leaves(child, here)
-            else:
-                yield here, self._value(child)
-
-    def entries(self, node: etree._Element, path: _Path = ()) -> dict[_Path, etree._Element]:
-        """Every list entry by its path."""
-        found: dict[_Path, etree._Element] = {}
-        for identity, child in self._index(node).items():
-            here = (*path, _Step(identity))
-            if child.tag in self._keys:
-                found[here] = child
-            found |= self.entries(child, here)
+    def survey(self, root: etree._Element) -> _Survey:
+        found = _Survey({}, {})
+        self._survey(root, (), found)
         return found
 
     def graft(
@@ -250,10 +233,10 @@ class _Tree:
         return kept
 
     def is_default(self, leaf: _Path, value: str) -> bool:
-        return self._defaults.get(leaf[-1].identity[0]) == value
+        return self._defaults.get(leaf[-1][0]) == value
 
     def is_neutral(self, leaf: _Path, value: str) -> bool:
-        return leaf[-1].identity[0] in self._mandatory or self.is_default(leaf, value)
+        return leaf[-1][0] in self._mandatory or self.is_default(leaf, value)
 
     def foreign(self, ours: etree._Element, live: etree._Element) -> bool:
         """Whether the running node holds something that ours does not name."""
@@ -287,6 +270,17 @@ class _Tree:
         )
         return self._around([edit for edit in inner if edit is not None], ours)
 
+    def _survey(self, node: etree._Element, path: _Path, found: _Survey) -> None:
+        keys = self._keys.get(str(node.tag), ())
+        for identity, child in self._index(node).items():
+            here = (*path, identity)
+            if child.tag in self._keys:
+                found.entries[here] = child
+            if len(child):
+                self._survey(child, here, found)
+            elif child.tag not in keys:
+                found.leaves[here] = self._value(child)
+
     def _is_owned(self, node: etree._Element) -> bool:
         """Whether it can come and go with a service: a leaf, a list entry or a container that means something by itself."""
         return not len(node) or node.tag in self._keys or node.tag in self._presence
@@ -312,9 +306,9 @@ class _Tree:
 
     def _identity(self, node: etree._Element) -> Identity:
         tag = str(node.tag)
-        if tag in self._leaf_lists:
-            return tag, (self._value(node),)
-        return tag, tuple(canonical(node.findtext(key, "").strip()) for key in self._keys.get(tag, ()))
+        if (keys := self._keys.get(tag)) is not None:
+            return tag, tuple(canonical(node.findtext(key, "").strip()) for key in keys)
+        return tag, (self._value(node),) if tag in self._leaf_lists else ()
 
     def _value(self, node: etree._Element) -> str:
         text = (node.text or "").strip()
@@ -352,4 +346,5 @@ def _place(above: str, parent: etree._Element, identity: Identity) -> str:
 
 
 def _words(path: _Path, value: str) -> str:
-    return "/".join(map(str, path)) + (f" = {value}" if value else "")
+    steps = (etree.QName(name).localname + "".join(f"[{key}]" for key in keys) for name, keys in path)
+    return "/".join(steps) + (f" = {value}" if value else "")
