@@ -4,6 +4,7 @@ A backup is one gzip file of JSON lines: a header (format, schema revision, inst
 that satisfies the foreign keys. It can be restored into an empty database of either kind, so it also moves an installation.
 """
 
+import base64
 import gzip
 import json
 import os
@@ -255,6 +256,8 @@ def _plain(column: Column[Any], value: object, dialect: Dialect) -> object:
         return {"$at": value.isoformat()}
     if isinstance(value, dict):
         return {"$json": value}
+    if isinstance(value, bytes):
+        return {"$bytes": base64.b64encode(value).decode("ascii")}
     if isinstance(value, Decimal):
         return Exact().process_bind_param(value, dialect)
     if isinstance(value, int) and isinstance(column.type, Unsigned64):
@@ -267,6 +270,8 @@ def _value(value: object, *, naive: bool) -> object:
         if "$at" in value:
             at = datetime.fromisoformat(value["$at"])
             return at.replace(tzinfo=None) if naive else at
+        if "$bytes" in value:
+            return base64.b64decode(value["$bytes"])
         return value["$json"]
     return value
 

@@ -1,6 +1,7 @@
 """Every table of every package, in one place: what migrations and tests see."""
 
 import agent.api.tables
+import agent.assurance.history.tables
 import agent.assurance.tables
 import agent.fulfillment.tables
 import agent.security.tables

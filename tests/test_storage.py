@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import JSON, BigInteger, Boolean, Column, Double, Integer, Row, Table, UniqueConstraint, select
+from sqlalchemy import JSON, BigInteger, Boolean, Column, Double, Integer, LargeBinary, Row, Table, UniqueConstraint, select
 from sqlalchemy.engine import URL
 from sqlalchemy.types import TypeEngine
 
@@ -28,6 +28,7 @@ EDGES: dict[type[TypeEngine[Any]], Callable[[int], object]] = {
     Double: lambda number: 0.1 + number / 3,
     BigInteger: lambda number: 2**63 - 1 - number,
     Integer: lambda number: 7 + number,
+    LargeBinary: lambda number: b"\x00\xff block " + bytes([number]),
     JSON: lambda number: {"text": "é ☃ \U0001f6f0", "number": number, "nested": [None, {"a": 1.5}]},
 }
 """By type, the more special one first."""

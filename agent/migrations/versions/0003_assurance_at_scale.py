@@ -17,6 +17,7 @@ def upgrade() -> None:
     _maintenance()
     _objectives()
     _alarms()
+    _history()
 
 
 def _maintenance() -> None:
@@ -123,3 +124,28 @@ def _objectives() -> None:
     )
     op.create_index("ix_indicator_span_end", "indicator_span", ["service_id", "metric", "end"], unique=False)
     op.create_index("ix_service_state_trouble", "service_state", ["state", "end"], unique=False)
+
+
+def _history() -> None:
+    op.create_table(
+        "history_series",
+        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("subject", sa.String(), nullable=False),
+        sa.Column("metric", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_history_series")),
+        sa.UniqueConstraint("subject", "metric", name=op.f("uq_history_series_subject_metric")),
+    )
+    op.create_index("ix_history_series_metric", "history_series", ["metric"], unique=False)
+    op.create_table(
+        "history",
+        sa.Column("series_id", sa.Integer(), nullable=False),
+        sa.Column("step", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("start", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("data", sa.LargeBinary(), nullable=False),
+        sa.Column("rolled", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["series_id"], ["history_series.id"], name=op.f("fk_history_series_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("series_id", "step", "start", name=op.f("pk_history")),
+    )
+    op.create_index("ix_history_due", "history", ["step", "start"], unique=False)

@@ -1,0 +1,1 @@
+"""What was measured, kept for a while: minutes, five minutes, hours."""
