@@ -94,7 +94,7 @@ class Client:
             answer = http.post(f"/api/v1/services/{service_id}/redeploy", json={"dry_run": False})
         assert answer.status_code == 200, answer.text
 
-    def redeployed(self) -> str:
+    def redeployed(self, process: Process) -> str:
         """How the latest redeployment ended."""
         latest = select(PlanRow.state).where(PlanRow.purpose == "redeploy").order_by(PlanRow.id.desc()).limit(1)
 
@@ -103,7 +103,10 @@ class Client:
                 state = session.scalars(latest).one()
             return state if state in ENDED else ""
 
-        return str(eventually(ended))
+        try:
+            return str(eventually(ended))
+        except AssertionError as error:
+            raise AssertionError(f"no redeployment has ended:\n{process.log}") from error
 
     # -- looking -------------------------------------------------------------------------------------------------------
 

@@ -107,6 +107,8 @@ def change_by_hand(network: SimNetwork, elements: tuple[str, ...]) -> None:
             state.describe(name, "by hand")
         for vlan in [each for each in state.vlans if each != 1]:
             del state.vlans[vlan]
+            for port in state.ports.values():
+                port.pvid = 1 if port.pvid == vlan else port.pvid
         state.changed()
 
 

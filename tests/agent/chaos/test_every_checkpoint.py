@@ -80,10 +80,10 @@ def redeployed(scenario: Scenario, death: Death, client: Client, mortal: Mortal)
     mortal.follow(death.script)
     quietly(lambda: client.redeploy(mortal.process, service))
     mortal.be_reborn(1)
-    end = client.redeployed()
+    end = client.redeployed(mortal.process)
     if end == "failed":
         assert client.installation.running_texts() == drifted
         client.redeploy(mortal.process, service)
-        assert client.redeployed() == "done"
+        assert client.redeployed(mortal.process) == "done"
     client.see_that_all_is_well(mortal.process)
     return end
