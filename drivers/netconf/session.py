@@ -34,6 +34,8 @@ class NetconfSession:
         self._element, self._platform, self._client, self._give_back = element, platform, client, give_back
         self._locked: list[str] = []
         self._committed: ChangeSet | None = None
+        self._edited = False
+        """The candidate may hold an edit of ours that does not run."""
         self._transcript: list[str] = []
         self._closed = False
 
@@ -122,6 +124,7 @@ class NetconfSession:
             return
         try:
             self._ask(rpc.commit(persist), deadline)
+            self._edited = False
         except EditRefused as refusal:
             if self._committed and self.standing(self._committed, deadline) is not Standing.AFTER:
                 raise VerificationFailed(
@@ -140,6 +143,7 @@ class NetconfSession:
         elif "candidate" in self._locked:
             # some servers keep the edit in the candidate after a commit was undone
             self._ask(rpc.discard_changes(), deadline)
+            self._edited = False
         self._committed = None
 
     def save(self, deadline: float) -> None:
@@ -150,8 +154,6 @@ class NetconfSession:
         if not self._client.alive:
             return
         with suppress(ElementError):
-            if "candidate" in self._locked:
-                self._tell(rpc.discard_changes(), deadline=deadline)
             self._unlock(deadline)
 
     def close(self) -> None:
@@ -166,6 +168,7 @@ class NetconfSession:
         """Any commit confirms; that of an empty edit does nothing else. That it had expired only what runs can tell."""
         self.lock(deadline)
         self._ask(rpc.discard_changes(), deadline)
+        self._edited = False
         self._ask(rpc.commit(), deadline)
         if self._committed and self.standing(self._committed, deadline) is not Standing.AFTER:
             raise VerificationFailed(self._element, "the commit could not be confirmed in time, the element has undone it")
@@ -197,31 +200,43 @@ class NetconfSession:
         return None
 
     def _unlock(self, deadline: float) -> None:
+        """And leave no edit behind in a candidate that others may use again."""
+        cleared = [rpc.discard_changes()] if self._edited and "candidate" in self._locked else []
         held = [*reversed(self._locked)]
-        for datastore, reply in zip(held, self._tell(*map(rpc.unlock, held), deadline=deadline), strict=True):
+        replies = self._tell(*cleared, *map(rpc.unlock, held), deadline=deadline)
+        if cleared:
+            self._edited = replies.pop(0).refusal is not None
+        for datastore, reply in zip(held, replies, strict=True):
             if reply.refusal is None:
                 self._locked.remove(datastore)
 
     def _edit(self, before: str, after: str, deadline: float) -> None:
-        """Put the difference into an empty candidate and have it validated as the platform wants it."""
-        rules = self._platform.xml_rules
-        cleared, running = self._tell(rpc.discard_changes(), self._reading(before, after), deadline=deadline)
-        del self._transcript[-1:]  # what was read is long, and said by the plan
-        _ = cleared.content
-        content = xmltree.forward(rules, before, after, rpc.data(running.content))
-        if not content:
-            return
+        """Put the difference into an empty candidate and have it validated as the platform wants it.
+
+        What runs there matters only to what is taken away (`xmltree.forward`): without that, all is said at once.
+        """
+        emptying, running = [rpc.discard_changes()], ""
+        if before:
+            cleared, found = self._tell(*emptying, self._reading(before, after), deadline=deadline)
+            del self._transcript[-1:]  # what was read is long, and said by the plan
+            _ = cleared.content
+            emptying, running = [], rpc.data(found.content)
+        content = xmltree.forward(self._platform.xml_rules, before, after, running)
+        edit = self._editing(content) if content else []
+        if edit:
+            self._edited = True
+            self._transcript.append(content)
+        for reply in self._tell(*emptying, *edit, deadline=deadline):
+            _ = reply.content
+
+    def _editing(self, content: str) -> list[etree._Element]:
         options = [("default-operation", "merge")]
         if self._netconf.validation == "test-then-set" and self._client.has(":validate"):
             options.append(("test-option", "test-then-set"))
         if self._client.has(":rollback-on-error"):
             options.append(("error-option", "rollback-on-error"))
-        self._transcript.append(content)
-        operations = [rpc.edit_config("candidate", content, options)]
-        if self._netconf.validation == "validate" and self._client.has(":validate"):
-            operations.append(rpc.validate("candidate"))
-        for reply in self._tell(*operations, deadline=deadline):
-            _ = reply.content
+        separately = self._netconf.validation == "validate" and self._client.has(":validate")
+        return [rpc.edit_config("candidate", content, options), *([rpc.validate("candidate")] if separately else [])]
 
     def _apply_reverse(self, change: ChangeSet, deadline: float) -> None:
         """The commit is confirmed or half undone: commit the way back, for good."""
@@ -229,6 +244,7 @@ class NetconfSession:
         try:
             self._edit(change.after, change.before, deadline)
             self._ask(rpc.commit(), deadline)
+            self._edited = False
         except EditRefused as error:
             raise RevertFailed(self._element, f"the reverse was refused: {error.message}") from error
         left = self._compare(change, deadline)

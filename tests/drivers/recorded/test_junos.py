@@ -76,9 +76,8 @@ requires 'bgp' license
 LOCK: Reply = ("lock", OK)
 DISCARD: Reply = ("discard-changes", OK)
 UNLOCK: Reply = ("unlock", OK)
-STAGE = (LOCK, DISCARD, EMPTY, ("edit-config", OK), ("validate", f"<commit-results>{WARNING}</commit-results>"))
+STAGE = (LOCK, DISCARD, ("edit-config", OK), ("validate", f"<commit-results>{WARNING}</commit-results>"))
 COMMIT: Reply = ("commit", OK)
-RELEASE = (DISCARD, UNLOCK)
 
 
 @contextmanager
@@ -95,7 +94,7 @@ def element(folder: Path, replies: Sequence[Reply]) -> Iterator[tuple[NetconfSes
 
 def test_a_change_is_checked_committed_for_a_while_verified_and_confirmed(tmp_path: Path) -> None:
     confirmed = (DISCARD, COMMIT, THERE)
-    with element(tmp_path, (*STAGE, COMMIT, COMMIT, THERE, INTERFACES, *confirmed, *RELEASE)) as (session, server):
+    with element(tmp_path, (*STAGE, COMMIT, COMMIT, THERE, INTERFACES, *confirmed, UNLOCK)) as (session, server):
         session.lock(soon())
         session.stage(NEW, soon())
         session.commit(NEW, "plan-1", timedelta(minutes=2), soon())
@@ -111,14 +110,14 @@ def test_a_change_is_checked_committed_for_a_while_verified_and_confirmed(tmp_pa
 
 
 def test_only_the_candidate_is_locked(tmp_path: Path) -> None:
-    with element(tmp_path, (LOCK, *RELEASE)) as (session, server):
+    with element(tmp_path, (LOCK, UNLOCK)) as (session, server):
         session.lock(soon())
     assert ["candidate" in asked for asked in server.asked if ":lock" in asked] == [True]
 
 
 def test_another_session_confirms_what_a_lost_one_committed(tmp_path: Path) -> None:
     lost = (*STAGE, ("commit", "<disconnect/>"))
-    taken_over = (THERE, LOCK, DISCARD, COMMIT, *RELEASE)
+    taken_over = (THERE, LOCK, DISCARD, COMMIT, UNLOCK)
     with playing(HELLO, (*lost, *taken_over), tmp_path) as server:
         driver = NetconfDriver()
         first = driver.open(server.target("mx1", "junos"), soon())
@@ -135,7 +134,7 @@ def test_another_session_confirms_what_a_lost_one_committed(tmp_path: Path) -> N
 
 
 def test_a_commit_that_was_rolled_back_meanwhile_is_told(tmp_path: Path) -> None:
-    with element(tmp_path, (*STAGE, COMMIT, DISCARD, COMMIT, EMPTY, *RELEASE)) as (session, _):
+    with element(tmp_path, (*STAGE, COMMIT, DISCARD, COMMIT, EMPTY, UNLOCK)) as (session, _):
         session.lock(soon())
         session.stage(NEW, soon())
         session.commit(NEW, "plan-1", timedelta(minutes=2), soon())
@@ -144,7 +143,7 @@ def test_a_commit_that_was_rolled_back_meanwhile_is_told(tmp_path: Path) -> None
 
 
 def test_the_way_back_is_a_commit_of_the_reverse(tmp_path: Path) -> None:
-    back = (THERE, LOCK, DISCARD, THERE, ("edit-config", OK), ("validate", OK), COMMIT, EMPTY, *RELEASE)
+    back = (THERE, LOCK, DISCARD, THERE, ("edit-config", OK), ("validate", OK), COMMIT, EMPTY, UNLOCK)
     with element(tmp_path, back) as (session, server):
         session.revert(NEW, "plan-1", soon())
     assert 'operation="remove"' in next(asked for asked in server.asked if "edit-config" in asked)
@@ -156,7 +155,7 @@ def test_a_refused_check_is_told_in_the_elements_words(tmp_path: Path) -> None:
 'address 10.0.0.0/31'
   Cannot have same local address on the same unit of an interface
 </error-message></rpc-error>"""
-    with element(tmp_path, (*STAGE[:4], ("validate", refused), *RELEASE)) as (session, _):
+    with element(tmp_path, (*STAGE[:3], ("validate", refused), DISCARD, UNLOCK)) as (session, _):
         session.lock(soon())
         with pytest.raises(EditRefused, match=r"mx1: .*Cannot have same local address"):
             session.stage(NEW, soon())
@@ -222,7 +221,7 @@ def test_service_tests_are_asked_by_rpc(tmp_path: Path) -> None:
 
 def test_a_server_without_any_confirmed_commit_is_refused_before_anything_is_edited(tmp_path: Path) -> None:
     plain = HELLO.replace("confirmed-commit:1.0", "rollback-on-error:1.0")
-    with playing(plain, (LOCK, *RELEASE), tmp_path) as server:
+    with playing(plain, (LOCK, UNLOCK), tmp_path) as server:
         driver = NetconfDriver()
         session = driver.open(server.target("mx1", "junos"), soon())
         session.lock(soon())
