@@ -42,6 +42,8 @@ class SimElement:
         self.state = _state(spec, topology)
         self.faults = ElementFaults(self.state)
         self.powered = True
+        self.isolated = False
+        """Its management address is out of reach, whatever carries it; traffic goes on."""
         self._netconf: NetconfServer | None = None
         self._servers = self._make_servers(topology)
         self.endpoints = {protocol: Endpoint(self.state.address, _port(topology.protocols, protocol)) for protocol in self._servers}

@@ -151,6 +151,11 @@ class SimNetwork:
         self.demands[demand.name] = demand
         self.rewire()
 
+    def isolate(self, name: str, *, isolated: bool = True) -> None:
+        """Cut management off from the element, or let it through again; traffic goes on."""
+        self.element(name).isolated = isolated
+        self.rewire()
+
     def reboot(self, name: str, seconds: float = 0.0) -> None:
         """Reboot; for `seconds` the element is off, its neighbours lose carrier and nothing answers."""
         element = self.element(name)
@@ -217,7 +222,7 @@ class SimNetwork:
         management = self.topology.management
         near = graph.reachable(management.via) if management.inband and management.via else set(self.elements)
         for name, element in self.elements.items():
-            reachable = element.powered and name in near
+            reachable = element.powered and not element.isolated and name in near
             if reachable != element.state.reachable:
                 element.faults.set_reachable(reachable)
 

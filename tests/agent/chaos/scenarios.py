@@ -162,9 +162,9 @@ def faulty(network: SimNetwork, *, element: str, kind: FaultKind, phase: Phase, 
 
 
 def mended(network: SimNetwork) -> None:
-    for element in network.elements.values():
+    for name, element in network.elements.items():
         element.faults.clear()
-        element.faults.set_reachable(True)
+        network.isolate(name, isolated=False)
     network.plug("pe1", "ge-0/0/1", plugged=True)
 
 
@@ -192,7 +192,7 @@ def cancelled(client: Client, process: Process, order: Order) -> None:
 
 def cut_off(client: Client, process: Process, order: Order) -> None:
     del process, order
-    client.installation.sim.call(lambda network: network.elements["pe2"].faults.set_reachable(False))
+    client.installation.sim.call(SimNetwork.isolate, "pe2")
 
 
 # -- where it is killed besides ----------------------------------------------------------------------------------------

@@ -82,7 +82,7 @@ def lose(network: SimNetwork, kind: str, element: str) -> None:
     if kind == "reboots":
         network.reboot(element)
     else:
-        network.elements[element].faults.set_reachable(False)
+        network.isolate(element)
 
 
 def seen_by_fabd(client: Client, mortal: Mortal, order_id: str) -> None:

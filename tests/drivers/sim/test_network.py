@@ -192,6 +192,17 @@ def test_inband_an_element_without_a_path_is_out_of_reach() -> None:
         assert sim.call(lambda _: reachable()) == [True, True, True]
 
 
+def test_who_is_isolated_stays_so_whatever_else_happens_and_keeps_carrying_traffic() -> None:
+    with running() as sim:
+        sim.call(SimNetwork.isolate, "pe2")
+        sim.call(SimNetwork.cut, "direct")
+        sim.call(SimNetwork.restore, "direct")
+        assert sim.call(lambda n: [name for name, each in n.elements.items() if not each.state.reachable]) == ["pe2"]
+        assert oper_up(sim, *DIRECT) == [True, True]
+        sim.call(SimNetwork.isolate, "pe2", isolated=False)
+        assert sim.call(lambda n: n.elements["pe2"].state.reachable)
+
+
 def test_a_reboot_takes_its_time_and_the_neighbours_notice() -> None:
     with running() as sim:
         sim.call(SimNetwork.reboot, "pe1", 0.1)
