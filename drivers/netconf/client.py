@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from lxml import etree
 from ncclient.devices.default import DefaultDeviceHandler
@@ -103,12 +104,12 @@ class Client:
         self._session.close()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Reply:
     element: str
     message: etree._Element
 
-    @property
+    @cached_property
     def refusal(self) -> "EditRefused | ElementLocked | None":
         """What its errors say (warnings are none); None when there are none."""
         found = rpc.faults(self.message)

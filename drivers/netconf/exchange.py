@@ -14,6 +14,7 @@ from drivers.netconf.rpc import BASE, parse
 from drivers.netconf.wire import DrivenSession
 
 _REPLY = f"{{{BASE}}}rpc-reply"
+_ENVELOPE = b'<nc:rpc xmlns:nc="' + BASE.encode() + b'" message-id="%b">%b</nc:rpc>'
 
 
 class Exchange:
@@ -46,6 +47,4 @@ def _read(message: bytes) -> etree._Element:
 
 
 def _request(number: str, operation: etree._Element) -> bytes:
-    rpc = etree.Element(f"{{{BASE}}}rpc", {"message-id": number}, nsmap={"nc": BASE})
-    rpc.append(operation)
-    return etree.tostring(rpc, encoding="utf-8")
+    return _ENVELOPE % (number.encode(), etree.tostring(operation, encoding="utf-8"))

@@ -1,10 +1,14 @@
 """Message framing (RFC 6242): end-of-message marker for base 1.0, chunks for base 1.1."""
 
+import re
+
 END = b"]]>]]>"
 MAX_MESSAGE = 16 * 1024 * 1024
 """Octets of one message; a peer that sends more is not talking NETCONF."""
 _MAX_HEADER = len(b"\n#4294967295\n")
 _MAX_CHUNK = 4_294_967_295
+_CHUNK = re.compile(rb"\n#([1-9]\d{0,8})\n")
+_LAST = b"\n##\n"
 
 
 class FramingError(ValueError):
@@ -44,6 +48,8 @@ class Decoder:
         return message
 
     def _next_chunked(self) -> bytes | None:
+        if not self._chunks and (whole := self._next_whole()) is not None:
+            return whole
         while (header := self._header()) is not None:
             start, length = header
             if length == 0:
@@ -57,6 +63,19 @@ class Decoder:
             self._size += length
             del self._buffer[: start + length]
         return None
+
+    def _next_whole(self) -> bytes | None:
+        """A message of one chunk that is there as a whole, as nearly all are."""
+        head = _CHUNK.match(self._buffer)
+        if head is None:
+            return None
+        end = head.end() + int(head[1])
+        if self._buffer[end : end + len(_LAST)] != _LAST:
+            return None
+        self._check_size(end)
+        message = bytes(self._buffer[head.end() : end])
+        del self._buffer[: end + len(_LAST)]
+        return message
 
     def _header(self) -> tuple[int, int] | None:
         r"""Where the chunk's data starts and its length; length 0 is the end `\n##\n`. None while incomplete."""
