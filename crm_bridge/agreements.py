@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, bindparam, select
+from sqlalchemy import and_, bindparam, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from crm_bridge.book import in_force
 from crm_bridge.errors import NoAgreement
 from crm_bridge.tables import AgreementRow, CustomerRow
+from inventory.prepared import Prepared
 from inventory.tables import ServiceRow
 from policies.values import Interval, new_id
 
@@ -24,10 +25,13 @@ _VERSIONS = (
     .order_by(AgreementRow.version.desc())
 )
 """Made once: it is asked for every usage record."""
-_CANDIDATES = select(AgreementRow).where(
-    AgreementRow.customer_id == bindparam("customer"),
-    AgreementRow.specification.in_(bindparam("specifications", expanding=True)),
-    AgreementRow.valid_from <= bindparam("at"),
+_FITTING = Prepared(
+    select(AgreementRow.specification, AgreementRow.valid_from, AgreementRow.version, AgreementRow.name, AgreementRow.id).where(
+        AgreementRow.customer_id == bindparam("customer"),
+        AgreementRow.specification.in_((bindparam("specification"), ANY_SPECIFICATION)),
+        AgreementRow.valid_from <= bindparam("at"),
+        or_(AgreementRow.valid_to.is_(None), AgreementRow.valid_to > bindparam("at")),
+    )
 )
 """Made once: it is asked for every order."""
 
@@ -45,12 +49,17 @@ class AgreementTerms:
 
 def agreement_for(session: Session, customer_id: str, specification: str, at: datetime) -> AgreementRow | None:
     """The agreement that a new service of this specification falls under: one that names it goes before one for all."""
-    rows = session.scalars(_CANDIDATES, {"customer": customer_id, "specifications": [specification, ANY_SPECIFICATION], "at": at})
-    return max(
-        (row for row in rows if in_force(row, at)),
-        key=lambda row: (row.specification == specification, row.valid_from, row.version, row.name),
-        default=None,
-    )
+    agreement_id = agreement_id_for(session, customer_id, specification, at)
+    return None if agreement_id is None else session.get_one(AgreementRow, agreement_id)
+
+
+def agreement_id_for(session: Session, customer_id: str, specification: str, at: datetime) -> str | None:
+    """As `agreement_for`, where it is only to be named."""
+    session.flush()
+    asking = {"customer": customer_id, "specification": specification, "at": at}
+    fitting = _FITTING.rows(session.connection(), asking)
+    best = max(fitting, key=lambda found: (found[0] == specification, *found[1:4]), default=None)
+    return None if best is None else str(best[-1])
 
 
 def agreement_of(session: Session, service: ServiceRow, at: datetime) -> AgreementRow:

@@ -12,6 +12,7 @@ from crm_bridge.errors import CurrencyFixed, UnknownCustomer
 from crm_bridge.numbers import is_account_number, next_account_number
 from crm_bridge.outbox import publish
 from crm_bridge.tables import BillRow, CustomerRow
+from inventory.prepared import Prepared
 from inventory.tables import ServiceRow
 from policies.values import new_id
 
@@ -27,6 +28,14 @@ class CustomerData:
     status: str = "active"
 
 
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Of whom something is ordered."""
+
+    id: str
+    account_number: str
+
+
 def customer_by_account(session: Session, number: str) -> CustomerRow:
     """Raises `UnknownCustomer`; a number with a wrong check digit is not even looked for."""
     row = None
@@ -36,6 +45,16 @@ def customer_by_account(session: Session, number: str) -> CustomerRow:
         other = customer_by_external_id(session, number)
         raise UnknownCustomer(number, other.account_number if other else None)
     return row
+
+
+def account(session: Session, number: str) -> Account:
+    """As `customer_by_account`, where no more is to be known."""
+    session.flush()
+    found = _ACCOUNT.first(session.connection(), {"number": number}) if is_account_number(number) else None
+    if found is None:
+        other = customer_by_external_id(session, number)
+        raise UnknownCustomer(number, other.account_number if other else None)
+    return Account(*found)
 
 
 def customer_by_external_id(session: Session, external_id: str) -> CustomerRow | None:
@@ -95,4 +114,5 @@ def _tell(session: Session, row: CustomerRow, event: str, at: datetime) -> None:
     publish(session, aggregate=f"customer:{row.id}", type=event, payload={"customer": resource}, correlation_id=row.id, at=at)
 
 
+_ACCOUNT = Prepared(select(CustomerRow.id, CustomerRow.account_number).where(CustomerRow.account_number == bindparam("number")))
 _BY_ACCOUNT = select(CustomerRow).where(CustomerRow.account_number == bindparam("number"))

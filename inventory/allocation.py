@@ -5,22 +5,28 @@ A transaction that needs several pools takes them first with `lock_pools`, so th
 depend on how full or large the pool is: what rests long enough is taken from its index, else the cursor moves on.
 """
 
+import json
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import cast
 
-from sqlalchemy import ColumnElement, Table, bindparam, func, insert, select, update
+from sqlalchemy import ColumnElement, String, Table, bindparam, delete, func, insert, select, update
+from sqlalchemy import cast as sql_cast
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
 from inventory.errors import NotReserved, PoolExhausted, RoleTaken, UnknownObject, ValueNotInPool, ValueTaken
 from inventory.pools import BANDWIDTH, PoolSpace, space_of
+from inventory.prepared import Prepared
 from inventory.tables import AllocationRow, PoolRow
 from policies.values import new_id
 
 LONGEST_STEP = 512
 """How many values beyond the cursor are looked at in one query, where many in a row were asked for by name."""
+SPACES = 1_000
+"""Pools whose arithmetic is remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +40,41 @@ class Allocation:
     service_id: str
     owner: str
     amount_bps: int = 0
+
+
+@dataclass(slots=True)
+class LockedPool:
+    """A pool as this transaction has it, which keeps everybody else from it until it ends."""
+
+    id: str
+    name: str
+    kind: str
+    definition: str
+    """JSON."""
+    size: str
+    cursor: str
+    """Offset of the first value never given out; both are numbers that no database has room for."""
+    used_bps: int
+    quarantine_s: int
+
+    @property
+    def space(self) -> PoolSpace:
+        return _space(self.kind, self.definition)
+
+    def set_cursor(self, session: Session, cursor: int) -> None:
+        self.cursor = str(cursor)
+        self._write(session, "cursor", self.cursor)
+
+    def set_used(self, session: Session, used_bps: int) -> None:
+        self.used_bps = used_bps
+        self._write(session, "used_bps", used_bps)
+
+    def _write(self, session: Session, column: str, value: object) -> None:
+        """At once, past the unit of work: the locked pool is looked at again by the next who asks in this transaction."""
+        _MOVES[column].run(session.connection(), {"pool": self.id, column: value})
+        row = session.identity_map.get(session.identity_key(PoolRow, self.id))
+        if row is not None:
+            set_committed_value(row, column, value)
 
 
 def allocate(
@@ -55,18 +96,26 @@ def allocate(
     """
     row = lock_pools(session, [pool])[pool]
     session.flush()
-    connection = session.connection()
-    known = connection.execute(_GIVEN, {"owner": owner, "role": role}).first()
+    fresh = "" if wanted is not None or row.kind == BANDWIDTH else _next(row)
+    asking = {"pool": row.id, "owner": owner, "role": role, "at": at, "fresh": fresh}
+    known, rested, taken = _LOOK.rows(session.connection(), asking)[0]
     if known is not None:
-        held = session.get_one(AllocationRow, known.id)
+        held = session.get_one(AllocationRow, known)
         if held.pool_id != row.id:
             raise RoleTaken(owner, role, session.get_one(PoolRow, held.pool_id).name)
         return _view(held, row)
     new = new_id("alo", at)
     if row.kind == BANDWIDTH:
         value = _take_bandwidth(session, row, new, amount_bps)
+    elif wanted is not None:
+        value = _take_wanted(session, row, wanted, service_id, at)
+    elif rested is not None:
+        value = _take_rested(session, row, rested)
+    elif fresh and taken is None:
+        row.set_cursor(session, int(row.cursor) + 1)
+        value = fresh
     else:
-        value = _take_value(session, row, wanted, service_id, at)
+        value = _take_beyond(session, row)
     given = {
         "id": new,
         "pool_id": row.id,
@@ -75,26 +124,30 @@ def allocate(
         "owner": owner,
         "role": role,
         "service_id": service_id,
+        "reason": "",
         "amount_bps": amount_bps,
         "allocated_at": at,
     }
-    connection.execute(_GIVE, given)
+    _GIVE.run(session.connection(), given)
     return Allocation(new, row.name, row.kind, value, role, service_id, owner, amount_bps)
 
 
-def lock_pools(session: Session, names: Iterable[str]) -> dict[str, PoolRow]:
+def lock_pools(session: Session, names: Iterable[str]) -> dict[str, LockedPool]:
     """Take the pools for this transaction, in sorted order. Nothing to wait for on SQLite, which has one writer anyway."""
     wanted, locked = sorted(set(names)), _locked_by(session)
     missing = [name for name in wanted if name not in locked]
     if missing:
-        locked |= {row.name: row for row in session.scalars(_LOCK, {"names": missing})}
+        session.flush()
+        asked = {f"name{number}": name for number, name in enumerate(missing)}
+        found = [LockedPool(*row) for row in _lock(len(missing)).rows(session.connection(), asked)]
+        locked |= {pool.name: pool for pool in found}
     for name in missing:
         if name not in locked:
             raise UnknownObject("pool", name, "import it with `fabd inventory import`")
     return {name: locked[name] for name in wanted}
 
 
-def _locked_by(session: Session) -> dict[str, PoolRow]:
+def _locked_by(session: Session) -> dict[str, LockedPool]:
     """What this transaction has locked already."""
     transaction = session.get_transaction()
     known, locked = session.info.get(_LOCKED, (None, {}))
@@ -102,7 +155,7 @@ def _locked_by(session: Session) -> dict[str, PoolRow]:
         session.connection()
         locked = {}
         session.info[_LOCKED] = (session.get_transaction(), locked)
-    return cast("dict[str, PoolRow]", locked)
+    return cast("dict[str, LockedPool]", locked)
 
 
 def held(session: Session, service_id: str, besides: str = "") -> dict[str, Allocation]:
@@ -141,7 +194,7 @@ def reserve(session: Session, pool: str, value: str, *, reason: str, at: datetim
     service has it.
     """
     row = lock_pools(session, [pool])[pool]
-    canonical = _canonical(row, space_of(row.kind, row.definition), value)
+    canonical = _canonical(row, value)
     held = _row_of(session, row, canonical)
     if held is None:
         held = AllocationRow(id=new_id("alo", at), pool_id=row.id, value=canonical, amount_bps=0, allocated_at=at)
@@ -156,7 +209,7 @@ def reserve(session: Session, pool: str, value: str, *, reason: str, at: datetim
 def unreserve(session: Session, pool: str, value: str, at: datetime) -> str:
     """Give back what was kept back: it can be given out at once; its canonical text. `NotReserved` when it was not."""
     row = lock_pools(session, [pool])[pool]
-    canonical = _canonical(row, space_of(row.kind, row.definition), value)
+    canonical = _canonical(row, value)
     held = _row_of(session, row, canonical)
     if held is None or held.state != "reserved":
         raise NotReserved(pool, canonical, _holder(held) if held else "it is free")
@@ -166,41 +219,18 @@ def unreserve(session: Session, pool: str, value: str, at: datetime) -> str:
     return canonical
 
 
-def _take_bandwidth(session: Session, pool: PoolRow, token: str, amount_bps: int) -> str:
+def _take_bandwidth(session: Session, pool: LockedPool, token: str, amount_bps: int) -> str:
     if amount_bps <= 0:
         raise ValueNotInPool(pool.name, f"{amount_bps} bit/s", "bandwidth is given in positive amounts")
     if pool.used_bps + amount_bps > int(pool.size):
         free = int(pool.size) - pool.used_bps
         raise PoolExhausted(pool.name, f"{amount_bps} bit/s wanted, {free} of {pool.size} bit/s left")
-    _move(session, pool, "used_bps", pool.used_bps + amount_bps)
+    pool.set_used(session, pool.used_bps + amount_bps)
     return token
 
 
-def _move(session: Session, pool: PoolRow, column: str, value: object) -> None:
-    """Written at once, past the unit of work: the locked pool is looked at again by the next who asks in this transaction."""
-    session.connection().execute(_MOVES[column], {"pool": pool.id, column: value})
-    set_committed_value(pool, column, value)
-
-
-def _take_value(session: Session, pool: PoolRow, wanted: str | None, service_id: str, at: datetime) -> str:
-    space = space_of(pool.kind, pool.definition)
-    if wanted is not None:
-        return _take_wanted(session, pool, space, wanted, service_id, at)
-    value = _take_rested(session, pool, at) or _take_fresh(session, pool, space)
-    if value is None:
-        next_free = session.scalar(
-            select(func.min(AllocationRow.reusable_at)).where(
-                AllocationRow.pool_id == pool.id, AllocationRow.state == "quarantined"
-            )
-        )
-        raise PoolExhausted(pool.name, f"none of its {pool.size} values is free", reusable_at=next_free)
-    return value
-
-
-def _take_wanted(  # noqa: PLR0917  who wants what of which pool
-    session: Session, pool: PoolRow, space: PoolSpace, wanted: str, service_id: str, at: datetime
-) -> str:
-    value = _canonical(pool, space, wanted)
+def _take_wanted(session: Session, pool: LockedPool, wanted: str, service_id: str, at: datetime) -> str:
+    value = _canonical(pool, wanted)
     row = _row_of(session, pool, value)
     if row is None:
         return value
@@ -212,42 +242,48 @@ def _take_wanted(  # noqa: PLR0917  who wants what of which pool
     raise ValueTaken(pool.name, value, _holder(row))
 
 
-def _canonical(pool: PoolRow, space: PoolSpace, wanted: str) -> str:
+def _canonical(pool: LockedPool, wanted: str) -> str:
+    space = pool.space
     try:
         return space.at(space.offset(wanted))
     except ValueError as error:
         raise ValueNotInPool(pool.name, wanted, str(error)) from error
 
 
-def _row_of(session: Session, pool: PoolRow, value: str) -> AllocationRow | None:
+def _row_of(session: Session, pool: LockedPool, value: str) -> AllocationRow | None:
     return session.scalars(select(AllocationRow).where(AllocationRow.pool_id == pool.id, AllocationRow.value == value)).first()
 
 
-def _take_rested(session: Session, pool: PoolRow, at: datetime) -> str | None:
-    """The value that has rested longest, if its quarantine is over."""
-    rested = session.connection().execute(_RESTED, {"pool": pool.id, "at": at}).first()
-    if rested is None:
-        return None
-    session.delete(session.get_one(AllocationRow, rested.id))
-    session.flush()
-    return str(rested.value)
+def _take_rested(session: Session, pool: LockedPool, value: str) -> str:
+    """It has rested longest, and its quarantine is over."""
+    _UNREST.run(session.connection(), {"pool": pool.id, "value": value})
+    return value
 
 
-def _take_fresh(session: Session, pool: PoolRow, space: PoolSpace) -> str | None:
+def _next(pool: LockedPool) -> str:
+    """The first value never given out; "" when all have been."""
+    cursor, space = int(pool.cursor), pool.space
+    return space.at(cursor) if cursor < space.size else ""
+
+
+def _take_beyond(session: Session, pool: LockedPool) -> str:
     """The next value never given out. Those asked for by name are passed once, as the cursor never goes back."""
-    cursor, step = int(pool.cursor), 1
+    cursor, step, space = int(pool.cursor), 1, pool.space
     while cursor < space.size:
         values = [space.at(offset) for offset in range(cursor, min(cursor + step, space.size))]
         taken = set(session.connection().scalars(_TAKEN, {"pool": pool.id, "values": values}))
         for value in values:
             cursor += 1
             if value not in taken:
-                _move(session, pool, "cursor", str(cursor))
+                pool.set_cursor(session, cursor)
                 return value
         step = min(step * 4, LONGEST_STEP)
     if str(cursor) != pool.cursor:
-        _move(session, pool, "cursor", str(cursor))
-    return None
+        pool.set_cursor(session, cursor)
+    resting = select(func.min(AllocationRow.reusable_at)).where(
+        AllocationRow.pool_id == pool.id, AllocationRow.state == "quarantined"
+    )
+    raise PoolExhausted(pool.name, f"none of its {pool.size} values is free", reusable_at=session.scalar(resting))
 
 
 def _released_by(service_id: str | None) -> str:
@@ -278,7 +314,8 @@ def _release(
     shared = lock_pools(session, (pool.name for _, pool in rows if pool.kind == BANDWIDTH))
     for allocation, pool in rows:
         if pool.name in shared:
-            shared[pool.name].used_bps -= allocation.amount_bps
+            locked = shared[pool.name]
+            locked.set_used(session, locked.used_bps - allocation.amount_bps)
             session.delete(allocation)
             continue
         rest = timedelta(seconds=pool.quarantine_s if used else 0)
@@ -298,28 +335,46 @@ def _release(
     return released
 
 
-def _view(row: AllocationRow, pool: PoolRow) -> Allocation:
+def _view(row: AllocationRow, pool: PoolRow | LockedPool) -> Allocation:
     return Allocation(
         row.id, pool.name, pool.kind, row.value, row.role or "", row.service_id or "", row.owner or "", row.amount_bps
     )
 
 
+@lru_cache(maxsize=SPACES)
+def _space(kind: str, definition: str) -> PoolSpace:
+    return space_of(kind, json.loads(definition))
+
+
+@lru_cache
+def _lock(count: int) -> Prepared:
+    return Prepared(
+        select(
+            PoolRow.id,
+            PoolRow.name,
+            PoolRow.kind,
+            sql_cast(PoolRow.definition, String),
+            PoolRow.size,
+            PoolRow.cursor,
+            PoolRow.used_bps,
+            PoolRow.quarantine_s,
+        )
+        .where(PoolRow.name.in_([bindparam(f"name{number}") for number in range(count)]))
+        .order_by(PoolRow.name)
+        .with_for_update(key_share=True)
+    )
+
+
 _LOCKED = "pools"
 _POOLS = cast("Table", PoolRow.__table__)
-_LOCK = (
-    select(PoolRow)
-    .where(PoolRow.name.in_(bindparam("names", expanding=True)))
-    .order_by(PoolRow.name)
-    .with_for_update(key_share=True)
-    .execution_options(populate_existing=True)
-)
-_GIVEN = select(AllocationRow.id).where(AllocationRow.owner == bindparam("owner"), AllocationRow.role == bindparam("role"))
+_ALLOCATIONS = cast("Table", AllocationRow.__table__)
 _MOVES = {
-    name: update(_POOLS).where(_POOLS.c.id == bindparam("pool")).values({name: bindparam(name)}) for name in ("cursor", "used_bps")
+    name: Prepared(update(_POOLS).where(_POOLS.c.id == bindparam("pool")).values({name: bindparam(name)}))
+    for name in ("cursor", "used_bps")
 }
-_GIVE = insert(cast("Table", AllocationRow.__table__))
+_GIVEN = select(AllocationRow.id).where(AllocationRow.owner == bindparam("owner"), AllocationRow.role == bindparam("role"))
 _RESTED = (
-    select(AllocationRow.id, AllocationRow.value)
+    select(AllocationRow.value)
     .where(
         AllocationRow.pool_id == bindparam("pool"),
         AllocationRow.state == "quarantined",
@@ -327,6 +382,16 @@ _RESTED = (
     )
     .order_by(AllocationRow.reusable_at)
     .limit(1)
+)
+_HAS_FRESH = select(AllocationRow.id).where(AllocationRow.pool_id == bindparam("pool"), AllocationRow.value == bindparam("fresh"))
+_LOOK = Prepared(select(_GIVEN.scalar_subquery(), _RESTED.scalar_subquery(), _HAS_FRESH.scalar_subquery()))
+"""What (owner, role) has, the value that has rested longest, and whether the next fresh one is taken: each by an index."""
+_UNREST = Prepared(
+    delete(_ALLOCATIONS).where(_ALLOCATIONS.c.pool_id == bindparam("pool"), _ALLOCATIONS.c.value == bindparam("value"))
+)
+_GIVE = Prepared(
+    insert(_ALLOCATIONS),
+    ["id", "pool_id", "value", "state", "owner", "role", "service_id", "reason", "amount_bps", "allocated_at"],
 )
 _TAKEN = select(AllocationRow.value).where(
     AllocationRow.pool_id == bindparam("pool"), AllocationRow.value.in_(bindparam("values", expanding=True))

@@ -8,6 +8,7 @@ from sqlalchemy import Table, bindparam, delete, insert, select
 from sqlalchemy.orm import Session
 
 from inventory.errors import PortInUse, UnknownObject
+from inventory.prepared import Prepared
 from inventory.tables import ElementRow, PortClaimRow, PortRow
 from policies.values import new_id
 
@@ -31,19 +32,19 @@ def claim(session: Session, port_id: str, *, vlan: int, service_id: str, owner: 
     the order of their ids. `UnknownObject` when the port is gone.
     """
     session.flush()
-    port = session.connection().execute(_PORT, {"port": port_id}).first()
+    connection = session.connection()
+    port = _PORT.first(connection, {"port": port_id})
     if port is None:
         raise UnknownObject("port", port_id)
-    reference = f"{port.element}/{port.name}"
-    for row in session.connection().execute(_HELD, {"port": port_id}).all():
-        if row.service_id == service_id and row.vlan == vlan:
-            return PortClaim(row.id, reference, port_id, vlan, service_id)
-        if row.service_id != service_id and (vlan == WHOLE_PORT or row.vlan in {WHOLE_PORT, vlan}):
-            raise PortInUse(reference, row.service_id, vlan=vlan, held_vlan=row.vlan)
+    name, element = port
+    reference = f"{element}/{name}"
+    for held_id, holder, held_vlan in _HELD.rows(connection, {"port": port_id}):
+        if holder == service_id and held_vlan == vlan:
+            return PortClaim(held_id, reference, port_id, vlan, service_id)
+        if holder != service_id and (vlan == WHOLE_PORT or held_vlan in {WHOLE_PORT, vlan}):
+            raise PortInUse(reference, holder, vlan=vlan, held_vlan=held_vlan)
     claim_id = new_id("clm")
-    session.connection().execute(
-        _CLAIM, {"id": claim_id, "port_id": port_id, "vlan": vlan, "service_id": service_id, "owner": owner}
-    )
+    _CLAIM.run(connection, {"id": claim_id, "port_id": port_id, "vlan": vlan, "service_id": service_id, "owner": owner})
     return PortClaim(claim_id, reference, port_id, vlan, service_id)
 
 
@@ -80,15 +81,15 @@ def keep_claims(session: Session, service_id: str, wanted: Collection[tuple[str,
     session.flush()
 
 
-_PORT = (
+_PORT = Prepared(
     select(PortRow.name, ElementRow.name.label("element"))
     .join(ElementRow, ElementRow.id == PortRow.element_id)
     .where(PortRow.id == bindparam("port"))
     .with_for_update(key_share=True, of=PortRow)
 )
-_HELD = (
+_HELD = Prepared(
     select(PortClaimRow.id, PortClaimRow.service_id, PortClaimRow.vlan)
     .where(PortClaimRow.port_id == bindparam("port"))
     .order_by(PortClaimRow.vlan)
 )
-_CLAIM = insert(cast("Table", PortClaimRow.__table__))
+_CLAIM = Prepared(insert(cast("Table", PortClaimRow.__table__)), ["id", "port_id", "vlan", "service_id", "owner"])

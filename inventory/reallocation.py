@@ -11,8 +11,8 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from inventory.allocation import Allocation, allocate, lock_pools, release_some
-from inventory.pools import BANDWIDTH, space_of
+from inventory.allocation import Allocation, LockedPool, allocate, lock_pools, release_some
+from inventory.pools import BANDWIDTH
 from inventory.tables import AllocationRow, PoolRow
 
 
@@ -41,7 +41,7 @@ def reallocate(
 def settle(session: Session, service_id: str, owner: str, wanted: Mapping[str, int], at: datetime) -> None:
     """The change holds: the service has the roles `wanted` (with bit/s where it is bandwidth), whatever else it had rests."""
     rows = _rows(session, service_id)
-    lock_pools(session, {pool.name for _, pool in rows if pool.kind == BANDWIDTH})
+    locked = lock_pools(session, {pool.name for _, pool in rows if pool.kind == BANDWIDTH})
     new = {row.role or "": row for row, _ in rows if row.owner == owner}
     gone: list[str] = []
     for row, pool in rows:
@@ -52,14 +52,14 @@ def settle(session: Session, service_id: str, owner: str, wanted: Mapping[str, i
         if role not in wanted or (other is not None and (pool.kind != BANDWIDTH or other.pool_id != row.pool_id)):
             gone.append(row.id)
         elif pool.kind == BANDWIDTH:
-            _resize(session, row, pool, other, wanted[role])
+            _resize(session, row, locked[pool.name], other, wanted[role])
     release_some(session, gone, at)
 
 
-def _resize(session: Session, row: AllocationRow, pool: PoolRow, more: AllocationRow | None, amount_bps: int) -> None:
+def _resize(session: Session, row: AllocationRow, pool: LockedPool, more: AllocationRow | None, amount_bps: int) -> None:
     """One row again for what the service has of it; what it needs no more is free."""
     taken = row.amount_bps + (more.amount_bps if more else 0)
-    pool.used_bps += amount_bps - taken
+    pool.set_used(session, pool.used_bps + amount_bps - taken)
     row.amount_bps = amount_bps
     if more is not None:
         session.delete(more)
@@ -71,10 +71,10 @@ def _held(session: Session, service_id: str, role: str, owner: str) -> Allocatio
     return session.scalars(select(AllocationRow).where(*mine, AllocationRow.owner != owner)).first()
 
 
-def _fits(pool: PoolRow, held: AllocationRow, wanted: str | None) -> bool:
+def _fits(pool: LockedPool, held: AllocationRow, wanted: str | None) -> bool:
     if wanted is None or pool.kind == BANDWIDTH:
         return True
-    space = space_of(pool.kind, pool.definition)
+    space = pool.space
     try:
         return space.at(space.offset(wanted)) == held.value
     except ValueError:

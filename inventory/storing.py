@@ -4,16 +4,29 @@ The session's own unit of work weighs every object, its relations and their orde
 and the order is known, that costs several times what the database does.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import groupby
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
-from sqlalchemy import Column, Insert, Table, insert
-from sqlalchemy.orm import Session, make_transient_to_detached
+from sqlalchemy import Column, Table, insert, inspect
+from sqlalchemy.orm import Mapper, Session, make_transient_to_detached
 from sqlalchemy.orm.attributes import instance_dict
 
 from inventory.db import Base
+from inventory.prepared import Prepared
+
+Row = TypeVar("Row", bound=Base)
+
+
+def new_row(kind: type[Row], /, **values: object) -> Row:
+    """An object as the database will have it once it is stored: what is not said has its default, else None.
+
+    For `store`, which writes it down; nothing of it is a change that the session would look for.
+    """
+    row = cast("Row", _mapper(kind).class_manager.new_instance())
+    instance_dict(row).update(_whole(kind, values))
+    return row
 
 
 def store(session: Session, rows: Sequence[Base]) -> None:
@@ -22,37 +35,48 @@ def store(session: Session, rows: Sequence[Base]) -> None:
     A column that was not set has its default, else NULL. What a row's relations name must be among the rows, or stored already.
     """
     session.flush()
-    connection = session.connection()
     for kind, some in groupby(rows, type):
-        for names, alike in groupby([_complete(row, kind) for row in some], tuple):
-            connection.execute(_statement(kind, names), list(alike))
+        written = []
+        for row in some:
+            has: dict[str, Any] = instance_dict(row)
+            has.update(_whole(kind, has))
+            written.append(has)
+        _insertion(kind).run_all(session.connection(), written)
     for row in rows:
         make_transient_to_detached(row)
     session.add_all(rows)
 
 
-def _complete(row: Base, kind: type[Base]) -> dict[str, Any]:
-    """What is to be written; the object then has it too."""
-    has: dict[str, Any] = instance_dict(row)
-    written = {}
+def write(session: Session, kind: type[Base], rows: Iterable[Mapping[str, object]]) -> None:
+    """Insert rows that nobody wants to have as objects now, by their columns; what is not said has its default, else NULL."""
+    _insertion(kind).run_all(session.connection(), [_whole(kind, row) for row in rows])
+
+
+def _whole(kind: type[Base], said: Mapping[str, object]) -> dict[str, Any]:
+    """Every column. In this house attributes are called as their columns are."""
+    whole = {}
     for name, default in _columns(kind):
-        if name not in has:
-            if default is None:
-                has[name] = None  # written by leaving it out: None itself is a value in a JSON column
-                continue
-            has[name] = default.arg(None) if default.is_callable else default.arg
-        written[name] = has[name]
-    return written
+        if name in said:
+            whole[name] = said[name]
+        elif default is None:
+            whole[name] = None
+        else:
+            whole[name] = default.arg(None) if default.is_callable else default.arg
+    return whole
 
 
 @lru_cache
 def _columns(kind: type[Base]) -> tuple[tuple[str, Any], ...]:
-    """Name and default of each column; in this house attributes are called as their columns are."""
+    """Name and default of each column but those that the database numbers."""
     columns: Iterable[Column[Any]] = cast("Table", kind.__table__).columns
-    return tuple((column.name, column.default) for column in columns)
+    return tuple((column.name, column.default) for column in columns if column.autoincrement is not True)
 
 
 @lru_cache
-def _statement(kind: type[Base], names: tuple[str, ...]) -> Insert:
-    del names  # one statement for each set of columns
-    return insert(cast("Table", kind.__table__))
+def _insertion(kind: type[Base]) -> Prepared:
+    return Prepared(insert(cast("Table", kind.__table__)), [name for name, _ in _columns(kind)])
+
+
+@lru_cache
+def _mapper(kind: type[Row]) -> Mapper[Row]:
+    return cast("Mapper[Row]", inspect(kind))

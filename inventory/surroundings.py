@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, Select, bindparam, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from inventory.errors import UnknownObject
+from inventory.prepared import Prepared
 from inventory.tables import ElementRow, LinkRow, PortRow, SiteRow
 from inventory.topology import ElementNode, Graph, Hop, LinkNode, PortNode, both_ways, no_such_port, split_reference
 
@@ -39,7 +40,7 @@ class Surroundings(Graph):
     def element(self, name: str) -> ElementNode:
         if name not in self._elements:
             self._session.flush()
-            self._keep_elements(self._session.connection().execute(_NAMED_ELEMENT, {"element": name}))
+            self._keep_elements(_NAMED_ELEMENT.rows(self._session.connection(), {"element": name}))
         try:
             return self._elements[name]
         except KeyError:
@@ -51,7 +52,7 @@ class Surroundings(Graph):
             return known
         element, _, name = split_reference(reference)
         self._session.flush()
-        found = self._session.connection().execute(_NAMED_PORT, {"element": element, "port": name}).first()
+        found = _NAMED_PORT.first(self._session.connection(), {"element": element, "port": name})
         if found is None:
             raise no_such_port(self, reference)
         self._keep_elements([found[len(_PORT) :]])
@@ -60,7 +61,7 @@ class Surroundings(Graph):
     def port_by_id(self, port_id: str) -> PortNode:
         if port_id not in self._ports:
             self._session.flush()
-            found = self._session.connection().execute(_PORT_OF_ID, {"port": port_id}).first()
+            found = _PORT_OF_ID.first(self._session.connection(), {"port": port_id})
             if found is None:
                 raise UnknownObject("port", port_id)
             self._keep_elements([found[len(_PORT) :]])
@@ -133,9 +134,9 @@ def _elements() -> Select[Any]:
     return select(*_ELEMENT).join(SiteRow, SiteRow.id == ElementRow.site_id)
 
 
-_NAMED_ELEMENT = _elements().where(ElementRow.name == bindparam("element"))
+_NAMED_ELEMENT = Prepared(_elements().where(ElementRow.name == bindparam("element")))
 _PORTS = (
     select(*_PORT, *_ELEMENT).join(ElementRow, ElementRow.id == PortRow.element_id).join(SiteRow, SiteRow.id == ElementRow.site_id)
 )
-_NAMED_PORT = _PORTS.where(ElementRow.name == bindparam("element"), PortRow.name == bindparam("port"))
-_PORT_OF_ID = _PORTS.where(PortRow.id == bindparam("port"))
+_NAMED_PORT = Prepared(_PORTS.where(ElementRow.name == bindparam("element"), PortRow.name == bindparam("port")))
+_PORT_OF_ID = Prepared(_PORTS.where(PortRow.id == bindparam("port")))

@@ -5,7 +5,7 @@ Nothing here does I/O or knows another package. Time is UTC, intervals are half-
 
 import hashlib
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Protocol
 
 _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
+_PAIRS = tuple(first + second for first in _CROCKFORD for second in _CROCKFORD)
 
 
 class Clock(Protocol):
@@ -137,10 +138,5 @@ def derived_id(prefix: str, *parts: object) -> str:
 
 
 def _base32(number: int, width: int) -> str:
-    return "".join(_digits(number, width))[::-1]
-
-
-def _digits(number: int, width: int) -> Iterator[str]:
-    for _ in range(width):
-        number, digit = divmod(number, 32)
-        yield _CROCKFORD[digit]
+    """`width`: an even number of digits."""
+    return "".join([_PAIRS[number >> shift & 1023] for shift in range(5 * (width - 2), -1, -10)])

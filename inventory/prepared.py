@@ -1,0 +1,143 @@
+"""Statements that are built once: their text, and how each value goes to the database and comes back from it.
+
+SQLAlchemy makes a context, parameters and a result for every execution, which costs several times what the database does for a
+row by its key. What is done for every order is worth saying without; everything else stays with SQLAlchemy.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from sqlalchemy import Connection, Delete, Insert, Select, Update
+from sqlalchemy.engine import Dialect
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.sql.dml import UpdateBase
+
+Convert = Callable[[Any], Any]
+Values = Mapping[str, Any]
+Found = Sequence[tuple[Any, ...]]
+
+
+class Prepared:
+    """A statement whose parameters are all named: by `bindparam`, or in an insert by its `columns`.
+
+    None is NULL, in a JSON column as well. Defaults of columns are the caller's. Runs in the transaction of the connection, and
+    raises what SQLAlchemy raises.
+    """
+
+    def __init__(
+        self, statement: Select[*tuple[Any, ...]] | Insert | Update | Delete, columns: Collection[str] | None = None
+    ) -> None:
+        returns = isinstance(statement, Select) or bool(statement.exported_columns)
+        self._statement = statement if returns else cast("UpdateBase", statement)
+        if isinstance(statement, Insert) and not returns:
+            self._statement = statement.inline()  # else it would be made to return its key
+        self._columns = None if columns is None else list(columns)
+        self._forms: dict[str, _Form] = {}
+        """By name of the dialect: all engines of one kind are made alike (`inventory.db`)."""
+
+    def rows(self, connection: Connection, values: Values) -> Found:
+        form = self._form(connection.dialect)
+        found = _run(connection, form.text, form.sent(values))
+        return [form.read(row) for row in found] if form.reading else found
+
+    def first(self, connection: Connection, values: Values) -> tuple[Any, ...] | None:
+        return next(iter(self.rows(connection, values)), None)
+
+    def run(self, connection: Connection, values: Values) -> None:
+        """What is changed without an answer."""
+        form = self._form(connection.dialect)
+        _run(connection, form.text, form.sent(values))
+
+    def run_all(self, connection: Connection, rows: Iterable[Values]) -> None:
+        """The same with each of several."""
+        form = self._form(connection.dialect)
+        sent = [form.sent(values) for values in rows]
+        if len(sent) == 1:
+            _run(connection, form.text, sent[0])
+        elif sent:
+            _run(connection, form.text, sent)
+
+    def _form(self, dialect: Dialect) -> "_Form":
+        form = self._forms.get(dialect.name)
+        if form is None:
+            form = self._forms[dialect.name] = _Form.of(self._statement, self._columns, dialect)
+        return form
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """As one dialect has it."""
+
+    text: str
+    wanted: tuple[tuple[str, str, Convert | None], ...]
+    """Of each parameter the name in the text, the name among the values, and how it is written."""
+    fixed: Mapping[str, Any]
+    """What the statement itself says, by name in the text."""
+    positional: tuple[str, ...] | None
+    """Names in the order in which they stand in the text; None where they stand by name."""
+    reading: tuple[tuple[int, Convert], ...]
+    """Which columns come back as something else."""
+
+    @classmethod
+    def of(cls, statement: Select[*tuple[Any, ...]] | UpdateBase, columns: list[str] | None, dialect: Dialect) -> "_Form":
+        compiled = statement.compile(dialect=dialect, column_keys=columns)
+        converts = {name: bind.type.dialect_impl(dialect).bind_processor(dialect) for name, bind in compiled.binds.items()}
+        wanted = tuple((name, bind.key, converts[name]) for name, bind in compiled.binds.items() if bind.required)
+        fixed = {name: _sent(bind.value, converts[name]) for name, bind in compiled.binds.items() if not bind.required}
+        readers = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in statement.exported_columns]
+        reading = tuple((position, read) for position, read in enumerate(readers) if read is not None)
+        positional = None if compiled.positiontup is None else tuple(compiled.positiontup)
+        return cls(str(compiled), wanted, fixed, positional, reading)
+
+    def sent(self, values: Values) -> Any:  # noqa: ANN401  a tuple or a mapping, as the driver wants it
+        by_name = {name: _sent(values[key], convert) for name, key, convert in self.wanted}
+        if self.positional is None:
+            return {**by_name, **self.fixed} if self.fixed else by_name
+        fixed = self.fixed
+        return tuple([by_name[name] if name in by_name else fixed[name] for name in self.positional])
+
+    def read(self, row: tuple[Any, ...]) -> tuple[Any, ...]:
+        made = list(row)
+        for position, convert in self.reading:
+            made[position] = convert(made[position])
+        return tuple(made)
+
+
+def _sent(value: Any, convert: Convert | None) -> Any:  # noqa: ANN401  of every type that a column has
+    return value if value is None or convert is None else convert(value)
+
+
+def _run(connection: Connection, text: str, sent: Any) -> Found:  # noqa: ANN401  what the driver takes
+    """What it answers; () when it answers nothing."""
+    if connection.dispatch.before_cursor_execute:  # somebody listens: what is not told past SQLAlchemy
+        told = connection.exec_driver_sql(text, sent)
+        return [tuple(row) for row in told] if told.returns_rows else ()
+    cursor = connection.connection.cursor()
+    try:
+        if isinstance(sent, list):
+            cursor.executemany(text, sent)
+        else:
+            cursor.execute(text, sent)
+        return cursor.fetchall() if cursor.description else ()
+    except connection.dialect.loaded_dbapi.Error as error:
+        raise _told(connection, text, error) from error
+    finally:
+        cursor.close()
+
+
+def _told(connection: Connection, text: str, error: Exception) -> BaseException:
+    """In SQLAlchemy's words; a connection that was lost goes back to nobody."""
+    dialect = connection.dialect
+    lost = dialect.is_disconnect(error, connection.connection.dbapi_connection, None)  # type: ignore[arg-type]
+    if lost:
+        connection.invalidate(error)
+    return DBAPIError.instance(
+        text,
+        None,
+        error,
+        dialect.loaded_dbapi.Error,
+        hide_parameters=True,
+        connection_invalidated=lost,
+        dialect=dialect,
+    )
