@@ -27,6 +27,8 @@ CLIENTS = 16
 """Threads that place orders."""
 WORKERS = 32
 PEER_PLANS = 1_000
+ELEMENTS = 200
+"""One plan at a time works on an element: with few of them the orders would stand in line, and the bench would measure that."""
 LONGEST_S = 600.0
 STEPS = ("stage", "commit", "confirm")
 
@@ -78,13 +80,13 @@ def measure(kind: str, orders: int) -> Result:
 @contextmanager
 def _operator(kind: str, orders: int) -> Iterator[Operator]:
     with database(kind) as made:
-        operator = Operator(made, elements=-(-orders // PORTS), settings=replace(FulfilmentSettings(), workers=WORKERS))
+        operator = Operator(made, elements=_elements(orders), settings=replace(FulfilmentSettings(), workers=WORKERS))
         yield operator
         operator.service.stop(timedelta(seconds=10))
 
 
 def _place(operator: Operator, orders: int) -> None:
-    elements = -(-orders // PORTS)
+    elements = _elements(orders)
     requests = iter([_request(operator.account, number, elements) for number in range(orders)])
     turn = threading.Lock()
 
@@ -97,6 +99,10 @@ def _place(operator: Operator, orders: int) -> None:
             operator.service.submit(request, "bench")
 
     _together([client] * CLIENTS)
+
+
+def _elements(orders: int) -> int:
+    return max(ELEMENTS, -(-orders // PORTS))
 
 
 def _request(account: str, number: int, elements: int) -> OrderRequest:

@@ -4,7 +4,8 @@ Deliveries are made in the same transaction, one per subscription that wants the
 numbers: numbers become visible out of order when transactions commit out of order, and a cursor would step over some.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -31,6 +32,12 @@ class Event:
     """TM Forum's name of it: `serviceOrderStateChangeEvent`."""
     payload: Mapping[str, Any]
     """The resource under its name: `{"serviceOrder": {…}}`."""
+    correlation_id: str = ""
+    """Its own, where events of several matters are told together."""
+
+
+_Written = tuple[Event, dict[str, Any]]
+"""With its row."""
 
 
 def publish(
@@ -53,8 +60,6 @@ def publish(
 
 def publish_all(session: Session, events: Sequence[Event], *, correlation_id: str, at: datetime) -> list[str]:
     """As `publish`, of what happened at once, in that order."""
-    connection = session.connection()
-    subscriptions = _subscriptions(session)
     ids = [new_id("evt", at) for _ in events]
     rows = [
         {
@@ -62,17 +67,43 @@ def publish_all(session: Session, events: Sequence[Event], *, correlation_id: st
             "aggregate": event.aggregate,
             "type": event.type,
             "payload": dict(event.payload),
-            "correlation_id": correlation_id,
+            "correlation_id": event.correlation_id or correlation_id,
             "at": at,
         }
         for event_id, event in zip(ids, events, strict=True)
     ]
-    if subscriptions:
-        for event, row in zip(events, rows, strict=True):
-            _deliver(connection, event, connection.execute(_NUMBERED, row).scalar_one(), subscriptions, at)
+    gathered: list[_Written] | None = session.info.get(_GATHERED)
+    if gathered is None:
+        _write(session, list(zip(events, rows, strict=True)))
     else:
-        connection.execute(_EVENT, rows)
+        gathered += zip(events, rows, strict=True)
     return ids
+
+
+@contextmanager
+def gathering(session: Session) -> Iterator[None]:
+    """What is told inside is written when it ends, all at once and in that order; nothing of it when it raises."""
+    if _GATHERED in session.info:
+        yield
+        return
+    gathered: list[_Written] = []
+    session.info[_GATHERED] = gathered
+    try:
+        yield
+    finally:
+        del session.info[_GATHERED]
+    _write(session, gathered)
+
+
+def _write(session: Session, written: Sequence[_Written]) -> None:
+    if not written:
+        return
+    connection, subscriptions = session.connection(), _subscriptions(session)
+    if subscriptions:
+        for event, row in written:
+            _deliver(connection, event, connection.execute(_NUMBERED, row).scalar_one(), subscriptions, row["at"])
+    else:
+        connection.execute(_EVENT, [row for _, row in written])
 
 
 def _subscriptions(session: Session) -> Sequence[Row[Any]]:
@@ -115,6 +146,7 @@ def forget(session: Session, *, before: datetime, limit: int = 1000) -> int:
 
 
 _KNOWN = "subscriptions"
+_GATHERED = "events to be written"
 _EVENT = insert(cast("Table", EventRow.__table__))
 _NUMBERED = _EVENT.returning(EventRow.sequence)
 _DELIVERY = insert(cast("Table", DeliveryRow.__table__))

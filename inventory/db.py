@@ -4,13 +4,27 @@ SQLite by default (WAL, `synchronous=FULL`, foreign keys, one writer), PostgreSQ
 work is one transaction: `with database.write() as session: …` commits at the end or leaves nothing behind.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from functools import lru_cache
+from typing import Any, TypeVar, cast
 
-from sqlalchemy import JSON, Connection, DateTime, Engine, MetaData, String, create_engine, event
+from sqlalchemy import (
+    JSON,
+    Connection,
+    DateTime,
+    Engine,
+    MetaData,
+    Select,
+    String,
+    Table,
+    bindparam,
+    create_engine,
+    event,
+    select,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import URL, Dialect, make_url
 from sqlalchemy.orm import DeclarativeBase, Session
@@ -134,6 +148,40 @@ class Database:
         self.engine.dispose()
 
 
+Row = TypeVar("Row", bound=Base)
+
+
+def lock(session: Session, kind: type[Row], ids: Collection[str]) -> dict[str, Row]:
+    """The rows by their `id`, locked in that order, as the database has them; an id without a row is left out.
+
+    Those that this session has locked already are given as they are there.
+    """
+    locked: dict[str, Row] = session.info.setdefault((_LOCKED, kind), {})
+    missing = sorted(set(ids) - locked.keys())
+    if missing:
+        if any(isinstance(row, kind) for row in session.dirty):
+            session.flush()  # else what was not written yet would be lost to what is read
+        with session.no_autoflush:
+            found = {row.id: row for row in session.scalars(_locking(kind), {"ids": missing})}  # type: ignore[attr-defined]  # every kind has one
+        if session.in_nested_transaction():  # when that is rolled back, the locks are gone
+            return {**locked, **found}
+        locked.update(found)
+    return {key: locked[key] for key in ids if key in locked}
+
+
+@lru_cache
+def _locking(kind: type[Row]) -> Select[Row]:
+    key = cast("Table", kind.__table__).c.id
+    return (
+        select(kind)
+        .where(key.in_(bindparam("ids", expanding=True)))
+        .order_by(key)
+        .with_for_update(of=kind)
+        .execution_options(populate_existing=True)
+    )
+
+
+_LOCKED = "locked"
 _EFFECTS = "once committed"
 
 

@@ -1,6 +1,6 @@
 """Services: what a customer has, its part on each element, and the ports and links it runs over."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
@@ -256,7 +256,15 @@ def service_view(session: Session, service_id: str) -> ServiceView:
 
 def parts_of(session: Session, service_id: str) -> tuple[ServicePart, ...]:
     """What the service is, by element."""
-    return tuple(ServicePart(*row) for row in session.execute(_PARTS, {"service": service_id}))
+    return parts_of_all(session, [service_id])[service_id]
+
+
+def parts_of_all(session: Session, services: Collection[str]) -> dict[str, tuple[ServicePart, ...]]:
+    """Service → what it is, by element."""
+    found: dict[str, tuple[ServicePart, ...]] = dict.fromkeys(services, ())
+    for service_id, *part in session.execute(_PARTS, {"services": list(services)}):
+        found[service_id] += (ServicePart(*part),)
+    return found
 
 
 def services_on(
@@ -307,8 +315,8 @@ def _links(session: Session, service_id: str) -> tuple[str, ...]:
 
 
 _PARTS = (
-    select(ElementRow.name, ElementRow.platform, ServicePartRow.desired, ServicePartRow.adopted_at)
+    select(ServicePartRow.service_id, ElementRow.name, ElementRow.platform, ServicePartRow.desired, ServicePartRow.adopted_at)
     .join(ServicePartRow, ServicePartRow.element_id == ElementRow.id)
-    .where(ServicePartRow.service_id == bindparam("service"))
+    .where(ServicePartRow.service_id.in_(bindparam("services", expanding=True)))
     .order_by(ElementRow.name)
 )

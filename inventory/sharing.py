@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import cast
 
-from sqlalchemy import Table, bindparam, delete, exists, insert, select
+from sqlalchemy import Table, bindparam, delete, exists, func, insert, select
 from sqlalchemy.orm import Session
 
 from inventory.tables import ElementRow, ServicePartRow, ServiceRow, StatementRow
@@ -42,20 +42,28 @@ class StandingPart:
 
 def own(session: Session, service_id: str, statements: Mapping[str, Mapping[str, str]]) -> None:
     """From now on the service says just this: element (name) → place → value."""
-    disown(session, service_id)
-    ids = dict(session.connection().execute(_IDS, {"names": list(statements)}).all())
+    own_all(session, {service_id: statements})
+
+
+def own_all(session: Session, services: Mapping[str, Mapping[str, Mapping[str, str]]]) -> None:
+    """As `own`, of several services."""
+    connection = session.connection()
+    connection.execute(_DISOWN, {"services": list(services)})
+    names = {name for statements in services.values() for name in statements}
+    ids = dict(connection.execute(_IDS, {"names": list(names)}).all())
     rows = [
         {"element_id": ids[name], "slot": _digest(place), "value": _digest(value), "service_id": service_id}
+        for service_id, statements in services.items()
         for name, said in sorted(statements.items())
         for place, value in said.items()
     ]
     if rows:
-        session.connection().execute(_SAY, rows)
+        connection.execute(_SAY, rows)
 
 
 def disown(session: Session, service_id: str) -> None:
     """It says nothing any more."""
-    session.connection().execute(_DISOWN, {"service": service_id})
+    session.connection().execute(_DISOWN, {"services": [service_id]})
 
 
 def others(session: Session, element: str, places: Iterable[str], services: Collection[str]) -> dict[str, Said]:
@@ -66,6 +74,16 @@ def others(session: Session, element: str, places: Iterable[str], services: Coll
         asking = {"element": element, "slots": some, "services": list(services)}
         for slot, service_id, value in session.connection().execute(_OTHERS, asking):
             found.setdefault(asked[slot], Said(service_id, value))
+    return found
+
+
+def said(session: Session, places: Mapping[str, Iterable[str]]) -> dict[str, dict[str, Said]]:
+    """What services say in the places of several elements: element (name) → place → the first by id, as all say the same."""
+    asked = {_digest(place): place for some in places.values() for place in some}
+    found: dict[str, dict[str, Said]] = {name: {} for name in places}
+    for some in _some(sorted(asked)):
+        for name, slot, value, service_id in session.connection().execute(_SAID, {"elements": list(places), "slots": some}):
+            found[name].setdefault(asked[slot], Said(service_id, value))
     return found
 
 
@@ -87,7 +105,7 @@ def untold(session: Session) -> Iterator[list[StandingPart]]:
 _STATEMENTS = cast("Table", StatementRow.__table__)
 _IDS = select(ElementRow.name, ElementRow.id).where(ElementRow.name.in_(bindparam("names", expanding=True)))
 _SAY = insert(_STATEMENTS)
-_DISOWN = delete(_STATEMENTS).where(StatementRow.service_id == bindparam("service"))
+_DISOWN = delete(_STATEMENTS).where(StatementRow.service_id.in_(bindparam("services", expanding=True)))
 _OTHERS = (
     select(StatementRow.slot, StatementRow.service_id, StatementRow.value)
     .where(
@@ -96,6 +114,13 @@ _OTHERS = (
         StatementRow.service_id.not_in(bindparam("services", expanding=True)),
     )
     .order_by(StatementRow.slot, StatementRow.service_id)
+)
+_SAID = (
+    select(ElementRow.name, StatementRow.slot, StatementRow.value, func.min(StatementRow.service_id).label("first"))
+    .join(ElementRow, ElementRow.id == StatementRow.element_id)
+    .where(ElementRow.name.in_(bindparam("elements", expanding=True)), StatementRow.slot.in_(bindparam("slots", expanding=True)))
+    .group_by(ElementRow.name, StatementRow.slot, StatementRow.value)
+    .order_by("first")
 )
 
 

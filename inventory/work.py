@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol, cast
 
-from sqlalchemy import Integer, Table, Update, bindparam, case, func, select, update
+from sqlalchemy import Integer, Table, Update, bindparam, case, func, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -88,6 +88,10 @@ class WorkQueue(Protocol):
         """Done. False when the claim is no longer held: then nothing the caller did in this transaction may stand."""
         ...
 
+    def finish_all(self, session: Session, claims: Collection[Claim], at: datetime) -> frozenset[str]:
+        """As `finish`, of several; the ids of those that were still held."""
+        ...
+
     def release(
         self, session: Session, claim: Claim, at: datetime, *, run_at: datetime | None, error: str = "", counted: bool = True
     ) -> bool:
@@ -144,7 +148,11 @@ class DatabaseQueue:
             return frozenset(claim.id for claim in claims if _changed(session, _RENEW, claim, until=until))
 
     def finish(self, session: Session, claim: Claim, at: datetime) -> bool:
-        return _changed(session, _FINISH, claim, at=at)
+        return claim.id in self.finish_all(session, [claim], at)
+
+    def finish_all(self, session: Session, claims: Collection[Claim], at: datetime) -> frozenset[str]:
+        held = [(claim.id, claim.fence) for claim in claims]
+        return frozenset(session.connection().scalars(_FINISH, {"claims": held, "at": at}))
 
     def release(
         self, session: Session, claim: Claim, at: datetime, *, run_at: datetime | None, error: str = "", counted: bool = True
@@ -193,7 +201,10 @@ _CLAIM = (
 )
 _RENEW = update(_ITEM).where(*_HELD).values(lease_until=bindparam("until"), run_at=bindparam("until"))
 _FINISH = (
-    update(_ITEM).where(*_HELD).values(state="done", lease_until=None, worker=None, finished_at=bindparam("at"), last_error="")
+    update(_ITEM)
+    .where(tuple_(_ITEM.c.id, _ITEM.c.fence).in_(bindparam("claims", expanding=True)), _ITEM.c.state == "claimed")
+    .values(state="done", lease_until=None, worker=None, finished_at=bindparam("at"), last_error="")
+    .returning(_ITEM.c.id)
 )
 _BURY = update(_ITEM).where(*_HELD).values(state="dead", finished_at=bindparam("at"), **_FREED)
 _PUT_BACK = update(_ITEM).where(*_HELD).values(state="ready", run_at=bindparam("due"), **_FREED)

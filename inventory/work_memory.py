@@ -55,6 +55,9 @@ class MemoryQueue:
         del at
         return self._give_back(session, claim, state="done")
 
+    def finish_all(self, session: Session, claims: Collection[Claim], at: datetime) -> frozenset[str]:
+        return frozenset(claim.id for claim in claims if self.finish(session, claim, at))
+
     def release(
         self, session: Session, claim: Claim, at: datetime, *, run_at: datetime | None, error: str = "", counted: bool = True
     ) -> bool:

@@ -3,11 +3,10 @@
 A plan without an order (`order_id` "") has neither: its end tells only those whom the change itself concerns.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from agent.fulfillment.events import Announcer
@@ -17,17 +16,28 @@ from agent.fulfillment.lifecycle import CounterReadings
 from agent.fulfillment.milestones import Milestone, reach, service_milestone
 from agent.fulfillment.pace import Pace
 from agent.fulfillment.plan import Approval, Failure, PlanState
-from agent.fulfillment.realisation import Realisation
+from agent.fulfillment.realisation import Realisation, Realised
 from agent.fulfillment.recovery import untouched
 from agent.fulfillment.settings import FulfilmentSettings
 from agent.fulfillment.states import FINAL, ItemState, order_state
-from agent.fulfillment.tables import ChangeSetRow, OrderItemRow, OrderRow, PlanRow
+from agent.fulfillment.tables import OrderItemRow, OrderRow, PlanRow
+from inventory.db import lock
 from inventory.work import Work, WorkQueue
 
 PLAN_WORK = "plan"
 """Kind of the work item of a plan; its key is the plan's id."""
 CANCEL_WORK = "cancellation"
 """Kind of the work item of an order's cancellation; its key is the cancellation's id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Success:
+    """A plan that holds on its elements, with readings taken `before` and `after`."""
+
+    plan: PlanRow
+    elements: Sequence[str]
+    before: CounterReadings
+    after: CounterReadings
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,22 +59,25 @@ class Outcomes:
         plan.started_at = plan.started_at or at
         return None
 
-    def succeed(self, session: Session, plan: PlanRow, before: CounterReadings, after: CounterReadings, at: datetime) -> None:
+    def succeed(self, session: Session, successes: Sequence[Success], at: datetime) -> None:
         """Services begin (with readings taken `after`) or end (with those taken `before`); what depends on the items may start."""
-        order = order_of(session, plan)
-        if plan.started_at is not None:
-            self.pace.learn(at - plan.started_at)
-        if order is None:
-            return
-        items = items_of(order, plan)
-        for item in items:
-            move(item, ItemState.COMPLETED)
-            item.errors = []
-            self.realisation.realise(session, item, order, before, after, at)
-        self._reached(session, order, plan, items, at)
-        if not order.cancellation_id:
-            self._start_ready(session, order, at)
-        self.settle(session, order, at)
+        realised: list[Realised] = []
+        for each in successes:
+            order = order_of(session, each.plan)
+            if each.plan.started_at is not None:
+                self.pace.learn(at - each.plan.started_at)
+            for item in items_of(order, each.plan) if order else ():
+                move(item, ItemState.COMPLETED)
+                item.errors = []
+                realised.append(Realised(item, order, each.before, each.after))
+        self.realisation.realise(session, realised, at)
+        for each in successes:
+            order = order_of(session, each.plan)
+            if order is not None:
+                self._reached(session, order, each, at)
+                if not order.cancellation_id:
+                    self._start_ready(session, order, at)
+                self.settle(session, order, at)
 
     def fail(self, session: Session, plan: PlanRow, failures: Sequence[Failure], at: datetime, *, used: bool) -> None:
         """Nothing of it stays. `used`: it was on the network for a moment, so its values rest before they are given again."""
@@ -125,7 +138,6 @@ class Outcomes:
             return
         order.state = state
         order.completed_at = at if state in FINAL else None
-        session.flush()  # who looks at the order anew in this transaction is to see it so
         self.announcer.order(session, order, at)
         if order.undoes and state in FINAL:
             self.queue.submit(session, Work(CANCEL_WORK, order.undoes), at)
@@ -190,12 +202,12 @@ class Outcomes:
 
     # -- ends ----------------------------------------------------------------------------------------------------------
 
-    def _reached(self, session: Session, order: OrderRow, plan: PlanRow, items: Sequence[OrderItemRow], at: datetime) -> None:
+    def _reached(self, session: Session, order: OrderRow, success: Success, at: datetime) -> None:
         """One event for what one transaction has brought about."""
-        changed = [item for item in items if service_milestone(item) is not None]
+        changed = [item for item in items_of(order, success.plan) if service_milestone(item) is not None]
         if not changed:
             return
-        elements = ", ".join(session.connection().scalars(_ELEMENTS, {"plan": plan.id}))
+        elements = ", ".join(success.elements)
         if elements:
             reach(order, Milestone.COMMITTED, f"confirmed and saved on {elements}", changed, at)
         for item in changed:
@@ -225,15 +237,13 @@ class Outcomes:
 
 def order_of(session: Session, plan: PlanRow) -> OrderRow | None:
     """Plans of one order end in different workers: the order's row is their lock. None for a plan without an order."""
-    if not plan.order_id:
-        return None
-    with session.no_autoflush:  # what the point has written of the plan goes with the rest
-        return locked_order(session, plan.order_id)
+    return locked_order(session, plan.order_id) if plan.order_id else None
 
 
 def locked_order(session: Session, order_id: str) -> OrderRow | None:
-    return session.scalars(_ORDER, {"order": order_id}).first()
+    return lock(session, OrderRow, [order_id]).get(order_id)
 
 
-_ORDER = select(OrderRow).where(OrderRow.id == bindparam("order")).with_for_update().execution_options(populate_existing=True)
-_ELEMENTS = select(ChangeSetRow.element).where(ChangeSetRow.plan_id == bindparam("plan")).order_by(ChangeSetRow.element)
+def lock_orders(session: Session, orders: Collection[str]) -> None:
+    """Those of several plans; "" for those without one."""
+    lock(session, OrderRow, [order_id for order_id in orders if order_id])

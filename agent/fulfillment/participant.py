@@ -77,8 +77,9 @@ class Participant:
 
     def will_make(self, change: ChangeSet) -> None:
         """The change as its element will make it: away from what really stands there, and back to that."""
-        self.planned = replace(self.planned, change=change)
-        self.staged = True
+        if change != self.planned.change:
+            self.planned = replace(self.planned, change=change)
+            self.staged = True
 
     def drop(self) -> None:
         """Give the session back; a broken one is not used again."""

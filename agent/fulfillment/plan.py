@@ -102,6 +102,8 @@ class PlannedChange:
     session_id: str
     """Of a worker that went before."""
     resolution: Verb | None
+    own: tuple[str, str] = ("", "")
+    """What the plan's services say by themselves, before and after."""
 
     @property
     def element(self) -> str:
@@ -173,6 +175,9 @@ class Failure:
         return cls(document["element"], document["code"], document["message"])
 
 
+CANCELLED = Failure("", "cancelled", "the order was cancelled before this was decided")
+
+
 def read_plan(row: PlanRow, changes: Iterable[ChangeSetRow | Row[Any]] | None = None, items: Iterable[PlannedItem] = ()) -> Plan:
     """`changes`: its change sets, sorted by element, where they were read already."""
     return Plan(
@@ -194,4 +199,8 @@ def _planned(row: ChangeSetRow | Row[Any]) -> PlannedChange:
     checks = tuple(Check(**document) for document in row.checks)
     change = ChangeSet(row.element, row.platform, row.before, row.after, row.forward, row.reverse, tuple(row.ports), checks)
     resolution = Verb(row.resolution) if row.resolution else None
-    return PlannedChange(change, Commitment(row.commitment), ChangeState(row.state), row.session_id, resolution)
+    own = (
+        row.before if row.own_before is None else row.own_before,
+        row.after if row.own_after is None else row.own_after,
+    )
+    return PlannedChange(change, Commitment(row.commitment), ChangeState(row.state), row.session_id, resolution, own)

@@ -1,112 +1,33 @@
 """Every point of a plan's journal: each method is one transaction that moves the plan on, or ends this worker's part in it."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import cast
 
 import structlog
-from sqlalchemy import Table, bindparam, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from agent.fulfillment import holds
-from agent.fulfillment.doors import Doors
-from agent.fulfillment.errors import ElementsHeld, Interrupted, PhaseFailed, Superseded
-from agent.fulfillment.journal import Checkpoint, Journal, no_checkpoint, record
-from agent.fulfillment.lifecycle import CounterReadings, ServiceLifecycle
+from agent.fulfillment.activating import Activating
+from agent.fulfillment.errors import ElementsHeld, PhaseFailed, Superseded
+from agent.fulfillment.holding import Holding
+from agent.fulfillment.journal import Journal
+from agent.fulfillment.lifecycle import CounterReadings
 from agent.fulfillment.network import Failures, Network
-from agent.fulfillment.outcome import PLAN_WORK, Outcomes
-from agent.fulfillment.overtaken import ask, is_owed, predecessor
+from agent.fulfillment.outcome import PLAN_WORK
 from agent.fulfillment.participant import Note
-from agent.fulfillment.plan import ENDED, ChangeState, Decision, Failure, Plan, PlannedItem, PlanState, Step, read_plan
-from agent.fulfillment.recovery import Course, course_of
-from agent.fulfillment.settings import FulfilmentSettings
-from agent.fulfillment.stalls import Stalls
-from agent.fulfillment.tables import ChangeSetRow, JournalRow, OrderItemRow, PlanRow
-from inventory.db import Database
-from inventory.work import Claim, Work, WorkQueue
-from policies.values import Clock
+from agent.fulfillment.plan import CANCELLED, ChangeState, Decision, Failure, Plan, PlanState, Step
+from agent.fulfillment.points import Entry, record
+from agent.fulfillment.tables import JournalRow, PlanRow
+from agent.fulfillment.tools import Tools
+from inventory.work import Claim, Work
 
 log = structlog.get_logger(__name__)
 
 INTERRUPTED = Failure(
     "", "interrupted", "the worker ended after the network may have been changed and before it was decided to keep it"
 )
-CANCELLED = Failure("", "cancelled", "the order was cancelled before this was decided")
-
-
-@dataclass(frozen=True, slots=True)
-class Tools:
-    """What every run uses."""
-
-    database: Database
-    clock: Clock
-    queue: WorkQueue
-    doors: Doors
-    lifecycle: ServiceLifecycle
-    outcomes: Outcomes
-    settings: FulfilmentSettings
-    pause: Callable[[float], None]
-    """Waits some seconds."""
-    stalls: Stalls
-    stopping: Callable[[], bool] = lambda: False
-    """Whether the daemon is asked to end: a plan that has changed nothing yet is given back."""
-    checkpoint: Checkpoint = no_checkpoint
-    gone: Callable[[str], bool] = lambda _: True
-    """Whether a worker of that name is dead for sure."""
-
-
-def take(tools: Tools, claim: Claim, journal: Journal) -> Plan | None:
-    """The plan is ours from here on, as its journal stands now. None when it has ended already."""
-    with journal.point("take", taking=True) as (session, row):
-        at = tools.clock.now()
-        if row.state in ENDED:
-            tools.queue.finish(session, claim, at)
-            return None
-        if row.state == PlanState.RUNNING:
-            _distrust(tools, claim, session, row.id, at)
-        if row.state != PlanState.IN_DOUBT and not _begun(tools, claim, journal, session, row):
-            return None
-        connection = session.connection()
-        items = [PlannedItem(*item) for item in connection.execute(_ITEMS, {"plan": row.id})]
-        plan = read_plan(row, connection.execute(_CHANGES, {"plan": row.id}), items)
-        if course_of(plan) is not Course.FORWARD:
-            journal.tell(session, journal.started(plan.step))
-        return plan
-
-
-def _distrust(tools: Tools, claim: Claim, session: Session, plan_id: str, at: datetime) -> None:
-    """Its worker did not put the plan back. If it is not dead for sure it may wake and push: look once it has had its time."""
-    before = predecessor(session, plan_id)
-    if before and not tools.gone(before) and is_owed(session, plan_id):
-        ask(session, tools.queue, plan_id, f"taken over by {claim.fence}", at, run_at=at + tools.settings.lease)
-
-
-def _begun(tools: Tools, claim: Claim, journal: Journal, session: Session, row: PlanRow) -> bool:
-    """Whether it goes on now. If not it waits, for its day or for somebody, or has ended before it began."""
-    at = tools.clock.now()
-    waited = row.waits, row.waits_until
-    kept = tools.outcomes.begin(session, row, at)
-    if kept is None and row.state not in ENDED:
-        row.state = PlanState.RUNNING
-        if waited[0]:
-            journal.tell(session, Note(at, Step(row.step), None, "released", detail=f"the {waited[0]} keeps it no longer"))
-        return True
-    if kept is not None and (kept.expired or (kept.waits, kept.until) != waited):
-        journal.tell(session, Note(at, Step(row.step), None, "waiting", detail=kept.words))
-    if row.state in ENDED:
-        if kept is None:
-            journal.tell(session, Note(at, Step(row.step), None, "cancelled", detail=CANCELLED.message))
-        for plan_id in holds.waiting_for(session, row.id, holds.release(session, row.id)):
-            tools.queue.submit(session, Work(PLAN_WORK, plan_id), at)
-        ours = tools.queue.finish(session, claim, at)
-    else:
-        row.state, row.step = PlanState.WAITING, Step.CONNECT
-        ours = tools.queue.release(session, claim, at, run_at=row.waits_until, error=kept.words if kept else "", counted=False)
-    if not ours:
-        raise Superseded(row.id, claim.fence)
-    return False
 
 
 class Progress:
@@ -125,10 +46,9 @@ class Progress:
     def hold(self, plan: Plan) -> None:
         """Hold the elements and write down our sessions. Raises `ElementsHeld`, `Cancelled` or `PhaseFailed`."""
         notes = [*self._network.notes, self._mark(Step.HOLD), self._journal.started(Step.STAGE)]
-        with self._journal.advancing("hold", notes, self._network.participants, {"step": Step.STAGE}) as (session, written):
-            self._take_elements(session, plan.id)
-            settled = self._tools.outcomes.realisation.settle_shared(session, plan)
-        self._network.follow(settled)
+        entry = Holding(self._tools, self._claim, notes, self._network.participants, plan)
+        written = self._journal.advance("hold", entry)
+        self._network.follow(entry.settled)
         self._network.recorded(written)
         self._network.notes.clear()
 
@@ -181,13 +101,11 @@ class Progress:
 
     def done(self, after: CounterReadings) -> None:
         """`after`: the first readings of what begins; the last ones of what ends stand in the plan."""
-        with self._point("activate", step=Step.RELEASE, mark=self._mark(Step.ACTIVATE)) as (session, row):
-            if row.decision != Decision.COMMIT:
-                raise Interrupted(f"plan {row.id}: an operator overruled the decision meanwhile; it is reverted in the next run")
-            before = CounterReadings.from_document(row.readings) if row.readings else CounterReadings()
-            at = self._now()
-            self._tools.outcomes.succeed(session, row, before, after, at)
-            self._end(session, row, PlanState.DONE, at)
+        notes = [*self._network.notes, self._mark(Step.ACTIVATE)]
+        entry = Activating(self._tools, self._claim, notes, self._network.participants, after)
+        self._network.recorded(self._journal.advance("activate", entry))
+        self._network.notes.clear()
+        self._tell_end(PlanState.DONE)
 
     def undone(self) -> None:
         """Everything is as it was before."""
@@ -234,7 +152,7 @@ class Progress:
             elements = {change.element for change in row.change_sets}
             taken = {hold.element for hold in holds.of_others(session, row.id, elements)}
             at = self._now()
-            self._wake(session, holds.waiting_for(session, row.id, elements - taken, behind=True), at)
+            self._wake(session, holds.waiting_behind(session, row.id, elements - taken), at)
             self._release(session, at + self._next_look(row, at) if taken else at, str(held), counted=False)
 
     def doubt(self, failures: Failures) -> None:
@@ -290,7 +208,8 @@ class Progress:
 
     def _advance(self, name: str, step: Step, *marks: Note, **values: object) -> None:
         notes = [*self._network.notes, *marks, self._journal.started(step)]
-        self._network.recorded(self._journal.advance(name, notes, self._network.participants, {"step": step, **values}))
+        entry = Entry(self._claim, notes, self._network.participants, {"step": step, **values})
+        self._network.recorded(self._journal.advance(name, entry))
         self._network.notes.clear()
 
     def _take_elements(self, session: Session, plan_id: str) -> None:
@@ -302,12 +221,15 @@ class Progress:
         self._free(session, row, at)
         if not self._tools.queue.finish(session, self._claim, at):
             raise Superseded(row.id, self._claim.fence)
-        log.info("plan ended", plan_id=row.id, order_id=row.order_id, state=str(state))
+        self._tell_end(state)
+
+    def _tell_end(self, state: PlanState) -> None:
+        log.info("plan ended", plan_id=self._claim.work.key, state=str(state))
 
     def _free(self, session: Session, row: PlanRow, at: datetime, *, keep: Iterable[str] = ()) -> None:
         """Let go of elements and wake the plans that wait for them."""
         free = holds.release(session, row.id, keep=set(keep))
-        self._wake(session, holds.waiting_for(session, row.id, free), at)
+        self._wake(session, holds.waiting_for(session, [row.id], free), at)
 
     def _wake(self, session: Session, plans: Iterable[str], at: datetime) -> None:
         for plan_id in plans:
@@ -332,8 +254,3 @@ def _error(failures: Iterable[Failure]) -> dict[str, object]:
 
 def _reasons(row: PlanRow) -> list[Failure]:
     return [Failure.from_document(document) for document in (row.error or {}).get("failures", [])]
-
-
-_ITEMS = select(OrderItemRow.action, OrderItemRow.service_id).where(OrderItemRow.plan_id == bindparam("plan"))
-_CHANGE_SETS = cast("Table", ChangeSetRow.__table__)
-_CHANGES = select(_CHANGE_SETS).where(_CHANGE_SETS.c.plan_id == bindparam("plan")).order_by(_CHANGE_SETS.c.element)

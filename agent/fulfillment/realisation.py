@@ -3,7 +3,7 @@
 And, as the plan takes its elements, what of its changes is not its own alone: it is settled when nobody else can change them.
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import cast
@@ -19,7 +19,7 @@ from agent.fulfillment.intents import REDEPLOY, refuse_other_intent
 from agent.fulfillment.lifecycle import CounterReadings, ServiceLifecycle
 from agent.fulfillment.plan import Failure, Plan
 from agent.fulfillment.reservation import give_back, outlook_of, take_up
-from agent.fulfillment.shared import Conflict, Shared
+from agent.fulfillment.shared import Conflict, Shared, said
 from agent.fulfillment.tables import ChangeSetRow, OrderItemRow, OrderRow, PlanRow
 from drivers.diff import Statements, change_set, statements
 from drivers.errors import DriverSetupError
@@ -27,12 +27,26 @@ from drivers.platform import Platform, load_platform
 from drivers.port import ChangeSet
 from inventory import sharing
 from inventory.allocation import release_service
-from inventory.db import Database
+from inventory.db import Database, lock
 from inventory.ports import release_claims
-from inventory.services import change_service, forget_planned_parts, parts_of, planned_parts, set_parts, terminate_service
+from inventory.services import change_service, forget_planned_parts, parts_of_all, planned_parts, set_parts, terminate_service
 from inventory.tables import ElementRow, PortRow, ServiceResourceRow, ServiceRow
 
 log = structlog.get_logger(__name__)
+
+
+Settled = Mapping[str, ChangeSet] | PhaseFailed
+"""By element."""
+
+
+@dataclass(frozen=True, slots=True)
+class Realised:
+    """An item whose plan holds, with readings taken `before` and `after`."""
+
+    item: OrderItemRow
+    order: OrderRow
+    before: CounterReadings
+    after: CounterReadings
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,60 +57,64 @@ class Realisation:
 
     # -- as the plan takes its elements --------------------------------------------------------------------------------
 
-    def settle_shared(self, session: Session, plan: Plan) -> dict[str, ChangeSet]:
-        """Its change sets leave alone what other services own too, now that nobody else can change the elements.
+    def settle_shared(self, session: Session, plans: Sequence[Plan]) -> dict[str, Settled]:
+        """Their change sets leave alone what other services own too, now that nobody else can change the elements.
 
-        Gives those that are other than planned with this, by element. `PhaseFailed` when another service has come to say something
-        else in a place that holds one value. Called again for a plan that starts again: what others own may be another by then. A
-        redeployment is what it says, whoever owns it, as long as services are what they were when the elements were compared.
+        Plan → those that are other than planned with this, by element; or `PhaseFailed`, when another service has come to say
+        something else in a place that holds one value: then nothing of the plan was written. Called again for a plan that starts
+        again: what others own may be another by then. A redeployment is what it says, whoever owns it, as long as services are
+        what they were when the elements were compared.
         """
-        if plan.purpose == REDEPLOY:
-            refuse_other_intent(session, session.get_one(PlanRow, plan.id), self.platforms)
-            return {}
-        owned = session.connection().execute(_OWN, {"plan": plan.id})
-        own = {element: (before, after) for element, before, after in owned}
-        shared, settled = Shared(session), {}
-        for planned in plan.changes:
-            try:
-                change = _settle(planned.change, *own[planned.element], self.platforms, shared, plan.services)
-            except Conflict as conflict:
-                raise PhaseFailed([Failure(planned.element, "valueConflict", str(conflict))]) from conflict
-            if change is not None:
-                settled[planned.element] = change
-        _store(session, plan.id, settled.values())
+        orders = [plan for plan in plans if plan.purpose != REDEPLOY]
+        known = self._said_beside([plan for plan in orders if plan.actions <= {"add", "noChange"}], session)
+        shared = Shared(session, known)
+        settled = {plan.id: self._settle(session, plan, shared) for plan in plans}
+        _store(session, {plan_id: found for plan_id, found in settled.items() if not isinstance(found, PhaseFailed)})
+        return settled
+
+    def _said_beside(self, plans: Sequence[Plan], session: Session) -> dict[str, dict[str, sharing.Said]]:
+        """Of plans whose services say nothing yet: what others say in the places of their changes."""
+        places: dict[str, set[str]] = {}
+        for plan in plans:
+            for planned in plan.changes:
+                platform = self.platforms(planned.change.platform)
+                for text in planned.own:
+                    places.setdefault(planned.element, set()).update(said(platform, planned.element, text))
+        return sharing.said(session, places) if places else {}
+
+    def _settle(self, session: Session, plan: Plan, shared: Shared) -> Settled:
+        settled: dict[str, ChangeSet] = {}
+        try:
+            if plan.purpose == REDEPLOY:
+                refuse_other_intent(session, session.get_one(PlanRow, plan.id), self.platforms)
+                return {}
+            for planned in plan.changes:
+                change = _settle(planned.change, *planned.own, self.platforms, shared, plan.services)
+                if change is not None:
+                    settled[planned.element] = change
+        except Conflict as conflict:
+            return PhaseFailed([Failure(conflict.element, "valueConflict", str(conflict))])
+        except PhaseFailed as failed:
+            return failed
         return settled
 
     # -- as the plan ends ----------------------------------------------------------------------------------------------
 
-    def realise(  # noqa: PLR0917  the two readings belong beside each other
-        self,
-        session: Session,
-        item: OrderItemRow,
-        order: OrderRow,
-        before: CounterReadings,
-        after: CounterReadings,
-        at: datetime,
-    ) -> None:
-        """The plan holds: the service begins, changes, rests or ends, with readings taken `before` and `after`."""
-        if item.action == "noChange":
-            return
-        with session.no_autoflush:
-            service = session.get_one(
-                ServiceRow, item.service_id, with_for_update=True
-            )  # as whoever orders: before pools and ports
-        was = service.state
-        if item.action == "delete":
-            self.lifecycle.terminated(session, service, before.of(endpoint_ports(session, [service.id])), at)
-            terminate_service(session, service.id, at)
-        else:
-            left = before.of(ports_that_end(session, [item])) if before.readings else before
-            came = after.of(ports_that_begin(session, [item])) if after.readings else after
-            if item.action == "modify":
-                self._change(session, service, item, at)
-            self._stand(session, service, item)
-            self._tell_lifecycle(session, service, was, left, came, at)
-        event = "AttributeValueChange" if item.action == "modify" and service.state == was else "StateChange"
-        self.announcer.service(session, service, event, order, at)
+    def realise(self, session: Session, realised: Sequence[Realised], at: datetime) -> None:
+        """Their plans hold: each service begins, changes, rests or ends."""
+        changing = [each for each in realised if each.item.action != "noChange"]
+        # as whoever orders: before pools and ports
+        services = lock(session, ServiceRow, [each.item.service_id for each in changing])
+        for each in changing:
+            service = services[each.item.service_id]
+            was = service.state
+            if each.item.action == "delete":
+                self._end(session, service, each, at)
+            else:
+                self._stand(session, service, each, at)
+            event = "AttributeValueChange" if each.item.action == "modify" and service.state == was else "StateChange"
+            self.announcer.service(session, service, event, each.order, at)
+        self._own_parts(session, [each.item.service_id for each in changing if each.item.action != "delete"])
 
     def withdraw(self, session: Session, item: OrderItemRow, order: OrderRow, at: datetime, *, used: bool) -> None:
         """The plan does not hold: a service that never came to be leaves nothing; one that is there goes on as it was."""
@@ -122,8 +140,7 @@ class Realisation:
                 texts: dict[str, dict[str, tuple[str, str]]] = {}
                 for part in parts:
                     texts.setdefault(part.service_id, {})[part.element] = (part.platform, part.desired)
-                for service_id, by_element in texts.items():
-                    self._own(session, service_id, by_element)
+                self._own(session, texts)
 
     # -- one service ---------------------------------------------------------------------------------------------------
 
@@ -140,22 +157,40 @@ class Realisation:
             if planned_parts(session, service.id, item.id):
                 forget_planned_parts(session, service.id, but=item.id)
 
-    def _stand(self, session: Session, service: ServiceRow, item: OrderItemRow) -> None:
+    def _end(self, session: Session, service: ServiceRow, realised: Realised, at: datetime) -> None:
+        self.lifecycle.terminated(session, service, realised.before.of(endpoint_ports(session, [service.id])), at)
+        terminate_service(session, service.id, at)
+
+    def _stand(self, session: Session, service: ServiceRow, realised: Realised, at: datetime) -> None:
+        item, was, before, after = realised.item, service.state, realised.before, realised.after
+        left = before.of(ports_that_end(session, [item])) if before.readings else before
+        came = after.of(ports_that_begin(session, [item])) if after.readings else after
+        if item.action == "modify":
+            self._change(session, service, item, at)
         service.state = _wanted(item, service)
         service.suspension_reason = item.suspension_reason if service.state == INACTIVE else ""
-        with session.no_autoflush:
-            parts = parts_of(session, service.id)
-        self._own(session, service.id, {part.element: (part.platform, part.desired) for part in parts})
+        self._tell_lifecycle(session, service, was, left, came, at)
 
-    def _own(self, session: Session, service_id: str, texts: dict[str, tuple[str, str]]) -> None:
-        """`texts`: element → platform and what the service says there."""
-        said: dict[str, Statements] = {}
-        for element, (platform, text) in texts.items():
-            try:
-                said[element] = statements(self.platforms(platform), text)
-            except DriverSetupError:
-                log.exception("what a service says cannot be read; it may be taken away with another one", element=element)
-        sharing.own(session, service_id, said)
+    def _own_parts(self, session: Session, services: Sequence[str]) -> None:
+        """From now on they say what their parts do."""
+        if not services:
+            return
+        with session.no_autoflush:  # who changes parts writes them at once
+            parts = parts_of_all(session, services)
+        self._own(
+            session, {service: {part.element: (part.platform, part.desired) for part in parts[service]} for service in services}
+        )
+
+    def _own(self, session: Session, texts: Mapping[str, Mapping[str, tuple[str, str]]]) -> None:
+        """`texts`: service → element → platform and what the service says there."""
+        told: dict[str, dict[str, Statements]] = {service_id: {} for service_id in texts}
+        for service_id, by_element in texts.items():
+            for element, (platform, text) in by_element.items():
+                try:
+                    told[service_id][element] = statements(self.platforms(platform), text)
+                except DriverSetupError:
+                    log.exception("what a service says cannot be read; it may be taken away with another one", element=element)
+        sharing.own_all(session, told)
 
     def _tell_lifecycle(  # noqa: PLR0917  as above
         self, session: Session, service: ServiceRow, was: str, left: CounterReadings, came: CounterReadings, at: datetime
@@ -195,9 +230,12 @@ def ports_that_begin(session: Session, items: Iterable[OrderItemRow]) -> list[st
     return sorted(found)
 
 
-def ports_of_new(session: Session, plan_id: str) -> list[str]:
-    """`ports_that_begin` of a plan that only adds."""
-    return [f"{element}/{port}" for element, port in session.connection().execute(_BEGINNING, {"plan": plan_id})]
+def ports_of_new(session: Session, plans: Collection[str]) -> dict[str, list[str]]:
+    """`ports_that_begin` of plans that only add, where there are any, by plan."""
+    found: dict[str, list[str]] = {}
+    for plan_id, element, port in session.connection().execute(_BEGINNING, {"plans": list(plans)}):
+        found.setdefault(plan_id, []).append(f"{element}/{port}")
+    return found
 
 
 def endpoint_ports(session: Session, services: Iterable[str]) -> list[str]:
@@ -244,7 +282,7 @@ def _settle(  # noqa: PLR0917  the two sides belong beside each other
     return replace(planned, before=settled.before, after=settled.after, forward=settled.forward, reverse=settled.reverse)
 
 
-def _store(session: Session, plan_id: str, changes: Iterable[ChangeSet]) -> None:
+def _store(session: Session, settled: Mapping[str, Mapping[str, ChangeSet]]) -> None:
     rows = [
         {
             "plan": plan_id,
@@ -254,19 +292,20 @@ def _store(session: Session, plan_id: str, changes: Iterable[ChangeSet]) -> None
             "forward": change.forward,
             "reverse": change.reverse,
         }
-        for change in changes
+        for plan_id, changes in settled.items()
+        for change in changes.values()
     ]
     if rows:
         session.connection().execute(_SETTLED, rows)
 
 
 _BEGINNING = (
-    select(ElementRow.name, PortRow.name)
+    select(OrderItemRow.plan_id, ElementRow.name, PortRow.name)
     .join(PortRow, PortRow.element_id == ElementRow.id)
     .join(ServiceResourceRow, ServiceResourceRow.port_id == PortRow.id)
     .join(OrderItemRow, OrderItemRow.service_id == ServiceResourceRow.service_id)
     .where(
-        OrderItemRow.plan_id == bindparam("plan"),
+        OrderItemRow.plan_id.in_(bindparam("plans", expanding=True)),
         OrderItemRow.action == "add",
         OrderItemRow.wanted_state.in_(("", ACTIVE)),
         ServiceResourceRow.role == "endpoint",
@@ -275,17 +314,11 @@ _BEGINNING = (
     .distinct()
 )
 _CHANGES = cast("Table", ChangeSetRow.__table__)
-_OWN = (
-    update(_CHANGES)
-    .where(_CHANGES.c.plan_id == bindparam("plan"))
-    .values(
-        own_before=func.coalesce(_CHANGES.c.own_before, _CHANGES.c.before),
-        own_after=func.coalesce(_CHANGES.c.own_after, _CHANGES.c.after),
-    )
-    .returning(_CHANGES.c.element, _CHANGES.c.own_before, _CHANGES.c.own_after)
-)
+_OWN = {name: func.coalesce(_CHANGES.c[f"own_{name}"], _CHANGES.c[name]) for name in ("before", "after")}
+"""What was planned is kept beside what it is settled to."""
 _SETTLED = (
     update(_CHANGES)
     .where(_CHANGES.c.plan_id == bindparam("plan"), _CHANGES.c.element == bindparam("of"))
     .values({name: bindparam(name) for name in ("before", "after", "forward", "reverse")})
+    .values(own_before=_OWN["before"], own_after=_OWN["after"])
 )

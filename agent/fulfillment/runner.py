@@ -4,14 +4,13 @@ Forward: connect → hold → stage → commit → verify → decide → confirm
 leads back; whatever fails after it is tried until it holds.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from itertools import groupby
 
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
-from agent.fulfillment import holds
 from agent.fulfillment.errors import Cancelled, ElementsHeld, PhaseFailed, Stopping, Superseded
 from agent.fulfillment.journal import Journal
 from agent.fulfillment.lifecycle import CounterReadings
@@ -19,13 +18,17 @@ from agent.fulfillment.network import Failures, Network
 from agent.fulfillment.outcome import PLAN_WORK
 from agent.fulfillment.overtaken import ask
 from agent.fulfillment.participant import Participant
-from agent.fulfillment.plan import SETTLED, ChangeState, Failure, Plan, Verb
-from agent.fulfillment.progress import Progress, Tools, take
-from agent.fulfillment.realisation import ports_of_new, ports_that_begin, ports_that_end
+from agent.fulfillment.plan import SETTLED, ChangeState, Failure, Verb
+from agent.fulfillment.points import Entry, write_set
+from agent.fulfillment.progress import Progress
+from agent.fulfillment.realisation import ports_that_begin, ports_that_end
 from agent.fulfillment.recovery import Course, course_of, initial_state
 from agent.fulfillment.tables import ChangeSetRow, OrderItemRow
+from agent.fulfillment.taking import Taken, Taking
+from agent.fulfillment.tools import Tools
 from agent.log import correlated
 from inventory.db import Database
+from inventory.together import Together
 from inventory.work import Claim, Work
 
 BEGINNING, ENDING = frozenset({"add", "modify"}), frozenset({"modify", "delete"})
@@ -51,14 +54,16 @@ class PlanRunner:
 
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
+        self._points: Together[Entry] = Together(tools.database, write_set)
 
     def __call__(self, claim: Claim) -> None:
         clock = self._tools.clock
-        journal = Journal(self._tools.database, claim, clock.now, self._tools.checkpoint, clock.monotonic)
-        plan = take(self._tools, claim, journal)
-        if plan is None:
+        journal = Journal(self._tools.database, self._points, claim, clock.now, self._tools.checkpoint, clock.monotonic)
+        entry = Taking(self._tools, claim)
+        journal.advance("take", entry)
+        if entry.taken is None:
             return
-        run = _Run(self._tools, claim, journal, plan)
+        run = _Run(self._tools, claim, journal, entry.taken)
         try:
             with correlated(journal.correlation_id):
                 run.run()
@@ -76,11 +81,12 @@ class PlanRunner:
 
 
 class _Run:
-    def __init__(self, tools: Tools, claim: Claim, journal: Journal, plan: Plan) -> None:
+    def __init__(self, tools: Tools, claim: Claim, journal: Journal, taken: Taken) -> None:
         self._tools = tools
         self._claim = claim
         self._settings = tools.settings
-        self._plan = plan
+        self._taken = taken
+        self._plan = plan = taken.plan
         self.network = Network(
             plan_id=plan.id,
             participants=self._participants,
@@ -127,8 +133,8 @@ class _Run:
         """Everything that has no effect yet, and the last counter reading of what is to end."""
         if self._claim.attempts > self._settings.attempts:
             raise PhaseFailed([Failure("", "givenUp", f"given up after {self._settings.attempts} attempts")])
-        with self._tools.database.read() as session:
-            holds.refuse_if_held(session, self._plan.id, [participant.element for participant in self._participants])
+        if self._taken.held is not None:
+            raise self._taken.held
         self._progress.begin()
         self._phase(self.network.connect)
         self._progress.hold(self._plan)
@@ -244,15 +250,13 @@ class _Run:
             return CounterReadings()
         if "modify" in self._plan.actions:
             return self._read_counters(self._of_items(ports_that_begin))
-        with self._tools.database.read() as session:
-            ports = ports_of_new(session, self._plan.id)
-        return self._read_counters(ports)
+        return self._read_counters(self._taken.begins)
 
     def _of_items(self, ports_of: Callable[[Session, Iterable[OrderItemRow]], list[str]]) -> list[str]:
         with self._tools.database.read() as session:
             return ports_of(session, session.scalars(select(OrderItemRow).where(OrderItemRow.plan_id == self._plan.id)).all())
 
-    def _read_counters(self, ports: list[str]) -> CounterReadings:
+    def _read_counters(self, ports: Sequence[str]) -> CounterReadings:
         """Of the customer ports of the services that the plan begins, changes or ends."""
         if not ports:
             return CounterReadings()

@@ -29,7 +29,6 @@ from agent.fulfillment.overtaken import RECHECK_WORK
 from agent.fulfillment.pace import Pace
 from agent.fulfillment.plan import Verb
 from agent.fulfillment.preview import Preview
-from agent.fulfillment.progress import Tools
 from agent.fulfillment.realisation import Realisation
 from agent.fulfillment.recheck import Rechecker
 from agent.fulfillment.redeployment import Redeployer
@@ -39,6 +38,7 @@ from agent.fulfillment.runner import PlanRunner, elements_of
 from agent.fulfillment.settings import FulfilmentSettings
 from agent.fulfillment.stalls import Stalls
 from agent.fulfillment.tables import DriftRunRow, FreezeRow, OrderCancellationRow, OrderItemRow, OrderRow, PlanRow
+from agent.fulfillment.tools import Tools
 from agent.fulfillment.worker import Handler, Worker
 from drivers.platform import Platforms
 from inventory.db import Database, once_committed

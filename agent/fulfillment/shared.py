@@ -1,7 +1,8 @@
 """What several services say alike on one element: found before a change, so that it leaves alone what is not the change's own."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
 
 from sqlalchemy.orm import Session
 
@@ -9,6 +10,8 @@ from drivers.diff import Statements, statements
 from drivers.errors import DriverSetupError
 from drivers.platform import Platform
 from inventory import sharing
+
+_NOTHING: Mapping[str, Mapping[str, sharing.Said]] = MappingProxyType({})
 
 
 class Conflict(Exception):
@@ -25,10 +28,13 @@ def plain(place: str) -> str:
 
 
 class Shared:
-    """In one transaction. Also knows what the order at hand has said so far."""
+    """In one transaction. Also knows what the order at hand has said so far.
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    `known`: element → place → who says what there, where it was looked up already and none of the services at hand says anything.
+    """
+
+    def __init__(self, session: Session, known: Mapping[str, Mapping[str, sharing.Said]] = _NOTHING) -> None:
+        self._session, self._known = session, known
         self._said: dict[tuple[str, str], tuple[str, str]] = {}
         """Element and place → service and value."""
 
@@ -40,8 +46,10 @@ class Shared:
         `sayer`: the one of the services that is to say it, where that is remembered for the next of its order.
         `DriverSetupError` when a text is not in the platform's language.
         """
-        old, new = _statements(platform, element, before), _statements(platform, element, after)
-        others = sharing.others(self._session, element, {**old, **new}, services)
+        old, new = said(platform, element, before), said(platform, element, after)
+        others = (
+            self._known[element] if element in self._known else sharing.others(self._session, element, {**old, **new}, services)
+        )
         for place, value in new.items():
             if old.get(place) != value:
                 self._refuse_other_value(element, place, value, others.get(place))
@@ -62,7 +70,8 @@ class Shared:
             raise Conflict(element, place, value, service_id)
 
 
-def _statements(platform: Platform, element: str, text: str) -> Statements:
+def said(platform: Platform, element: str, text: str) -> Statements:
+    """What a text says on the element; `DriverSetupError` when it is not in the platform's language."""
     try:
         return statements(platform, text)
     except DriverSetupError as error:

@@ -6,10 +6,12 @@ from sqlalchemy.exc import OperationalError
 
 from agent.fulfillment.errors import Interrupted
 from agent.fulfillment.journal import Journal, no_checkpoint
+from agent.fulfillment.points import write_set
 from agent.fulfillment.runner import PlanRunner
 from agent.fulfillment.views import plan_view
 from drivers.port import Commitment
 from inventory.allocation import allocate
+from inventory.together import Together
 from tests.agent.fulfillment.fakes import FAULTS, FakeElement
 from tests.agent.fulfillment.world import World
 
@@ -170,7 +172,7 @@ def test_the_confirmation_timeout_starts_anew_while_verification_runs(world):
 
 def test_a_journal_that_cannot_be_read_stops_the_push(world):
     world.order(("1", "add", ["edge"]))
-    journal = Journal(Unreadable(), world.claim(), world.clock.now, no_checkpoint)
+    journal = Journal(Unreadable(), Together(Unreadable(), write_set), world.claim(), world.clock.now, no_checkpoint)
     with pytest.raises(Interrupted, match="nothing more is pushed"):
         journal.guard()
 

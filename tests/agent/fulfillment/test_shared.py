@@ -10,7 +10,7 @@ from agent.fulfillment.errors import OrderConflict, PhaseFailed
 from agent.fulfillment.events import Announcer
 from agent.fulfillment.lifecycle import CounterReadings, NoLifecycle
 from agent.fulfillment.plan import PlannedItem, read_plan
-from agent.fulfillment.realisation import Realisation
+from agent.fulfillment.realisation import Realisation, Realised
 from agent.fulfillment.requests import ItemRequest
 from agent.fulfillment.tables import OrderItemRow, OrderRow, PlanRow
 from inventory.services import service_view
@@ -46,9 +46,11 @@ def settled(operator, plan_id):
     """The change on pe2 as the plan takes it."""
     with operator.database.write() as session:
         row = session.get_one(PlanRow, plan_id)
-        services = session.scalars(select(OrderItemRow.service_id).where(OrderItemRow.plan_id == plan_id))
-        items = [PlannedItem("", service) for service in services]
-        settled = operator.realisation.settle_shared(session, read_plan(row, items=items))
+        of_plan = select(OrderItemRow.action, OrderItemRow.service_id).where(OrderItemRow.plan_id == plan_id)
+        items = [PlannedItem(*item) for item in session.execute(of_plan)]
+        settled = operator.realisation.settle_shared(session, [read_plan(row, items=items)])[plan_id]
+        if isinstance(settled, PhaseFailed):
+            raise settled
         session.refresh(row, ["change_sets"])
         (planned,) = read_plan(row).changes
         assert settled.get("pe2", planned.change) == planned.change
@@ -60,7 +62,7 @@ def held(operator, plan_id) -> str:
     with operator.database.write() as session:
         for item in session.scalars(select(OrderItemRow).where(OrderItemRow.plan_id == plan_id)):
             order = session.get_one(OrderRow, item.order_id)
-            operator.realisation.realise(session, item, order, NONE, NONE, operator.clock.now())
+            operator.realisation.realise(session, [Realised(item, order, NONE, NONE)], operator.clock.now())
             item.state = "completed"
     return item.service_id
 

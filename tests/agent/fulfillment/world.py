@@ -9,12 +9,12 @@ from agent.fulfillment.errors import Interrupted
 from agent.fulfillment.events import Announcer
 from agent.fulfillment.outcome import PLAN_WORK, Outcomes
 from agent.fulfillment.plan import PlanState, Step
-from agent.fulfillment.progress import Tools
 from agent.fulfillment.realisation import Realisation
 from agent.fulfillment.runner import PlanRunner
 from agent.fulfillment.settings import FulfilmentSettings
 from agent.fulfillment.stalls import Stalls
 from agent.fulfillment.tables import ChangeSetRow, ElementHoldRow, JournalRow, OrderItemRow, OrderRow, PlanRow
+from agent.fulfillment.tools import Tools
 from crm_bridge.tables import EventRow
 from drivers.platform import load_platform
 from drivers.port import Commitment

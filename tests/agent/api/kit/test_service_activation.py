@@ -7,6 +7,7 @@ from sqlalchemy import select
 
 from agent.api.tmf.monitors import ACTIVATION
 from agent.fulfillment.lifecycle import CounterReadings
+from agent.fulfillment.outcome import Success
 from agent.fulfillment.tables import OrderRow, PlanRow
 from agent.security.roles import Role
 from crm_bridge.tables import EventRow
@@ -63,7 +64,7 @@ def carry_out(office, *, fails="") -> None:
                 outcomes.fail(session, plan, [Failure("pe1", "editRefused", fails)], at, used=False)
                 plan.state = "failed"
             else:
-                outcomes.succeed(session, plan, CounterReadings(at, {}), CounterReadings(at, {}), at)
+                outcomes.succeed(session, [Success(plan, [], CounterReadings(at, {}), CounterReadings(at, {}))], at)
                 plan.state = "done"
 
 

@@ -1,0 +1,70 @@
+"""The last point of a plan that holds: its services are what they were to be, and its elements are free."""
+
+from collections.abc import Iterable, Sequence
+from typing import Self
+
+from sqlalchemy import bindparam, select
+from sqlalchemy.orm import Session, lazyload
+
+from agent.fulfillment import holds
+from agent.fulfillment.errors import Interrupted, Superseded
+from agent.fulfillment.lifecycle import CounterReadings
+from agent.fulfillment.outcome import PLAN_WORK, Success, lock_orders
+from agent.fulfillment.participant import Note, Participant
+from agent.fulfillment.plan import Decision, PlanState, Step
+from agent.fulfillment.points import Entry
+from agent.fulfillment.tables import PlanRow
+from agent.fulfillment.tools import Tools
+from crm_bridge import outbox
+from inventory.work import Claim, Work
+
+
+class Activating(Entry):
+    rank = 0
+    minds_cancellation = False
+
+    def __init__(
+        self, tools: Tools, claim: Claim, notes: Iterable[Note], participants: Sequence[Participant], after: CounterReadings
+    ) -> None:
+        """`after`: the first readings of what begins; the last ones of what ends stand in the plan."""
+        super().__init__(claim, notes, participants, {})
+        self.tools, self._after = tools, after
+
+    @classmethod
+    def write_all(cls, session: Session, entries: Sequence[Self]) -> None:
+        tools = entries[0].tools
+        at = tools.clock.now()
+        rows = session.scalars(_PLANS, {"plans": [entry.plan_id for entry in entries]})
+        plans = {row.id: row for row in rows}
+        lock_orders(session, [row.order_id for row in plans.values()])
+        ending = _finish(tools, session, [entry for entry in entries if entry.stands()])
+        with outbox.gathering(session):
+            tools.outcomes.succeed(session, [entry.success(plans[entry.plan_id]) for entry in ending], at)
+        for entry in ending:
+            entry.values = {"state": PlanState.DONE, "step": Step.RELEASE, "finished_at": at}
+        ended = [entry.plan_id for entry in ending]
+        for plan_id in holds.waiting_for(session, ended, holds.release_all(session, ended)):
+            tools.queue.submit(session, Work(PLAN_WORK, plan_id), at)
+
+    def stands(self) -> bool:
+        """Whether it is still decided so."""
+        if self.head.decision != Decision.COMMIT:
+            words = "an operator overruled the decision meanwhile; it is reverted in the next run"
+            self.error = Interrupted(f"plan {self.plan_id}: {words}")
+        return self.error is None
+
+    def success(self, row: PlanRow) -> Success:
+        before = CounterReadings.from_document(row.readings) if row.readings else CounterReadings()
+        return Success(row, [participant.element for participant in self.participants], before, self._after)
+
+
+def _finish(tools: Tools, session: Session, entries: Sequence[Activating]) -> list[Activating]:
+    """Those whose work was still theirs to finish."""
+    held = tools.queue.finish_all(session, [entry.claim for entry in entries], tools.clock.now())
+    for entry in entries:
+        if entry.claim.id not in held:
+            entry.error = Superseded(entry.plan_id, entry.claim.fence)
+    return [entry for entry in entries if entry.error is None]
+
+
+_PLANS = select(PlanRow).where(PlanRow.id.in_(bindparam("plans", expanding=True))).options(lazyload(PlanRow.change_sets))

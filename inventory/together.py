@@ -1,0 +1,84 @@
+"""What several threads have ready to be written at the same time, written as one set: one transaction, few statements.
+
+Who comes while another one writes waits with all that come, and the first of them writes for all. Each returns when its own is
+durable. A set that the database refuses is taken back whole, and each of it is written by itself: what is wrong with one is told to
+that one alone.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
+
+import structlog
+from sqlalchemy.orm import Session
+
+from inventory.db import Database
+
+log = structlog.get_logger(__name__)
+
+Entry = TypeVar("Entry")
+
+
+class Together(Generic[Entry]):
+    """Thread-safe. `write` is called in a transaction, again for the same entry when its set was taken back.
+
+    What it finds wrong with a single entry it notes there, and writes nothing of it; what it raises takes the transaction back.
+    No more wait than there are threads.
+    """
+
+    def __init__(self, database: Database, write: Callable[[Session, Sequence[Entry]], None]) -> None:
+        self._database, self._write = database, write
+        self._guard = threading.Lock()
+        self._turn = threading.Lock()
+        """Elsewhere than on SQLite, where the writer's place does it: the next set gathers while one is written."""
+        self._waiting: list[_Ticket[Entry]] = []
+
+    def add(self, entry: Entry) -> None:
+        """Durable when it returns. Raises what `write` and the database do where the entry is written by itself."""
+        ticket = _Ticket(entry)
+        with self._guard:
+            self._waiting.append(ticket)
+            leads = len(self._waiting) == 1
+        if leads:
+            self._lead()
+        ticket.settled.acquire()
+        if ticket.error is not None:
+            raise ticket.error
+        if ticket.alone:
+            with self._database.write() as session:
+                self._write(session, [entry])
+
+    def _lead(self) -> None:
+        tickets: list[_Ticket[Entry]] = []
+        written = False
+        try:
+            with self._database.write() as session, self._turn:
+                session.connection()  # on SQLite this waits for the writer's place
+                tickets = self._cut()
+                self._write(session, [ticket.entry for ticket in tickets])
+                session.flush()
+            written = True
+        except Exception as error:  # noqa: BLE001  told to whose it is, in its own thread
+            if len(tickets) == 1:
+                tickets[0].error = error
+            else:
+                log.info("a set was taken back; each of it is written by itself", entries=len(tickets), reason=str(error))
+        finally:
+            for ticket in tickets or self._cut():
+                ticket.alone = not written
+                ticket.settled.release()
+
+    def _cut(self) -> "list[_Ticket[Entry]]":
+        with self._guard:
+            tickets, self._waiting = self._waiting, []
+        return tickets
+
+
+class _Ticket(Generic[Entry]):
+    def __init__(self, entry: Entry) -> None:
+        self.entry = entry
+        self.error: Exception | None = None
+        self.alone = False
+        """The set was taken back: it is for its own thread to write."""
+        self.settled = threading.Lock()
+        self.settled.acquire()
