@@ -7,6 +7,7 @@ BridgeError                       any failure of the bridge, names the object an
 │   ├── UnknownUsage
 │   ├── UnknownBill
 │   ├── UnknownSubscription
+│   ├── UnknownExclusion
 │   ├── NoAgreement               nothing was agreed for this service at that time
 │   └── NothingToExplain          no row of the bridge has this id
 ├── Refused                       the request does not fit the state of things (ValueError)
@@ -16,6 +17,7 @@ BridgeError                       any failure of the bridge, names the object an
 │   ├── BillSealed                a sent bill never changes
 │   ├── BillNeedsReview           too little of its usage was measured
 │   ├── PeriodOpen                an SLA period is judged, and a period billed, after its end
+│   ├── ExclusionRefused          time that cannot be excused
 │   ├── CurrencyConflict          a customer pays in another currency than a tariff asks
 │   ├── CurrencyFixed             a customer with services or bills keeps its currency
 │   ├── AccountCircle             an account would be above itself
@@ -76,6 +78,12 @@ class UnknownSubscription(NotFound):
     def __init__(self, subscription_id: str) -> None:
         super().__init__(f"subscription {subscription_id}: there is none with this id")
         self.subscription_id = subscription_id
+
+
+class UnknownExclusion(NotFound):
+    def __init__(self, exclusion_id: str) -> None:
+        super().__init__(f"exclusion {exclusion_id}: there is none with this id; list them with `fabd sla exclusions`")
+        self.exclusion_id = exclusion_id
 
 
 class NoAgreement(NotFound):
@@ -144,6 +152,10 @@ class PeriodOpen(Refused):
     def __init__(self, of: str, period: Interval, at: datetime) -> None:
         super().__init__(f"{of}: the period {_span(period)} is not over at {at.isoformat()}; judge and bill it after its end")
         self.of = of
+
+
+class ExclusionRefused(Refused):
+    pass
 
 
 class CurrencyConflict(Refused):

@@ -4,7 +4,7 @@ Suppression of alarms asks what holds an object now (`Calendar`), objectives and
 both are answered from the same windows. Which of them a contract lets count is the contract's own affair (`policies.maintenance`).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal, get_args
@@ -13,7 +13,7 @@ from sqlalchemy import Select, or_, select
 from sqlalchemy.orm import Session
 
 from inventory.errors import InvalidMaintenance, MaintenanceOver, UnknownObject
-from inventory.reach import Reach, Scope, sites_of
+from inventory.reach import Scope, reaches, sites_of
 from inventory.recurrence import Recurrence, recurrence, zone
 from inventory.surroundings import Surroundings
 from inventory.tables import ElementRow, MaintenanceRow, MaintenanceScopeRow, ServiceRow, SiteRow
@@ -107,10 +107,13 @@ def windows(session: Session, span: Interval) -> list[Window]:
     return sorted(found, key=lambda window: (window.span, window.maintenance_id))
 
 
-def over(session: Session, reaches: Iterable[Reach], span: Interval) -> dict[str, list[Window]]:
-    """Service → the windows that it falls under, by itself, its customer, or what it runs over."""
-    known = windows(session, span)
-    return {reach.service_id: [window for window in known if window.scopes & reach.scopes] for reach in reaches} if known else {}
+def over(session: Session, services: Collection[str], span: Interval) -> dict[str, list[Window]]:
+    """Service (id) → the windows that it falls under, by itself, its customer, or what it runs over; absent where there is none."""
+    known = windows(session, span) if services else []
+    if not known:
+        return {}
+    found = {each.service_id: [window for window in known if window.scopes & each.scopes] for each in reaches(session, services)}
+    return {service_id: held for service_id, held in found.items() if held}
 
 
 def occurrences(row: MaintenanceRow, span: Interval) -> Iterator[Window]:

@@ -66,7 +66,7 @@ class Sla(Periodic):
             if tier.below > self.availability:
                 kept = f"the objective of {self.availability} % is kept"
                 raise ValueError(f"credits: a credit below {tier.below} % is given while {kept}")
-        named = [each.rule for each in (*self.indicators, *self.cases)]
+        named = [*(each.rule for each in self.indicators), *(each.rule for each in self.cases)]
         if repeated := sorted({rule for rule in named if named.count(rule) > 1}):
             key = "indicators" if repeated[0] in {each.rule for each in self.indicators} else "cases"
             raise ValueError(f"{key}: more than one objective for {', '.join(repeated)}; keep the stricter one")

@@ -1,30 +1,39 @@
-"""Objectives over periods that have ended: states become outages, outages become violations and credits, once."""
+"""Objectives over periods that have ended: what was known becomes verdicts, violations and credits, once."""
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from agent.assurance.health import clip, history, rests
-from agent.assurance.impact import DOWN, UNKNOWN
-from agent.assurance.tables import ObjectiveResultRow, ServiceStateRow
-from crm_bridge.agreements import agreement_of
-from crm_bridge.book import PolicyBook, agreed_sla
+from agent.assurance.accounts import Account, Spell, accounts
+from agent.assurance.impact import DOWN
+from agent.assurance.tables import ObjectiveResultRow
+from crm_bridge.book import PolicyBook
 from crm_bridge.once import insert_once
-from crm_bridge.tables import AgreementRow, TicketRow
-from crm_bridge.violations import AVAILABILITY, Assessment, Outage, assess
+from crm_bridge.promises import Promise, Promises
+from crm_bridge.tables import TicketRow
+from crm_bridge.violations import Assessment, Outage, Settling, settle
 from inventory.tables import ServiceRow
-from policies.sla import Sla
+from policies.intervals import common
 from policies.values import Interval, derived_id
+from policies.verdicts import AVAILABILITY, CHRONIC, Case, Verdict, verdicts
 
 MAX_PERIODS = 1000
 """Of one service in one run; the rest is judged in the next."""
 
 FORGOTTEN_AFTER = timedelta(days=92)
 """Services that ended longer ago are not looked at again."""
+
+LOOK_ANEW = timedelta(hours=1)
+"""How long it is believed when a service's period ends: an agreement may get a new version."""
+
+CasesOf = Callable[[Session, Promise, Interval], Mapping[str, Sequence[Case]]]
+"""The cases of one service that were due in a period, by rule."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,101 +43,171 @@ class Judged:
     assessment: Assessment
 
 
+def no_cases(_session: Session, _promise: Promise, _period: Interval) -> Mapping[str, Sequence[Case]]:
+    return {}
+
+
+class Judge:
+    """Keeps in mind when the next period of each service ends, so that most runs ask the database one question."""
+
+    def __init__(self, book: PolicyBook, cases_of: CasesOf = no_cases) -> None:
+        self._book, self._cases_of = book, cases_of
+        self._promises = Promises(book)
+        self._ends: dict[str, datetime] = {}
+        """Service → end of the period that is to be judged next."""
+        self._known: datetime | None = None
+
+    def run(self, session: Session, at: datetime, *, grace: timedelta = timedelta()) -> list[Judged]:
+        """Judge every period that ended before `at - grace` and has not been judged; a second time finds nothing to do.
+
+        `grace` leaves time to learn of what happened in the last seconds of a period.
+        """
+        if self._known is None or at - self._known >= LOOK_ANEW or at < self._known:
+            self._ends, self._known = {}, at
+        until = at - grace
+        wanted = [service_id for service_id in _services(session, at) if self._ends.get(service_id, until) <= until]
+        if not wanted:
+            return []
+        cursors = _cursors(session, wanted)
+        return [
+            judged
+            for service_id in wanted
+            for judged in self._judge_all(session, service_id, cursors.get(service_id), until=until, at=at)
+        ]
+
+    def _judge_all(
+        self, session: Session, service_id: str, cursor: datetime | None, *, until: datetime, at: datetime
+    ) -> Iterator[Judged]:
+        """From the first period that is not judged to the last that has ended, each under the agreement of its beginning."""
+        service = session.get_one(ServiceRow, service_id)
+        cursor = cursor or service.started_at
+        for _ in range(MAX_PERIODS):
+            if cursor is None or (service.ended_at is not None and cursor >= service.ended_at):
+                self._ends[service_id] = datetime.max.replace(tzinfo=until.tzinfo)
+                return
+            promise = self._promises.of(session, [service_id], cursor).get(service_id)
+            if promise is None:
+                self._ends[service_id] = until + LOOK_ANEW  # nothing was promised
+                return
+            period = promise.sla.period_at(cursor)
+            if period.end > until:
+                self._ends[service_id] = period.end
+                return
+            yield from self._judge(session, promise, service, period, at=at)
+            cursor = period.end
+
+    def _judge(
+        self, session: Session, promise: Promise, service: ServiceRow, period: Interval, *, at: datetime
+    ) -> Iterator[Judged]:
+        clause = promise.sla.chronic
+        begin = period.start if clause is None else min(period.start, period.end - clause.within)
+        account = accounts(session, {service.id: promise}, Interval(begin, period.end))[service.id]
+        cases = self._cases_of(session, promise, period) if promise.sla.cases else {}
+        case = Settling(promise.agreement, service, promise.sla, period, account.excuses(period))
+        outages = outages_of(session, [spell for spell in account.spells if spell.state == DOWN])
+        for verdict in verdicts(promise.sla, period, account.facts(period, cases)):
+            counted = _counted(verdict, account, period, outages)
+            evidence = _evidence(verdict, account, period, cases)
+            found = settle(session, case, verdict, outages=counted, evidence=evidence, at=at, book=self._book)
+            _keep(session, case, found, at)
+            yield Judged(service.id, period, found)
+
+
 def evaluate(session: Session, book: PolicyBook, at: datetime, *, grace: timedelta = timedelta()) -> list[Judged]:
-    """Judge every period that ended before `at - grace` and has not been judged; a second time finds nothing to do.
-
-    `grace` leaves time to learn of what happened in the last seconds of a period.
-    """
-    return [
-        _judge(session, book, service, promise, at=at)
-        for service in _services(session, at)
-        for promise in _promises(session, book, service, at - grace)
-    ]
+    """One run of a judge that knows nothing yet."""
+    return Judge(book).run(session, at, grace=grace)
 
 
-def outages(session: Session, service_id: str, span: Interval) -> list[Outage]:
-    """The service's downtime within `span`, each stretch with what it is known from."""
-    return [
-        _outage(session, row, part)
-        for row in history(session, service_id, span)
-        if row.state == DOWN and (part := clip(row, span)) is not None
-    ]
+def outages_of(session: Session, spells: Sequence[Spell]) -> list[Outage]:
+    """Stretches of downtime, each with what it is known from."""
+    problems = {problem for spell in spells for problem in spell.evidence.get("problems", [])}
+    tickets: dict[str, list[str]] = defaultdict(list)
+    if problems:
+        statement = select(TicketRow.problem_id, TicketRow.id).where(TicketRow.problem_id.in_(problems)).order_by(TicketRow.id)
+        for problem, ticket in session.execute(statement):
+            tickets[str(problem)].append(ticket)
+    return [_outage(spell, tickets) for spell in spells]
 
 
-@dataclass(frozen=True, slots=True)
-class _Promise:
-    agreement: AgreementRow
-    sla: Sla
-    period: Interval
-
-
-def _judge(session: Session, book: PolicyBook, service: ServiceRow, promise: _Promise, *, at: datetime) -> Judged:
-    agreement, period = promise.agreement, promise.period
-    down = outages(session, service.id, period)
-    rows = history(session, service.id, period)
-    unknown = [part for row in rows if row.state == UNKNOWN and (part := clip(row, period)) is not None]
-    found = assess(
-        session, agreement, service.id, period, down=down, unknown=unknown, at=at, book=book, excluded=rests(rows, period)
+def _outage(spell: Spell, tickets: Mapping[str, Sequence[str]]) -> Outage:
+    problems = spell.evidence.get("problems", [])
+    return Outage(
+        spell.span,
+        problem_id=problems[-1] if problems else None,
+        alarm_ids=tuple(spell.evidence.get("alarms", ())),
+        observation_ids=tuple(spell.evidence.get("observations", ())),
+        ticket_ids=tuple(ticket for problem in problems for ticket in tickets.get(problem, ())),
     )
-    measured = found.availability
+
+
+def _counted(verdict: Verdict, account: Account, period: Interval, outages: Sequence[Outage]) -> list[Outage]:
+    """The outages behind a verdict: of availability those within agreed time, of the chronic clause those that it counts."""
+    if verdict.rule == CHRONIC:
+        return [each for each in outages if common([each.span], verdict.outages)]
+    if verdict.rule != AVAILABILITY:
+        return []
+    agreed = account.agreed(period)
+    within = ((each, each.span.intersect(period)) for each in outages)
+    return [_clipped(each, part) for each, part in within if part is not None and common([part], agreed)]
+
+
+def _clipped(outage: Outage, part: Interval) -> Outage:
+    return Outage(part, outage.problem_id, outage.alarm_ids, outage.observation_ids, outage.ticket_ids)
+
+
+def _evidence(verdict: Verdict, account: Account, period: Interval, cases: Mapping[str, Sequence[Case]]) -> dict[str, Any]:
+    goal = account.promise.sla.indicator(verdict.rule)
+    if goal is not None:
+        bad = common(account.minutes(goal.metric, period).bad, account.agreed(period))
+        return {"promised": str(goal), "bad": [{"start": each.start.isoformat(), "end": each.end.isoformat()} for each in bad]}
+    late = [each for each in cases.get(verdict.rule, ()) if not each.in_time]
+    return {"late": [{"id": each.id, "due": each.due.isoformat()} for each in late]} if verdict.cases else {}
+
+
+def _keep(session: Session, case: Settling, found: Assessment, at: datetime) -> None:
+    verdict, time = found.verdict, found.verdict.time
     insert_once(
         session,
         ObjectiveResultRow,
         {
-            "id": derived_id("obj", service.id, AVAILABILITY, period.start.isoformat()),
-            "service_id": service.id,
-            "agreement_id": agreement.id,
-            "rule": AVAILABILITY,
-            "period_start": period.start,
-            "period_end": period.end,
-            "objective": promise.sla.availability,
-            "measured": measured.percent,
-            "agreed_s": _seconds(measured.agreed),
-            "down_s": _seconds(measured.down),
-            "unknown_s": _seconds(measured.unknown),
+            "id": derived_id("obj", case.service.id, verdict.rule, case.period.start.isoformat()),
+            "service_id": case.service.id,
+            "agreement_id": case.agreement.id,
+            "rule": verdict.rule,
+            "period_start": case.period.start,
+            "period_end": case.period.end,
+            "objective": verdict.objective,
+            "measured": verdict.measured,
+            "agreed_s": _seconds(time.agreed if time else timedelta()),
+            "down_s": _seconds(time.down if time else timedelta()),
+            "unknown_s": _seconds(time.unknown if time else timedelta()),
             "violation_id": None if found.violation is None else found.violation.id,
             "judged_at": at,
+            "detail": {
+                "unknown_counts_as": case.sla.unknown,
+                "said": verdict.reason,
+                **({"in_time": verdict.in_time, "cases": verdict.cases} if verdict.cases else {}),
+                **case.excuses.as_evidence(),
+            },
         },
     )
-    return Judged(service.id, period, found)
 
 
-def _services(session: Session, at: datetime) -> Sequence[ServiceRow]:
-    statement = select(ServiceRow).where(
+def _services(session: Session, at: datetime) -> list[str]:
+    statement = select(ServiceRow.id).where(
         ServiceRow.started_at.is_not(None), or_(ServiceRow.ended_at.is_(None), ServiceRow.ended_at > at - FORGOTTEN_AFTER)
     )
-    return session.scalars(statement.order_by(ServiceRow.id)).all()
+    return list(session.scalars(statement.order_by(ServiceRow.id)))
 
 
-def _promises(session: Session, book: PolicyBook, service: ServiceRow, until: datetime) -> Iterator[_Promise]:
-    """From the first that is not judged to the last that has ended, each under the agreement of its beginning."""
-    mine = ObjectiveResultRow.service_id == service.id
-    cursor = session.scalar(select(func.max(ObjectiveResultRow.period_end)).where(mine)) or service.started_at
-    for _ in range(MAX_PERIODS):
-        if cursor is None or (service.ended_at is not None and cursor >= service.ended_at):
-            return
-        try:
-            agreement = agreement_of(session, service, cursor)
-            sla = agreed_sla(book, agreement)
-        except LookupError:
-            return  # nothing was promised
-        period = sla.period_at(cursor)
-        if period.end > until:
-            return
-        yield _Promise(agreement, sla, period)
-        cursor = period.end
-
-
-def _outage(session: Session, row: ServiceStateRow, span: Interval) -> Outage:
-    problems = row.evidence.get("problems", [])
-    tickets = session.scalars(select(TicketRow.id).where(TicketRow.problem_id.in_(problems)).order_by(TicketRow.id))
-    return Outage(
-        span,
-        problem_id=problems[-1] if problems else None,
-        alarm_ids=tuple(row.evidence.get("alarms", ())),
-        observation_ids=tuple(row.evidence.get("observations", ())),
-        ticket_ids=tuple(tickets),
-    )
+def _cursors(session: Session, services: Sequence[str]) -> dict[str, datetime]:
+    """Service → up to when its periods are judged."""
+    found: dict[str, datetime] = {}
+    for begin in range(0, len(services), 500):
+        some = ObjectiveResultRow.service_id.in_(services[begin : begin + 500])
+        last = select(ObjectiveResultRow.service_id, func.max(ObjectiveResultRow.period_end)).where(some)
+        found.update(session.execute(last.group_by(ObjectiveResultRow.service_id)).all())
+    return found
 
 
 def _seconds(span: timedelta) -> Decimal:

@@ -1,0 +1,124 @@
+"""Time that no objective counts, by somebody's word: force majeure, and what the customer brought about.
+
+Each has an author and a reason, and is told. A period that has led to a violation is settled: what is learned of it later is a
+matter of an adjustment on a bill, not of another figure for the same month.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal, get_args
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from crm_bridge.errors import ExclusionRefused, UnknownExclusion
+from crm_bridge.outbox import publish
+from crm_bridge.tables import ExclusionRow, ViolationRow
+from inventory.errors import UnknownObject
+from inventory.tables import ServiceRow
+from policies.values import Interval, new_id
+
+Kind = Literal["forceMajeure", "customerCaused"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+LONGEST = timedelta(days=92)
+MOST_REASON = 500
+"""Characters."""
+_BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class NewExclusion:
+    service_id: str
+    kind: Kind
+    span: Interval
+    reason: str
+
+
+def exclude(session: Session, new: NewExclusion, at: datetime, *, by: str) -> ExclusionRow:
+    """Raises `ExclusionRefused`, or `UnknownObject` for a service that is not there."""
+    if session.get(ServiceRow, new.service_id) is None:
+        raise UnknownObject("service", new.service_id, "list them with `fabd service list`")
+    for mistake in _mistakes(session, new):
+        raise ExclusionRefused(mistake)
+    row = ExclusionRow(
+        id=new_id("exc", at),
+        service_id=new.service_id,
+        kind=new.kind,
+        start=new.span.start,
+        end=new.span.end,
+        reason=new.reason.strip(),
+        author=by,
+        created_at=at,
+        withdrawn_at=None,
+    )
+    session.add(row)
+    session.flush()
+    _tell(session, row, "slaExclusionCreateEvent", at)
+    return row
+
+
+def withdraw(session: Session, exclusion_id: str, at: datetime, *, by: str) -> ExclusionRow:
+    """The time counts again. Raises `UnknownExclusion`, or `ExclusionRefused` when it was withdrawn already."""
+    statement = select(ExclusionRow).where(ExclusionRow.id == exclusion_id).with_for_update()
+    row = session.scalars(statement.execution_options(populate_existing=True)).one_or_none()
+    if row is None:
+        raise UnknownExclusion(exclusion_id)
+    if row.withdrawn_at is not None:
+        raise ExclusionRefused(f"exclusion {row.id} was withdrawn at {row.withdrawn_at.isoformat(timespec='seconds')}")
+    row.withdrawn_at, row.withdrawn_by = at, by
+    session.flush()
+    _tell(session, row, "slaExclusionStateChangeEvent", at)
+    return row
+
+
+def exclusions(session: Session, services: Collection[str], span: Interval) -> dict[str, list[ExclusionRow]]:
+    """Service (id) → what holds for time in `span`, in order; absent where there is none."""
+    found: dict[str, list[ExclusionRow]] = defaultdict(list)
+    wanted = sorted(set(services))
+    for begin in range(0, len(wanted), _BATCH):
+        rows = session.scalars(
+            select(ExclusionRow)
+            .where(
+                ExclusionRow.service_id.in_(wanted[begin : begin + _BATCH]),
+                ExclusionRow.withdrawn_at.is_(None),
+                ExclusionRow.start < span.end,
+                ExclusionRow.end > span.start,
+            )
+            .order_by(ExclusionRow.start, ExclusionRow.id)
+        )
+        for row in rows:
+            found[row.service_id].append(row)
+    return dict(found)
+
+
+def _mistakes(session: Session, new: NewExclusion) -> Iterator[str]:
+    span = new.span
+    if span.start == span.end:
+        yield "the excluded time is empty; give an end after the start"
+    if span.duration > LONGEST:
+        yield f"at most {LONGEST.days} days are excluded at once; name the time more closely"
+    if not new.reason.strip() or len(new.reason) > MOST_REASON:
+        yield f"a reason of 1 to {MOST_REASON} characters is needed: the customer reads it on the report"
+    settled = session.scalars(
+        select(ViolationRow.id).where(
+            ViolationRow.service_id == new.service_id, ViolationRow.period_start < span.end, ViolationRow.period_end > span.start
+        )
+    ).first()
+    if settled is not None:
+        yield f"the period is settled by violation {settled}; what is learned of it now is put right by an adjustment on a bill"
+
+
+def _tell(session: Session, row: ExclusionRow, event: str, at: datetime) -> None:
+    resource: dict[str, Any] = {
+        "id": row.id,
+        "serviceId": row.service_id,
+        "kind": row.kind,
+        "validFor": {"startDateTime": row.start.isoformat(), "endDateTime": row.end.isoformat()},
+        "reason": row.reason,
+        "author": row.author,
+        "state": "withdrawn" if row.withdrawn_at else "active",
+    }
+    payload = {"slaExclusion": resource}
+    publish(session, aggregate=f"service:{row.service_id}", type=event, payload=payload, correlation_id=row.id, at=at)
