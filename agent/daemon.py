@@ -247,6 +247,7 @@ def fulfilment_settings(settings: FulfillmentSettings) -> FulfilmentSettings:
         connect_timeout=_seconds(settings.connect_timeout_s),
         stage_timeout=_seconds(settings.stage_timeout_s),
         commit_timeout=_seconds(settings.commit_timeout_s),
+        finish_timeout=_seconds(settings.finish_timeout_s),
         confirm_timeout=_seconds(settings.confirm_timeout_s),
         verify_timeout=_seconds(settings.verify_timeout_s),
         plan_timeout=_seconds(settings.plan_deadline_s),

@@ -46,7 +46,10 @@ class FulfillmentSettings(Section):
     element_parallelism: Number = Field(16, description="Elements of one plan handled at the same time.")
     connect_timeout_s: Seconds = Field(15.0, description="Longest wait for a session, seconds.")
     stage_timeout_s: Seconds = Field(30.0, description="Longest staging on one element, seconds.")
-    commit_timeout_s: Seconds = Field(30.0, description="Longest commit, confirm or save on one element, seconds.")
+    commit_timeout_s: Seconds = Field(30.0, description="Longest commit on one element, seconds.")
+    finish_timeout_s: Seconds = Field(
+        30.0, description="How long confirming and saving, or reverting, is tried before an element counts as in doubt, seconds."
+    )
     verify_timeout_s: Seconds = Field(30.0, description="How long verification may try before the plan reverts, seconds.")
     confirm_timeout_s: WholeSeconds = Field(
         120, description="Confirmed-commit timeout asked of the element, seconds; extended while verification runs."

@@ -235,6 +235,7 @@ IMPATIENT = """
 [fulfillment]
 commit_timeout_s = 3
 verify_timeout_s = 3
+finish_timeout_s = 3
 """
 
 SCENARIOS = (
