@@ -131,13 +131,9 @@ class _Tree:
     """Reads and edits configuration trees by the platform's rules; names are in Clark notation (`{namespace}name`)."""
 
     def __init__(self, rules: XmlRules) -> None:
-        clark = rules.clark
-        self._keys = {clark(name): tuple(clark(key) for key in keys) for name, keys in rules.lists.items()}
-        self._leaf_lists = {clark(name) for name in rules.leaf_lists}
-        self._presence = {clark(name) for name in rules.presence}
-        self._mandatory = {clark(name) for name in rules.mandatory}
-        self._identities = {clark(name) for name in rules.identities}
-        self._defaults = {clark(name): value for name, value in rules.defaults.items()}
+        named = rules.named
+        self._keys, self._leaf_lists, self._presence = named.keys, named.leaf_lists, named.presence
+        self._mandatory, self._identities, self._defaults = named.mandatory, named.identities, named.defaults
 
     def edits(self, old: etree._Element, new: etree._Element, live: etree._Element | None) -> list[etree._Element]:
         olds, news, lives = self._index(old), self._index(new), self._index(live)

@@ -1,10 +1,24 @@
 """What a tree diff must know of the YANG modules."""
 
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 from pydantic import Field, model_validator
 
 from drivers.platform.data import Data
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Rules of `XmlRules` by `{namespace}name`."""
+
+    keys: dict[str, tuple[str, ...]]
+    presence: frozenset[str]
+    leaf_lists: frozenset[str]
+    mandatory: frozenset[str]
+    identities: frozenset[str]
+    defaults: dict[str, str]
 
 
 class XmlRules(Data):
@@ -29,6 +43,19 @@ class XmlRules(Data):
         """`prefix:name` as `{namespace}name`."""
         prefix, _, local = name.partition(":")
         return f"{{{self.namespaces[prefix]}}}{local}"
+
+    @cached_property
+    def named(self) -> Named:
+        """What is said of names, in Clark notation."""
+        clark = self.clark
+        return Named(
+            keys={clark(name): tuple(map(clark, keys)) for name, keys in self.lists.items()},
+            presence=frozenset(map(clark, self.presence)),
+            leaf_lists=frozenset(map(clark, self.leaf_lists)),
+            mandatory=frozenset(map(clark, self.mandatory)),
+            identities=frozenset(map(clark, self.identities)),
+            defaults={clark(name): value for name, value in self.defaults.items()},
+        )
 
     @model_validator(mode="after")
     def _prefixes_are_declared(self) -> Self:

@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from drivers import platform
 from drivers.errors import DriverSetupError
-from drivers.platform import Platforms, load_platform, platforms
+from drivers.platform import Platforms, finding, load_platform, platforms
 from drivers.port import Commitment
 
 EVERYTHING = {"ipv4", "ipv6", "description", "announce", "vlan", "rate", "vrf", "switching", "multicast"}
@@ -140,13 +139,13 @@ def test_a_platform_is_found_by_entry_point(tmp_path: Path, monkeypatch: pytest.
     folder(tmp_path, MINIMAL, "fabd_box_platform")
     (tmp_path / "fabd_box_platform" / "__init__.py").touch()
     monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setattr(platform, "entry_points", lambda group: [EntryPoint("box", "fabd_box_platform", group)])
+    monkeypatch.setattr(finding, "entry_points", lambda group: [EntryPoint("box", "fabd_box_platform", group)])
     assert "box" in platforms()
     assert load_platform("box").name == "box"
 
 
 def test_an_entry_point_that_cannot_be_imported_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(platform, "entry_points", lambda group: [EntryPoint("gone", "no_such_package", group)])
+    monkeypatch.setattr(finding, "entry_points", lambda group: [EntryPoint("gone", "no_such_package", group)])
     with pytest.raises(DriverSetupError, match=r"no_such_package cannot be imported"):
         load_platform("gone")
 
