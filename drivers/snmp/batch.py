@@ -2,17 +2,18 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from enum import IntEnum, StrEnum
+from dataclasses import dataclass, field
+from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
 
 from drivers.port import Target
-from drivers.snmp import oids
+from drivers.snmp.columns import Column
+from drivers.snmp.lockstep import Indices, Names, Ports
 
 Flags = npt.NDArray[np.bool_]
-Indices = npt.NDArray[np.int64]
+Numbers = npt.NDArray[np.int64]
 Seconds = npt.NDArray[np.float64]
 Unsigned = npt.NDArray[np.uint64]
 
@@ -30,39 +31,9 @@ class PollJob:
 
     target: Target
     ports: tuple[PortRef, ...]
+    """The same tuple in the next cycle spares preparing it anew."""
     timeout: float = 5.0
     """Seconds for the whole element."""
-
-
-class Column(IntEnum):
-    """Rows of `PollBatch.values`. Octets and times are exact integers as the element counts them."""
-
-    OPER_STATUS = 0
-    ADMIN_STATUS = 1
-    LAST_CHANGE = 2
-    DISCONTINUITY = 3
-    IN_OCTETS = 4
-    OUT_OCTETS = 5
-    IN_ERRORS = 6
-    OUT_ERRORS = 7
-    IN_DISCARDS = 8
-    OUT_DISCARDS = 9
-    HIGH_SPEED = 10
-
-
-COLUMN_OID: Mapping[Column, str] = {
-    Column.OPER_STATUS: oids.IF_OPER_STATUS,
-    Column.ADMIN_STATUS: oids.IF_ADMIN_STATUS,
-    Column.LAST_CHANGE: oids.IF_LAST_CHANGE,
-    Column.DISCONTINUITY: oids.IF_DISCONTINUITY,
-    Column.IN_OCTETS: oids.IF_HC_IN_OCTETS,
-    Column.OUT_OCTETS: oids.IF_HC_OUT_OCTETS,
-    Column.IN_ERRORS: oids.IF_IN_ERRORS,
-    Column.OUT_ERRORS: oids.IF_OUT_ERRORS,
-    Column.IN_DISCARDS: oids.IF_IN_DISCARDS,
-    Column.OUT_DISCARDS: oids.IF_OUT_DISCARDS,
-    Column.HIGH_SPEED: oids.IF_HIGH_SPEED,
-}
 
 
 class Reason(StrEnum):
@@ -111,7 +82,7 @@ class PortSample:
         return None if value is None else value == 1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PollBatch:
     """One cycle: a row for every port that was asked for, in the order of the jobs, answered or not.
 
@@ -128,11 +99,11 @@ class PollBatch:
     element_uptime: Unsigned
     """sysUpTime, hundredths of a second, modulo 2^32."""
 
-    port_element: Indices
+    port_element: Numbers
     """Index into `elements`."""
-    if_index: Indices
-    names: tuple[str, ...]
-    """ifName as read in the same PDU; "" where none came."""
+    if_index: Numbers
+    expected_names: Sequence[str]
+    """As asked for."""
     read: Flags
     wall: Seconds
     monotonic: Seconds
@@ -140,6 +111,20 @@ class PollBatch:
     values: Unsigned
     present: Flags
     failures: tuple[PollFailure, ...]
+    other_names: Mapping[int, str] = field(default_factory=dict)
+    """Row → ifName as read, where it is not the expected one."""
+    wrong_types: int = 0
+    """Values that were answered in a type that is not theirs; they are not present."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """IfName as read in the same PDU; "" where none came."""
+        return tuple(self.name(row) for row in range(len(self.read)))
+
+    def name(self, row: int) -> str:
+        if not self.read[row]:
+            return ""
+        return self.other_names.get(row, self.expected_names[row])
 
     def column(self, column: Column) -> Unsigned:
         """Shape (ports,); read it together with `has`."""
@@ -153,59 +138,97 @@ class PollBatch:
         return Counter(failure.reason for failure in self.failures)
 
 
+class Plan:
+    """Ports of one element as arrays."""
+
+    def __init__(self, ports: tuple[PortRef, ...]) -> None:
+        self.ports = ports
+        self.names = [port.name for port in ports]
+        self.indices = tuple(port.if_index for port in ports)
+        self.if_index = np.array(self.indices, np.int64)
+        self.asked = Ports(Indices.of(self.if_index), Names.of(self.names))
+
+
 class BatchBuilder:
     """Filled in place while answers arrive, in any order."""
 
-    def __init__(self, jobs: Sequence[PollJob]) -> None:
-        self._jobs = jobs
+    def __init__(self, jobs: Sequence[PollJob], plans: Sequence[Plan] | None = None) -> None:
+        self.jobs = jobs
+        plans = [Plan(job.ports) for job in jobs] if plans is None else plans
         sizes = np.array([len(job.ports) for job in jobs], np.int64)
-        self._offsets = (np.cumsum(sizes) - sizes).tolist()
+        self.offsets: list[int] = (np.cumsum(sizes) - sizes).tolist()
         elements, ports = len(jobs), int(sizes.sum())
-        self._port_element = np.repeat(np.arange(elements, dtype=np.int64), sizes)
-        self._element_times = np.full((2, elements), np.nan, np.float64)
-        self._element_uptime = np.zeros(elements, np.uint64)
-        self._names = [""] * ports
-        self._read = np.zeros(ports, np.bool_)
-        self._times = np.full((2, ports), np.nan, np.float64)
-        self._uptime = np.zeros(ports, np.uint64)
-        self._values = np.zeros((len(Column), ports), np.uint64)
-        self._present = np.zeros((len(Column), ports), np.bool_)
+        self.port_element = np.repeat(np.arange(elements, dtype=np.int64), sizes)
+        self.if_index = _joined([plan.if_index for plan in plans], np.int64)
+        self.names = [name for plan in plans for name in plan.names]
+        self.asked = _all_ports(plans)
+        self.element_times = np.full((2, elements), np.nan, np.float64)
+        self.element_uptime = np.zeros(elements, np.uint64)
+        self.other_names: dict[int, str] = {}
+        self.read = np.zeros(ports, np.bool_)
+        self.times = np.full((2, ports), np.nan, np.float64)
+        self.uptime = np.zeros(ports, np.uint64)
+        self.values = np.zeros((len(Column), ports), np.uint64)
+        self.present = np.zeros((len(Column), ports), np.bool_)
+        self.wrong_types = 0
         self._failures: list[PollFailure] = []
 
     def answered(self, element: int, wall: float, monotonic: float, uptime: int) -> None:
         """The first PDU of an element; later ones leave it as it is."""
-        if np.isnan(self._element_times[0, element]):
-            self._element_times[:, element] = wall, monotonic
-            self._element_uptime[element] = uptime
+        if np.isnan(self.element_times[0, element]):
+            self.element_times[:, element] = wall, monotonic
+            self.element_uptime[element] = uptime
 
     def port(self, element: int, position: int, sample: PortSample) -> None:
         """`position`: index of the port in its job."""
-        row = self._offsets[element] + position
-        self._names[row], self._read[row] = sample.name, True
-        self._times[:, row] = sample.wall, sample.monotonic
-        self._uptime[row] = sample.uptime
+        row = self.offsets[element] + position
+        self.read[row] = True
+        if sample.name != self.names[row]:
+            self.other_names[row] = sample.name
+        self.times[:, row] = sample.wall, sample.monotonic
+        self.uptime[row] = sample.uptime
         columns = list(sample.values)
-        self._values[columns, row] = list(sample.values.values())
-        self._present[columns, row] = True
+        self.values[columns, row] = list(sample.values.values())
+        self.present[columns, row] = True
 
     def failed(self, failure: PollFailure) -> None:
         self._failures.append(failure)
 
     def build(self) -> PollBatch:
         return PollBatch(
-            elements=tuple(job.target.element for job in self._jobs),
-            answered=~np.isnan(self._element_times[0]),
-            element_wall=self._element_times[0],
-            element_monotonic=self._element_times[1],
-            element_uptime=self._element_uptime,
-            port_element=self._port_element,
-            if_index=np.array([port.if_index for job in self._jobs for port in job.ports], np.int64),
-            names=tuple(self._names),
-            read=self._read,
-            wall=self._times[0],
-            monotonic=self._times[1],
-            uptime=self._uptime,
-            values=self._values,
-            present=self._present,
+            elements=tuple(job.target.element for job in self.jobs),
+            answered=~np.isnan(self.element_times[0]),
+            element_wall=self.element_times[0],
+            element_monotonic=self.element_times[1],
+            element_uptime=self.element_uptime,
+            port_element=self.port_element,
+            if_index=self.if_index,
+            expected_names=self.names,
+            read=self.read,
+            wall=self.times[0],
+            monotonic=self.times[1],
+            uptime=self.uptime,
+            values=self.values,
+            present=self.present,
             failures=tuple(self._failures),
+            other_names=self.other_names,
+            wrong_types=self.wrong_types,
         )
+
+
+def _all_ports(plans: Sequence[Plan]) -> Ports:
+    asked = [plan.asked for plan in plans]
+    words = [each.names.words for each in asked if len(each.names.words)]
+    return Ports(
+        Indices(
+            _joined([each.indices.octets for each in asked], np.int64), _joined([each.indices.word for each in asked], np.uint64)
+        ),
+        Names(
+            _joined([each.names.octets for each in asked], np.int64),
+            np.concatenate(words) if words else Names.of(()).words,
+        ),
+    )
+
+
+def _joined(parts: Sequence[npt.NDArray[np.generic]], kind: type) -> npt.NDArray:  # type: ignore[type-arg]  # of the kind given
+    return np.concatenate(parts) if parts else np.zeros(0, kind)

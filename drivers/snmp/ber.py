@@ -23,7 +23,8 @@ MAX_ARCS = 128
 
 _SEQUENCE, _INTEGER, _OCTETS, _OID = 0x30, 0x02, 0x04, 0x06
 _IP_ADDRESS, _TICKS = 0x40, 0x43
-_TRAP_V1, _INFORM, _TRAP_V2, _RESPONSE = 0xA4, 0xA6, 0xA7, 0xA2
+RESPONSE, REPORT = 0xA2, 0xA8
+_TRAP_V1, _INFORM, _TRAP_V2 = 0xA4, 0xA6, 0xA7
 _INTEGERS = frozenset({_INTEGER, 0x41, 0x42, _TICKS, 0x46})
 _BYTES = frozenset({_OCTETS, 0x44, 0x45})
 _NOTHING = frozenset({0x05, 0x80, 0x81, 0x82})
@@ -36,6 +37,8 @@ _MAX_ARC = 2**32 - 1
 _TICKS_RANGE = 2**32
 _ENTERPRISE_SPECIFIC = 6
 _USM = 3
+_ENCRYPTED = 2
+_MAX_ENGINE_TIME = 2**31 - 1
 
 Span = tuple[int, int]
 """Where content lies in the datagram, `[start, stop)`."""
@@ -69,6 +72,32 @@ class V3Header:
     """Seconds since the engine's last boot."""
     user: bytes
     digest: Span
+    message_id: int
+    salt: bytes
+    content: Span
+    """The scoped PDU: in clear a sequence, encrypted the content of an octet string."""
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """One variable binding of an answer."""
+
+    oid: str
+    tag: int
+    value: Value
+    octets: int
+    """That the value takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An agent's answer (RFC 3416). `request_id` is as in the request when it is the answer to it."""
+
+    tag: int
+    """RESPONSE or REPORT."""
+    request_id: int
+    status: int
+    bindings: tuple[Binding, ...]
 
 
 def version(datagram: bytes) -> Version:
@@ -93,22 +122,67 @@ def notification(datagram: bytes) -> Notification:
     raise BerError(f"octet {stop}: PDU of type {tag:#x} is no notification of {spoken}")
 
 
+def response(datagram: bytes) -> Response:
+    """Decode a v2c answer."""
+    position, end = _message(datagram)
+    if end != len(datagram):
+        raise BerError(f"octet {end}: something follows the message")
+    spoken, position = _version(datagram, position)
+    if spoken != "v2c":
+        raise BerError(f"an answer of {spoken} to a question of v2c")
+    _, position = _expect(datagram, position, end, _OCTETS)
+    return response_pdu(datagram[position:end])
+
+
+def response_pdu(data: bytes) -> Response:
+    """Decode the PDU of an answer, or of a report to an SNMPv3 message."""
+    tag, position, end = _element(data, 0, len(data))
+    if tag not in {RESPONSE, REPORT}:
+        raise BerError(f"octet 0: PDU of type {tag:#x} is no answer")
+    if end != len(data):
+        raise BerError(f"octet {end}: something follows the PDU")
+    request_id, position = _integer(data, position, end)
+    status, position = _integer(data, position, end)
+    _, position = _integer(data, position, end)
+    return Response(tag, request_id, status, tuple(_bindings(data, position, end)))
+
+
 def v3_header(datagram: bytes) -> V3Header:
     """What stands in clear in an SNMPv3 message under the user-based security model (RFC 3412 §6, RFC 3414 §2.4)."""
     position, end = _message(datagram)
     spoken, position = _version(datagram, position)
     if spoken != "v3":
         raise BerError(f"a message of {spoken} has no user")
-    flags, position = _global_data(datagram, position, end)
-    position, end = _expect(datagram, position, end, _OCTETS)
-    position, end = _expect(datagram, position, end, _SEQUENCE)
+    message_id, flags, position = _global_data(datagram, position, end)
+    position, after = _expect(datagram, position, end, _OCTETS)
+    content = _content(datagram, after, end, encrypted=bool(flags & _ENCRYPTED))
+    position, end = _expect(datagram, position, after, _SEQUENCE)
     engine, position = _expect(datagram, position, end, _OCTETS)
     engine_id = datagram[engine:position]
     boots, position = _integer(datagram, position, end)
     time, position = _integer(datagram, position, end)
+    if not (0 <= boots <= _MAX_ENGINE_TIME and 0 <= time <= _MAX_ENGINE_TIME):
+        raise BerError(f"octet {position}: no engine has booted so often or been up so long")
     name, position = _expect(datagram, position, end, _OCTETS)
     user = datagram[name:position]
-    return V3Header(flags, engine_id, boots, time, user, _expect(datagram, position, end, _OCTETS))
+    digest = _expect(datagram, position, end, _OCTETS)
+    salt, position = _expect(datagram, digest[1], end, _OCTETS)
+    return V3Header(flags, engine_id, boots, time, user, digest, message_id, datagram[salt:position], content)
+
+
+def scoped_pdu(data: bytes) -> bytes:
+    """The PDU inside a scoped PDU; what decryption left behind it is no part of it."""
+    position, end = _expect(data, 0, len(data), _SEQUENCE)
+    for _ in ("contextEngineID", "contextName"):
+        _, position = _expect(data, position, end, _OCTETS)
+    return data[position:end]
+
+
+def _content(data: bytes, position: int, end: int, *, encrypted: bool) -> Span:
+    if encrypted:
+        return _expect(data, position, end, _OCTETS)
+    _, stop = _expect(data, position, end, _SEQUENCE)
+    return position, stop
 
 
 def v3_sealed(datagram: bytes, header: V3Header) -> tuple[bytes, bytes]:
@@ -135,16 +209,16 @@ def scoped_trap(data: bytes) -> Notification | None:
     return replace(_trap_v2(data, (body, after), b"", None), version="v3")
 
 
-def _global_data(data: bytes, position: int, end: int) -> tuple[int, int]:
-    """MsgFlags and where msgSecurityParameters begin."""
+def _global_data(data: bytes, position: int, end: int) -> tuple[int, int, int]:
+    """MsgID, msgFlags and where msgSecurityParameters begin."""
     position, after = _expect(data, position, end, _SEQUENCE)
-    for _ in ("msgID", "msgMaxSize"):
-        _, position = _integer(data, position, after)
+    message_id, position = _integer(data, position, after)
+    _, position = _integer(data, position, after)
     start, position = _expect(data, position, after, _OCTETS)
     model, _ = _integer(data, position, after)
     if position - start != 1 or model != _USM:
         raise BerError(f"octet {start}: no flags octet, or security model {model} instead of {_USM}")
-    return data[start], after
+    return message_id, data[start], after
 
 
 def _trap_v1(data: bytes, body: Span, community: bytes) -> Notification:
@@ -175,7 +249,7 @@ def _trap_v2(data: bytes, body: Span, community: bytes, inform_tag: int | None) 
     for _ in ("request-id", "error-status", "error-index"):
         _, position = _integer(data, position, end)
     trap_oid, uptime, agent, rest = sort_out(_varbinds(data, position, end))
-    reply = None if inform_tag is None else data[:inform_tag] + bytes([_RESPONSE]) + data[inform_tag + 1 :]
+    reply = None if inform_tag is None else data[:inform_tag] + bytes([RESPONSE]) + data[inform_tag + 1 :]
     return Notification("v2c", community, trap_oid, uptime, agent, rest, reply)
 
 
@@ -198,6 +272,10 @@ def sort_out(varbinds: Iterator[tuple[str, Value]]) -> tuple[str, int | None, st
 
 
 def _varbinds(data: bytes, position: int, end: int) -> Iterator[tuple[str, Value]]:
+    return ((binding.oid, binding.value) for binding in _bindings(data, position, end))
+
+
+def _bindings(data: bytes, position: int, end: int) -> Iterator[Binding]:
     position, stop = _expect(data, position, end, _SEQUENCE)
     if stop != end:
         raise BerError(f"octet {stop}: something follows the variable bindings")
@@ -209,7 +287,7 @@ def _varbinds(data: bytes, position: int, end: int) -> Iterator[tuple[str, Value
         tag, value, last = _element(data, middle, after)
         if last != after:
             raise BerError(f"octet {last}: something follows the value of a binding")
-        yield _oid(data[name:middle]), _value(data, tag, value, last)
+        yield Binding(_oid(data[name:middle]), tag, _value(data, tag, value, last), last - value)
         position = after
     raise BerError(f"more than {MAX_VARBINDS} variable bindings")
 

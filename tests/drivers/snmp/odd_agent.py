@@ -14,6 +14,7 @@ Respond = Callable[[list[bytes]], Answer]
 
 UPTIME = bytes.fromhex("2b06010201010300")
 IF_NAME = bytes.fromhex("2b060102011f01010101")
+HC_OCTETS = (bytes.fromhex("2b060102011f01010106"), bytes.fromhex("2b060102011f0101010a"))
 PORTS = 40
 
 
@@ -67,7 +68,9 @@ def _value_of(oid: bytes) -> bytes:
         return b"\x43\x02\x04\xd2"
     if not 0 < index <= PORTS:
         return b"\x81\x00"
-    return tlv(0x04, f"p{index}".encode()) if oid[:-1] == IF_NAME else b"\x41\x01\x01"
+    if oid[:-1] == IF_NAME:
+        return tlv(0x04, f"p{index}".encode())
+    return b"\x46\x01\x01" if oid[:-1] in HC_OCTETS else b"\x41\x01\x01"
 
 
 def _payload(element: bytes) -> bytes:

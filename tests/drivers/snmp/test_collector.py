@@ -9,9 +9,10 @@ import pytest
 from drivers.errors import AuthenticationRefused, ElementTimeout, ElementUnreachable
 from drivers.port import Credential, Target
 from drivers.sim.faults import Fault
-from drivers.snmp import poller
-from drivers.snmp.batch import BatchBuilder, Column, PollBatch, PollFailure, PollJob, PortRef, PortSample, Reason
+from drivers.snmp import walking
+from drivers.snmp.batch import BatchBuilder, PollBatch, PollFailure, PollJob, PortRef, PortSample, Reason
 from drivers.snmp.collector import Collector, CollectorLimits
+from drivers.snmp.columns import Column
 from drivers.snmp.errors import NoSuchObject, WalkRefused
 from tests.clock import EPOCH, FakeClock
 from tests.drivers.snmp.conftest import V2C, V3, Lab
@@ -105,7 +106,7 @@ def with_uptime(value: bytes) -> Respond:
 
 
 ODD: dict[str, Respond] = {
-    "octets that make gufo panic": lambda _: b"\xff" * 50,
+    "no BER at all": lambda _: b"\xff" * 50,
     "lengths without end": lambda _: b"\x30\x82\x03\xe8" + b"\x30\x80" * 500,
     "a message cut off": lambda _: b"\x30\x50\x02\x01\x01\x04\x06pub",
     "negative uptime": with_uptime(b"\x02\x01\xff"),
@@ -259,7 +260,7 @@ def test_a_walk_that_does_not_advance_is_refused() -> None:
 
 
 def test_an_endless_walk_ends_at_the_row_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(poller, "MAX_ROWS", 50)
+    monkeypatch.setattr(walking, "MAX_ROWS", 50)
     counter = iter(range(1, 128))
 
     def respond(asked: list[bytes]) -> Answer:
