@@ -84,13 +84,13 @@ def write(families: Iterable[Family]) -> Iterator[str]:
 
 def _lines(families: Iterable[Family]) -> Iterator[str]:
     for family in families:
-        yield f"# HELP {family.name} {_escaped(family.help)}\n# TYPE {family.name} {family.kind}\n"
+        yield f"# HELP {family.name} {escaped(family.help)}\n# TYPE {family.name} {family.kind}\n"
         for sample in family.samples:
-            labels = ",".join(f'{name}="{_escaped(value, quote=True)}"' for name, value in sample.labels.items())
+            labels = ",".join(f'{name}="{escaped(value, quote=True)}"' for name, value in sample.labels.items())
             yield f"{family.name}{{{labels}}} {_number(sample.value)}\n" if labels else f"{family.name} {_number(sample.value)}\n"
 
 
-def _escaped(text: str, *, quote: bool = False) -> str:
+def escaped(text: str, *, quote: bool = False) -> str:
     text = text.replace("\\", "\\\\").replace("\n", "\\n")
     return text.replace('"', '\\"') if quote else text
 
