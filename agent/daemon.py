@@ -45,6 +45,7 @@ from agent.scheduler import Scheduler
 from agent.security.audit import DAEMON, record
 from agent.security.credentials import CredentialResolver
 from agent.webhooks import keep_webhooks
+from crm_bridge import deliveries
 from crm_bridge.callbacks import CallbackPolicy
 from crm_bridge.dispatcher import Dispatcher, DispatchSettings
 from crm_bridge.outbound import Outbound
@@ -217,10 +218,11 @@ class Daemon:
         )
 
     def _inherit(self) -> None:
-        """Requests that a predecessor had in hand when it died may be sent again at once."""
+        """Requests and events that a predecessor had in hand when it died may be sent again at once."""
         if self.instance.sole:
             with self.database.write() as session:
                 idempotency.abandon(session)
+                deliveries.inherit(session, self.clock.now())
 
     def _subscribe(self, settings: OutboxSettings, policy: CallbackPolicy) -> None:
         with self.database.write() as session:

@@ -101,6 +101,12 @@ def claim(session: Session, target: Target, now: datetime, *, limit: int, lease:
     return attempts
 
 
+def inherit(session: Session, now: datetime) -> None:
+    """What a process that is surely dead had in hand for the first time may be sent again at once; what had failed before waits."""
+    in_hand = DeliveryRow.state == DUE, DeliveryRow.attempts == 1, DeliveryRow.last_error == "", DeliveryRow.due_at > now
+    session.execute(update(DeliveryRow).where(*in_hand).values(due_at=now).execution_options(synchronize_session=False))
+
+
 def settle(session: Session, attempt: Attempt, outcome: Outcome, now: datetime, chance: float) -> str:
     """Write down what became of the attempt; the delivery's state now."""
     row = session.get_one(DeliveryRow, (attempt.event.sequence, attempt.target.id), with_for_update=True)

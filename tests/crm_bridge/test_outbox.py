@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from standardwebhooks.webhooks import Webhook
 
 from crm_bridge.callbacks import CallbackPolicy
-from crm_bridge.deliveries import claim, snapshot, targets
+from crm_bridge.deliveries import claim, inherit, snapshot, targets
 from crm_bridge.dispatcher import Dispatcher, DispatchSettings
 from crm_bridge.errors import CallbackRefused, InvalidSubscription, UnknownSubscription
 from crm_bridge.outbox import REPLAYED_WITHIN, forget, publish
@@ -317,6 +317,22 @@ def test_a_delivery_whose_process_died_is_taken_up_after_its_lease(line: Line) -
         assert line.state() == [("delivered", 2)]
 
     run(story)
+
+
+def test_what_a_dead_process_had_in_hand_is_sent_again_at_once_and_what_had_failed_waits_on(line: Line) -> None:
+    async def story(subscriber: Receiver) -> None:
+        line.subscribe(subscriber.url())
+        line.publish("order:1")
+        await line.dispatcher.drain()
+        line.publish("order:2")
+        with line.database.write() as session:
+            assert len(claim(session, targets(session)[0], EPOCH, limit=4, lease=timedelta(seconds=50))) == 1
+        with line.database.write() as session:
+            inherit(session, EPOCH)
+        await line.dispatcher.drain()
+        assert line.state() == [("due", 1), ("delivered", 2)]
+
+    run(story, answers=["500 Oops"])
 
 
 def test_run_sends_what_is_published_while_it_runs_and_stops_when_told(line: Line) -> None:
