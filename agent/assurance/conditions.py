@@ -1,24 +1,24 @@
-"""Alarms of what is found in fabd's own books: a pool that runs low, an element that has drifted.
+"""Alarms that no topology explains: of fabd's own books (a pool that runs low, an element that has drifted), and of what elements
+say themselves (a neighbour lost, a sensor too hot).
 
-They take the same way as alarms of failures, but speak for themselves: no other alarm is their cause, and no service is down for
-them.
+They take the same way as alarms of failures, but speak for themselves: no service is down for them.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from agent.assurance.alarms import MEANINGS, Judgement, alarm_of, apply, judge, observe
+from agent.assurance.alarm import Alarm
+from agent.assurance.alarms import MEANINGS
 from agent.assurance.correlation import Standing
 from agent.assurance.findings import Finding, FindingKind, Source, Transition
+from agent.assurance.ledger import SPEAKS_FOR_ITSELF, Judgement, Ledger
 from agent.assurance.tables import AlarmRow
-
-RULE = "speaks for itself"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,43 +32,62 @@ class Condition:
     gist: str = ""
     evidence: Mapping[str, Any] | None = None
 
+    def finding(self, at: datetime) -> Finding:
+        detail = {"text": self.text, **(self.evidence or {})}
+        return Finding(self.kind, self.element, "", Transition.at(at), Source.BOOKS, detail)
 
-def report(session: Session, condition: Condition, at: datetime) -> AlarmRow | None:
+
+def report(session: Session, condition: Condition, at: datetime) -> Alarm | None:
     """Raise, update or clear its alarm, in the caller's transaction; None when that is no news."""
-    detail = {"text": condition.text, **(condition.evidence or {})}
-    finding = Finding(condition.kind, condition.element, "", Transition.at(at), Source.BOOKS, detail)
-    known = alarm_of(session, finding)
-    standing = known is not None and known.cleared_at is None
+    told = report_all(session, [condition], at)
+    return told[0] if told else None
+
+
+def report_all(session: Session, conditions: Sequence[Condition], at: datetime) -> list[Alarm]:
+    """The same for many; the alarms that changed."""
+    if not conditions:
+        return []
+    ledger = Ledger(session, at)
+    pairs = [(condition, condition.finding(at)) for condition in conditions]
+    ledger.fetch_for(finding for _, finding in pairs)
+    changed = [alarm for condition, finding in pairs if (alarm := _report(ledger, condition, finding)) is not None]
+    ledger.write()
+    return changed
+
+
+def _report(ledger: Ledger, condition: Condition, finding: Finding) -> Alarm | None:
+    known = ledger.of(finding)
+    standing = known is not None and known.stands
     raises = MEANINGS[condition.kind].raises
     if not raises and not standing:
         return None
     if raises and known is not None and standing and known.why.get("gist") == condition.gist:
         return None
-    alarm = apply(session, finding, observe(session, finding), at, timedelta())
+    alarm = ledger.apply(finding, ledger.observe(finding))
     if alarm is not None and raises:
-        why = {"rule": RULE, "gist": condition.gist, **(condition.evidence or {})}
-        judge(session, alarm, Judgement(Standing.ROOT.value, None, why), at)
+        why = {"rule": SPEAKS_FOR_ITSELF, "gist": condition.gist, **(condition.evidence or {})}
+        ledger.judge(alarm, Judgement(Standing.ROOT.value, None, why))
     return alarm
 
 
-def take(session: Session, findings: Iterable[Finding], at: datetime) -> list[AlarmRow]:
+def take(session: Session, findings: Iterable[Finding], at: datetime) -> list[Alarm]:
     """Keep what was found that no topology explains, and raise or clear its alarms; returns those that changed.
 
-    The findings carry their own `meaning`, or are of a kind that speaks for itself.
+    The findings carry their own `meaning`, or are of a kind that speaks for itself. Failures of ports and elements are found by
+    reading them, and go through `faults`.
     """
-    return [alarm for finding in findings if (alarm := _take(session, finding, at)) is not None]
+    findings = list(findings)
+    if not findings:
+        return []
+    ledger = Ledger(session, at)
+    ledger.fetch_for(findings)
+    changed = [alarm for each in findings if (alarm := ledger.apply(each, ledger.observe(each))) is not None]
+    ledger.write()
+    return changed
 
 
-def _take(session: Session, finding: Finding, at: datetime) -> AlarmRow | None:
-    alarm = apply(session, finding, observe(session, finding), at, timedelta())
-    if alarm is not None and alarm.cleared_at is None:
-        why = {"rule": RULE, "verification": finding.unverified or "read back"}
-        judge(session, alarm, Judgement(Standing.ROOT.value, None, why), at)
-    return alarm
-
-
-def clear_gone(session: Session, kind: FindingKind, known: AbstractSet[str], text: str, at: datetime) -> Iterable[AlarmRow]:
+def clear_gone(session: Session, kind: FindingKind, known: AbstractSet[str], text: str, at: datetime) -> list[Alarm]:
     """Clear, as `kind` does, the alarms of what is not in the inventory any more."""
     standing = select(AlarmRow.element).where(AlarmRow.cause == MEANINGS[kind].cause, AlarmRow.cleared_at.is_(None))
     gone = [name for name in session.scalars(standing) if name not in known]
-    return [alarm for name in gone if (alarm := report(session, Condition(kind, name, text), at)) is not None]
+    return report_all(session, [Condition(kind, name, text) for name in gone], at)

@@ -9,7 +9,7 @@ the likelier cause than several cuts at once: it is the root, and the ports that
 """
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -87,7 +87,9 @@ def element_of(port: str) -> str:
 
 def correlate(network: Network, failures: Failures) -> Mapping[str, Verdict]:
     """A verdict for every failure, by `element:<name>` or `port:<element>/<port>`."""
-    return _Case(network, failures).verdicts()
+    case = Case(network, failures, walk(network, failures))
+    keys = [f"{ELEMENT}:{element}" for element in sorted(failures.silent)] + [f"{PORT}:{port}" for port in sorted(failures.down)]
+    return {key: case.verdict(key) for key in keys}
 
 
 def at_worst(network: Network, failures: Failures, suspects: AbstractSet[str]) -> Failures:
@@ -96,24 +98,28 @@ def at_worst(network: Network, failures: Failures, suspects: AbstractSet[str]) -
     return Failures(failures.silent | suspects, failures.down | facing)
 
 
-class _Case:
-    def __init__(self, network: Network, failures: Failures) -> None:
-        self._network, self._failures = network, failures
-        self._reached = self._reach()
-        self._dead = {element for element in failures.silent if self._is_dead(element)}
-        self._silent_roots = self._dead | {element for element in failures.silent if self._open_way(element)}
-        self._parts = dict(self._components())
+class Case:
+    """Verdicts on single failures, each from its own surroundings; for as long as nothing changes."""
 
-    def verdicts(self) -> dict[str, Verdict]:
-        verdicts = {f"{ELEMENT}:{element}": self._of_element(element) for element in sorted(self._failures.silent)}
-        verdicts.update({f"{PORT}:{port}": self._of_port(port) for port in sorted(self._failures.down)})
-        return verdicts
+    def __init__(self, network: Network, failures: Failures, reached: Container[str]) -> None:
+        """`reached`: the elements that `walk` finds."""
+        self._network, self._failures, self._reached = network, failures, reached
+        self._dead: dict[str, bool] = {}
+        self._part: dict[str, tuple[str, ...]] = {}
+
+    def verdict(self, key: str) -> Verdict:
+        kind, _, name = key.partition(":")
+        return self._of_element(name) if kind == ELEMENT else self._of_port(name)
+
+    def part(self, element: str) -> frozenset[str]:
+        """Whatever is out of reach together with it; nothing when it is reached."""
+        return frozenset() if element in self._reached else frozenset(self._members(element))
 
     def _of_element(self, element: str) -> Verdict:
         own = f"{ELEMENT}:{element}"
-        if element in self._dead and not self._network.attached(element):
+        if self._is_dead(element) and not self._network.attached(element):
             return Verdict(Standing.ROOT, (own,), "silent, and every one of several ways to it is down")
-        if element in self._silent_roots:
+        if self._is_silent_root(element):
             return Verdict(Standing.ROOT, (own,), "silent, although a way to it is open")
         return self._symptom(element, own, "behind what failed")
 
@@ -125,7 +131,7 @@ class _Case:
                 return Verdict(Standing.ROOT, (own,), "down on an element that is reached")
             return self._symptom(element, own, "on an element that is out of reach")
         root = f"{LINK}:{way.link}"
-        blamed = next((each for each in (way.to, element) if each in self._dead and self._lost_sight(each, way)), None)
+        blamed = next((each for each in (way.to, element) if self._is_dead(each) and self._lost_sight(each, way)), None)
         if blamed is not None:
             return Verdict(Standing.SYMPTOM, (f"{ELEMENT}:{blamed}",), f"all that leads to {blamed} is down, and it is silent")
         if element in self._reached or self._is_border(way):
@@ -134,21 +140,10 @@ class _Case:
 
     def _symptom(self, element: str, own: str, why: str) -> Verdict:
         """Without a root on the border (an element that the inventory links to nothing) a failure speaks for itself."""
-        roots = self._parts.get(element, ())
+        roots = self._roots_around(element)
         if not roots:
             return Verdict(Standing.ROOT, (own,), "the inventory knows no way to it")
         return Verdict(Standing.SYMPTOM, roots, why)
-
-    def _reach(self) -> set[str]:
-        entry = self._network.attachments or self._network.elements
-        reached = set(entry & self._network.elements) - self._failures.silent
-        waiting = deque(sorted(reached))
-        while waiting:
-            for way in self._network.ways.get(waiting.popleft(), ()):
-                if way.to not in reached and way.to not in self._failures.silent and self._is_open(way):
-                    reached.add(way.to)
-                    waiting.append(way.to)
-        return reached
 
     def _is_open(self, way: Way) -> bool:
         return way.near not in self._failures.down and way.far not in self._failures.down
@@ -163,7 +158,15 @@ class _Case:
     def _open_way(self, element: str) -> bool:
         return self._network.attached(element) or any(self._is_open(way) for way in self._from_reached(element))
 
+    def _is_silent_root(self, element: str) -> bool:
+        return element in self._failures.silent and (self._is_dead(element) or self._open_way(element))
+
     def _is_dead(self, element: str) -> bool:
+        if element not in self._dead:
+            self._dead[element] = element in self._failures.silent and self._has_lost_all_ways(element)
+        return self._dead[element]
+
+    def _has_lost_all_ways(self, element: str) -> bool:
         """All ways from the reached part are down, counting the poller's own as one that brought no answer."""
         ways = self._from_reached(element)
         if not ways or any(self._is_open(way) for way in ways):
@@ -175,29 +178,42 @@ class _Case:
         other = way.to if element_of(way.near) == element else element_of(way.near)
         return other in self._reached
 
-    def _components(self) -> Iterator[tuple[str, tuple[str, ...]]]:
-        """Every element out of reach with the roots on the border of its part."""
-        left = self._network.elements - self._reached
-        seen: set[str] = set()
-        for start in sorted(left):
-            if start in seen:
-                continue
-            members, waiting = {start}, deque([start])
-            while waiting:
-                for way in self._network.ways.get(waiting.popleft(), ()):
-                    if way.to in left and way.to not in members:
-                        members.add(way.to)
-                        waiting.append(way.to)
-            seen |= members
-            roots = tuple(sorted(self._border(members)))
-            yield from ((member, roots) for member in members)
+    def _roots_around(self, element: str) -> tuple[str, ...]:
+        """On the border of the part that is out of reach with this element."""
+        if element in self._reached or element not in self._network.elements:
+            return ()
+        if element not in self._part:
+            members = self._members(element)
+            self._part.update(dict.fromkeys(members, tuple(sorted(set(self._border(members))))))
+        return self._part[element]
+
+    def _members(self, element: str) -> set[str]:
+        members, waiting = {element}, deque([element])
+        while waiting:
+            for way in self._network.ways.get(waiting.popleft(), ()):
+                if way.to not in self._reached and way.to not in members:
+                    members.add(way.to)
+                    waiting.append(way.to)
+        return members
 
     def _border(self, members: set[str]) -> Iterator[str]:
-        found: set[str] = set()
         for element in members:
-            if element in self._silent_roots:
-                found.add(f"{ELEMENT}:{element}")
+            if self._is_silent_root(element):
+                yield f"{ELEMENT}:{element}"
             for way in self._from_reached(element):
-                if not self._is_open(way) and element not in self._dead:
-                    found.add(f"{LINK}:{way.link}")
-        yield from found
+                if not self._is_open(way) and not self._is_dead(element):
+                    yield f"{LINK}:{way.link}"
+
+
+def walk(network: Network, failures: Failures) -> AbstractSet[str]:
+    """What is reached from where the poller is attached, over what is not known down."""
+    entry = network.attachments or network.elements
+    reached = set(entry & network.elements) - failures.silent
+    waiting = deque(sorted(reached))
+    while waiting:
+        for way in network.ways.get(waiting.popleft(), ()):
+            is_open = way.near not in failures.down and way.far not in failures.down
+            if way.to not in reached and way.to not in failures.silent and is_open:
+                reached.add(way.to)
+                waiting.append(way.to)
+    return reached

@@ -8,19 +8,22 @@ from datetime import datetime
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from agent.assurance.alarms import UNASKED, Board, apply, meaning_of, observe
+from agent.assurance.alarms import UNASKED
+from agent.assurance.board import Board
 from agent.assurance.counters import Meta, Reading
-from agent.assurance.findings import Finding, FindingKind, Transition, instant_of
-from agent.assurance.health import Change, refresh
-from agent.assurance.impact import services_on, services_over
+from agent.assurance.faults import Faults, Hole
+from agent.assurance.findings import Finding, FindingKind, Source, Transition, instant_of
+from agent.assurance.health import Change
+from agent.assurance.hints import HintLog
+from agent.assurance.ledger import Ledger
 from agent.assurance.memory import Evidence, Memory, PortStatus
 from agent.assurance.meter import Meter, Taken
 from agent.assurance.poller import Visit
-from agent.assurance.problems import Correlator, Patience
+from agent.assurance.problems import Patience
 from agent.assurance.reporting import Reporter
 from agent.assurance.tables import PollRow
 from agent.assurance.watchlist import CONTRACT_FACTOR, UsageMonitor, WatchedPort, Watchlist
-from drivers.snmp.batch import Column
+from drivers.snmp.columns import Column
 from inventory.tables import PortRow
 from policies.values import Clock
 
@@ -44,30 +47,53 @@ class Digest:
     """Memory and meter are changed before the transaction commits: after a failed one, both have to be built anew."""
 
     def __init__(self, memory: Memory, meter: Meter, reporter: Reporter, patience: Patience, clock: Clock) -> None:
-        self._memory, self._meter, self._reporter = memory, meter, reporter
-        self._patience, self._clock = patience, clock
+        self._memory, self._meter, self._clock = memory, meter, clock
+        self._faults = Faults(reporter, patience)
+        self.hints = HintLog()
+        """What events said that led to a round."""
 
     def digest(self, session: Session, watchlist: Watchlist, visit: Visit, hints: Sequence[Finding] = ()) -> Digested:
         """`hints`: what traps said that led to this round; kept as evidence, and believed only as far as the round confirms it."""
         at = self._clock.now()
         _store_poll(session, visit)
         _store_indexes(session, visit)
-        told = {(hint.element, hint.object): observe(session, hint).id for hint in hints}
-        findings = tuple(_prompted(finding, told) for finding in self._findings(visit))
-        self._apply(session, watchlist, visit, findings, at)
+        found = list(self._findings(visit))
+        board = self._take(session, watchlist, visit, found, hints, at)
         self._count(session, watchlist, visit, at)
-        board = self.correlate(session, watchlist, at)
         suspects = self._memory.suspects()
         newly = frozenset(element.name for element in visit.elements if element.name in suspects)
         reasons = Counter(str(failure.reason) for failure in visit.batch.failures if failure.if_index is None)
         reasons.update({"credential": len(visit.unasked)} if visit.unasked else {})
-        return Digested(findings, newly, reasons, frozenset(board.failures.silent), board.pending)
+        return Digested(tuple(found), newly, reasons, frozenset(board.failures.silent), bool(board.pending))
 
     def correlate(self, session: Session, watchlist: Watchlist, at: datetime) -> Board:
         """Returns the open alarms."""
-        board = Board(session)
-        Correlator(session, watchlist, self._reporter, self._patience, at).run(board, self._memory.suspects())
-        return board
+        ledger = self._faults.ledger(session, at)
+        self._faults.correlate(ledger, watchlist, self._memory.suspects())
+        ledger.write()
+        return self._faults.board
+
+    def _take(  # noqa: PLR0917  one place in this class calls it
+        self,
+        session: Session,
+        watchlist: Watchlist,
+        visit: Visit,
+        found: Sequence[Finding],
+        hints: Sequence[Finding],
+        at: datetime,
+    ) -> Board:
+        """Alarms, health and causes; a round that found nothing asks for nothing of theirs."""
+        regular = visit.source is Source.POLL
+        if not (found or hints or self._faults.is_waiting(session, thorough=regular)):
+            return self._faults.board
+        ledger = self._faults.ledger(session, at)
+        told = self.hints.keep(session, hints, self._clock.monotonic())
+        findings = [_prompted(finding, told) for finding in found]
+        holes = [_hole(ledger, watchlist, visit, each) for each in findings if each.kind == FindingKind.UNSEEN]
+        self._faults.take(ledger, watchlist, [each for each in findings if each.kind != FindingKind.UNSEEN], holes)
+        self._faults.correlate(ledger, watchlist, self._memory.suspects(), thorough=regular)
+        ledger.write()
+        return self._faults.board
 
     def _findings(self, visit: Visit) -> Iterator[Finding]:
         evidence = Evidence(visit.source, visit.poll_id)
@@ -95,29 +121,6 @@ class Digest:
             if (found := self._memory.port_absent(port.element, port.name, visit.ended_at, visit.ended, evidence)) is not None:
                 yield found
 
-    def _apply(self, session: Session, watchlist: Watchlist, visit: Visit, findings: Sequence[Finding], at: datetime) -> None:
-        """What begins goes before what ends, each in the order of its instants."""
-        if not findings:
-            return
-        board = Board(session)
-        topology = watchlist.topology
-        holes = [_Hole.of(session, watchlist, visit, each) for each in findings if each.kind is FindingKind.UNSEEN]
-        for hole in holes:
-            board.lose_sight(hole.ports)
-            refresh(session, topology, services_on(session, topology, hole.ports), hole.begins, board=board, at=at)
-        for finding in sorted((each for each in findings if each.kind is not FindingKind.UNSEEN), key=_order):
-            observation = observe(session, finding)
-            alarm = apply(session, finding, observation, at, self._patience.hold)
-            if alarm is None:
-                continue
-            board.update(alarm)
-            over = f"port:{finding.element}/{finding.object}" if finding.object else f"element:{finding.element}"
-            change = Change.of(alarm, finding.transition, observation.id)
-            refresh(session, topology, services_over(session, topology, over), change, board=board, at=at)
-        for hole in holes:
-            board.regain_sight(hole.ports)
-            refresh(session, topology, services_on(session, topology, hole.ports), hole.ends, board=board, at=at)
-
     def _count(self, session: Session, watchlist: Watchlist, visit: Visit, at: datetime) -> None:
         for row, port in enumerate(visit.ports):
             for monitor in watchlist.usage.get(port.port_id, ()):
@@ -127,29 +130,20 @@ class Digest:
         self._meter.settle_due(session, [monitor for group in watchlist.usage.values() for monitor in group], at)
 
 
-@dataclass(frozen=True, slots=True)
-class _Hole:
+def _hole(ledger: Ledger, watchlist: Watchlist, visit: Visit, finding: Finding) -> Hole:
     """A time in which nobody asked an element; what it says of itself now may still vouch for some of its ports."""
-
-    ports: frozenset[str]
-    """Those that nothing vouches for, as element/port."""
-    begins: Change
-    ends: Change
-
-    @classmethod
-    def of(cls, session: Session, watchlist: Watchlist, visit: Visit, finding: Finding) -> "_Hole":
-        element, span, observation = finding.element, finding.transition, observe(session, finding).id
-        watched = {port.reference for port in watchlist.elements[element].ports}
-        vouched = {
-            port.reference
-            for row, port in enumerate(visit.ports)
-            if port.element == element and (status := _status(visit, row)) is not None and status.up_since(span.earliest)
-        }
-        return cls(
-            frozenset(watched - vouched),
-            Change(element, True, Transition.at(span.earliest), observation),
-            Change(element, False, Transition.at(span.latest), observation),
-        )
+    element, span, observation = finding.element, finding.transition, ledger.observe(finding)
+    watched = {port.reference for port in watchlist.elements[element].ports}
+    vouched = {
+        port.reference
+        for row, port in enumerate(visit.ports)
+        if port.element == element and (status := _status(visit, row)) is not None and status.up_since(span.earliest)
+    }
+    return Hole(
+        frozenset(watched - vouched),
+        Change(element, True, Transition.at(span.earliest), observation),
+        Change(element, False, Transition.at(span.latest), observation),
+    )
 
 
 def meta_of(monitor: UsageMonitor, port: WatchedPort, reported_bps: int) -> Meta:
@@ -161,11 +155,6 @@ def _prompted(finding: Finding, told: Mapping[tuple[str, str], str]) -> Finding:
     """What a read found because a trap spoke of the same object names that trap."""
     trap = told.get((finding.element, finding.object))
     return finding if trap is None else replace(finding, detail={**finding.detail, "trap": trap})
-
-
-def _order(finding: Finding) -> tuple[bool, datetime]:
-    meaning = meaning_of(finding)
-    return (meaning is not None and not meaning.raises, finding.transition.instant)
 
 
 def _store_poll(session: Session, visit: Visit) -> None:

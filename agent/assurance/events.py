@@ -5,22 +5,20 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from agent.assurance.tables import AlarmRow, ProblemRow
-from crm_bridge.outbox import publish
+from agent.assurance.alarm import Alarm
+from agent.assurance.tables import ProblemRow
+from crm_bridge.outbox import Event, publish
 
 ALARM_CREATED, ALARM_STATE = "alarmCreateEvent", "alarmStateChangeEvent"
+ALARM_CHANGED, ALARM_DELETED = "alarmAttributeValueChangeEvent", "alarmDeleteEvent"
 PROBLEM_CREATED, PROBLEM_STATE = "serviceProblemCreateEvent", "serviceProblemStateChangeEvent"
+PROBLEM_CHANGED = "serviceProblemAttributeValueChangeEvent"
+ITSELF = "fabd"
+"""The system that alarms come from, unless a client told of them."""
 
 
-def tell_alarm(session: Session, alarm: AlarmRow, event: str, at: datetime) -> None:
-    publish(
-        session,
-        aggregate=f"alarm:{alarm.id}",
-        type=event,
-        payload={"alarm": alarm_resource(alarm, at)},
-        correlation_id=alarm.problem_id or alarm.id,
-        at=at,
-    )
+def alarm_event(alarm: Alarm, event: str, at: datetime) -> Event:
+    return Event(f"alarm:{alarm.id}", event, {"alarm": alarm_resource(alarm, at)}, correlation_id=alarm.problem_id or alarm.id)
 
 
 def tell_problem(session: Session, problem: ProblemRow, event: str, at: datetime) -> None:
@@ -34,35 +32,59 @@ def tell_problem(session: Session, problem: ProblemRow, event: str, at: datetime
     )
 
 
-def alarm_resource(alarm: AlarmRow, at: datetime) -> dict[str, Any]:
-    return {
+def alarm_resource(alarm: Alarm, at: datetime) -> dict[str, Any]:
+    """TMF642's alarm, without what needs other rows (comments, services, correlated alarms).
+
+    `at`: when it changed, where the alarm does not know that.
+    """
+    found: dict[str, Any] = {
+        **alarm.attributes,
         "id": alarm.id,
-        "alarmedObject": {"id": f"{alarm.element}/{alarm.object}" if alarm.object else alarm.element},
-        "alarmedObjectType": _kind(alarm),
-        "probableCause": alarm.cause,
-        "specificProblem": alarm.qualifier or alarm.text,
-        "perceivedSeverity": alarm.severity if alarm.cleared_at is None else "cleared",
-        "state": "raised" if alarm.cleared_at is None else "cleared",
+        "alarmType": alarm.alarm_type,
+        "alarmedObject": {"id": alarm.reference},
+        "alarmedObjectType": kind_of(alarm),
+        "probableCause": alarm.probable_cause or alarm.cause,
+        "specificProblem": alarm.cause + (f" {alarm.qualifier}" if alarm.qualifier else ""),
+        "alarmDetails": alarm.text,
+        "perceivedSeverity": alarm.severity if alarm.stands else "cleared",
+        "state": _state(alarm),
+        "ackState": "unacknowledged" if alarm.acknowledged_at is None else "acknowledged",
+        "ackUserId": alarm.acknowledged_by,
+        "ackSystemId": None if alarm.acknowledged_by is None else ITSELF,
         "isRootCause": alarm.standing == "root",
+        "alarmEscalation": alarm.escalated > 0,
+        "plannedOutageIndicator": "inService" if not alarm.muted.startswith("maintenance") else "plannedOutage",
+        "sourceSystemId": alarm.source or ITSELF,
+        "reportingSystemId": ITSELF,
         "alarmRaisedTime": alarm.raised_at.isoformat(),
-        "alarmChangedTime": at.isoformat(),
+        "alarmReportingTime": alarm.raised_at.isoformat(),
+        "alarmChangedTime": (alarm.changed_at or at).isoformat(),
         "alarmClearedTime": None if alarm.cleared_at is None else alarm.cleared_at.isoformat(),
+        "parentAlarm": [{"id": alarm.parent_id}] if alarm.parent_id else None,
     }
+    return {name: value for name, value in found.items() if value is not None}
 
 
-def _kind(alarm: AlarmRow) -> str:
+def kind_of(alarm: Alarm) -> str:
     if alarm.element.startswith("pool:"):
         return "pool"
     return "port" if alarm.object else "element"
 
 
+def _state(alarm: Alarm) -> str:
+    if not alarm.stands:
+        return "cleared"
+    return "updated" if alarm.count > 1 and alarm.last_at > alarm.raised_at else "raised"
+
+
 def problem_resource(problem: ProblemRow, at: datetime) -> dict[str, Any]:
     affected = problem.evidence.get("services", [])
-    return {
+    found: dict[str, Any] = {
+        **problem.attributes,
         "id": problem.id,
         "name": f"{problem.problem_class}: {problem.root_object}",
         "category": problem.problem_class,
-        "status": problem.state,
+        "status": problem.attributes.get("status") or ("resolved" if problem.state == "resolved" else "inProgress"),
         "rootCauseResource": [{"id": problem.root_object}],
         "affectedNumberOfServices": len(affected),
         "affectedService": [{"id": service} for service in affected],
@@ -70,4 +92,6 @@ def problem_resource(problem: ProblemRow, at: datetime) -> dict[str, Any]:
         "creationDate": problem.opened_at.isoformat(),
         "lastUpdate": at.isoformat(),
         "resolutionDate": None if problem.resolved_at is None else problem.resolved_at.isoformat(),
+        "parentProblem": [{"id": problem.parent_id}] if problem.parent_id else None,
     }
+    return {name: value for name, value in found.items() if value is not None}

@@ -9,9 +9,10 @@ from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from sqlalchemy import or_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from agent.assurance.alarm import chunks
 from agent.assurance.correlation import ELEMENT, LINK, PORT, Failures, element_of
 from inventory.tables import ServiceResourceRow, ServiceRow
 from inventory.topology import Graph, Topology
@@ -50,22 +51,20 @@ def condition(footprint: Footprint, failures: Failures) -> Condition:
 
 def footprints(session: Session, topology: Graph, services: Iterable[str]) -> Mapping[str, Footprint]:
     """Of those that are active."""
-    wanted = sorted(set(services))
-    if not wanted:
-        return {}
     found: dict[str, set[str]] = {}
-    rows = session.execute(
-        select(ServiceResourceRow.service_id, ServiceResourceRow.port_id, ServiceResourceRow.link_id)
-        .join(ServiceRow, ServiceRow.id == ServiceResourceRow.service_id)
-        .where(ServiceResourceRow.service_id.in_(wanted), ServiceRow.state == "active")
-    )
-    for service_id, port_id, link_id in rows:
-        ports = found.setdefault(service_id, set())
-        if port_id is not None:
-            ports.add(topology.port_by_id(port_id).reference)
-        if link_id is not None:
-            link = topology.link_by_id(link_id)
-            ports.update((link.a.reference, link.b.reference))
+    for chunk in chunks(sorted(set(services))):
+        rows = session.execute(
+            select(ServiceResourceRow.service_id, ServiceResourceRow.port_id, ServiceResourceRow.link_id)
+            .join(ServiceRow, ServiceRow.id == ServiceResourceRow.service_id)
+            .where(ServiceResourceRow.service_id.in_(chunk), ServiceRow.state == "active")
+        )
+        for service_id, port_id, link_id in rows:
+            ports = found.setdefault(service_id, set())
+            if port_id is not None:
+                ports.add(topology.port_by_id(port_id).reference)
+            if link_id is not None:
+                link = topology.link_by_id(link_id)
+                ports.update((link.a.reference, link.b.reference))
     return {service_id: Footprint(service_id, frozenset(ports)) for service_id, ports in found.items()}
 
 
@@ -77,10 +76,15 @@ def services_over(session: Session, topology: Topology, root_object: str) -> fro
 def services_on(session: Session, topology: Topology, ports: AbstractSet[str]) -> frozenset[str]:
     """Services with any of these ports (element/port), or a link that ends at one; active or not."""
     known = ports & topology.ports.keys()
-    ids = [topology.ports[reference].id for reference in known]
-    links = {link.id for reference in known if (link := topology.link_of(reference)) is not None}
-    over = or_(ServiceResourceRow.port_id.in_(ids), ServiceResourceRow.link_id.in_(links))
-    return frozenset(session.scalars(select(ServiceResourceRow.service_id).where(over)))
+    ids = sorted(topology.ports[reference].id for reference in known)
+    links = sorted({link.id for reference in known if (link := topology.link_of(reference)) is not None})
+    columns = ((ServiceResourceRow.port_id, ids), (ServiceResourceRow.link_id, links))
+    return frozenset(
+        service
+        for column, values in columns
+        for chunk in chunks(values)
+        for service in session.scalars(select(ServiceResourceRow.service_id).where(column.in_(chunk)).distinct())
+    )
 
 
 def ports_over(topology: Topology, root_object: str) -> frozenset[str]:

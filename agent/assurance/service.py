@@ -11,11 +11,12 @@ import structlog
 from sqlalchemy import delete, exists, func, select
 from sqlalchemy.orm import Session
 
-from agent.assurance.alarms import LINK_DOWN, UNREACHABLE, close_unwatched, open_alarms, reference_of
-from agent.assurance.conditions import clear_gone
+from agent.assurance.alarms import LINK_DOWN, UNREACHABLE
+from agent.assurance.board import Board
 from agent.assurance.digest import Digest, Digested
 from agent.assurance.figures import Figures, Gauge
-from agent.assurance.findings import Finding, FindingKind, Source
+from agent.assurance.findings import Finding, Source
+from agent.assurance.handling import close_unwatched
 from agent.assurance.lifecycle import AssuranceLifecycle, MonitorsOf
 from agent.assurance.memory import Memory
 from agent.assurance.meter import Meter
@@ -236,7 +237,7 @@ class AssuranceService:
     def _correlate(self) -> None:
         with self._parts.database.write() as session:
             board = self._digest.correlate(session, load_watchlist(session), self._parts.clock.now())
-            self._note(board.pending, len(board.failures.silent))
+            self._note(bool(board.pending), len(board.failures.silent))
 
     def _note(self, pending: bool, silent: int) -> None:
         self._pending = pending
@@ -255,7 +256,6 @@ class AssuranceService:
             watchlist = load_watchlist(session)
             elements, now = watchlist.topology.elements.keys(), self._parts.clock.now()
             close_unwatched(session, elements, watchlist.ports, now)
-            clear_gone(session, FindingKind.IN_SYNC, elements, "the element is not in the inventory any more", now)
             self._recall(session, watchlist)
         self._memory.keep(watchlist.topology.elements, watchlist.ports)
         return watchlist
@@ -264,11 +264,11 @@ class AssuranceService:
         """Once after the start, and after a failure: what the open alarms say, and when was the last regular poll."""
         if self._recalled:
             return
-        alarms = open_alarms(session)
+        alarms = list(Board.read(session).alarms)
         polled = session.scalar(select(func.max(PollRow.ended_at)).where(PollRow.source == Source.POLL.value))
         self._memory.recall(
             {alarm.element: alarm.last_at for alarm in alarms if alarm.cause == UNREACHABLE},
-            {reference_of(alarm): alarm.last_at for alarm in alarms if alarm.cause == LINK_DOWN},
+            {alarm.reference: alarm.last_at for alarm in alarms if alarm.cause == LINK_DOWN},
             {} if polled is None else dict.fromkeys(watchlist.elements, polled),
             self._parts.clock.monotonic(),
         )

@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BigInteger, Double, ForeignKey, Index, UniqueConstraint, false
+from sqlalchemy import BigInteger, Double, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from inventory.db import Base, Unsigned64
@@ -153,8 +153,8 @@ class AlarmRow(Base):
     muted: Mapped[str] = mapped_column(default="", server_default="")
     """Why nobody is told of it at present; "" when everybody is."""
     muted_until: Mapped[datetime | None] = mapped_column(index=True)
-    untold: Mapped[bool] = mapped_column(default=False, server_default=false())
-    """Whether something was to be told while it was muted."""
+    untold: Mapped[str] = mapped_column(default="", server_default="")
+    """What was to be told while it was muted: raised, changed, or nothing."""
     stuck_at: Mapped[datetime | None]
     """When it was found to stand for longer than anything should."""
 

@@ -74,7 +74,7 @@ def _alarms() -> None:
     op.add_column("alarm", sa.Column("penalty_at", instant, nullable=True))
     op.add_column("alarm", sa.Column("muted", sa.String(), nullable=False, server_default=""))
     op.add_column("alarm", sa.Column("muted_until", instant, nullable=True))
-    op.add_column("alarm", sa.Column("untold", sa.Boolean(), nullable=False, server_default=sa.false()))
+    op.add_column("alarm", sa.Column("untold", sa.String(), nullable=False, server_default=""))
     op.add_column("alarm", sa.Column("stuck_at", instant, nullable=True))
     op.create_index(op.f("ix_alarm_parent_id"), "alarm", ["parent_id"], unique=False)
     op.create_index(op.f("ix_alarm_muted_until"), "alarm", ["muted_until"], unique=False)

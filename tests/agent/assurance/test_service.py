@@ -7,10 +7,10 @@ from decimal import Decimal
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from agent.assurance.alarms import acknowledge
 from agent.assurance.errors import UnknownAlarm
 from agent.assurance.explain import explain
 from agent.assurance.figures import daemon_families, element_families
+from agent.assurance.handling import Word, acknowledge
 from agent.assurance.sla import evaluate
 from agent.assurance.tables import AlarmRow, MonitorRow, ObjectiveResultRow, ObservationRow, PollRow, UsageBinRow
 from agent.assurance.trapdesk import TrapDesk
@@ -201,9 +201,9 @@ def test_acknowledging_names_who_did_it_and_unknown_alarms_are_refused(world: Wo
     world.poll()
     (alarm,) = world.rows(AlarmRow)
     with world.database.write() as session:
-        acknowledge(session, alarm.id, by="noc", at=world.clock.now())
+        acknowledge(session, [alarm.id], Word("noc"), world.clock.now())
         with pytest.raises(UnknownAlarm, match="alm-none"):
-            acknowledge(session, "alm-none", by="noc", at=world.clock.now())
+            acknowledge(session, ["alm-none"], Word("noc"), world.clock.now())
     assert world.rows(AlarmRow)[0].acknowledged_by == "noc"
 
 
