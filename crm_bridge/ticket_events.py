@@ -38,7 +38,7 @@ def ticket_resource(ticket: TicketRow) -> dict[str, Any]:
         "priority": ticket.priority,
         "creationDate": ticket.created_at.isoformat(),
         "lastUpdate": ticket.updated_at.isoformat(),
-        "expectedResolutionDate": None if ticket.due_at is None else ticket.due_at.isoformat(),
+        "expectedResolutionDate": None if ticket.expected_at is None else ticket.expected_at.isoformat(),
         "resolutionDate": None if ticket.resolved_at is None else ticket.resolved_at.isoformat(),
         "relatedEntity": [
             {"id": each.service_id, "role": "affectedService", "@referredType": "Service"} for each in ticket.services

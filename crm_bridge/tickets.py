@@ -37,6 +37,9 @@ class TicketReport:
     name: str
     description: str
     due_at: datetime | None
+    """When its repair has to begin at the latest; see `policies.breach`."""
+    expected_at: datetime | None = None
+    """When it is expected to be over."""
     remaining_budget: Fraction | None = None
     """The smallest share left among the SLAs of the services, 0..1 (`Forecast.remaining_share`)."""
     reopen_window: timedelta = timedelta(hours=24)
@@ -78,6 +81,46 @@ def recovered(session: Session, problem_id: str, outages: Mapping[str, Sequence[
         tell(session, ticket, STATUS_CHANGED, at)
         tell(session, ticket, RESOLVED, at)
     return resolved
+
+
+@dataclass(frozen=True, slots=True)
+class Urgency:
+    """What has become known of the budget of a service since its tickets were opened."""
+
+    remaining: Fraction
+    """Share of the budget that is left, 0..1."""
+    due_at: datetime | None
+    why: str
+    pressing: bool = False
+    """Whether it is at least of high priority, whatever is left of the budget."""
+
+
+def hasten(session: Session, service_id: str, urgency: Urgency, at: datetime) -> list[TicketRow]:
+    """Bring the tickets that are being worked on for this service up to what its budget asks for; those that changed."""
+    statement = (
+        select(TicketRow)
+        .join(TicketServiceRow, TicketServiceRow.ticket_id == TicketRow.id)
+        .where(TicketServiceRow.service_id == service_id, TicketRow.status.in_(WORKED_ON))
+        .order_by(TicketRow.id)
+        .with_for_update()
+    )
+    rows = session.scalars(statement.execution_options(populate_existing=True)).all()
+    return [ticket for ticket in rows if _hasten(session, ticket, urgency, at)]
+
+
+def _hasten(session: Session, ticket: TicketRow, urgency: Urgency, at: datetime) -> bool:
+    before = ticket.priority
+    _raise_priority(ticket, priority(Severity(ticket.severity), urgency.remaining))
+    if urgency.pressing:
+        _raise_priority(ticket, Priority.HIGH)
+    due_at = _nearer(ticket.due_at, urgency.due_at)
+    if before == ticket.priority and (due_at == ticket.due_at or ticket.due_at is not None):
+        return False
+    ticket.due_at, ticket.updated_at = due_at, at
+    _note(ticket, MACHINE, f"Priority {ticket.priority}: {urgency.why}.", at)
+    session.flush()
+    tell(session, ticket, CHANGED, at)
+    return True
 
 
 def transition(session: Session, ticket_id: str, status: TicketStatus, *, actor: str, reason: str, at: datetime) -> TicketRow:
@@ -138,6 +181,7 @@ def _open(session: Session, problem: TicketReport, at: datetime) -> tuple[Ticket
             "severity": problem.severity.value,
             "priority": priority(problem.severity, problem.remaining_budget).value,
             "due_at": problem.due_at,
+            "expected_at": problem.expected_at,
             "created_at": at,
             "updated_at": at,
         },
@@ -159,7 +203,7 @@ def _repeat(session: Session, ticket: TicketRow, problem: TicketReport, at: date
     again = resolved or ticket.problem_id != problem.problem_id
     added = _add_services(ticket, problem)
     if resolved:
-        ticket.due_at = None  # of the outage that is over
+        ticket.due_at = ticket.expected_at = None  # of the outage that is over
     worse = _worsen(ticket, problem)
     if not (again or added or worse):
         return ticket
@@ -179,12 +223,21 @@ def _repeat(session: Session, ticket: TicketRow, problem: TicketReport, at: date
 
 def _worsen(ticket: TicketRow, problem: TicketReport) -> bool:
     """Severity and priority only rise by a report, a due time only comes nearer; people lower them."""
-    before = (ticket.severity, ticket.priority, ticket.due_at)
+    before = (ticket.severity, ticket.priority, ticket.due_at, ticket.expected_at)
     ticket.severity = min(Severity(ticket.severity), problem.severity, key=lambda each: each.rank).value
+    _raise_priority(ticket, priority(problem.severity, problem.remaining_budget))
+    ticket.due_at = _nearer(ticket.due_at, problem.due_at)
+    ticket.expected_at = ticket.expected_at or problem.expected_at
+    return before != (ticket.severity, ticket.priority, ticket.due_at, ticket.expected_at)
+
+
+def _raise_priority(ticket: TicketRow, wanted: Priority) -> None:
     order = list(Priority)
-    ticket.priority = min(Priority(ticket.priority), priority(problem.severity, problem.remaining_budget), key=order.index).value
-    ticket.due_at = min((each for each in (ticket.due_at, problem.due_at) if each is not None), default=None)
-    return before != (ticket.severity, ticket.priority, ticket.due_at)
+    ticket.priority = min(Priority(ticket.priority), wanted, key=order.index).value
+
+
+def _nearer(one: datetime | None, other: datetime | None) -> datetime | None:
+    return min((each for each in (one, other) if each is not None), default=None)
 
 
 def _add_services(ticket: TicketRow, problem: TicketReport) -> list[str]:

@@ -15,6 +15,7 @@ from policies.values import Interval, merge, subtract, total
 
 RATE_WINDOWS = (timedelta(days=1), timedelta(days=7))
 _TICK = timedelta(microseconds=1)
+_FORESEEN = timedelta(days=62)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +51,14 @@ class Forecast:
         return Fraction(self.remaining // _TICK, self.budget // _TICK) if self.budget else Fraction(0)
 
 
-def forecast(sla: Sla, health: Health) -> Forecast:
-    """The budget of the period that holds `health.now`, and when it will be spent."""
+def forecast(sla: Sla, health: Health, *, objective: Fraction | None = None) -> Forecast:
+    """The budget of the period that holds `health.now`, and when it will be spent; of availability, or of another objective."""
+    objective = sla.objective if objective is None else objective
     period = sla.period_at(health.now)
     agreed = sla.agreed(period, health.excluded)
     bad = _bad(sla, health)
     counted = total(agreed) - (total(common(agreed, _unknown(health))) if sla.unknown == "exclude" else timedelta())
-    budget = _spans((1 - sla.objective) * (counted // _TICK))
+    budget = _spans((1 - objective) * (counted // _TICK))
     spent = total(common(agreed, bad))
     if counted <= timedelta():
         return Forecast(period, timedelta(), timedelta(), None)
@@ -73,9 +75,18 @@ def breach_instant(sla: Sla, health: Health) -> datetime | None:
     return forecast(sla, health).breach_at
 
 
-def repair_due(sla: Sla, breach_at: datetime | None) -> datetime | None:
-    """When a repair has to begin at the latest, so that its target time still ends before the breach."""
-    return None if breach_at is None else breach_at - sla.target_repair
+def repair_due(sla: Sla, breach_at: datetime | None, now: datetime) -> datetime | None:
+    """When a repair has to begin at the latest for its target time to end before the breach: now, where that has passed."""
+    return None if breach_at is None else max(now, breach_at - sla.target_repair)
+
+
+def repair_expected(sla: Sla, breach_at: datetime | None, now: datetime) -> datetime:
+    """When what begins to be repaired now is to be up again: within the target, and before the breach where there is still time.
+
+    The target counts service hours; where there are too few in two months, those of the calendar.
+    """
+    within = walk(sla.service_hours.within(Interval(now, now + _FORESEEN)), sla.target_repair) or now + sla.target_repair
+    return within if breach_at is None or breach_at <= now else min(within, breach_at)
 
 
 def walk(through: Iterable[Interval], span: timedelta) -> datetime | None:

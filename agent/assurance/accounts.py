@@ -7,7 +7,7 @@ to different numbers.
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import or_, select
@@ -17,6 +17,7 @@ from agent.assurance.impact import DOWN, UNKNOWN
 from agent.assurance.tables import IndicatorSpanRow, ServiceStateRow
 from crm_bridge.exclusions import exclusions
 from crm_bridge.excuses import Excuses, excuses
+from crm_bridge.maintenance import for_contracts
 from crm_bridge.promises import Promise
 from crm_bridge.tables import ExclusionRow
 from inventory.maintenance import Window, over
@@ -99,8 +100,26 @@ class Account:
         )
 
     def health(self, period: Interval, at: datetime) -> Health:
-        """Of availability, as time to breach is reckoned from it."""
-        return Health(at, self.is_down, tuple(self.down), tuple(self.unknown), tuple(self.excuses(period).spans))
+        """Of availability, as time to breach is reckoned from it.
+
+        Before the period, maintenance counts as if every allowance had sufficed: only rates look so far back.
+        """
+        excluded = [*self.excuses(period).spans, *self._excluded_before(period)]
+        return Health(at, self.is_down, tuple(self.down), tuple(self.unknown), tuple(merge(excluded)))
+
+    def indicator_health(self, metric: str, health: Health, *, fresh: timedelta) -> Health:
+        """Of a measured indicator: down is bad. `health`: that of availability, for what is excluded."""
+        minutes = self.minutes(metric, self.span)
+        bad_now = bool(minutes.bad) and minutes.bad[-1].end >= health.now - fresh
+        return Health(health.now, bad_now, tuple(minutes.bad), tuple(minutes.unknown), health.excluded)
+
+    def _excluded_before(self, period: Interval) -> list[Interval]:
+        if self.span.start >= period.start:
+            return []
+        before, terms = Interval(self.span.start, period.start), self.promise.sla.maintenance
+        admitted = (each.window for each in for_contracts(self.windows) if terms.allowance and not each.refusal(terms))
+        excused = (Interval(row.start, row.end) for row in self.exclusions)
+        return [*self._absent(before), *common([before], [*admitted, *excused])]
 
     def _in(self, state: str) -> list[Interval]:
         return [spell.span for spell in self.spells if spell.state == state]

@@ -7,17 +7,18 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from agent.assurance.health import clip, history, rests, troubled
-from agent.assurance.impact import DOWN, UNKNOWN
+from agent.assurance.accounts import accounts
+from agent.assurance.health import clip, history, troubled
+from agent.assurance.impact import DOWN
 from agent.assurance.tables import ProblemRow
-from crm_bridge.agreements import agreement_of
-from crm_bridge.book import PolicyBook, agreed_sla
+from crm_bridge.book import PolicyBook
 from crm_bridge.customers import customer_by_account
 from crm_bridge.errors import UnknownCustomer
+from crm_bridge.promises import Promises
 from crm_bridge.tables import TicketRow
 from crm_bridge.tickets import TicketReport, recovered, report
 from inventory.tables import ServiceRow
-from policies.breach import RATE_WINDOWS, Forecast, Health, forecast, repair_due
+from policies.breach import RATE_WINDOWS, Forecast, forecast, repair_due, repair_expected
 from policies.sla import Sla
 from policies.values import Interval, Severity
 
@@ -34,7 +35,7 @@ class Reporter:
     """`book` tells what was agreed; without an agreement a ticket has no due time."""
 
     def __init__(self, book: PolicyBook) -> None:
-        self._book = book
+        self._promises = Promises(book)
 
     def report(
         self, session: Session, problem: ProblemRow, severity: Severity, at: datetime, *, told: Iterable[str] = ()
@@ -82,8 +83,8 @@ class Reporter:
         at: datetime,
     ) -> TicketReport:
         ids = tuple(service.id for service in services)
-        forecasts = [found for service in services if (found := self._forecast(session, service, at)) is not None]
-        due = [instant for sla, view in forecasts if (instant := repair_due(sla, view.breach_at)) is not None]
+        forecasts = self._forecasts(session, ids, at)
+        due = [instant for sla, view in forecasts if (instant := repair_due(sla, view.breach_at, at)) is not None]
         down = [row.start for row in troubled(session, ids).values()]
         return TicketReport(
             customer_id=customer_id,
@@ -95,26 +96,23 @@ class Reporter:
             name=f"{problem.problem_class}: {problem.root_object}",
             description=_description(problem, services),
             due_at=min(due, default=None),
+            expected_at=min((repair_expected(sla, view.breach_at, at) for sla, view in forecasts), default=None),
             remaining_budget=min((view.remaining_share for _, view in forecasts), default=None),
             reopen_window=min((sla.reopen_window for sla, _ in forecasts), default=timedelta(hours=24)),
             since=min(down, default=problem.opened_at),
         )
 
-    def _forecast(self, session: Session, service: ServiceRow, at: datetime) -> tuple[Sla, Forecast] | None:
-        try:
-            sla = agreed_sla(self._book, agreement_of(session, service, at))
-        except LookupError:
-            return None
-        since = min(sla.period_at(at).start, at - max(RATE_WINDOWS))
-        span = Interval(since, at)
-        rows = history(session, service.id, span)
-        down = tuple(part for row in rows if row.state == DOWN and (part := clip(row, span)))
-        unknown = tuple(part for row in rows if row.state == UNKNOWN and (part := clip(row, span)))
-        is_down = any(row.state == DOWN and row.end is None for row in rows)
-        # before it began nothing was promised: the budget of a service's first period is that of its own part of the period
-        began = service.started_at or at
-        absent = (Interval(since, began),) if since < began else ()
-        return sla, forecast(sla, Health(at, is_down, down, unknown, excluded=(*absent, *rests(rows, span))))
+    def _forecasts(self, session: Session, services: Sequence[str], at: datetime) -> list[tuple[Sla, Forecast]]:
+        """Of the availability of each of them that anything was promised for."""
+        promises = self._promises.of(session, services, at)
+        if not promises:
+            return []
+        periods = {key: promise.sla.period_at(at) for key, promise in promises.items()}
+        since = min([at - max(RATE_WINDOWS), *(period.start for period in periods.values())])
+        known = accounts(session, promises, Interval(since, at), max(period.end for period in periods.values()))
+        return [
+            (promise.sla, forecast(promise.sla, known[key].health(periods[key], at))) for key, promise in sorted(promises.items())
+        ]
 
 
 def told_already(session: Session, problems: Iterable[str]) -> frozenset[str]:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.breach import Forecast, Health, breach_instant, forecast, repair_due
+from policies.breach import Forecast, Health, breach_instant, forecast, repair_due, repair_expected
 from policies.sla import Sla
 from policies.values import Interval
 
@@ -98,5 +98,13 @@ def test_the_share_that_is_left() -> None:
 
 
 def test_a_repair_is_due_its_target_time_before_the_breach() -> None:
-    assert repair_due(SLA, at(100)) == at(70)
-    assert repair_due(SLA, None) is None
+    assert repair_due(SLA, at(100), at(0)) == at(70)
+    assert repair_due(SLA, at(100), at(90)) == at(90)
+    assert repair_due(SLA, None, at(0)) is None
+
+
+def test_a_repair_is_expected_within_its_target_and_before_the_breach_that_can_still_be_avoided() -> None:
+    assert repair_expected(SLA, None, at(0)) == at(30)
+    assert repair_expected(SLA, at(20), at(0)) == at(20)
+    assert repair_expected(SLA, at(100), at(0)) == at(30)
+    assert repair_expected(SLA, at(0), at(10)) == at(40)

@@ -57,7 +57,7 @@ def _ticket(row: TicketRow, customer: CustomerRow) -> Document:
             "priority": row.priority,
             "creationDate": text_of(row.created_at),
             "lastUpdate": text_of(row.updated_at),
-            "expectedResolutionDate": text_of(row.due_at),
+            "expectedResolutionDate": text_of(row.expected_at),
             "resolutionDate": text_of(row.resolved_at),
             "statusChangeDate": text_of(last.at) if last else None,
             "statusChangeReason": last.reason if last else None,
