@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from agent.assurance.alarms import LINK_DOWN, UNREACHABLE
 from agent.assurance.board import Board
+from agent.assurance.budgets import BudgetWatch, Looked
 from agent.assurance.digest import Digest, Digested
 from agent.assurance.figures import Figures, Gauge
 from agent.assurance.findings import Finding, Source
@@ -23,13 +24,14 @@ from agent.assurance.meter import Meter
 from agent.assurance.poller import Collects, Poller, Resolve, Visit
 from agent.assurance.problems import Patience
 from agent.assurance.reporting import Reporter
-from agent.assurance.sla import Judged, evaluate
+from agent.assurance.sla import CasesOf, Judge, Judged, no_cases
 from agent.assurance.tables import ObservationRow, PollRow, ReadingRow
 from agent.assurance.translation import Translation
 from agent.assurance.trapdesk import TrapDesk
 from agent.assurance.watchlist import WatchedElement, Watchlist, load_watchlist
 from agent.config import AssuranceSettings, PollingSettings, UsageSettings
 from crm_bridge.book import PolicyBook
+from crm_bridge.promises import Promises
 from drivers.snmp.traps import Trap, TrapStats
 from inventory.db import Database
 from policies.values import Clock
@@ -64,6 +66,7 @@ class AssuranceParts:
     polling: PollingSettings
     assurance: AssuranceSettings
     usage: UsageSettings
+    cases_of: CasesOf = no_cases
     receiver: Receives | None = None
     translation: Translation = Translation()  # noqa: RUF009  immutable
 
@@ -92,6 +95,8 @@ class AssuranceService:
         self._gauge = Gauge(parts.polling.interval_s)
         self._turn = asyncio.Lock()
         self._memory, self._digest = self._forget()
+        self._promises = Promises(parts.book)
+        self._periods, self._budgets = Judge(parts.book, parts.cases_of), BudgetWatch(self._promises)
         self._recalled = False
         self._pending = False
         self._verify: dict[str, float] = {}
@@ -132,6 +137,7 @@ class AssuranceService:
             Job("second looks", TICK, self.look_again),
             Job("silent elements", TICK, self.call_silent),
             Job("objectives", timedelta(seconds=settings.sla_interval_s), self.judge),
+            Job("budgets", timedelta(seconds=settings.sla_interval_s), self.watch_budgets),
             Job("prune polls", PRUNE_EVERY, self.prune),
         )
 
@@ -193,6 +199,11 @@ class AssuranceService:
         patience = 2 * self._interval + self._patience.hold
         return await asyncio.to_thread(self._judge, patience)
 
+    async def watch_budgets(self) -> Looked:
+        """Look at the budgets of periods that go on: who burns them, and of whom too little is known."""
+        async with self._turn:
+            return await asyncio.to_thread(self._watch_budgets)
+
     async def prune(self) -> int:
         """Drop poll cycles that are older than the setting and behind nothing that is kept."""
         return await asyncio.to_thread(self._prune)
@@ -245,7 +256,15 @@ class AssuranceService:
 
     def _judge(self, grace: timedelta) -> list[Judged]:
         with self._parts.database.write() as session:
-            return evaluate(session, self._parts.book, self._parts.clock.now(), grace=grace)
+            return self._periods.run(session, self._parts.clock.now(), grace=grace)
+
+    def _watch_budgets(self) -> Looked:
+        try:
+            with self._parts.database.write() as session:
+                return self._budgets.look(session, self._parts.clock.now())
+        except BaseException:
+            self._budgets = BudgetWatch(self._promises)
+            raise
 
     def _load(self, *, tidy: bool = False) -> Watchlist:
         """`tidy`: forget what is not watched any more, and close its alarms."""
