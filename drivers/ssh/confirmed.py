@@ -61,10 +61,13 @@ class ConfirmedSession(SshSession):
             raise VerificationFailed(self._element, "the commit could not be confirmed in time, the element has undone it")
 
     def revert(self, change: ChangeSet, persist: str, deadline: float) -> None:
+        """An edit that was lost before its commit goes, too: an element keeps only a few of them."""
         self._transcript.clear()
         if self._transaction.abort and self._is_pending(persist, deadline):
             for command in self._transaction.abort:
                 self._say(_filled(command, edit_name(persist)), deadline, "undoing the commit")
+        else:
+            self._end_stale(edit_name(persist), deadline)
         if self.standing(change, deadline) is not Standing.BEFORE:
             self._apply_reverse(change, persist, deadline)
         self._committed = None
@@ -113,8 +116,7 @@ class ConfirmedSession(SshSession):
         todo = self._shell.pieces(lines.forward(self._rules, there, after))
         if not todo:
             return False
-        for command in self._transaction.stale:
-            self._shell.run(_filled(command, name), deadline)
+        self._end_stale(name, deadline)
         begin = _filled(self._transaction.begin, name)
         self._shell.configure(deadline, begin)
         self._note(begin, "")
@@ -125,6 +127,10 @@ class ConfirmedSession(SshSession):
             self._discard(name, deadline)
             raise
         return True
+
+    def _end_stale(self, name: str, deadline: float) -> None:
+        for command in self._transaction.stale:
+            self._shell.run(_filled(command, name), deadline)
 
     def _finish(self, name: str, command: str, deadline: float) -> None:
         try:

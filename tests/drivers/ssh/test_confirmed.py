@@ -140,6 +140,18 @@ def test_an_edit_that_a_lost_session_left_does_not_get_into_the_next_one(
     assert "stray" not in session.transcript
 
 
+def test_an_edit_that_was_lost_before_its_commit_goes_with_the_revert(
+    clean: Simulated, driver: SshDriver, target: Target, session: SshSession
+) -> None:
+    lost = driver.open(target, soon())
+    clean.sim.call(lambda _: clean.faults("pe3").inject(Fault("disconnect", Phase.COMMIT, times=1)))
+    with pytest.raises(ElementDisconnected):
+        made(lost, NEW)
+    lost.close()
+    assert "fabd-plan-1" in session._shell.run("show configuration sessions detail", soon())
+    session.revert(NEW, "plan-1", soon())
+
+
 def test_a_refused_line_leaves_neither_edit_nor_change(session: SshSession, clean: Simulated) -> None:
     clean.sim.call(lambda _: clean.faults("pe3").refuse_edit("hands off"))
     with pytest.raises(EditRefused, match="pe3: line 2 of 4, 'description Acme': % hands off"):
