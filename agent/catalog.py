@@ -1,11 +1,14 @@
 """Reads the folders of specifications, SLAs and tariffs, shipped, installed and the operator's own, into one checked `Catalog`.
 
+Rules for events are read beside it, in the same way.
+
 A folder of a specification's name that has templates and no `spec.yaml` adds them to that specification: so a new platform learns
 to realise a product that is there. Packages bring both by entry point, group `fabd.specifications`; the value names a package
 whose sub-folders they are.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from importlib.metadata import entry_points
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -18,6 +21,7 @@ from policies.errors import InvalidPolicy, Problem
 from policies.sla import parse_sla
 from policies.specification import FILE, SAMPLES, SUFFIX, parse
 from policies.tariff import parse_tariff
+from policies.translating import Translations, distinct, parse_translation
 
 YAML = (".yaml", ".yml")
 ENTRY_POINTS = "fabd.specifications"
@@ -34,6 +38,22 @@ def load_catalog(settings: CatalogSettings | None = None) -> Catalog:
     slas = [parse_sla(text, name) for name, text in _documents(shipped / "slas", settings.slas)]
     tariffs = [parse_tariff(text, name) for name, text in _documents(shipped / "tariffs", settings.tariffs)]
     return Catalog.of(specifications, slas, tariffs)
+
+
+def load_translations(settings: CatalogSettings | None = None) -> Translations:
+    """How events are translated; the operator's own rules are tried before those shipped. Raises like `load_catalog`."""
+    return _translations(tuple(settings.translations) if settings else ())
+
+
+@lru_cache(maxsize=4)
+def _translations(own: Sequence[Path]) -> Translations:
+    folders = [path for path in own if not path.is_file()]
+    single = [(str(path), path.read_text(encoding="utf-8")) for path in own if path.is_file()]
+    documents = list(_documents(files("policies") / "translations", folders))
+    shipped = len(list(_yaml_of(files("policies") / "translations")))
+    found = [parse_translation(text, name) for name, text in (*single, *documents[shipped:], *documents[:shipped])]
+    distinct(found)
+    return Translations(found)
 
 
 def specification_texts(settings: CatalogSettings) -> Mapping[str, Texts]:

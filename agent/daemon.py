@@ -25,9 +25,11 @@ from agent.api.tmf.qualification_work import QUALIFICATION_WORK, QualificationRu
 from agent.assurance.driftalarm import watch_drift
 from agent.assurance.explain import explain
 from agent.assurance.figures import daemon_families, element_families
+from agent.assurance.hearing import Ears
 from agent.assurance.poolwatch import PoolWatch
 from agent.assurance.service import AssuranceParts, AssuranceService
-from agent.catalog import load_catalog
+from agent.assurance.translation import Translation
+from agent.catalog import load_catalog, load_translations
 from agent.clock import SystemClock
 from agent.config import FulfillmentSettings, OutboxSettings, PollingSettings, Settings
 from agent.errors import AddressInUse
@@ -39,7 +41,7 @@ from agent.fulfillment.service import Parts as FulfilmentParts
 from agent.fulfillment.settings import FulfilmentSettings
 from agent.housekeeping import Housekeeping
 from agent.instance import Instance
-from agent.listening import Listening
+from agent.listening import Addresses, Listening, syslog_listener
 from agent.metrics import Metrics
 from agent.scheduler import Scheduler
 from agent.security.audit import DAEMON, record
@@ -49,10 +51,12 @@ from crm_bridge import deliveries
 from crm_bridge.callbacks import CallbackPolicy
 from crm_bridge.dispatcher import Dispatcher, DispatchSettings
 from crm_bridge.outbound import Outbound
+from drivers.events.errors import ListenerSetupError
 from drivers.platform import Platforms
 from drivers.registry import Drivers
 from drivers.snmp.collector import Collector, CollectorLimits
 from drivers.snmp.errors import TrapSetupError
+from drivers.snmp.objects import ObjectReader
 from inventory.db import Database
 from inventory.work import DatabaseQueue
 from policies.values import Clock
@@ -86,6 +90,7 @@ class Daemon:
         self.credentials = CredentialResolver(settings.credentials_file)
         self.drivers = Drivers()
         self.listening = Listening(settings.traps, self.database, self.credentials, self.clock) if settings.traps.enabled else None
+        self.addresses = Addresses(self.database)
         self.assurance = AssuranceService(
             AssuranceParts(
                 database=self.database,
@@ -97,7 +102,13 @@ class Daemon:
                 polling=settings.polling,
                 assurance=settings.assurance,
                 usage=settings.usage,
-                receiver=self.listening.receiver if self.listening else None,
+                ears=Ears(
+                    traps=self.listening.receiver if self.listening else None,
+                    syslog=syslog_listener(settings.syslog, self.clock) if settings.syslog.enabled else None,
+                    objects=ObjectReader(settings.polling.timeout_s),
+                    relays=tuple(settings.syslog.relays),
+                ),
+                translation=Translation(load_translations(settings.catalog)),
             )
         )
         policy = CallbackPolicy.of(settings.outbox.allow_private, http=settings.outbox.allow_http)
@@ -162,11 +173,14 @@ class Daemon:
             await self.assurance.start()
         except TrapSetupError as error:
             raise AddressInUse(f"{error} (settings traps.host, traps.port, traps.enabled)") from error
+        except ListenerSetupError as error:
+            raise AddressInUse(f"{error} (settings syslog.host, syslog.port, syslog.enabled)") from error
         await asyncio.to_thread(self.fulfilment.start)
         self._dispatching = asyncio.create_task(self.dispatcher.run(self._stopping), name="dispatcher")
         if self.listening:
             await self.listening.refresh()
             self.scheduler.every(TRUST_EVERY, "trap credentials", self.listening.refresh, delay=TRUST_EVERY)
+        self.scheduler.every(TRUST_EVERY, "addresses of elements", self._know_addresses)
         self.scheduler.every(TIDY_EVERY, "tidy up", self.housekeeping.tidy)
         self.scheduler.every(LOOK_OUT_EVERY, "orders in jeopardy", self.fulfilment.look_out)
         if self.settings.drift.audit:
@@ -216,6 +230,9 @@ class Daemon:
             lambda: CatalogTransfers(self.app.state.parts, outbound),
             catalog_jobs.KINDS,
         )
+
+    async def _know_addresses(self) -> None:
+        self.assurance.hearing.desk.aliases = await self.addresses.aliases()
 
     def _inherit(self) -> None:
         """Requests and events that a predecessor had in hand when it died may be sent again at once."""

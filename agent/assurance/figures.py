@@ -11,7 +11,7 @@ from agent.assurance.meter import Meter
 from agent.assurance.poller import Visit
 from agent.assurance.watchlist import Watchlist
 from agent.metrics import Family, Kind, Sample
-from drivers.snmp.batch import Column
+from drivers.snmp.columns import Column
 from drivers.snmp.traps import TrapStats
 
 EXPIRY = 3
@@ -116,9 +116,9 @@ class Gauge:
         with self._guard:
             self._figures = replace(self._figures, traps_processed=self._figures.traps_processed + count)
 
-    def trap_dropped(self, reason: str) -> None:
+    def trap_dropped(self, reason: str, count: int = 1) -> None:
         with self._guard:
-            self._dropped[reason] += 1
+            self._dropped[reason] += count
             self._figures = replace(self._figures, traps_dropped=dict(self._dropped))
 
     @property

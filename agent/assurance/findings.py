@@ -30,6 +30,8 @@ class FindingKind(StrEnum):
 class Source(StrEnum):
     POLL = "poll"
     TRAP = "trap"
+    SYSLOG = "syslog"
+    NOTIFICATION = "notification"
     VERIFY = "verify"
     """A read that was made because something was suspected."""
     SERVICE = "service"

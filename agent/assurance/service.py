@@ -1,11 +1,9 @@
 """Assurance as the daemon sees it: periodic work to schedule, traps to take in, figures to show, and the lifecycle of services."""
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Protocol
 
 import structlog
 from sqlalchemy import delete, exists, func, select
@@ -18,6 +16,7 @@ from agent.assurance.digest import Digest, Digested
 from agent.assurance.figures import Figures, Gauge
 from agent.assurance.findings import Finding, Source
 from agent.assurance.handling import close_unwatched
+from agent.assurance.hearing import Ears, Hearing
 from agent.assurance.lifecycle import AssuranceLifecycle, MonitorsOf
 from agent.assurance.memory import Memory
 from agent.assurance.meter import Meter
@@ -26,13 +25,12 @@ from agent.assurance.problems import Patience
 from agent.assurance.reporting import Reporter
 from agent.assurance.sla import CasesOf, Judge, Judged, no_cases
 from agent.assurance.tables import ObservationRow, PollRow, ReadingRow
-from agent.assurance.translation import Translation
-from agent.assurance.trapdesk import TrapDesk
+from agent.assurance.translation import Event, Translation
 from agent.assurance.watchlist import WatchedElement, Watchlist, load_watchlist
+from agent.catalog import load_translations
 from agent.config import AssuranceSettings, PollingSettings, UsageSettings
 from crm_bridge.book import PolicyBook
 from crm_bridge.promises import Promises
-from drivers.snmp.traps import Trap, TrapStats
 from inventory.db import Database
 from policies.values import Clock
 
@@ -40,19 +38,7 @@ log = structlog.get_logger(__name__)
 
 TICK = timedelta(seconds=1)
 PRUNE_EVERY = timedelta(hours=1)
-
-
-class Receives(Protocol):
-    """`drivers.snmp.traps.TrapReceiver`, or a stand-in."""
-
-    queue: asyncio.Queue[Trap]
-
-    @property
-    def stats(self) -> TrapStats: ...
-
-    async def start(self) -> None: ...
-
-    async def stop(self) -> None: ...
+HINTS_EVERY = timedelta(seconds=15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +53,8 @@ class AssuranceParts:
     assurance: AssuranceSettings
     usage: UsageSettings
     cases_of: CasesOf = no_cases
-    receiver: Receives | None = None
-    translation: Translation = Translation()  # noqa: RUF009  immutable
+    ears: Ears = Ears()  # noqa: RUF009  immutable
+    translation: Translation = field(default_factory=lambda: Translation(load_translations()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,33 +86,28 @@ class AssuranceService:
         self._recalled = False
         self._pending = False
         self._verify: dict[str, float] = {}
-        self.traps = TrapDesk(
+        self.hearing = Hearing(
+            parts.ears,
             parts.translation,
             parts.clock,
             self._gauge,
             watchlist=self._watchlist,
             read=self._visit,
+            store=self._carry_out,
+            target=self._poller.target,
+            poll_all=self.poll_once,
             recheck_s=parts.assurance.recheck_s,
         )
-        self._listening: asyncio.Task[None] | None = None
         self.lifecycle = AssuranceLifecycle(
             parts.database, parts.clock, self._meter, parts.collector, resolve=parts.resolve, monitors_of=parts.monitors_of
         )
 
     async def start(self) -> None:
-        """Begin to listen for traps; raises `TrapSetupError` when their port cannot be had."""
-        if self._parts.receiver is not None:
-            await self._parts.receiver.start()
-            self._listening = asyncio.create_task(self.traps.listen(self._parts.receiver.queue), name="traps")
+        """Begin to listen for events; raises `TrapSetupError` or `ListenerSetupError` when a port cannot be had."""
+        await self.hearing.start()
 
     async def stop(self) -> None:
-        if self._listening is not None:
-            self._listening.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._listening
-            self._listening = None
-        if self._parts.receiver is not None:
-            await self._parts.receiver.stop()
+        await self.hearing.stop()
 
     def jobs(self) -> tuple[Job, ...]:
         """What the daemon's scheduler has to call, and how often."""
@@ -136,6 +117,8 @@ class AssuranceService:
             Job("assurance tick", min(TICK, timedelta(seconds=settings.verify_spacing_s)), self.tick),
             Job("second looks", TICK, self.look_again),
             Job("silent elements", TICK, self.call_silent),
+            Job("lost events", TICK, self.hearing.look_out),
+            Job("what events said", HINTS_EVERY, self.settle_hints),
             Job("objectives", timedelta(seconds=settings.sla_interval_s), self.judge),
             Job("budgets", timedelta(seconds=settings.sla_interval_s), self.watch_budgets),
             Job("prune polls", PRUNE_EVERY, self.prune),
@@ -147,7 +130,7 @@ class AssuranceService:
         return self._gauge.is_ready
 
     def figures(self) -> Figures:
-        receiver = self._parts.receiver
+        receiver = self._parts.ears.traps
         return self._gauge.snapshot(self._parts.clock.now().timestamp(), None if receiver is None else receiver.stats)
 
     async def poll_once(self) -> None:
@@ -182,12 +165,12 @@ class AssuranceService:
         elif self._pending:
             await self.correlate()
 
-    async def handle_traps(self, traps: Sequence[Trap]) -> None:
-        await self.traps.handle(traps)
+    async def handle_traps(self, traps: Sequence[Event]) -> None:
+        await self.hearing.desk.handle(traps)
 
     async def look_again(self) -> None:
         """What traps spoke of, once more; apart from verification, for it may have gone silent since."""
-        await self.traps.look_again()
+        await self.hearing.desk.look_again()
 
     async def correlate(self) -> None:
         """Decide what can be decided by now."""
@@ -207,6 +190,19 @@ class AssuranceService:
     async def prune(self) -> int:
         """Drop poll cycles that are older than the setting and behind nothing that is kept."""
         return await asyncio.to_thread(self._prune)
+
+    async def settle_hints(self) -> None:
+        """Write how often events said what they said."""
+        if self._digest.hints.due(now := self._parts.clock.monotonic()):
+            await self._carry_out(lambda session: self._digest.hints.settle(session, now))
+
+    async def _carry_out(self, work: Callable[[Session], object]) -> None:
+        def carried() -> None:
+            with self._parts.database.write() as session:
+                work(session)
+
+        async with self._turn:
+            await asyncio.to_thread(carried)
 
     async def _watchlist(self) -> Watchlist:
         async with self._turn:

@@ -1,55 +1,85 @@
-"""Trap → what it is evidence of. Rules are data: one row per trap OID."""
+"""Events, of whatever protocol, in the words of the rules that know them (`policies.translations`)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
-from agent.assurance.findings import FindingKind
-from drivers.snmp import oids
+from agent.assurance.findings import FindingKind, Source
+from drivers.events.syslog import SyslogLine
 from drivers.snmp.traps import Trap
+from policies.translating import Said, Translations
+
+LONGEST_TEXT = 500
+"""Characters of a line that are kept as evidence."""
+
+KINDS: Mapping[str, FindingKind] = {
+    "linkDown": FindingKind.LINK_DOWN,
+    "linkUp": FindingKind.LINK_UP,
+    "restart": FindingKind.COLD_START,
+}
+"""What rules mean, as findings; the others go by the name of their rule."""
 
 
 @dataclass(frozen=True, slots=True)
-class TrapRule:
-    trap_oid: str
-    kind: FindingKind
-    index_column: str = ""
-    """Object whose value is the ifIndex concerned; "" when the trap speaks of the element."""
+class Notice:
+    """A NETCONF notification (RFC 5277), flattened."""
+
+    received_at: datetime
+    element: str
+    """Known, because it came over a session that we opened."""
+    name: str
+    """{namespace}name of the event."""
+    leaves: Mapping[str, str]
+    event_time: str = ""
+    """As the element writes it."""
+
+
+Event = Trap | SyslogLine | Notice
 
 
 @dataclass(frozen=True, slots=True)
-class Hint:
-    """What a trap says, not yet believed."""
+class Sender:
+    """Whom an event is about, as far as it says: the address that it came from, and whom else it names."""
 
-    kind: FindingKind
-    if_index: int | None
-    """None: the element itself."""
-    name: str = ""
-    """ifName, where the trap carries it."""
-
-
-STANDARD = (
-    TrapRule(oids.COLD_START, FindingKind.COLD_START),
-    TrapRule(oids.LINK_DOWN, FindingKind.LINK_DOWN, oids.IF_INDEX),
-    TrapRule(oids.LINK_UP, FindingKind.LINK_UP, oids.IF_INDEX),
-)
+    address: str = ""
+    about: str = ""
+    """snmpTrapAddress or agent-addr of a trap, host of a syslog line."""
+    element: str = ""
+    """Where it is known beyond doubt."""
 
 
 class Translation:
-    def __init__(self, rules: Iterable[TrapRule] = STANDARD) -> None:
-        self._rules: Mapping[str, TrapRule] = {rule.trap_oid: rule for rule in rules}
+    def __init__(self, rules: Translations) -> None:
+        self.rules = rules
 
-    def hint(self, trap: Trap) -> Hint | None:
-        """None when no rule knows the trap, or it lacks what its rule needs."""
-        rule = self._rules.get(trap.trap_oid)
-        if rule is None:
-            return None
-        if not rule.index_column:
-            return Hint(rule.kind, None)
-        index = trap.value(rule.index_column)
-        if not isinstance(index, int):
-            return None
-        return Hint(rule.kind, index, _text(trap.value(oids.IF_NAME)))
+    def said(self, event: Event) -> Said | None:
+        """None when no rule knows the event."""
+        if isinstance(event, Trap):
+            return self.rules.trap(event.trap_oid, event.varbinds)
+        if isinstance(event, SyslogLine):
+            return self.rules.line(event.program, event.text)
+        return self.rules.notification(event.name, event.leaves)
 
 
-def _text(value: object) -> str:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else ""
+def sender_of(event: Event) -> Sender:
+    if isinstance(event, Trap):
+        return Sender(event.source, event.agent_address)
+    if isinstance(event, SyslogLine):
+        return Sender(event.source, event.host)
+    return Sender(element=event.element)
+
+
+def source_of(event: Event) -> Source:
+    if isinstance(event, Trap):
+        return Source.TRAP
+    return Source.SYSLOG if isinstance(event, SyslogLine) else Source.NOTIFICATION
+
+
+def detail_of(event: Event) -> dict[str, Any]:
+    """What an observation keeps of it."""
+    if isinstance(event, Trap):
+        return {"trapOid": event.trap_oid, "from": event.source, "version": event.version, "uptimeTicks": event.uptime}
+    if isinstance(event, SyslogLine):
+        return {"line": event.text[:LONGEST_TEXT], "program": event.program, "from": event.source}
+    return {"notification": event.name, "eventTime": event.event_time}

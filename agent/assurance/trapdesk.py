@@ -1,6 +1,8 @@
-"""Where traps are taken in: each leads to a read at once and to another one later; no element's storm or silence delays the others.
+"""Where events are taken in: each leads to a read at once and to another one later; no element's storm delays the others.
 
-An element that says too much, or is being read already, is read again a moment later, with all that was said meanwhile.
+Two stages. Taking an event in is cheap and knows neither database nor inventory: it is put to what was said of the same object
+before. Rounds, at most one per `ROUND_EVERY_S`, look at all that has come together, with one read and one transaction. An element
+that says too much, or is being read already, is read again a moment later, with all that was said meanwhile.
 """
 
 import asyncio
@@ -10,22 +12,28 @@ from typing import Protocol
 
 import structlog
 
+from agent.assurance.claims import Claim
+from agent.assurance.directory import Aliases, Directory
 from agent.assurance.figures import Gauge
 from agent.assurance.findings import Finding, Source
+from agent.assurance.intake import Intake
+from agent.assurance.later import Later
 from agent.assurance.restraint import Restraint
-from agent.assurance.translation import Translation
-from agent.assurance.traps import Key, far_ends, hear, to_read
+from agent.assurance.translation import Event, Translation
+from agent.assurance.traps import Heard, far_ends, hear, to_read
 from agent.assurance.watchlist import WatchedElement, Watchlist
-from drivers.snmp.traps import Trap
 from policies.values import Clock
 
 log = structlog.get_logger(__name__)
 
-TRAPS_AT_ONCE = 500
+EVENTS_AT_ONCE = 500
+"""Taken in before others get their turn of the loop."""
+ROUND_EVERY_S = 0.25
 ROUNDS_AT_ONCE = 64
 """An element that does not answer holds one of these places for as long as its deadline."""
-TRAP_DEADLINE_S = 2.5
-"""Of the reads that a trap asks for: a ticket is due within five seconds of it."""
+NOTHING = Heard(frozenset(), (), (), 0)
+EVENT_DEADLINE_S = 2.5
+"""Of the reads that an event asks for: a ticket is due within five seconds of it."""
 MOMENT_S = 1.0
 
 
@@ -41,6 +49,20 @@ class Reads(Protocol):
     ) -> Awaitable[None]: ...
 
 
+class Events(Protocol):
+    """A queue of them, of whatever kind."""
+
+    async def get(self) -> Event: ...
+
+    def get_nowait(self) -> Event: ...
+
+    def empty(self) -> bool: ...
+
+
+Settles = Callable[[Watchlist, Sequence[Claim]], Awaitable[None]]
+"""Reads back what is claimed, and raises or clears."""
+
+
 class TrapDesk:
     """Lives in one asyncio loop."""
 
@@ -52,95 +74,160 @@ class TrapDesk:
         *,
         watchlist: Callable[[], Awaitable[Watchlist]],
         read: Reads,
+        settle: Settles,
         recheck_s: float,
+        relays: Iterable[str] = (),
     ) -> None:
-        self._translation, self._clock, self._gauge = translation, clock, gauge
-        self._watchlist, self._read, self._recheck_s = watchlist, read, recheck_s
+        self.intake = Intake(translation)
+        self.aliases: Aliases = {}
+        """Further addresses of elements; replaced as a whole."""
+        self._clock, self._gauge = clock, gauge
+        self._watchlist, self._read, self._settle, self._recheck_s = watchlist, read, settle, recheck_s
+        self._relays = frozenset(relays)
         self._restraint = Restraint()
         self._reading: set[str] = set()
-        self._due: dict[Key, float] = {}
-        """Second looks; monotonic."""
-        self._put_off: dict[Key, float] = {}
-        """Objects whose element said too much to be read at once."""
-        self._hints: dict[tuple[Key, str], Finding] = {}
-        """What was said of them."""
+        self._later = Later()
+        self._news = asyncio.Event()
+        self._heard: set[str] = set()
 
-    async def handle(self, traps: Sequence[Trap]) -> None:
-        """Read at once what they speak of."""
-        watchlist = await self._watchlist()
-        heard = hear(traps, watchlist, self._translation, self._gauge.trap_dropped)
-        self._gauge.traps_processed(heard.processed)
-        now = self._clock.monotonic()
-        spoken = {element for element, _ in heard.objects}
-        free = {element for element in spoken if element not in self._reading and self._restraint.allows(element, now)}
-        self._keep_for_later(heard.findings, spoken - free, now)
-        if not free:
+    async def handle(self, events: Sequence[Event]) -> None:
+        """Take them in, and read at once what they speak of."""
+        self.take(events)
+        await self.turn()
+
+    def take(self, events: Iterable[Event]) -> None:
+        self.intake.take(events, self._clock.monotonic())
+        self._news.set()
+
+    async def turn(self) -> None:
+        """One round over all that was taken in."""
+        self._news.clear()
+        pieces = self.intake.hand_over()
+        if not pieces:
+            self._count(NOTHING)
             return
-        objects = frozenset(key for key in heard.objects if key[0] in free)
-        together, apart = far_ends(objects, watchlist)
-        self._due.update(dict.fromkeys(apart, now))
-        hints = [finding for finding in heard.findings if finding.element in free]
-        self._reading |= free
         try:
-            await self._look(watchlist, {*objects, *together}, now, hints)
-        finally:
-            self._reading -= free
+            watchlist = await self._watchlist()
+        except BaseException:
+            self.intake.give_back(pieces)
+            raise
+        heard = hear(pieces, self._directory(watchlist))
+        self._count(heard)
+        await self._act(watchlist, heard)
 
     async def look_again(self) -> None:
         """Read what was put off, and what a second look is due for."""
         now = self._clock.monotonic()
-        late = {key for key, due in self._put_off.items() if due <= now and key[0] not in self._reading}
-        again = {key for key, due in self._due.items() if due <= now}
-        if not late and not again:
+        late = self._overdue(now)
+        again = self._later.due_looks(now)
+        claims = [claim if claim.times else replace(claim, at=self._clock.now()) for claim in self._later.take_claims(now)]
+        if not late and not again and not claims:
             return
-        for key in again:
-            del self._due[key]
-        for key in late:
-            del self._put_off[key]
-        hints = [finding for (key, _), finding in self._hints.items() if key in late]
-        self._hints = {key: finding for key, finding in self._hints.items() if key[0] not in late}
         watchlist = await self._watchlist()
+        if claims:
+            await self._settle(watchlist, claims)
         if late:
-            again |= far_ends(late, watchlist)[0]
-            await self._look(watchlist, late | again, now, hints)
+            objects, hints = self._later.take(late, now)
+            await self._look(watchlist, {*objects, *again, *far_ends(objects, watchlist)[0]}, now, hints)
         elif wanted := to_read(again, watchlist):
             await self._read(watchlist, wanted, Source.VERIFY)
 
-    async def listen(self, queue: asyncio.Queue[Trap]) -> None:
+    def resync(self, elements: Iterable[str]) -> None:
+        """Something that these elements said was lost: read all that is watched of them, a moment from now."""
+        self._later.put_objects([(name, "") for name in elements], self._clock.monotonic() + MOMENT_S)
+
+    def take_heard(self) -> frozenset[str]:
+        """Elements whose traps were believed since this was last taken."""
+        taken, self._heard = frozenset(self._heard), set()
+        return taken
+
+    async def element_at(self, addresses: Iterable[str]) -> Mapping[str, str]:
+        """Source address → element, for those that are elements'."""
+        directory = self._directory(await self._watchlist())
+        return {address: name for address in addresses if (name := directory.address(address))}
+
+    async def take_from(self, queue: Events) -> None:
+        """Until it is cancelled."""
+        while True:
+            events = [await queue.get()]
+            while len(events) < EVENTS_AT_ONCE and not queue.empty():
+                events.append(queue.get_nowait())
+            self.take(events)
+            await asyncio.sleep(0)
+
+    async def listen(self, *queues: Events) -> None:
         """Until it is cancelled."""
         places = asyncio.Semaphore(ROUNDS_AT_ONCE)
         async with asyncio.TaskGroup() as group:
+            for queue in queues:
+                group.create_task(self.take_from(queue))
             while True:
+                await self._news.wait()
                 await places.acquire()
-                traps = [await queue.get()]
-                while len(traps) < TRAPS_AT_ONCE and not queue.empty():
-                    traps.append(queue.get_nowait())
-                group.create_task(self._handled(traps)).add_done_callback(lambda _: places.release())
+                self._news.clear()
+                group.create_task(self._turned()).add_done_callback(lambda _: places.release())
+                await asyncio.sleep(ROUND_EVERY_S)
 
-    async def _handled(self, traps: Sequence[Trap]) -> None:
+    async def _turned(self) -> None:
         try:
-            await self.handle(traps)
-        except Exception:  # the next traps must be heard whatever became of these
-            log.exception("traps could not be handled", traps=len(traps))
+            await self.turn()
+        except Exception:  # the next events must be heard whatever became of these
+            log.exception("events could not be handled")
 
-    async def _look(self, watchlist: Watchlist, objects: set[Key], now: float, hints: Sequence[Finding]) -> None:
-        self._due.update(dict.fromkeys(objects, now + self._recheck_s))
-        await self._read(watchlist, to_read(objects, watchlist), Source.VERIFY, hints, deadline_s=TRAP_DEADLINE_S)
+    def _directory(self, watchlist: Watchlist) -> Directory:
+        return Directory(watchlist, self.aliases, self._relays)
 
-    def _keep_for_later(self, findings: Iterable[Finding], elements: set[str], now: float) -> None:
-        for finding in findings:
-            if finding.element in elements:
-                key = (finding.element, finding.object)
-                self._put_off.setdefault(key, now + MOMENT_S)
-                known = self._hints.get((key, finding.kind))
-                self._hints[key, finding.kind] = finding if known is None else _merged(known, finding)
+    def _count(self, heard: Heard) -> None:
+        repeated, self.intake.repeated = self.intake.repeated, 0
+        self._gauge.traps_processed(heard.processed + repeated)
+        for dropped in (heard.dropped, self.intake.dropped):
+            for reason, count in dropped.items():
+                self._gauge.trap_dropped(reason, count)
+        self.intake.dropped.clear()
+
+    async def _act(self, watchlist: Watchlist, heard: Heard) -> None:
+        self._heard |= heard.by_trap
+        now = self._clock.monotonic()
+        spoken = {element for element, _ in heard.objects} | {claim.element for claim in heard.claims}
+        free = {element for element in spoken if element not in self._reading and self._restraint.allows(element, now)}
+        self._later.put((each for each in heard.findings if each.element not in free), now + MOMENT_S)
+        self._later.put_claims((each for each in heard.claims if each.element not in free), now + MOMENT_S)
+        if not free:
+            return
+        objects = frozenset(key for key in heard.objects if key[0] in free)
+        claims = [claim for claim in heard.claims if claim.element in free]
+        together, apart = far_ends(objects, watchlist)
+        self._later.look(apart, now)
+        self._reading |= free
+        try:
+            if objects:
+                hints = [finding for finding in heard.findings if finding.element in free]
+                await self._look(watchlist, {*objects, *together}, now, hints)
+            if claims:
+                self._later.put_claims(_to_verify(claims), now + self._recheck_s)
+                await self._settle(watchlist, claims)
+        except BaseException:
+            self._later.put_objects(objects, now + MOMENT_S)
+            raise
+        finally:
+            self._reading -= free
+
+    def _overdue(self, now: float) -> set[str]:
+        """As many of the elements that were put off as may be read now."""
+        late = set()
+        for name in self._later.overdue(now):
+            if name not in self._reading:
+                if not self._restraint.allows_any(now):
+                    break
+                late.add(name)
+        return late
+
+    async def _look(self, watchlist: Watchlist, objects: Iterable[tuple[str, str]], now: float, hints: Sequence[Finding]) -> None:
+        objects = set(objects)
+        self._later.look(objects, now + self._recheck_s)
+        await self._read(watchlist, to_read(objects, watchlist), Source.VERIFY, hints, deadline_s=EVENT_DEADLINE_S)
 
 
-def _merged(known: Finding, again: Finding) -> Finding:
-    """The same was said again: the first instant, and how often."""
-    return replace(known, detail={**known.detail, "times": _times(known.detail) + _times(again.detail)})
-
-
-def _times(detail: Mapping[str, object]) -> int:
-    times = detail.get("times", 1)
-    return times if isinstance(times, int) else 1
+def _to_verify(claims: Iterable[Claim]) -> list[Claim]:
+    """For the second look: what can be read back, with nothing said anew."""
+    return [replace(claim, times=0, source=Source.VERIFY) for claim in claims if claim.read_back]

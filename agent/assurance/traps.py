@@ -1,15 +1,19 @@
-"""From traps to what has to be read: which element, which port, and what was said about it."""
+"""From events to what has to be read: which element, which port, and what was said about it."""
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
+from agent.assurance.claims import Claim, Subject, claim_of
 from agent.assurance.correlation import Network
+from agent.assurance.directory import Directory
 from agent.assurance.findings import Finding, Source, Transition
-from agent.assurance.translation import Hint, Translation
-from agent.assurance.watchlist import WatchedElement, WatchedPort, Watchlist
-from drivers.snmp.traps import Trap
+from agent.assurance.intake import Piece
+from agent.assurance.translation import KINDS, detail_of, source_of
+from agent.assurance.watchlist import WatchedElement, Watchlist
 
-UNKNOWN_SOURCE, NO_RULE, NOT_WATCHED = "unknown-source", "no-rule", "not-watched"
+UNKNOWN_SOURCE, NOT_WATCHED = "unknown-source", "not-watched"
+OF_A_PORT = frozenset({"linkDown", "linkUp"})
 
 Key = tuple[str, str]
 """Element and port name; "" for the whole element."""
@@ -17,30 +21,61 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What a bunch of traps comes down to: each object once, with how often it was spoken of."""
+    """What a bunch of events comes down to: each object once, with how often it was spoken of."""
 
     objects: frozenset[Key]
+    """Ports and elements to be read."""
     findings: tuple[Finding, ...]
+    """What was said of them."""
+    claims: tuple[Claim, ...]
+    """What was said of something else; the latest word on each."""
     processed: int
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    """By reason: events that lead to nothing."""
+
+    @property
+    def by_trap(self) -> frozenset[str]:
+        """Elements that were heard by SNMP."""
+        said = (*self.findings, *self.claims)
+        return frozenset(each.element for each in said if each.source is Source.TRAP)
 
 
-def hear(traps: Iterable[Trap], watchlist: Watchlist, translation: Translation, dropped: Callable[[str], None]) -> Heard:
-    """`dropped` is told the reason for each trap that leads to nothing."""
+def hear(pieces: Iterable[Piece], directory: Directory) -> Heard:
     findings: dict[tuple[Key, str], Finding] = {}
-    times: dict[tuple[Key, str], int] = {}
-    for trap in traps:
-        element = _element_of(trap, watchlist)
-        hint = translation.hint(trap)
-        port = _port_of(element, hint) if element is not None and hint is not None else None
-        if element is None or hint is None or (hint.if_index is not None and port is None):
-            dropped(UNKNOWN_SOURCE if element is None else NO_RULE if hint is None else NOT_WATCHED)
+    claims: dict[Subject, Claim] = {}
+    dropped: Counter[str] = Counter()
+    processed = 0
+    for piece in pieces:
+        element = directory.element(piece.sender)
+        if element is None:
+            dropped[UNKNOWN_SOURCE] += piece.times
             continue
-        key = (element.name, "" if port is None else port.name)
-        times[key, hint.kind] = times.get((key, hint.kind), 0) + 1
-        findings[key, hint.kind] = Finding(
-            hint.kind, *key, Transition.at(trap.received_at), Source.TRAP, _detail(trap, times[key, hint.kind])
-        )
-    return Heard(frozenset(key for key, _ in findings), tuple(findings.values()), sum(times.values()))
+        if (claim := claim_of(piece, element, directory)) is not None:
+            known = claims.get(claim.subject)
+            if known is None or known.at <= claim.at:
+                claims[claim.subject] = claim
+        elif (finding := _finding(piece, element, directory)) is not None:
+            findings[(finding.element, finding.object), finding.kind] = finding
+        else:
+            dropped[NOT_WATCHED] += piece.times
+            continue
+        processed += piece.times
+    objects = frozenset(key for key, _ in findings)
+    return Heard(objects, tuple(findings.values()), tuple(claims.values()), processed, dropped)
+
+
+def _finding(piece: Piece, element: WatchedElement, directory: Directory) -> Finding | None:
+    """None when it speaks of a port that nobody watches."""
+    rule = piece.said.rule
+    name = ""
+    if rule.rule.means in OF_A_PORT:
+        port = directory.port(element, piece.said)
+        if port is None:
+            return None
+        name = port.name
+    detail = {**detail_of(piece.event), "times": piece.times, "rule": rule.name}
+    kind = KINDS.get(rule.rule.means, rule.name)
+    return Finding(kind, element.name, name, Transition.at(piece.event.received_at), source_of(piece.event), detail)
 
 
 def to_read(objects: Iterable[Key], watchlist: Watchlist) -> tuple[WatchedElement, ...]:
@@ -77,26 +112,3 @@ def far_ends(objects: Iterable[Key], watchlist: Watchlist) -> tuple[frozenset[Ke
 def _ways_to(network: Network, element: str) -> int:
     """How many, the poller's own included where management runs beside the network."""
     return len(network.ways.get(element, ())) + network.attached(element)
-
-
-def _element_of(trap: Trap, watchlist: Watchlist) -> WatchedElement | None:
-    """Whom the trap is about, or else who sent it; several elements at one address cannot be told apart."""
-    for address in (trap.agent_address, trap.source):
-        names = watchlist.by_host.get(address, ())
-        if len(names) == 1:
-            return watchlist.elements[names[0]]
-    return None
-
-
-def _port_of(element: WatchedElement, hint: Hint) -> WatchedPort | None:
-    """By name where the trap has it, for an index may have moved."""
-    by_name: Mapping[str, WatchedPort] = {port.name: port for port in element.ports}
-    if hint.name in by_name:
-        return by_name[hint.name]
-    if hint.name:
-        return None
-    return next((port for port in element.ports if port.if_index is not None and port.if_index == hint.if_index), None)
-
-
-def _detail(trap: Trap, times: int) -> dict[str, object]:
-    return {"trapOid": trap.trap_oid, "from": trap.source, "version": trap.version, "uptimeTicks": trap.uptime, "times": times}

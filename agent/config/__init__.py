@@ -1,6 +1,13 @@
 """Settings: one model; `fabd.toml`, then environment `FABD_SECTION__KEY`, then flags, each over the one before."""
 
-from agent.config.assurance import AssuranceSettings, PollingSettings, TrapSettings, UsageSettings
+from agent.config.assurance import (
+    AssuranceSettings,
+    NotificationSettings,
+    PollingSettings,
+    SyslogSettings,
+    TrapSettings,
+    UsageSettings,
+)
 from agent.config.daemon import ApiSettings, CatalogSettings, KeepSettings, LogSettings
 from agent.config.fulfillment import DriftSettings, FulfillmentSettings
 from agent.config.loading import load_settings
@@ -18,9 +25,11 @@ __all__ = [
     "KeepSettings",
     "Location",
     "LogSettings",
+    "NotificationSettings",
     "OutboxSettings",
     "PollingSettings",
     "Settings",
+    "SyslogSettings",
     "TrapSettings",
     "UsageSettings",
     "WebhookSettings",

@@ -23,6 +23,26 @@ class TrapSettings(Section):
         description="References whose community or user may send traps; empty means those of the elements' SNMP endpoints.",
     )
     queue: Number = Field(10_000, description="Traps waiting to be processed; more are dropped and counted.")
+    per_source_s: Number = Field(1000, description="Traps a second that one address may send; more are dropped and counted.")
+
+
+class SyslogSettings(Section):
+    enabled: bool = Field(False, description="Listen for syslog messages (RFC 5424 and 3164).")
+    host: Host = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(10514, ge=0, le=65535, description="UDP and TCP port; 0 takes a free one.")
+    tcp: bool = Field(True, description="Listen on TCP, too (RFC 6587: octet counting or lines).")
+    queue: Number = Field(10_000, description="Messages waiting to be processed; more are dropped and counted.")
+    per_source_s: Number = Field(1000, description="Messages a second that one address may send; more are dropped and counted.")
+    connections: Number = Field(256, description="TCP connections open at the same time; further ones are closed.")
+    relays: list[str] = Field(
+        default_factory=list, description="Addresses of relays that are believed whose messages they pass on (by host name)."
+    )
+
+
+class NotificationSettings(Section):
+    enabled: bool = Field(True, description="Subscribe to the notifications of elements that ask for it (RFC 5277).")
+    elements: Number = Field(256, description="The most elements that are subscribed to.")
+    attempt_s: Seconds = Field(60.0, description="Longest pause between attempts to subscribe again, seconds.")
 
 
 class AssuranceSettings(Section):

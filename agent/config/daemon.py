@@ -70,4 +70,7 @@ class CatalogSettings(Section):
     )
     slas: list[Path] = Field(default_factory=list, description="Folders with further SLA files.")
     tariffs: list[Path] = Field(default_factory=list, description="Folders with further tariff files.")
+    translations: list[Path] = Field(
+        default_factory=list, description="Files or folders with further rules for events; tried before those shipped."
+    )
     platforms: list[Path] = Field(default_factory=list, description="Folders with further platforms (one folder each).")

@@ -5,7 +5,14 @@ from pathlib import Path
 
 from pydantic import Field
 
-from agent.config.assurance import AssuranceSettings, PollingSettings, TrapSettings, UsageSettings
+from agent.config.assurance import (
+    AssuranceSettings,
+    NotificationSettings,
+    PollingSettings,
+    SyslogSettings,
+    TrapSettings,
+    UsageSettings,
+)
 from agent.config.daemon import ApiSettings, CatalogSettings, CredentialSettings, DatabaseSettings, KeepSettings, LogSettings
 from agent.config.fulfillment import DriftSettings, FulfillmentSettings
 from agent.config.outbox import OutboxSettings
@@ -28,6 +35,8 @@ class Settings(Section):
     drift: DriftSettings = Field(default_factory=DriftSettings)
     polling: PollingSettings = Field(default_factory=PollingSettings)
     traps: TrapSettings = Field(default_factory=TrapSettings)
+    syslog: SyslogSettings = Field(default_factory=SyslogSettings)
+    notifications: NotificationSettings = Field(default_factory=NotificationSettings)
     assurance: AssuranceSettings = Field(default_factory=AssuranceSettings)
     usage: UsageSettings = Field(default_factory=UsageSettings)
     outbox: OutboxSettings = Field(default_factory=OutboxSettings)

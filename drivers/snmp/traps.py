@@ -6,15 +6,14 @@ A notification is evidence, never state. What comes out is a bounded queue; what
 import asyncio
 import contextlib
 import hashlib
-import os
 import socket
 from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from pathlib import Path
 from typing import cast
 
+from drivers.events.kernel import kernel_drops
 from drivers.events.senders import Senders
 from drivers.port import Credential
 from drivers.snmp import ber, credentials
@@ -268,18 +267,7 @@ class TrapReceiver:
 
     def _kernel_drops(self) -> int:
         sock = self._transport.get_extra_info("socket") if self._transport is not None else None
-        if sock is None:
-            return 0
-        name = "udp6" if sock.family == socket.AF_INET6 else "udp"
-        with contextlib.suppress(OSError):
-            return drops_of(Path("/proc/net", name).read_text(encoding="ascii"), os.fstat(sock.fileno()).st_ino)
-        return 0
-
-
-def drops_of(table: str, inode: int) -> int:
-    """The last column of /proc/net/udp for the socket of this inode; 0 where there is none."""
-    rows = (line.split() for line in table.splitlines()[1:])
-    return next((int(row[-1]) for row in rows if len(row) > _INODE_COLUMN and row[_INODE_COLUMN] == str(inode)), 0)
+        return 0 if sock is None else kernel_drops(sock)
 
 
 def default_engine_id() -> bytes:
@@ -294,9 +282,6 @@ class _Protocol(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: tuple[str | object, int]) -> None:
         self._receiver.received(data, cast("Address", addr[:2]))
-
-
-_INODE_COLUMN = 9
 
 
 def _checked(users: tuple[Credential, ...]) -> Iterator[Credential]:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from agent.assurance.restraint import BURST, Restraint
+from agent.assurance.hints import WRITTEN_EVERY_S
+from agent.assurance.restraint import BURST, BURST_OF_ALL, PER_SECOND, PER_SECOND_OF_ALL, Restraint
 from agent.assurance.tables import AlarmRow, ObservationRow, PollRow
 from agent.assurance.trapdesk import TrapDesk
 from crm_bridge.tables import TicketRow
@@ -45,7 +46,7 @@ def test_a_storm_of_one_element_is_read_at_a_bounded_rate_and_ends_in_the_truth(
     for _ in range(1000):
         world.run(world.service.handle_traps([storm] * 10))
         world.clock.advance(0.01)
-    assert BURST <= asked(world)["pe1"] <= BURST + 5 * 10
+    assert BURST <= asked(world)["pe1"] <= BURST + PER_SECOND * 10
     assert len(world.rows(PollRow)) - before == asked(world)["pe1"]
     assert world.service.figures().traps_processed == 10_000
     world.network.down("pe1/c1")
@@ -61,7 +62,9 @@ def test_what_was_said_meanwhile_is_kept_as_evidence_with_its_number(world: Worl
         world.run(world.service.handle_traps([storm, storm]))
     world.clock.advance(1)
     world.run(world.service.look_again())
-    assert sum(row.detail["times"] for row in world.rows(ObservationRow)) == 2 * (BURST + 30)
+    world.clock.advance(WRITTEN_EVERY_S)
+    world.run(world.service.settle_hints())
+    assert [row.detail["times"] for row in world.rows(ObservationRow)] == [2 * (BURST + 30)]
 
 
 def test_a_storm_of_one_element_delays_no_other(world: World) -> None:
@@ -75,29 +78,29 @@ def test_a_storm_of_one_element_delays_no_other(world: World) -> None:
 
 def test_an_element_that_does_not_answer_delays_no_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Pe1 sends traps and takes for ever to answer; meanwhile sw1 is heard."""
-    answers, heard = asyncio.Event(), asyncio.Event()
-    poll, read = world.network.poll, TrapDesk.handle
+    asked, answers, heard = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    poll, turn = world.network.poll, TrapDesk.turn
 
     async def slowly(jobs: Sequence[PollJob]) -> PollBatch:
         if any(job.target.element == "pe1" for job in jobs):
+            asked.set()
             await answers.wait()
         return await poll(jobs)
 
-    async def handle(desk: TrapDesk, traps: Sequence[Trap]) -> None:
-        await read(desk, traps)
+    async def turned(desk: TrapDesk) -> None:
+        await turn(desk)
         heard.set()
 
     monkeypatch.setattr(world.network, "poll", slowly)
-    monkeypatch.setattr(TrapDesk, "handle", handle)
+    monkeypatch.setattr(TrapDesk, "turn", turned)
     queue: asyncio.Queue[Trap] = asyncio.Queue()
 
     async def story() -> int:
-        listening = asyncio.create_task(world.service.traps.listen(queue))
+        listening = asyncio.create_task(world.service.hearing.desk.listen(queue))
         world.network.down("sw1/c1")
-        for reference in ("pe1/c1", "sw1/c1"):
-            queue.put_nowait(trap(world, reference))
-            while not queue.empty():  # noqa: ASYNC110  each is to be a bunch of its own
-                await asyncio.sleep(0)
+        queue.put_nowait(trap(world, "pe1/c1"))
+        await asyncio.wait_for(asked.wait(), 5)
+        queue.put_nowait(trap(world, "sw1/c1"))
         await asyncio.wait_for(heard.wait(), 5)
         tickets = len(world.rows(TicketRow))
         listening.cancel()
@@ -111,5 +114,12 @@ def test_restraint_fills_again_with_time_and_keeps_elements_apart() -> None:
     restraint = Restraint()
     assert sum(restraint.allows("a", 0.0) for _ in range(BURST + 10)) == BURST
     assert restraint.allows("b", 0.0)
-    assert sum(restraint.allows("a", 1.0) for _ in range(10)) == 5
+    assert sum(restraint.allows("a", 1.0) for _ in range(10)) == PER_SECOND
     assert sum(restraint.allows("a", 1000.0) for _ in range(BURST + 10)) == BURST
+
+
+def test_a_storm_of_all_elements_leaves_the_daemon_to_others() -> None:
+    restraint = Restraint()
+    names = [f"r{number}" for number in range(BURST_OF_ALL + 10)]
+    assert sum(restraint.allows(name, 0.0) for name in names) == BURST_OF_ALL
+    assert sum(restraint.allows(name, 1.0) for name in names) == PER_SECOND_OF_ALL

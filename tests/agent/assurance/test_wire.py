@@ -12,6 +12,7 @@ from typing import TypeVar
 import pytest
 from sqlalchemy import select
 
+from agent.assurance.hearing import Ears
 from agent.assurance.service import AssuranceParts, AssuranceService
 from agent.assurance.tables import AlarmRow, ProblemRow, ReadingRow, ServiceStateRow, UsageBinRow
 from agent.catalog import load_catalog
@@ -82,7 +83,7 @@ class Watch:
                 polling=PollingSettings(interval_s=1),
                 assurance=AssuranceSettings(recheck_s=60),
                 usage=UsageSettings(bin_s=2),
-                receiver=TrapReceiver(TrapSettings(host, port, frozenset({secrets.community})), clock),
+                ears=Ears(traps=TrapReceiver(TrapSettings(host, port, frozenset({secrets.community})), clock)),
             )
         )
         self._fill()

@@ -9,12 +9,14 @@ from typing import TypeVar
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from agent.assurance.service import AssuranceParts, AssuranceService, Receives
+from agent.assurance.hearing import Ears, Receives
+from agent.assurance.service import AssuranceParts, AssuranceService
 from agent.config import AssuranceSettings, PollingSettings, UsageSettings
 from agent.measurement.readings import CounterReadings
 from crm_bridge.agreements import AgreementTerms, agree
 from crm_bridge.customers import CustomerData, create_customer
 from drivers.errors import ElementTimeout
+from drivers.events.senders import Senders
 from drivers.port import Credential, Target
 from drivers.snmp import oids
 from drivers.snmp.batch import BatchBuilder, Column, PollBatch, PollFailure, PollJob, PortRef, PortSample, Reason
@@ -143,6 +145,7 @@ class FakeNetwork:
 class FakeReceiver:
     def __init__(self) -> None:
         self.queue: asyncio.Queue[Trap] = asyncio.Queue(100)
+        self.senders = Senders(1000, 1000)
         self.stats = TrapStats()
 
     async def start(self) -> None:
@@ -181,7 +184,7 @@ class World:
                 polling=self.polling,
                 assurance=self.assurance,
                 usage=self.usage,
-                receiver=receiver,
+                ears=Ears(traps=receiver),
             )
         )
         return self.service

@@ -22,13 +22,14 @@ from pysnmp.hlapi.v3arch.asyncio import (
 )
 from pysnmp.proto.rfc1902 import Integer32
 
+from drivers.events.kernel import drops_of
 from drivers.port import Credential
 from drivers.sim.credentials import SimCredentials
 from drivers.sim.faults import ElementFaults
 from drivers.sim.snmp.agent import SnmpAgent
 from drivers.snmp import oids
 from drivers.snmp.errors import TrapSetupError
-from drivers.snmp.traps import MAX_PENDING, Trap, TrapReceiver, TrapSettings, TrapStats, drops_of
+from drivers.snmp.traps import MAX_PENDING, Trap, TrapReceiver, TrapSettings, TrapStats
 from drivers.snmp.usm import User
 from tests.clock import EPOCH, FakeClock
 from tests.drivers.sim.elements import switch

@@ -1,0 +1,5 @@
+"""ListenerSetupError    a listener cannot start as configured (OSError)"""
+
+
+class ListenerSetupError(OSError):
+    pass
