@@ -233,6 +233,8 @@ AGAIN = (
 """The second death hits the daemon that makes good after the first, and so on."""
 IMPATIENT = """
 [fulfillment]
+connect_timeout_s = 3
+stage_timeout_s = 3
 commit_timeout_s = 3
 verify_timeout_s = 3
 finish_timeout_s = 3

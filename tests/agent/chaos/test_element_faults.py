@@ -4,16 +4,18 @@ from collections.abc import Iterator
 from itertools import product
 
 import pytest
+from sqlalchemy import select
 
+from agent.fulfillment.tables import OrderRow, PlanRow
 from agent.tables import metadata
 from drivers.sim.faults import Fault, FaultKind, Phase
 from drivers.sim.network import SimNetwork
 from inventory.db import Database
+from inventory.tables import WorkItemRow
 from tests.agent.chaos.client import Client
-from tests.agent.chaos.mortal import Mortal
 from tests.agent.chaos.results import note, whole
 from tests.agent.chaos.scenarios import IMPATIENT, all_of_them, gone, mended, nothing, services
-from tests.agent.installation import Installation
+from tests.agent.installation import Installation, eventually
 
 pytestmark = pytest.mark.chaos
 
@@ -70,7 +72,7 @@ def test_an_element_that_is_lost_and_comes_back(client, mortal, way):
         client.installation.sim.call(lose, kind, element)
         mortal.go_on()
         if kind == "cut off":
-            seen_by_fabd(client, mortal, order_id)
+            seen_by_fabd(client, order_id)
             client.installation.sim.call(mended)
         end = client.finish(mortal.process, order)["state"]
         assert end in ENDS
@@ -85,6 +87,16 @@ def lose(network: SimNetwork, kind: str, element: str) -> None:
         network.isolate(element)
 
 
-def seen_by_fabd(client: Client, mortal: Mortal, order_id: str) -> None:
-    """The order has ended without the element, waits for it, or it is in doubt."""
-    client.wait_for_state(mortal.process, order_id, {"held", *ENDS})
+def seen_by_fabd(client: Client, order_id: str) -> None:
+    """The order has ended without the element, waits for it to be tried again, or it is in doubt."""
+    put_back = (
+        select(WorkItemRow.id)
+        .join(PlanRow, PlanRow.id == WorkItemRow.key)
+        .where(PlanRow.order_id == order_id, WorkItemRow.last_error != "")
+    )
+
+    def seen() -> bool:
+        with client.installation.database.read() as session:
+            return session.scalars(put_back).first() is not None or session.get_one(OrderRow, order_id).state in {"held", *ENDS}
+
+    eventually(seen)

@@ -153,6 +153,7 @@ def test_a_pending_commit_is_undone_by_its_name(tmp_path: Path) -> None:
 
 
 def test_a_confirmed_commit_is_undone_by_its_reverse(tmp_path: Path) -> None:
+    none_of_its_name = "leaf1#configure session fabd-plan-1 abort\n% Session fabd-plan-1 not found\n"
     reverse = """\
 leaf1#configure session fabd-reverse abort
 % Session fabd-reverse not found
@@ -163,7 +164,7 @@ leaf1(config-s-fabd-r-if-Et1)#no description
 leaf1(config-s-fabd-r-if-Et1)#exit
 leaf1(config-s-fabd-r)#commit
 """
-    with element(tmp_path, NOT_PENDING, WITH, WITH, reverse, WITHOUT) as session:
+    with element(tmp_path, NOT_PENDING, none_of_its_name, WITH, WITH, reverse, WITHOUT) as session:
         session.revert(NEW, "plan-1", soon())
 
 
