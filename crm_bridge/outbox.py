@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import Connection, Row, Table, and_, delete, exists, func, insert, or_, select
+from sqlalchemy import Connection, Table, and_, delete, exists, func, insert, or_, select
 from sqlalchemy.orm import Session
 
 from crm_bridge.eventfilter import EventFilter
 from crm_bridge.tables import DeliveryRow, EventRow, SubscriptionRow
+from inventory.prepared import Prepared
 from policies.values import new_id
 
 DUE, DELIVERED, DEAD = "due", "delivered", "dead"
@@ -37,6 +38,8 @@ class Event:
 
 
 _Written = tuple[Event, dict[str, Any]]
+_Subscription = tuple[Any, ...]
+"""Id, query and resources."""
 """With its row."""
 
 
@@ -101,26 +104,26 @@ def _write(session: Session, written: Sequence[_Written]) -> None:
     connection, subscriptions = session.connection(), _subscriptions(session)
     if subscriptions:
         for event, row in written:
-            _deliver(connection, event, connection.execute(_NUMBERED, row).scalar_one(), subscriptions, row["at"])
+            _deliver(connection, event, _NUMBERED.rows(connection, row)[0][0], subscriptions, row["at"])
     else:
-        connection.execute(_EVENT, [row for _, row in written])
+        _EVENT.run_all(connection, [row for _, row in written])
 
 
-def _subscriptions(session: Session) -> Sequence[Row[Any]]:
+def _subscriptions(session: Session) -> Sequence[_Subscription]:
     """The active ones. Looked up once in a transaction: what comes to be known in its course was not there for its facts."""
     transaction = session.get_transaction()
     known = session.info.get(_KNOWN)
     if known is None or known[0] is not transaction:
-        known = session.info[_KNOWN] = transaction, session.connection().execute(_ACTIVE).all()
-    found: Sequence[Row[Any]] = known[1]
+        known = session.info[_KNOWN] = transaction, _ACTIVE.rows(session.connection(), {})
+    found: Sequence[_Subscription] = known[1]
     return found
 
 
-def _deliver(connection: Connection, event: Event, sequence: int, subscriptions: Sequence[Row[Any]], at: datetime) -> None:
+def _deliver(connection: Connection, event: Event, sequence: int, subscriptions: Sequence[_Subscription], at: datetime) -> None:
     wanting = [
-        {"event_sequence": sequence, "subscription_id": row.id, "state": DUE, "aggregate": event.aggregate, "due_at": at}
-        for row in subscriptions
-        if EventFilter.parse(row.query, row.resources).wants(event.type, event.payload)
+        {"event_sequence": sequence, "subscription_id": subscription, "state": DUE, "aggregate": event.aggregate, "due_at": at}
+        for subscription, query, resources in subscriptions
+        if EventFilter.parse(query, resources).wants(event.type, event.payload)
     ]
     if wanting:
         connection.execute(_DELIVERY, wanting)
@@ -147,7 +150,11 @@ def forget(session: Session, *, before: datetime, limit: int = 1000) -> int:
 
 _KNOWN = "subscriptions"
 _GATHERED = "events to be written"
-_EVENT = insert(cast("Table", EventRow.__table__))
-_NUMBERED = _EVENT.returning(EventRow.sequence)
+_TELL = insert(cast("Table", EventRow.__table__))
+_COLUMNS = ["id", "aggregate", "type", "payload", "correlation_id", "at"]
+_EVENT = Prepared(_TELL, _COLUMNS)
+_NUMBERED = Prepared(_TELL.returning(EventRow.sequence), _COLUMNS)
 _DELIVERY = insert(cast("Table", DeliveryRow.__table__))
-_ACTIVE = select(SubscriptionRow.id, SubscriptionRow.query, SubscriptionRow.resources).where(SubscriptionRow.state == ACTIVE)
+_ACTIVE = Prepared(
+    select(SubscriptionRow.id, SubscriptionRow.query, SubscriptionRow.resources).where(SubscriptionRow.state == ACTIVE)
+)

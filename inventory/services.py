@@ -13,7 +13,7 @@ from inventory.allocation import Allocation, held, release_service
 from inventory.errors import ServiceStateConflict, UnknownObject
 from inventory.ports import PortClaim, claims, release_claims
 from inventory.sharing import disown
-from inventory.storing import store
+from inventory.storing import new_row, store, write
 from inventory.tables import ElementRow, LinkRow, PlannedPartRow, PortRow, ServicePartRow, ServiceResourceRow, ServiceRow
 from policies.values import new_id
 
@@ -90,15 +90,8 @@ def create_service(
 ) -> ServiceRow:
     """`parts`: id of an element → what the service desires there; `ports`: id → role; `links`: ids."""
     service_id = new.id or new_id("svc", at)
-    its_parts = [
-        ServicePartRow(id=new_id("rfs"), service_id=service_id, element_id=element_id, desired=text)
-        for element_id, text in sorted(parts.items())
-    ]
-    its_resources = [
-        ServiceResourceRow(id=new_id("srs"), service_id=service_id, port_id=port, link_id=link, role=role)
-        for (port, link), role in _resources(ports, links).items()
-    ]
-    row = ServiceRow(
+    row = new_row(
+        ServiceRow,
         id=service_id,
         name=new.name,
         specification=new.specification,
@@ -110,12 +103,24 @@ def create_service(
         extra=dict(new.extra),
         revision=1,
         created_at=at,
-        started_at=None,
-        ended_at=None,
-        parts=its_parts,
-        resources=its_resources,
     )
-    store(session, [row, *its_parts, *its_resources])
+    store(session, [row])
+    write(
+        session,
+        ServicePartRow,
+        [
+            {"id": new_id("rfs"), "service_id": service_id, "element_id": element_id, "desired": text}
+            for element_id, text in sorted(parts.items())
+        ],
+    )
+    write(
+        session,
+        ServiceResourceRow,
+        [
+            {"id": new_id("srs"), "service_id": service_id, "port_id": port, "link_id": link, "role": role}
+            for (port, link), role in _resources(ports, links).items()
+        ],
+    )
     return row
 
 

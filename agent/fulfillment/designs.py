@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from agent.fulfillment.planning import NOTHING, Intent
 from agent.fulfillment.requests import ItemRequest, OrderRequest
-from crm_bridge.tables import CustomerRow
+from crm_bridge.customers import Account
 from inventory.allocation import Allocation
 from inventory.topology import Graph
 from policies.layout import Layout
@@ -23,7 +23,7 @@ class Submission:
 
     session: Session
     request: OrderRequest
-    customer: CustomerRow
+    customer: Account
     network: Graph
     at: datetime
 

@@ -1,12 +1,13 @@
 """Placing orders: validation, allocation, plan and journal in one transaction; a refusal leaves nothing behind."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import set_committed_value
 
 from agent.fulfillment import refusals
 from agent.fulfillment.allotment import allotted
@@ -29,16 +30,16 @@ from agent.fulfillment.reservation import reserve
 from agent.fulfillment.settings import FulfilmentSettings
 from agent.fulfillment.states import ItemState
 from agent.fulfillment.tables import ChangeSetRow, JournalRow, OrderItemRow, OrderRow, PlanRow
-from crm_bridge.agreements import agreement_for
-from crm_bridge.customers import customer_by_account
+from crm_bridge.agreements import agreement_id_for
+from crm_bridge.customers import Account, account
 from crm_bridge.errors import UnknownCustomer
-from crm_bridge.tables import CustomerRow
 from drivers.errors import DriverSetupError
 from inventory.allocation import held
 from inventory.db import Database
 from inventory.pools import BANDWIDTH
+from inventory.prepared import Prepared
 from inventory.services import NewService, create_service
-from inventory.storing import store
+from inventory.storing import new_row, store, write
 from inventory.surroundings import Surroundings
 from inventory.tables import ServiceRow
 from inventory.work import Work, WorkQueue
@@ -101,7 +102,7 @@ class OrderDesk:
         if wrong:
             raise OrderMalformed(*wrong)
         with database.read() as session:
-            customer = CustomerRow(account_number="0") if nobody else _customer(session, request.customer)
+            customer = Account("", "0") if nobody else _customer(session, request.customer)
             thought = self.designer.thought(Submission(session, request, customer, Surroundings(session), at))
         with database.write() as session:
             given = allotted(Submission(session, request, customer, Surroundings(session), at), thought)
@@ -118,14 +119,13 @@ class OrderDesk:
         return ThoughtPlan(designs, changed, self._why_approve(designs, changed, urgent=case.request.priority == URGENT))
 
     def _store_service(self, case: Submission, design: Design, product: Product) -> ServiceRow:
-        agreement = agreement_for(case.session, case.customer.id, product.spec.name, case.at)
         new = NewService(
             id=design.service_id,
             name=product.name,
             specification=product.spec.name,
             specification_version=product.spec.version,
             customer=case.customer.account_number,
-            agreement=agreement.id if agreement else None,
+            agreement=agreement_id_for(case.session, case.customer.id, product.spec.name, case.at),
             characteristics=design.request.characteristics,
         )
         return create_service(
@@ -144,11 +144,12 @@ class OrderDesk:
         plans: list[PlanRow] = []
         items: list[OrderItemRow] = []
         made: list[Change] = []
+        changed: list[Mapping[str, object]] = []
         questions: list[JournalRow] = []
         for bundle in arrangement.bundles:
             mine = [by_reference[reference] for reference in bundle]
             own = self._changes(case, mine)
-            plan = self._plan_row(case, order, own)
+            plan = self._plan_row(case, order)
             why = "" if order.undoes else self._why_approve(mine, own, urgent=order.priority == URGENT)
             if why:
                 plan.approval = Approval.REQUIRED
@@ -158,13 +159,16 @@ class OrderDesk:
                 item.outlook = reserve(case.session, design)
                 items.append(item)
             plans.append(plan)
+            changed += [_change_columns(change, plan.id, case.at) for change in own]
             made += own
-        order.items = sorted(items, key=lambda item: item.position)
+        items.sort(key=lambda item: item.position)
+        set_committed_value(order, "items", items)
         order.expected_completion = self.pace.expected(case.session, order, case.at)
         reach(order, Milestone.ACCEPTED, f"order {order.id} is accepted", (), case.at)
         reach(order, Milestone.ALLOCATED, "ports and values are reserved", order.items, case.at)
-        changed = [change for plan in plans for change in plan.change_sets]
-        store(case.session, [order, *plans, *changed, *order.items])
+        write(case.session, PlanRow, map(vars, plans))
+        write(case.session, ChangeSetRow, changed)
+        store(case.session, [order, *items])
         case.session.add_all(questions)
         return tuple(made)
 
@@ -188,13 +192,11 @@ class OrderDesk:
         )
         return reason(self.settings.approval, scope)
 
-    def _plan_row(self, case: Submission, order: OrderRow, own: Sequence[Change]) -> PlanRow:
+    def _plan_row(self, case: Submission, order: OrderRow) -> PlanRow:
         begin = max(case.at, case.request.requested_start or case.at)
-        plan_id = new_id("pln", case.at)
-        return PlanRow(
-            id=plan_id,
-            change_sets=[_change_row(change, plan_id, case.at) for change in own],
-            fence=0,
+        return new_row(
+            PlanRow,
+            id=new_id("pln", case.at),
             order_id=order.id,
             version=VERSION,
             state=PlanState.WAITING,
@@ -211,25 +213,29 @@ def _known(session: Session, request: OrderRequest, client: str) -> OrderRow | N
     if session.get_bind().dialect.name == "postgresql":  # two that race: the second sees what the first has stored
         key = func.hashtextextended(f"{client}\x1f{request.external_id}", 0)
         session.execute(select(func.pg_advisory_xact_lock(key)))
-    found = session.connection().scalar(_SAME, {"client": client, "external_id": request.external_id})
-    known = session.get_one(OrderRow, found) if found else None
+    session.flush()
+    found = _SAME.first(session.connection(), {"client": client, "external_id": request.external_id})
+    known = session.get_one(OrderRow, found[0]) if found else None
     if known is not None and known.body_digest != request.digest:
         raise OrderConflict(refusals.of_external_id(request.external_id, known.id))
     return known
 
 
-_SAME = select(OrderRow.id).where(OrderRow.client == bindparam("client"), OrderRow.external_id == bindparam("external_id"))
+_SAME = Prepared(
+    select(OrderRow.id).where(OrderRow.client == bindparam("client"), OrderRow.external_id == bindparam("external_id"))
+)
 
 
-def _customer(session: Session, number: str) -> CustomerRow:
+def _customer(session: Session, number: str) -> Account:
     try:
-        return customer_by_account(session, number)
+        return account(session, number)
     except UnknownCustomer as error:
         raise OrderMalformed(refusals.of_customer(number, error.meant)) from error
 
 
 def _order_row(request: OrderRequest, client: str, undoes: str, at: datetime) -> OrderRow:
-    return OrderRow(
+    return new_row(
+        OrderRow,
         id=new_id("ord", at),
         client=client,
         external_id=request.external_id,
@@ -242,10 +248,6 @@ def _order_row(request: OrderRequest, client: str, undoes: str, at: datetime) ->
         requested_start=request.requested_start,
         requested_completion=request.requested_completion,
         priority=request.priority,
-        milestones=[],
-        jeopardy=[],
-        cancellation_id="",
-        cancellation_reason="",
         undoes=undoes,
     )
 
@@ -253,7 +255,8 @@ def _order_row(request: OrderRequest, client: str, undoes: str, at: datetime) ->
 def _item_row(
     order: OrderRow, plan: PlanRow, design: Design, arrangement: Arrangement, former: dict[str, Any] | None
 ) -> OrderItemRow:
-    return OrderItemRow(
+    return new_row(
+        OrderItemRow,
         id=design.id,
         order_id=order.id,
         reference=design.request.reference,
@@ -287,20 +290,20 @@ def _former(session: Session, design: Design) -> dict[str, Any] | None:
     }
 
 
-def _change_row(change: Change, plan_id: str, at: datetime) -> ChangeSetRow:
-    return ChangeSetRow(
-        id=new_id("chg", at),
-        plan_id=plan_id,
-        element=change.set.element,
-        platform=change.set.platform,
-        commitment=change.commitment,
-        own_before=change.alone.before,
-        own_after=change.alone.after if change.alone.after != change.set.after else None,
-        before=change.set.before,
-        after=change.set.after,
-        forward=change.set.forward,
-        reverse=change.set.reverse,
-        ports=list(change.set.ports),
-        checks=[asdict(check) for check in change.set.checks],
-        state=ChangeState.PLANNED,
-    )
+def _change_columns(change: Change, plan_id: str, at: datetime) -> Mapping[str, object]:
+    return {
+        "id": new_id("chg", at),
+        "plan_id": plan_id,
+        "element": change.set.element,
+        "platform": change.set.platform,
+        "commitment": change.commitment,
+        "own_before": change.alone.before,
+        "own_after": change.alone.after if change.alone.after != change.set.after else None,
+        "before": change.set.before,
+        "after": change.set.after,
+        "forward": change.set.forward,
+        "reverse": change.set.reverse,
+        "ports": change.set.ports,
+        "checks": [asdict(check) for check in change.set.checks],
+        "state": ChangeState.PLANNED,
+    }

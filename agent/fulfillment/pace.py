@@ -20,7 +20,7 @@ LATELY = 50
 _WEIGHT = 0.1
 """Of each further plan."""
 _COUNT_HOLDS = timedelta(seconds=1)
-"""The queue is not counted more often than that."""
+"""The queue is not counted more often than that, nor plans looked for where there were none."""
 
 
 class Pace:
@@ -30,6 +30,7 @@ class Pace:
         self._kind, self._workers = work_kind, workers
         self._guard = threading.Lock()
         self._typical: timedelta | None = None
+        self._asked_at: datetime | None = None
         self._counted_at: datetime | None = None
         self._ahead = 0
 
@@ -42,15 +43,16 @@ class Pace:
         """When the open items of the order are likely to be done, if nothing but the queue keeps them."""
         start = max(at, begin or at, order.requested_start or at)
         rounds = self._queued(session, at) // self._workers if start == at else 0
-        return start + self._usual(session) * (rounds + longest_way(order.items))
+        return start + self._usual(session, at) * (rounds + longest_way(order.items))
 
-    def _usual(self, session: Session) -> timedelta:
+    def _usual(self, session: Session, at: datetime) -> timedelta:
         with self._guard:
             known = self._typical
-        if known is None:
+            asked = self._asked_at is not None and abs(at - self._asked_at) < _COUNT_HOLDS
+        if known is None and not asked:
             known = _of_late(session)
             with self._guard:
-                self._typical = self._typical or known
+                self._typical, self._asked_at = self._typical or known, at
         return known or FIRST_GUESS
 
     def _queued(self, session: Session, at: datetime) -> int:

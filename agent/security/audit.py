@@ -9,6 +9,7 @@ from sqlalchemy import Table, insert
 from sqlalchemy.orm import Session
 
 from agent.security.tables import AuditRow
+from inventory.prepared import Prepared
 from policies.values import new_id
 
 
@@ -50,7 +51,10 @@ def record(
         "after": None if after is None else dict(after),
         "correlation_id": actor.correlation_id,
     }
-    session.connection().execute(_LINE, line)
+    _LINE.run(session.connection(), line)
 
 
-_LINE = insert(cast("Table", AuditRow.__table__))
+_LINE = Prepared(
+    insert(cast("Table", AuditRow.__table__)),
+    ["id", "at", "actor", "role", "source", "action", "object", "before", "after", "correlation_id"],
+)
