@@ -163,8 +163,8 @@ def _words(each: Review, sla: Sla) -> Iterator[tuple[Told, Word]]:
     rule = each.goal.rule
     if each.firing:
         pages = any(burn.rule.action == "page" for burn in each.firing)
-        spent = " and ".join(f"{burn.rule.budget.normalize():f} % within {_span(burn.rule.long)}" for burn in each.firing)
-        text = f"{rule} of {each.goal.percent.normalize():f} %: its budget goes too fast, {spent}; repair what takes it"
+        spent = ", ".join(f"{burn.rule.budget.normalize():f} % within {_span(burn.rule.long)}" for burn in each.firing)
+        text = f"{rule} of {each.goal.percent.normalize():f} %: its budget goes too fast ({spent}); repair what takes it"
         yield (BURN, rule), Word(text, Severity.CRITICAL if pages else Severity.MAJOR, each)
     if each.guard:
         severity = _GUARDS[each.guard]
@@ -210,8 +210,11 @@ def _traces(session: Session, since: datetime) -> dict[str, Trace]:
 
 
 def _span(span: timedelta) -> str:
-    hours = span.total_seconds() / 3600
-    return f"{hours:g} hours" if hours >= 1 else f"{span.total_seconds() / 60:.3g} minutes"
+    seconds = span.total_seconds()
+    for size, unit in ((86400, "day"), (3600, "hour"), (60, "minute")):
+        if seconds >= size:
+            return f"{seconds / size:.4g} {unit}{'' if seconds == size else 's'}"
+    return f"{seconds:.3g} seconds"
 
 
 _ALL = 100
