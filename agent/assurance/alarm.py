@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, select
@@ -76,6 +77,7 @@ FIELDS = tuple(each.name for each in fields(Alarm))
 _COLUMNS = tuple(getattr(AlarmRow, name) for name in FIELDS)
 
 
+@lru_cache(maxsize=50_000)  # asked for several times for each alarm of a storm
 def alarm_id(element: str, object_: str, cause: str, qualifier: str = "") -> str:
     """The same alarm for the same key, always."""
     return derived_id("alm", element, object_, cause, qualifier)

@@ -66,7 +66,7 @@ def _report(ledger: Ledger, condition: Condition, finding: Finding) -> Alarm | N
     alarm = ledger.apply(finding, ledger.observe(finding))
     if alarm is not None and raises:
         why = {"rule": SPEAKS_FOR_ITSELF, "gist": condition.gist, **(condition.evidence or {})}
-        ledger.judge(alarm, Judgement(Standing.ROOT.value, None, why))
+        ledger.judge([alarm], Judgement(Standing.ROOT.value, None, why))
     return alarm
 
 

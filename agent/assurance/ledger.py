@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 
-from sqlalchemy import bindparam, insert, update
+from sqlalchemy import bindparam, insert, literal, select, update
 from sqlalchemy.orm import Session
 
-from agent.assurance.alarm import FIELDS, PENDING, Alarm, alarm_id, load_ids
+from agent.assurance.alarm import FIELDS, PENDING, Alarm, alarm_id, chunks, load_ids
 from agent.assurance.alarms import FAILURES, FLAPPING, PROBABLE, meaning_of, text_of
 from agent.assurance.events import ALARM_CHANGED, ALARM_CREATED, ALARM_STATE, alarm_event
 from agent.assurance.findings import Finding, Meaning
@@ -56,6 +56,8 @@ class _Unwritten:
     observations: list[dict[str, Any]] = field(default_factory=list)
     notes: list[dict[str, Any]] = field(default_factory=list)
     news: dict[str, _News] = field(default_factory=dict)
+    judged: list[tuple[Judgement, list[str], list[str]]] = field(default_factory=list)
+    """With whom it is news to, and whose rows are not written for another reason."""
 
 
 class Ledger:
@@ -134,18 +136,27 @@ class Ledger:
         self._known[alarm.id] = self._unwritten.new[alarm.id] = alarm
         return alarm
 
-    def judge(self, alarm: Alarm, judgement: Judgement) -> bool:
-        """Set the standing; says whether that is news."""
-        same = (alarm.standing, alarm.problem_id) == (judgement.standing, judgement.problem_id)
-        if same and alarm.why == judgement.why:
-            return False
-        alarm.standing, alarm.problem_id, alarm.why = judgement.standing, judgement.problem_id, dict(judgement.why)
-        if same:
-            self.touch(alarm)
-        else:
-            self.note(alarm, "standing", {"standing": alarm.standing, "problem": alarm.problem_id, **judgement.why})
-            self.tell(alarm)
-        return not same
+    def judge(self, alarms: Sequence[Alarm], judgement: Judgement) -> list[Alarm]:
+        """Give all of them one standing, in one statement; those to which that is news.
+
+        Told is what shows outside: that an alarm is a root cause now, or none any more.
+        """
+        news, silent = [], []
+        for alarm in alarms:
+            same = (alarm.standing, alarm.problem_id) == (judgement.standing, judgement.problem_id)
+            if same and alarm.why == judgement.why:
+                continue
+            shows = (alarm.standing == ROOT) != (judgement.standing == ROOT)
+            alarm.standing, alarm.problem_id, alarm.why = judgement.standing, judgement.problem_id, judgement.why
+            if not same:
+                news.append(alarm)
+                alarm.changed_at = self.at
+            if shows:
+                self.tell(alarm)
+            else:
+                silent.append(alarm.id)
+        self._unwritten.judged.append((judgement, [alarm.id for alarm in news], silent))
+        return news
 
     def close(self, alarm: Alarm, reason: str, **more: str) -> None:
         """Clear it for another reason than that it was found well."""
@@ -217,11 +228,33 @@ class Ledger:
             changed = [{f"_{name}": getattr(alarm, name) for name in _WRITTEN} for alarm in waiting.changed.values()]
             self.session.connection().execute(_UPDATE, changed)
         _insert(self.session, AlarmChangeRow, waiting.notes)
+        for judgement, news, silent in waiting.judged:
+            self._write_judgement(
+                judgement, news, [each for each in silent if each not in waiting.new and each not in waiting.changed]
+            )
         if events:
             publish_all(self.session, events, correlation_id="", at=self.at)
         for row in self.session.identity_map.values():
             if isinstance(row, AlarmRow):
                 self.session.expire(row)
+
+    def _write_judgement(self, judgement: Judgement, news: Sequence[str], silent: Sequence[str]) -> None:
+        connection = self.session.connection()
+        values = {"standing": judgement.standing, "problem_id": judgement.problem_id, "why": dict(judgement.why)}
+        for chunk in chunks(silent):
+            connection.execute(update(AlarmRow).where(AlarmRow.id.in_(chunk)).values(**values, changed_at=self.at))
+        detail = {"standing": judgement.standing, "problem": judgement.problem_id, **judgement.why}
+        suffix = f".{self._stamp}{next(_sequence) % 10**8:08d}"
+        for chunk in chunks(news):
+            row = (
+                AlarmRow.id + suffix,
+                AlarmRow.id,
+                literal(self.at, AlarmChangeRow.at.type),
+                literal("standing"),
+                literal(detail, AlarmChangeRow.detail.type),
+            )
+            columns = ["id", "alarm_id", "at", "change", "detail"]
+            connection.execute(insert(AlarmChangeRow).from_select(columns, select(*row).where(AlarmRow.id.in_(chunk))))
 
     def _is_told(self, alarm: Alarm, news: _News) -> bool:
         """Clears and acknowledgements pass what holds news back, if those who hear of them have heard of the alarm."""

@@ -80,9 +80,12 @@ class Correlator:
         for alarm, verdict in decided:
             if verdict.standing is Standing.ROOT:
                 self._root(alarm, verdict)
+        symptoms: dict[Verdict, list[Alarm]] = {}
         for alarm, verdict in decided:
             if verdict.standing is Standing.SYMPTOM:
-                self._symptom(alarm, verdict)
+                symptoms.setdefault(verdict, []).append(alarm)
+        for verdict, behind in symptoms.items():
+            self._symptoms(verdict, behind)
 
     def _at_worst(self, suspects: frozenset[str]) -> Case:
         failures = at_worst(self._network, self._docket.failures, suspects)
@@ -109,11 +112,12 @@ class Correlator:
             for alarm in alarms:
                 if alarm.standing == Standing.SYMPTOM.value:
                     why = {**alarm.why, "rule": "its root is gone; it has two polls to recover", "hold_until": until}
-                    self._set(alarm, Judgement(PENDING, alarm.problem_id, why))
+                    self._set([alarm], Judgement(PENDING, alarm.problem_id, why))
 
-    def _set(self, alarm: Alarm, judgement: Judgement) -> None:
-        self._ledger.judge(alarm, judgement)
-        self._board.update(alarm)
+    def _set(self, alarms: Sequence[Alarm], judgement: Judgement) -> None:
+        self._ledger.judge(alarms, judgement)
+        for alarm in alarms:
+            self._board.update(alarm)
 
     def _root(self, alarm: Alarm, verdict: Verdict) -> None:
         root = verdict.roots[0]
@@ -121,25 +125,29 @@ class Correlator:
         why = {"rule": verdict.rule, "root": root, "observed": alarm.text, **_own(alarm)}
         if held := self._held(alarm.element, alarm.object):
             why["ticket"] = f"none while {held}"
-        self._set(alarm, Judgement(Standing.ROOT.value, problem.id, why))
+        self._set([alarm], Judgement(Standing.ROOT.value, problem.id, why))
 
-    def _symptom(self, alarm: Alarm, verdict: Verdict) -> None:
-        """It belongs to the first of its roots that is decided; until one is, it waits."""
+    def _symptoms(self, verdict: Verdict, alarms: Sequence[Alarm]) -> None:
+        """They belong to the first of their roots that is decided; until one is, they wait."""
         homes = [self._problems[key] for root in verdict.roots if (key := problem_key(root)) in self._problems]
         if not homes:
-            self._board.defer(alarm)
+            for alarm in alarms:
+                self._board.defer(alarm)
             return
         why = {
             "rule": verdict.rule,
             "roots": list(verdict.roots),
             "problems": [home.id for home in homes],
             "ticket": f"none of its own: see problem {homes[0].id}",
-            **_own(alarm),
         }
-        before = alarm.problem_id if alarm.standing == Standing.ROOT.value else None
-        self._set(alarm, Judgement(Standing.SYMPTOM.value, homes[0].id, why))
-        for problem in self._problems.values() if before is not None else ():
-            if problem.id == before and problem is not homes[0]:
+        demoted = {alarm.problem_id for alarm in alarms if alarm.standing == Standing.ROOT.value} - {None, homes[0].id}
+        plain = [alarm for alarm in alarms if not _own(alarm)]
+        self._set(plain, Judgement(Standing.SYMPTOM.value, homes[0].id, why))
+        for alarm in alarms:
+            if own := _own(alarm):
+                self._set([alarm], Judgement(Standing.SYMPTOM.value, homes[0].id, why | own))
+        for problem in self._problems.values() if demoted else ():
+            if problem.id in demoted:
                 problem.evidence = problem.evidence | {SUPERSEDED: homes[0].id}
 
     def _problem(self, root: str, alarm: Alarm) -> ProblemRow:
