@@ -34,6 +34,8 @@ class GapReason(StrEnum):
 class SkipReason(StrEnum):
     FIRST = "first"
     TOO_SOON = "too-soon"
+    SAME = "same"
+    """An agent that counts slowly shows what it showed before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +155,7 @@ def _deltas(before: tuple[int, ...], after: tuple[int, ...], ticks: int, meta: M
 
 def _may_have_wrapped(old: int, new: int, ticks: int, meta: Meta) -> bool:
     """Only 32 bits wrap (64 bits of 100 Gbit/s need 46 years), only once, and never faster than the port."""
-    if meta.width != WRAPPING_WIDTH or meta.speed_bps <= 0:
+    if meta.width != WRAPPING_WIDTH or meta.speed_bps <= 0 or old >= 2**WRAPPING_WIDTH:
         return False
     once = ticks * meta.speed_bps < 2**WRAPPING_WIDTH * 8 * TICKS_PER_SECOND
     return once and not _too_fast(new + 2**WRAPPING_WIDTH - old, ticks, meta.speed_bps)

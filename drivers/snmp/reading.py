@@ -153,12 +153,12 @@ def _named(builder: BatchBuilder, row: int, name: str) -> bool:
 
 def _report(asked: Sequence[tuple[Visit, Part]], missing: Flags, sound: Flags, now: float) -> None:
     """Tell the visits of the ports that their answers lacked."""
-    lacking: list[bool] = list(missing.any(axis=0))
+    lacking = set(np.flatnonzero(missing.any(axis=0)).tolist())
     for row, (visit, part) in enumerate(asked):
         if not sound[row]:
             continue
         visit.read(now)
-        if lacking[row] or part.blames:
+        if row in lacking or part.blames:
             absent = np.flatnonzero(missing[:, row]).tolist()
             visit.missed(part, [part.positions[place] for place in absent], now)
 
