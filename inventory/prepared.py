@@ -81,7 +81,7 @@ class _Form:
 
     @classmethod
     def of(cls, statement: Select[*tuple[Any, ...]] | UpdateBase, columns: list[str] | None, dialect: Dialect) -> "_Form":
-        compiled = statement.compile(dialect=dialect, column_keys=columns)
+        compiled = statement.compile(dialect=dialect, column_keys=columns, compile_kwargs={"render_postcompile": True})
         converts = {name: bind.type.dialect_impl(dialect).bind_processor(dialect) for name, bind in compiled.binds.items()}
         wanted = tuple((name, bind.key, converts[name]) for name, bind in compiled.binds.items() if bind.required)
         fixed = {name: _sent(bind.value, converts[name]) for name, bind in compiled.binds.items() if not bind.required}

@@ -7,12 +7,14 @@ service holds on the network until it does not. A place holds one value, so serv
 from base64 import urlsafe_b64encode
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from typing import cast
 
 from sqlalchemy import Table, bindparam, delete, exists, func, insert, select
 from sqlalchemy.orm import Session
 
+from inventory.prepared import Prepared
 from inventory.tables import ElementRow, ServicePartRow, ServiceRow, StatementRow
 
 DIGEST = 12
@@ -70,9 +72,10 @@ def others(session: Session, element: str, places: Iterable[str], services: Coll
     """What services other than these say in the places of the element; the first by id, as all say the same."""
     asked = {_digest(place): place for place in places}
     found: dict[str, Said] = {}
+    connection = session.connection()
     for some in _some(sorted(asked)):
-        asking = {"element": element, "slots": some, "services": list(services)}
-        for slot, service_id, value in session.connection().execute(_OTHERS, asking):
+        slots, mine = _padded("slot", some), _padded("service", services or [""])
+        for slot, service_id, value in _others(len(slots), len(mine)).rows(connection, {"element": element, **slots, **mine}):
             found.setdefault(asked[slot], Said(service_id, value))
     return found
 
@@ -106,15 +109,6 @@ _STATEMENTS = cast("Table", StatementRow.__table__)
 _IDS = select(ElementRow.name, ElementRow.id).where(ElementRow.name.in_(bindparam("names", expanding=True)))
 _SAY = insert(_STATEMENTS)
 _DISOWN = delete(_STATEMENTS).where(StatementRow.service_id.in_(bindparam("services", expanding=True)))
-_OTHERS = (
-    select(StatementRow.slot, StatementRow.service_id, StatementRow.value)
-    .where(
-        StatementRow.element_id == select(ElementRow.id).where(ElementRow.name == bindparam("element")).scalar_subquery(),
-        StatementRow.slot.in_(bindparam("slots", expanding=True)),
-        StatementRow.service_id.not_in(bindparam("services", expanding=True)),
-    )
-    .order_by(StatementRow.slot, StatementRow.service_id)
-)
 _SAID = (
     select(ElementRow.name, StatementRow.slot, StatementRow.value, func.min(StatementRow.service_id).label("first"))
     .join(ElementRow, ElementRow.id == StatementRow.element_id)
@@ -124,11 +118,32 @@ _SAID = (
 )
 
 
+@lru_cache
+def _others(slots: int, services: int) -> Prepared:
+    return Prepared(
+        select(StatementRow.slot, StatementRow.service_id, StatementRow.value)
+        .where(
+            StatementRow.element_id == select(ElementRow.id).where(ElementRow.name == bindparam("element")).scalar_subquery(),
+            StatementRow.slot.in_([bindparam(f"slot{number}") for number in range(slots)]),
+            StatementRow.service_id.not_in([bindparam(f"service{number}") for number in range(services)]),
+        )
+        .order_by(StatementRow.slot, StatementRow.service_id)
+    )
+
+
+def _padded(name: str, values: Collection[str]) -> dict[str, str]:
+    """Parameters for a power of two of them, the last repeated: so there are few statements, however many are asked for."""
+    every = list(values)
+    every += every[-1:] * ((1 << (len(every) - 1).bit_length()) - len(every)) if every else []
+    return {f"{name}{number}": value for number, value in enumerate(every)}
+
+
 def _some(names: Collection[str]) -> Iterator[list[str]]:
     every = list(names)
     for start in range(0, len(every), AT_ONCE):
         yield every[start : start + AT_ONCE]
 
 
+@lru_cache(maxsize=8192)  # what is said is digested as it is looked for, and again as it comes to be said
 def _digest(text: str) -> str:
     return urlsafe_b64encode(blake2b(text.encode(), digest_size=DIGEST).digest()).decode() if text else ""

@@ -8,6 +8,7 @@ fence that rises with every claim of the item, for as long as the database lives
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, Protocol, cast
 
 from sqlalchemy import Integer, Table, Update, bindparam, case, func, select, tuple_, update
@@ -15,6 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from inventory.db import Database
+from inventory.prepared import Prepared
 from inventory.tables import WorkItemRow
 from policies.values import derived_id
 
@@ -34,7 +36,7 @@ class Work:
 
     @property
     def id(self) -> str:
-        return derived_id("wrk", self.kind, self.key)
+        return _id(self.kind, self.key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,7 @@ class DatabaseQueue:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._submit = _submission(sqlite.insert if database.is_sqlite else postgresql.insert)
+        self._submit = Prepared(_submission(sqlite.insert if database.is_sqlite else postgresql.insert))
 
     def submit(
         self, session: Session, work: Work, at: datetime, *, run_at: datetime | None = None, priority: int = DEFAULT_PRIORITY
@@ -126,7 +128,7 @@ class DatabaseQueue:
             "run_at": due,
             "created_at": at,
         }
-        session.connection().execute(self._submit, new)
+        self._submit.run(session.connection(), new)
         if not self._database.is_sqlite and due <= at and not session.info.get(_NOTIFIED):
             session.info[_NOTIFIED] = True
             session.connection().execute(_NOTIFY)
@@ -208,6 +210,11 @@ _FINISH = (
 )
 _BURY = update(_ITEM).where(*_HELD).values(state="dead", finished_at=bindparam("at"), **_FREED)
 _PUT_BACK = update(_ITEM).where(*_HELD).values(state="ready", run_at=bindparam("due"), **_FREED)
+
+
+@lru_cache(maxsize=4096)
+def _id(kind: str, key: str) -> str:
+    return derived_id("wrk", kind, key)
 
 
 def _changed(session: Session, statement: Update, claim: Claim, **values: object) -> bool:
