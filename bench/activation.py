@@ -1,11 +1,15 @@
-"""The benches of activation: `python -m bench.activation engine|http|hanging|allocation|memory`.
+"""The benches of activation: `python -m bench.activation engine|http|hanging|allocation|memory|all`.
 
-Each prints a table; `--json` prints JSON instead, `--write` also puts the table into docs/performance.md.
+Each prints a table, and tells on standard error what it is doing; `--json` prints JSON instead, `--write` also puts the table into
+docs/performance.md. By themselves they take about a minute each on a quiet machine; `all` is every one of them as it is by itself.
 """
 
 import argparse
+import signal
+import sys
 from collections.abc import Callable
 
+from bench.progress import Progress
 from bench.report import Report
 
 BOTH = ("sqlite", "postgresql")
@@ -16,6 +20,7 @@ def engine(options: argparse.Namespace) -> Report:
 
     rows = []
     for kind in options.databases:
+        options.progress(f"{options.orders:,} orders on {kind}")
         found = measure(kind, options.orders)
         rates = (found.placed, found.run, found.whole, found.peer)
         figures = [f"{rate.per_second:.0f}/s ({rate.cpu_ms:.1f} ms)" for rate in rates]
@@ -30,24 +35,35 @@ def http(options: argparse.Namespace) -> Report:
     rows = [
         [
             str(found.threads),
-            str(found.orders),
-            f"{found.fabd.wall_s:.1f} s",
-            f"{found.fabd.cpu_s:.1f} s",
-            f"{found.script.wall_s:.1f} s",
-            f"{found.script.cpu_s:.1f} s",
+            str(found.fabd.changes),
+            f"{found.fabd.wall_ms:.0f} ms",
+            f"{found.fabd.cpu_ms:.1f} ms",
+            str(found.script.changes),
+            f"{found.script.wall_ms:.0f} ms",
+            f"{found.script.cpu_ms:.1f} ms",
             f"{found.wall_ratio:.2f}",
             f"{found.cpu_ratio:.2f}",
         ]
-        for found in compare(options.elements, options.orders, options.threads)
+        for found in compare(options.elements, options.orders, options.changes, options.threads, options.progress)
     ]
-    columns = ["threads", "orders", "fabd", "its CPU", "script", "its CPU", "times faster", "by CPU"]
+    columns = [
+        "threads",
+        "orders",
+        "each",
+        "fabd's CPU",
+        "script's changes",
+        "each change",
+        "script's CPU",
+        "times faster",
+        "by CPU",
+    ]
     return Report("http", columns, rows)
 
 
 def hanging(options: argparse.Namespace) -> Report:
     from bench.hanging import compare  # noqa: PLC0415  see above
 
-    found = compare(options.elements, options.share, options.workers)
+    found = compare(options.elements, options.share, options.workers, options.progress)
     rows = [
         [label, str(latency.orders), f"{latency.median_s:.2f} s", f"{latency.p95_s:.2f} s"]
         for label, latency in (("all answer", found.without), (f"{found.hanging} of {found.elements} hang", found.beside))
@@ -59,7 +75,12 @@ def hanging(options: argparse.Namespace) -> Report:
 def allocation(options: argparse.Namespace) -> Report:
     from bench.allocation import curve  # noqa: PLC0415  see above
 
-    points = [point for kind in options.databases for point in curve(kind, options.taken)]
+    points = []
+    for kind in options.databases:
+        options.progress(f"filling pools on {kind}")
+        for point in curve(kind, options.taken):
+            points.append(point)
+            options.progress(f"{point.kind} on {kind}, {point.taken:,} taken")
     rows = [[point.database, point.kind, f"{point.taken:,}", f"{point.microseconds:.0f} µs"] for point in points]
     return Report("allocation", ["database", "pool", "taken", "each value"], rows)
 
@@ -67,7 +88,7 @@ def allocation(options: argparse.Namespace) -> Report:
 def memory(options: argparse.Namespace) -> Report:
     from bench.memory import measure  # noqa: PLC0415  see above
 
-    found = list(measure(options.sizes))
+    found = list(measure(options.sizes, options.progress))
     rows = [[f"{each.elements:,}", f"{each.resident_mb:.0f} MB", f"{each.idle_cpu_percent:.2f} %"] for each in found]
     first, last = found[0], found[-1]
     grown = last.elements - first.elements
@@ -76,41 +97,68 @@ def memory(options: argparse.Namespace) -> Report:
 
 
 def main() -> None:
-    options = _arguments().parse_args()
-    bench: Callable[[argparse.Namespace], Report] = options.bench
-    report = bench(options)
-    print(report.to_json() if options.json else "\n\n".join(filter(None, (report.table, report.remark))))
-    if options.write:
-        report.write()
+    parser = _arguments()
+    options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))  # so that what was started is ended, too
+    names = [options.name] if options.name != "all" else list(BENCHES)
+    reports = []
+    for name in names:
+        chosen = options if options.name != "all" else parser.parse_args([name])
+        report = _measured(name, chosen)
+        if options.write:
+            report.write()
+        if not options.json:
+            print("\n\n".join(filter(None, (f"## {name}" if len(names) > 1 else "", report.table, report.remark))), flush=True)
+        reports.append(report)
+    if options.json:
+        print(reports[0].to_json() if len(reports) == 1 else f"[{', '.join(report.to_json() for report in reports)}]")
+
+
+def _measured(name: str, options: argparse.Namespace) -> Report:
+    options.progress = progress = Progress(name)
+    try:
+        return BENCHES[name](options)
+    finally:
+        progress.end()
+
+
+BENCHES: dict[str, Callable[[argparse.Namespace], Report]] = {
+    "engine": engine,
+    "http": http,
+    "hanging": hanging,
+    "allocation": allocation,
+    "memory": memory,
+}
 
 
 def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench.activation", description=__doc__)
-    benches = parser.add_subparsers(required=True, metavar="BENCH")
+    benches = parser.add_subparsers(required=True, metavar="BENCH", dest="name")
 
-    def add(name: str, bench: Callable[[argparse.Namespace], Report], text: str) -> argparse.ArgumentParser:
+    def add(name: str, text: str) -> argparse.ArgumentParser:
         made = benches.add_parser(name, help=text)
         made.add_argument("--json", action="store_true", help="print JSON")
         made.add_argument("--write", action="store_true", help="put the table into docs/performance.md")
-        made.set_defaults(bench=bench)
         return made
 
-    one = add("engine", engine, "orders per second on elements that answer at once")
+    one = add("engine", "orders per second on elements that answer at once")
     one.add_argument("--databases", nargs="+", choices=BOTH, default=BOTH)
-    one.add_argument("--orders", type=int, default=2_000)
-    one = add("http", http, "orders through HTTP onto simulated elements, beside a script")
+    one.add_argument("--orders", type=int, default=500)
+    one = add("http", "orders through HTTP onto simulated elements, beside a script")
     one.add_argument("--elements", type=int, default=100)
-    one.add_argument("--orders", type=int, default=1_000)
+    one.add_argument("--orders", type=int, default=300)
+    one.add_argument("--changes", type=int, default=0, help="how many the script makes (default: as many as a few seconds hold)")
     one.add_argument("--threads", type=int, nargs="+", default=[1, 10, 40])
-    one = add("hanging", hanging, "what others notice of elements that hang")
+    one = add("hanging", "what others notice of elements that hang")
     one.add_argument("--elements", type=int, default=1_000)
     one.add_argument("--share", type=float, default=0.05)
     one.add_argument("--workers", type=int, default=8)
-    one = add("allocation", allocation, "what a value costs, by how many are taken")
+    one = add("allocation", "what a value costs, by how many are taken")
     one.add_argument("--databases", nargs="+", choices=BOTH, default=BOTH)
-    one.add_argument("--taken", type=int, nargs="+", default=[10, 1_000, 100_000, 1_000_000])
-    one = add("memory", memory, "memory by the size of the network, and CPU while idle")
+    one.add_argument("--taken", type=int, nargs="+", default=[10, 1_000, 100_000], help="in rising order")
+    one = add("memory", "memory by the size of the network, and CPU while idle")
     one.add_argument("--sizes", type=int, nargs="+", default=[0, 1_000])
+    add("all", "every bench, one after another")
     return parser
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from agent.fulfillment.tables import OrderRow
 from bench.installation import Installation, installation
 from bench.over_http import document, place
+from bench.progress import Progress, Say, silent
 from bench.simulation import simulation
 
 LONGEST_S = 900.0
@@ -39,23 +40,27 @@ class Comparison:
         return self.beside.p95_s / self.without.p95_s
 
 
-def compare(elements: int, share: float, workers: int) -> Comparison:
+def compare(elements: int, share: float, workers: int, progress: Progress | None = None) -> Comparison:
     """One order per element, all placed at once; `share` of the elements hang in the second run, spread over all."""
     every = round(1 / share)
     with TemporaryDirectory(prefix="fabd-bench-", dir=Path.cwd()) as scratch:
-        without = _run(Path(scratch, "without"), elements, frozenset(), workers)
+        say = progress or silent
+        without = _run(Path(scratch, "without"), elements, frozenset(), workers, say)
         hanging = frozenset(range(0, elements, every))
-        beside = _run(Path(scratch, "beside"), elements, hanging, workers)
+        beside = _run(Path(scratch, "beside"), elements, hanging, workers, say)
     return Comparison(elements, len(hanging), without, beside)
 
 
-def _run(scratch: Path, elements: int, hanging: frozenset[int], workers: int) -> Latency:
+def _run(scratch: Path, elements: int, hanging: frozenset[int], workers: int, say: Say) -> Latency:
     scratch.mkdir()
+    say(f"starting {elements} elements")
     with simulation(scratch / "network", elements) as network:
         for number in hanging:
             network.hang(f"n{number + 1}")
         with installation(scratch / "fabd", network, workers) as fabd:
             begun = time.perf_counter()
+            doing = f"orders while {len(hanging)} elements hang" if hanging else "orders while all answer"
+            say(doing)
             place(fabd, (document(fabd.account, number, elements) for number in range(elements)))
             answering = {f"bench-{number}" for number in range(elements)} - {f"bench-{number}" for number in hanging}
             while len(took := _took(fabd, answering)) < len(answering):
@@ -63,6 +68,7 @@ def _run(scratch: Path, elements: int, hanging: frozenset[int], workers: int) ->
                     raise RuntimeError(
                         f"{len(answering) - len(took)} orders on answering elements did not end in {LONGEST_S:.0f} s"
                     )
+                say(doing, len(took), len(answering))
                 time.sleep(0.1)
     seconds = sorted(each.total_seconds() for each in took)
     return Latency(len(seconds), statistics.median(seconds), statistics.quantiles(seconds, n=20)[-1])

@@ -40,6 +40,7 @@ class Installation:
     account: str
     pid: int
     database: Database
+    log: Path
 
     def client(self) -> httpx.Client:
         return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {self.token}"}, timeout=60)
@@ -51,6 +52,10 @@ class Installation:
                 select(OrderRow.state, func.count()).where(OrderRow.completed_at.is_not(None)).group_by(OrderRow.state)
             ).all()
             return {row[0]: row[1] for row in rows}
+
+    def complaint(self) -> str:
+        """The end of its log, which has errors only."""
+        return self.log.read_text(errors="replace")[-2_000:]
 
 
 @contextmanager
@@ -65,7 +70,7 @@ def installation(folder: Path, network: Simulation, workers: int, **fulfillment:
     token, account = _fill(database, network)
     command = [str(Path(sys.executable).with_name("fabd")), "run", "--config", str(settings)]
     with (folder / "log").open("w") as log, stopped(subprocess.Popen(command, stdout=log, stderr=log)) as process:
-        made = Installation(f"http://127.0.0.1:{port}", token, account, process.pid, database)
+        made = Installation(f"http://127.0.0.1:{port}", token, account, process.pid, database, folder / "log")
         _await_ready(made, folder / "log", process)
         yield made
     database.close()
