@@ -6,7 +6,7 @@ to different numbers.
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -98,6 +98,12 @@ class Account:
             cases=cases,
             counted_outages=self._chronic(period),
         )
+
+    def facts_until(self, period: Interval, until: datetime, cases: Mapping[str, Sequence[Case]]) -> Facts:
+        """Of a period that goes on: what is to come is neither good nor bad yet."""
+        facts = self.facts(period, cases)
+        ahead = Interval(min(max(until, period.start), period.end), period.end)
+        return replace(facts, excluded=merge([*facts.excluded, ahead]))
 
     def health(self, period: Interval, at: datetime) -> Health:
         """Of availability, as time to breach is reckoned from it.
