@@ -43,6 +43,7 @@ from agent.housekeeping import Housekeeping
 from agent.instance import Instance
 from agent.listening import Addresses, Listening, syslog_listener
 from agent.metrics import Metrics
+from agent.punctuality import cases_of
 from agent.scheduler import Scheduler
 from agent.security.audit import DAEMON, record
 from agent.security.credentials import CredentialResolver
@@ -102,6 +103,7 @@ class Daemon:
                 polling=settings.polling,
                 assurance=settings.assurance,
                 usage=settings.usage,
+                cases_of=cases_of,
                 ears=Ears(
                     traps=self.listening.receiver if self.listening else None,
                     syslog=syslog_listener(settings.syslog, self.clock) if settings.syslog.enabled else None,
@@ -158,6 +160,7 @@ class Daemon:
                 readiness=self._awaited,
                 element_families=lambda: element_families(self.assurance.figures()),
                 explain=explain,
+                cases_of=cases_of,
                 callbacks=policy,
             )
         )

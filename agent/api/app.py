@@ -18,6 +18,7 @@ from agent.api.native import (
     drift,
     elements,
     events,
+    exclusions,
     explain,
     freezes,
     maintenance,
@@ -27,6 +28,7 @@ from agent.api.native import (
     pools,
     problems,
     services,
+    sla,
     specifications,
 )
 from agent.api.parts import Parts
@@ -70,6 +72,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     customers.router,
     bills.router,
     objectives.router,
+    exclusions.router,
+    sla.router,
     explain.router,
     events.router,
     specifications.router,

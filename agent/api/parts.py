@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from agent.api.admitted import Admitted
 from agent.api.ratelimit import RateLimiter
+from agent.assurance.sla import CasesOf, no_cases
 from agent.config import ApiSettings
 from agent.fulfillment.service import FulfilmentService
 from agent.metrics import Families, Metrics
@@ -34,6 +35,8 @@ class Parts:
     """When the catalog was loaded: what it says is as old."""
     readiness: Callable[[], Sequence[str]] = tuple
     """What is still awaited; ready when nothing is."""
+    cases_of: CasesOf = no_cases
+    """Orders and tickets that were due in a period, for reports on service levels."""
     callbacks: CallbackPolicy = field(default_factory=CallbackPolicy)
     """Where events may be sent."""
     resolve: Resolver = system_resolver
