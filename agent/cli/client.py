@@ -55,6 +55,10 @@ class Daemon:
     def text(self, path: str, params: Params | None = None) -> str:
         return self._ask("GET", path, params=params, headers={"Accept": "text/plain"}).text
 
+    def content(self, path: str, params: Params | None = None) -> bytes:
+        """What is no text, such as a PDF."""
+        return self._ask("GET", path, params=params, headers={"Accept": "*/*"}).content
+
     def pages(self, path: str, params: Params | None = None, *, limit: int) -> "Found":
         """Up to `limit` objects of a list, page by page."""
         items: list[Document] = []

@@ -50,6 +50,14 @@ def write_text(path: Path, text: str) -> None:
         raise FileUnusable(f"{path} cannot be written: {error.strerror}; name another file") from error
 
 
+def write_bytes(path: Path, data: bytes) -> None:
+    """Raises `FileUnusable`."""
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        raise FileUnusable(f"{path} cannot be written: {error.strerror}; name another file") from error
+
+
 def _read(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
