@@ -4,19 +4,15 @@ A transcript is what a terminal showed: a prompt with what was typed behind it, 
 `<disconnect>` closes the connection there, `<silence>` lets the element say nothing more.
 """
 
-import asyncio
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import asyncssh
 
-from drivers.port import Credential, Target
-from tests.drivers.sim.elements import Loop, loop_thread
+from tests.drivers.recorded.server import Recorded, served
 
-USER, PASSWORD = "fabd", "recorded"
 _SETUP = {
     "": "",
     "set terminal width": "",
@@ -46,47 +42,20 @@ def exchanges(transcript: str, prompt: str) -> list[Exchange]:
     return found
 
 
-class Terminal:
-    """Serves one transcript to any number of connections, one after another: what is said by whoever says it."""
+class Terminal(Recorded):
+    """One transcript: what is said by whoever says it."""
 
-    def __init__(self, played: list[Exchange], known_hosts: Path) -> None:
-        self.left = played
-        self.strayed: list[str] = []
-        """What was typed that is not in the transcript."""
-        self._known_hosts = known_hosts
-        self._key = asyncssh.generate_private_key("ssh-ed25519")
-        self._connections: list[asyncssh.SSHServerConnection] = []
-        self._server: asyncssh.SSHAcceptor | None = None
+    protocol = "ssh"
 
-    async def start(self) -> None:
-        self._server = await asyncssh.create_server(
-            lambda: Login(self._connections),
-            "127.0.0.1",
-            0,
-            server_host_keys=[self._key],
-            process_factory=self._serve,
-            line_editor=False,
-        )
-        kind, key, *_ = self._key.export_public_key().decode().split()
-        self._known_hosts.write_text(f"[127.0.0.1]:{self.port} {kind} {key}\n")
-
-    async def stop(self) -> None:
-        if self._server:
-            self._server.close()
-            await self._server.wait_closed()
-        for connection in self._connections:
-            connection.abort()
-        await asyncio.gather(*(connection.wait_closed() for connection in self._connections), return_exceptions=True)
+    def __init__(self, played: list[Exchange]) -> None:
+        super().__init__()
+        self._left = played
 
     @property
-    def port(self) -> int:
-        assert self._server is not None
-        return int(self._server.get_port())
+    def unasked(self) -> list[str]:
+        return [exchange.command for exchange in self._left if exchange.command]
 
-    def target(self, element: str, platform: str) -> Target:
-        return Target(element, platform, "ssh", "127.0.0.1", self.port, Credential("recorded", USER, PASSWORD), self._known_hosts)
-
-    async def _serve(self, process: asyncssh.SSHServerProcess[str]) -> None:
+    async def serve(self, process: asyncssh.SSHServerProcess[str]) -> None:
         try:
             if process.command is not None:
                 await self._execute(process, process.command)
@@ -110,16 +79,16 @@ class Terminal:
                     return
 
     def _answer(self, process: asyncssh.SSHServerProcess[str], said: str) -> bool:
-        if not (self.left and said == self.left[0].command):
+        if not (self._left and said == self._left[0].command):
             setting = re.sub(r" \d+$", "", said)
             if setting in _SETUP:
                 process.stdout.write(_SETUP[setting])
             else:
                 self.strayed.append(said)
-                process.stdout.write(f"% the transcript has {self.left[0].command if self.left else 'ended'!r} here\r\n")
+                process.stdout.write(f"% the transcript has {self._left[0].command if self._left else 'ended'!r} here\r\n")
             process.stdout.write(self._prompt)
             return True
-        last = self.left.pop(0)
+        last = self._left.pop(0)
         for line in last.answer:
             if line == "<disconnect>":
                 process.channel.get_connection().abort()
@@ -127,18 +96,18 @@ class Terminal:
             if line == "<silence>":
                 return True
             process.stdout.write(f"{line}\r\n")
-        process.stdout.write(self.left[0].prompt if self.left else last.prompt)
+        process.stdout.write(self._left[0].prompt if self._left else last.prompt)
         return True
 
     async def _execute(self, process: asyncssh.SSHServerProcess[str], command: str) -> None:
         """One command of its own channel: its exit status stands in `<exit N>`."""
-        if not (self.left and command == self.left[0].command):
+        if not (self._left and command == self._left[0].command):
             self.strayed.append(command)
-            process.stdout.write(f"the transcript has {self.left[0].command if self.left else 'ended'!r} here\n")
+            process.stdout.write(f"the transcript has {self._left[0].command if self._left else 'ended'!r} here\n")
             process.exit(127)
             return
         status = 0
-        for line in self.left.pop(0).answer:
+        for line in self._left.pop(0).answer:
             if found := re.fullmatch(r"<exit (\d+)>", line):
                 status = int(found[1])
             elif line == "<silence>":
@@ -149,45 +118,8 @@ class Terminal:
 
     @property
     def _prompt(self) -> str:
-        return self.left[0].prompt if self.left else "% the transcript has ended #"
+        return self._left[0].prompt if self._left else "% the transcript has ended #"
 
 
-class Login(asyncssh.SSHServer):
-    def __init__(self, connections: list[asyncssh.SSHServerConnection]) -> None:
-        self._connections = connections
-
-    def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
-        self._connections.append(conn)
-
-    def begin_auth(self, username: str) -> bool:  # noqa: ARG002 - asyncssh's signature
-        return True
-
-    def password_auth_supported(self) -> bool:
-        return True
-
-    def validate_password(self, username: str, password: str) -> bool:
-        return (username, password) == (USER, PASSWORD)
-
-
-@contextmanager
-def playing(transcript: str, prompt: str, folder: Path) -> Iterator[Terminal]:
-    """At the end everything must have been said, and nothing else."""
-    with serving(exchanges(transcript, prompt), folder) as terminal:
-        yield terminal
-
-
-@contextmanager
-def serving(played: list[Exchange], folder: Path) -> Iterator[Terminal]:
-    """As `playing`."""
-    with loop_thread() as loop:
-        yield from _played(loop, Terminal(played, folder / "known_hosts"))
-
-
-def _played(loop: Loop, terminal: Terminal) -> Iterator[Terminal]:
-    loop.run(terminal.start())
-    try:
-        yield terminal
-    finally:
-        loop.run(terminal.stop())
-    assert terminal.strayed == []
-    assert [exchange.command for exchange in terminal.left if exchange.command] == []
+def playing(transcript: str, prompt: str, folder: Path) -> AbstractContextManager[Terminal]:
+    return served(Terminal(exchanges(transcript, prompt)), folder)

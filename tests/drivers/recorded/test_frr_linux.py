@@ -14,7 +14,8 @@ from drivers.platform import load_platform
 from drivers.port import Check, Standing
 from drivers.ssh.driver import SshDriver
 from drivers.ssh.session import SshSession
-from tests.drivers.recorded.terminal import Exchange, serving
+from tests.drivers.recorded.server import served
+from tests.drivers.recorded.terminal import Exchange, Terminal
 from tests.drivers.simulated import soon
 
 LINUX = load_platform("frr-linux")
@@ -74,7 +75,7 @@ BY_FRR = (
 @contextmanager
 def element(folder: Path, *played: Exchange | Sequence[Exchange]) -> Iterator[SshSession]:
     flat = [each for part in played for each in ([part] if isinstance(part, Exchange) else part)]
-    with serving(flat, folder) as terminal:
+    with served(Terminal(flat), folder) as terminal:
         driver = SshDriver()
         session = driver.open(terminal.target("leaf1", "frr-linux"), soon())
         try:

@@ -17,6 +17,7 @@ from tests.drivers.sim.elements import eventually
 from tests.drivers.simulated import Simulated, soon
 
 EOS = load_platform("eos")
+ELEMENT = "pe3"
 PORT = "Ethernet2"
 MINUTE, SECOND = timedelta(minutes=1), timedelta(seconds=1)
 BEFORE = f"interface {PORT}\n description Acme\n ip address 10.0.0.0/31\n"
@@ -28,18 +29,6 @@ def change(before: str, after: str, *ports: str) -> ChangeSet:
 
 
 NEW = change("", BEFORE, PORT)
-
-
-@pytest.fixture
-def driver() -> Iterator[SshDriver]:
-    found = SshDriver()
-    yield found
-    found.close()
-
-
-@pytest.fixture
-def target(clean: Simulated) -> Target:
-    return clean.target("pe3")
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from drivers.ssh.session import SshSession
 from tests.drivers.simulated import Simulated, soon
 
 IOS = load_platform("ios")
+ELEMENT = "pe2"
 NEVER = timedelta(0)
 
 INTERNET_ACCESS = """vlan 100
@@ -50,18 +51,6 @@ def change(before: str, after: str, *ports: str) -> ChangeSet:
 
 
 NEW = change("", INTERNET_ACCESS, PORT)
-
-
-@pytest.fixture
-def driver() -> Iterator[SshDriver]:
-    found = SshDriver()
-    yield found
-    found.close()
-
-
-@pytest.fixture
-def target(clean: Simulated) -> Target:
-    return clean.target("pe2")
 
 
 @pytest.fixture
