@@ -41,6 +41,7 @@ from agent.api.tmf import (
     service_inventory,
     service_ordering,
     service_qualification,
+    service_quality,
     trouble_ticket,
     usage,
 )
@@ -56,6 +57,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     catalog_jobs.router,
     resource_inventory.router,
     service_qualification.router,
+    service_quality.router,
     service_activation.router,
     trouble_ticket.router,
     usage.router,

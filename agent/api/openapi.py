@@ -24,6 +24,7 @@ TAG_CATALOG = "TMF633 Service Catalog"
 TAG_RESOURCES = "TMF639 Resource Inventory"
 TAG_ACTIVATION = "TMF640 Service Activation and Configuration"
 TAG_QUALIFICATION = "TMF645 Service Qualification"
+TAG_QUALITY = "TMF657 Service Quality Management"
 
 ALWAYS = (400, 401, 403, 429, 500, 503)
 """Statuses that every guarded route can answer."""

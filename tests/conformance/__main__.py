@@ -25,6 +25,7 @@ FILES = (
     "TMF639-ResourceInventory",
     "TMF633-ServiceCatalog",
     "TMF645-ServiceQualification",
+    "TMF657-ServiceQuality",
     "TMF621-TroubleTicket",
     "TMF635-Usage",
 )

@@ -81,6 +81,15 @@ BODIES: Mapping[tuple[str, str], Maker] = {
     },
     ("TMF633-ServiceCatalog", "importJob"): lambda _: {"url": "https://files.example/catalog.json"},
     ("TMF633-ServiceCatalog", "exportJob"): lambda _: {"url": "https://files.example/catalog.json", "query": "name=x"},
+    ("TMF657-ServiceQuality", "serviceLevelObjective"): lambda _: {
+        "conformanceComparator": "greaterThanOrEqual",
+        "conformanceTarget": "99.5",
+        "serviceLevelObjectiveParameter": {"name": "callSetUp", "@type": "ServiceLevelSpecParameter"},
+    },
+    ("TMF657-ServiceQuality", "serviceLevelSpecification"): lambda _: {
+        "name": "voice",
+        "relatedServiceLevelObjective": [{"id": "gold.availability"}],
+    },
     ("TMF621-TroubleTicket", "troubleTicket"): lambda _: {
         "description": "no light",
         "severity": "major",

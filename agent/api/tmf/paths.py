@@ -8,6 +8,7 @@ SERVICE_CATALOG = "/tmf-api/serviceCatalogManagement/v4"
 RESOURCE_INVENTORY = "/tmf-api/resourceInventoryManagement/v4"
 SERVICE_ACTIVATION = "/tmf-api/ServiceActivationAndConfiguration/v4"
 SERVICE_QUALIFICATION = "/tmf-api/serviceQualificationManagement/v4"
+SERVICE_QUALITY = "/tmf-api/serviceQualityManagement/v4"
 
 
 def order_href(order_id: str) -> str:
