@@ -47,7 +47,7 @@ def alarm_resource(alarm: Alarm, at: datetime) -> dict[str, Any]:
         "specificProblem": alarm.cause + (f" {alarm.qualifier}" if alarm.qualifier else ""),
         "alarmDetails": alarm.text,
         "perceivedSeverity": alarm.severity if alarm.stands else "cleared",
-        "state": _state(alarm),
+        "state": "raised" if alarm.stands else "cleared",
         "ackState": "unacknowledged" if alarm.acknowledged_at is None else "acknowledged",
         "ackUserId": alarm.acknowledged_by,
         "ackSystemId": None if alarm.acknowledged_by is None else ITSELF,
@@ -69,12 +69,6 @@ def kind_of(alarm: Alarm) -> str:
     if alarm.element.startswith("pool:"):
         return "pool"
     return "port" if alarm.object else "element"
-
-
-def _state(alarm: Alarm) -> str:
-    if not alarm.stands:
-        return "cleared"
-    return "updated" if alarm.count > 1 and alarm.last_at > alarm.raised_at else "raised"
 
 
 def problem_resource(problem: ProblemRow, at: datetime) -> dict[str, Any]:

@@ -41,7 +41,7 @@ class Faults:
         self._reporter, self._patience = reporter, patience
         self._board = Board()
         self._docket = Docket(Network(frozenset()))
-        self._mark = -1
+        self._turn = mark.Turn(-1)
 
     @property
     def board(self) -> Board:
@@ -50,10 +50,10 @@ class Faults:
     def ledger(self, session: Session, at: datetime) -> Ledger:
         """The turn of writing alarms, with the standing ones of failures in it."""
         ledger = Ledger(session, at, self._patience.hold)
-        if ledger.turn != self._mark + 1:
+        if ledger.turn.value != self._turn.value:
             self._board = Board.read(session)
             self._docket = Docket(self._docket.network)
-        self._mark = ledger.turn
+        self._turn = ledger.turn
         ledger.recall(self._board.alarms)
         return ledger
 
@@ -92,7 +92,7 @@ class Faults:
 
     def is_waiting(self, session: Session, *, thorough: bool = False) -> bool:
         """Whether there is anything to decide; `thorough`: or anything that stands at all."""
-        return mark.seen(session) != self._mark or bool(self._board.pending) or (thorough and any(self._board.alarms))
+        return mark.seen(session) != self._turn.value or bool(self._board.pending) or (thorough and any(self._board.alarms))
 
 
 def _over(watchlist: Watchlist, finding: Finding) -> frozenset[str]:

@@ -4,7 +4,7 @@ A ledger takes the one turn of writing alarms, so what it has read stays true un
 is told once per transaction, as it stands at its end, and only where nothing holds the news back: a shelf, damping or maintenance.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import count
@@ -59,6 +59,12 @@ class _Unwritten:
     judged: list[tuple[Judgement, list[str], list[str]]] = field(default_factory=list)
     """With whom it is news to, and whose rows are not written for another reason."""
 
+    def all_ids(self) -> Iterator[str]:
+        yield from self.new
+        yield from self.changed
+        for _, _, silent in self.judged:
+            yield from silent
+
 
 class Ledger:
     """Who changes an alarm otherwise than by a finding (`flapping`, `handling`) sets its fields and uses `note` and `tell`."""
@@ -67,7 +73,6 @@ class Ledger:
         """`hold`: how long silence waits before its cause is decided."""
         self.session, self.at, self._hold = session, at, hold
         self.turn = take_turn(session)
-        """The mark of the alarms as this ledger leaves them (`mark`)."""
         self._known: dict[str, Alarm] = {}
         self._unwritten = _Unwritten()
         self._calendar: Calendar | None = None
@@ -224,6 +229,8 @@ class Ledger:
         self.session.flush()
         _insert(self.session, ObservationRow, waiting.observations)
         _insert(self.session, AlarmRow, [alarm.values() for alarm in waiting.new.values()])
+        if any(self._known[key].cause in _ON_BOARD for key in waiting.all_ids()):
+            self.turn.advance(self.session)
         if waiting.changed:
             changed = [{f"_{name}": getattr(alarm, name) for name in _WRITTEN} for alarm in waiting.changed.values()]
             self.session.connection().execute(_UPDATE, changed)
@@ -362,6 +369,8 @@ def _insert(session: Session, table: type[Base], rows: Sequence[Mapping[str, Any
         session.connection().execute(insert(table.__table__), [dict(row) for row in rows])  # type: ignore[arg-type]  a Table
 
 
+_ON_BOARD = FAILURES | {FLAPPING}
+"""Causes whose alarms others keep in memory (`board`)."""
 _sequence = count()
 _KEY = frozenset({"id", "element", "object", "cause", "qualifier"})
 _WRITTEN = ("id", *(name for name in FIELDS if name not in _KEY))

@@ -25,7 +25,9 @@ from agent.assurance.problems import Patience
 from agent.assurance.reporting import Reporter
 from agent.assurance.sla import CasesOf, Judge, Judged, no_cases
 from agent.assurance.tables import ObservationRow, PollRow, ReadingRow
+from agent.assurance.tracks import rules_of
 from agent.assurance.translation import Event, Translation
+from agent.assurance.upkeep import Upkeep
 from agent.assurance.watchlist import WatchedElement, Watchlist, load_watchlist
 from agent.catalog import load_translations
 from agent.config import AssuranceSettings, PollingSettings, UsageSettings
@@ -38,6 +40,7 @@ log = structlog.get_logger(__name__)
 
 TICK = timedelta(seconds=1)
 PRUNE_EVERY = timedelta(hours=1)
+UPKEEP_EVERY = timedelta(seconds=5)
 HINTS_EVERY = timedelta(seconds=15)
 
 
@@ -78,7 +81,8 @@ class AssuranceService:
         self._interval = timedelta(seconds=parts.polling.interval_s)
         self._meter = Meter(timedelta(seconds=parts.usage.bin_s), self._interval)
         self._patience = Patience(hold=timedelta(seconds=parts.assurance.hold_s), recheck=2 * self._interval)
-        self._gauge = Gauge(parts.polling.interval_s)
+        self._gauge = Gauge(parts.polling.interval_s, rules_of(parts.polling))
+        self._upkeep = Upkeep(parts.assurance)
         self._turn = asyncio.Lock()
         self._memory, self._digest = self._forget()
         self._promises = Promises(parts.book)
@@ -121,6 +125,7 @@ class AssuranceService:
             Job("what events said", HINTS_EVERY, self.settle_hints),
             Job("objectives", timedelta(seconds=settings.sla_interval_s), self.judge),
             Job("budgets", timedelta(seconds=settings.sla_interval_s), self.watch_budgets),
+            Job("alarm upkeep", UPKEEP_EVERY, self.keep_up),
             Job("prune polls", PRUNE_EVERY, self.prune),
         )
 
@@ -188,8 +193,12 @@ class AssuranceService:
             return await asyncio.to_thread(self._watch_budgets)
 
     async def prune(self) -> int:
-        """Drop poll cycles that are older than the setting and behind nothing that is kept."""
+        """Drop poll cycles that are older than the setting and behind nothing that is kept, and alarms that cleared long ago."""
         return await asyncio.to_thread(self._prune)
+
+    async def keep_up(self) -> None:
+        """What time does to alarms."""
+        await self._carry_out(lambda session: self._upkeep.run(session, self._parts.clock.now()))
 
     async def settle_hints(self) -> None:
         """Write how often events said what they said."""
@@ -273,6 +282,7 @@ class AssuranceService:
             close_unwatched(session, elements, watchlist.ports, now)
             self._recall(session, watchlist)
         self._memory.keep(watchlist.topology.elements, watchlist.ports)
+        self._gauge.tracks.keep({name: {port.name for port in element.ports} for name, element in watchlist.elements.items()})
         return watchlist
 
     def _recall(self, session: Session, watchlist: Watchlist) -> None:
@@ -295,7 +305,8 @@ class AssuranceService:
         parts = self._parts
         memory = Memory(parts.polling.failures_to_down, parts.polling.successes_to_up, parts.polling.interval_s)
         self._meter.forget()
-        return memory, Digest(memory, self._meter, Reporter(parts.book), self._patience, parts.clock)
+        self._gauge.tracks.forget_crossings()
+        return memory, Digest(memory, self._meter, self._gauge.tracks, Reporter(parts.book), self._patience, parts.clock)
 
     def _prune(self) -> int:
         before = self._parts.clock.now() - timedelta(days=self._parts.assurance.poll_retention_days)
@@ -303,4 +314,5 @@ class AssuranceService:
         observed = exists().where(ObservationRow.poll_id == PollRow.id)
         statement = delete(PollRow).where(PollRow.started_at < before, ~read, ~observed)
         with self._parts.database.write() as session:
+            self._upkeep.forget(session, self._parts.clock.now())
             return len(session.scalars(statement.returning(PollRow.id)).all())

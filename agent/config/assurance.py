@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from agent.config.section import Days, Host, Number, Seconds, Section, WholeSeconds
+from policies.values import Severity
 
 
 class PollingSettings(Section):
@@ -45,6 +46,13 @@ class NotificationSettings(Section):
     attempt_s: Seconds = Field(60.0, description="Longest pause between attempts to subscribe again, seconds.")
 
 
+class EscalationSettings(Section):
+    severity: Severity = Field(Severity.CRITICAL, description="Of the alarms that it is about.")
+    after_s: Seconds = Field(900.0, description="How long one may stand without being acknowledged, seconds.")
+    to_severity: Severity | None = Field(None, description="What it becomes then; nothing changes that.")
+    assign_to: str = Field("", description="Who gets it then, if nobody has it.")
+
+
 class AssuranceSettings(Section):
     hold_s: float = Field(
         10.0,
@@ -55,6 +63,12 @@ class AssuranceSettings(Section):
     verify_spacing_s: Seconds = Field(1.0, description="Seconds between the reads that verify a failure.")
     recheck_s: Seconds = Field(120.0, description="Second targeted read after a trap, seconds.")
     sla_interval_s: Seconds = Field(60.0, description="Seconds between evaluations of objectives.")
+    escalation: list[EscalationSettings] = Field(
+        default_factory=list,
+        description="What happens to root causes that nobody acknowledges; each rule applies once to an occurrence, in this order.",
+    )
+    alarm_retention_days: Days = Field(400, description="How long cleared alarms and their history are kept, days.")
+    stuck_after_days: Days = Field(30, description="An alarm that stands without news for so long is flagged as stuck, days.")
     poll_retention_days: Days = Field(30, description="How long poll cycles are kept as evidence, days.")
 
 

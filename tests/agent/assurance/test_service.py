@@ -218,4 +218,15 @@ def test_what_nobody_keeps_cannot_be_explained(world: World) -> None:
 
 def test_the_daemon_is_told_what_to_run_and_how_often(world: World) -> None:
     jobs = {job.name: job.interval.total_seconds() for job in world.service.jobs()}
-    assert jobs == {"poll": 60, "assurance tick": 1, "second looks": 1, "silent elements": 1, "objectives": 60, "prune polls": 3600}
+    assert jobs == {
+        "poll": 60,
+        "assurance tick": 1,
+        "second looks": 1,
+        "silent elements": 1,
+        "lost events": 1,
+        "what events said": 15,
+        "objectives": 60,
+        "budgets": 60,
+        "alarm upkeep": 5,
+        "prune polls": 3600,
+    }
