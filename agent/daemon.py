@@ -160,6 +160,7 @@ class Daemon:
                 readiness=self._awaited,
                 element_families=lambda: element_families(self.assurance.figures()),
                 explain=explain,
+                hearing=self.assurance.hearing,
                 cases_of=cases_of,
                 callbacks=policy,
             )

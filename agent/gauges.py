@@ -55,7 +55,7 @@ def _families(session: Session, clock: Clock) -> Iterator[Family]:
     yield _counted(session, "fabd_usage_rejected", "Usage nobody could be found for.", UsageRecordRow.status, rejected)
     outbox = snapshot(session, clock.now())
     yield _one("fabd_outbox_deliveries_due", "Events that wait for their subscribers.", outbox.due)
-    yield _one("fabd_outbox_deliveries_dead", "Events given up; see fabd events replay.", outbox.dead)
+    yield _one("fabd_outbox_deliveries_dead", "Events given up; see fabd outbox replay.", outbox.dead)
     yield _one("fabd_outbox_subscriptions_disabled", "Subscribers that get nothing any more.", outbox.disabled_subscriptions)
     yield _one("fabd_outbox_lag_seconds", "Age of the oldest event that waits.", outbox.lag_s)
 

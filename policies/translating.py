@@ -34,7 +34,7 @@ class Said:
 
     def words(self, text: str, element: str = "", port: str = "") -> str:
         """A template of the rule with the event's own words in it."""
-        return text.format_map(dict.fromkeys(self.known, "") | {PORT: port} | dict(self.fields) | {ELEMENT: element})
+        return text.format_map(dict.fromkeys(self.rule.known, "") | {PORT: port} | dict(self.fields) | {ELEMENT: element})
 
 
 @dataclass(frozen=True)

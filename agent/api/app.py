@@ -21,6 +21,7 @@ from agent.api.native import (
     exclusions,
     explain,
     freezes,
+    intake,
     maintenance,
     objectives,
     orders,
@@ -78,6 +79,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     sla.router,
     explain.router,
     events.router,
+    intake.router,
     specifications.router,
     audit.router,
 )

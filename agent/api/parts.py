@@ -10,10 +10,11 @@ from sqlalchemy.orm import Session
 
 from agent.api.admitted import Admitted
 from agent.api.ratelimit import RateLimiter
+from agent.assurance.hearing import Hearing
 from agent.assurance.sla import CasesOf, no_cases
 from agent.config import ApiSettings
 from agent.fulfillment.service import FulfilmentService
-from agent.metrics import Families, Metrics
+from agent.metrics import ElementFamilies, Metrics
 from crm_bridge.callbacks import CallbackPolicy, Resolver, system_resolver
 from crm_bridge.explain import Explanation, explain
 from inventory.db import Database
@@ -40,8 +41,10 @@ class Parts:
     callbacks: CallbackPolicy = field(default_factory=CallbackPolicy)
     """Where events may be sent."""
     resolve: Resolver = system_resolver
-    element_families: Families = tuple
+    element_families: ElementFamilies = tuple
     """Last values of the ports that services use, for `/metrics/elements`."""
+    hearing: Hearing | None = None
+    """What elements say unasked; None where nobody listens."""
     explain: Callable[[Session, str], Explanation] = explain
     """Raises `LookupError` of the bridge's tree for an id that nobody knows."""
 

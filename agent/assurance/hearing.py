@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 from sqlalchemy.orm import Session
@@ -16,7 +16,8 @@ from agent.assurance.conditions import take
 from agent.assurance.eventwatch import DAEMON, EventWatch, Now
 from agent.assurance.figures import Gauge
 from agent.assurance.findings import Finding
-from agent.assurance.translation import Translation
+from agent.assurance.recording import becomes, written
+from agent.assurance.translation import Event, Translation
 from agent.assurance.trapdesk import Events, Reads, TrapDesk
 from agent.assurance.watchlist import WatchedElement, Watchlist
 from drivers.errors import ElementError
@@ -75,6 +76,10 @@ class HearsNotices(Protocol):
 
     def want(self, watchlist: Watchlist) -> None: ...
 
+    def standing(self) -> Mapping[str, str]:
+        """Element → how its subscription stands, in words."""
+        ...
+
     def take_resumed(self) -> frozenset[str]:
         """Elements whose notifications may have been lost for a while."""
         ...
@@ -114,6 +119,8 @@ class EventStatus:
     """Element (or the daemon) → events lost in a storm that is not over."""
     disbelieved: Mapping[str, Mapping[str, int]]
     """Element → reason → traps that were not believed."""
+    notices: Mapping[str, str]
+    """Element → how its subscription stands."""
     strangers: Sequence[tuple[str, str, int]]
     """Address, reason and number of messages from where no element is known, those of most messages first."""
 
@@ -225,6 +232,17 @@ class Hearing:
         if news:
             await self.store(lambda session: _settle(session, news, answers, self.clock))
 
+    def recent(self) -> list[str]:
+        """The events that were heard last, the latest at the end, as lines of a recording."""
+        return [written(event) for event in list(self.desk.intake.recent)]
+
+    async def hand_in(self, events: Sequence[Event]) -> list[dict[str, Any]]:
+        """Events from a recording, taken for what elements say; returns what each becomes."""
+        directory = self.desk.directory(await self.watchlist())
+        told = [becomes(event, self.translation, directory) for event in events]
+        self.desk.take(events)
+        return told
+
     def status(self) -> EventStatus:
         figures = self.gauge.snapshot(self.clock.now().timestamp())
         return EventStatus(
@@ -235,6 +253,7 @@ class Hearing:
             waiting=self.desk.intake.waiting,
             storms={name: storm.lost for name, storm in self.watch.storms.items()},
             disbelieved={name: dict(known.reasons) for name, known in self.watch.disbelieved.items()},
+            notices=self.ears.notices.standing() if self.ears.notices else {},
             strangers=[(source, reason, count) for (source, reason), count in self.watch.strangers.most_common()],
         )
 

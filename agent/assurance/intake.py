@@ -4,7 +4,7 @@ This is what thousands of events a second go through, so it is done without the 
 found out later, once per piece. Bounded; no I/O.
 """
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,6 +17,8 @@ MOST_PIECES = 20_000
 """Objects spoken of that wait to be looked at; what is said of further ones is dropped and counted."""
 MOST_COUNTED = 50_000
 """Objects whose events are counted for rules with a least or a most number."""
+
+MOST_RECENT = 1000
 
 NO_RULE, OF_NO_CONCERN, TOO_FEW, TOO_MANY_OBJECTS = "no-rule", "of-no-concern", "too-few-yet", "too-many-objects"
 
@@ -53,6 +55,8 @@ class Intake:
     """Events beyond the most that a rule wants to hear of within its window."""
     dropped: Counter[str] = field(default_factory=Counter)
     """By reason."""
+    recent: deque[Event] = field(default_factory=lambda: deque(maxlen=MOST_RECENT))
+    """The events taken in last."""
     lost: Counter[str] = field(default_factory=Counter)
     """Source addresses of events that there was no room for."""
     _windows: dict[Key, _Window] = field(default_factory=dict)
@@ -60,6 +64,7 @@ class Intake:
     def take(self, events: Iterable[Event], now: float) -> None:
         """`now`: monotonic seconds."""
         for event in events:
+            self.recent.append(event)
             said = self.translation.said(event)
             if said is None:
                 self.dropped[NO_RULE] += 1

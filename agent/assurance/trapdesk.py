@@ -111,7 +111,7 @@ class TrapDesk:
         except BaseException:
             self.intake.give_back(pieces)
             raise
-        heard = hear(pieces, self._directory(watchlist))
+        heard = hear(pieces, self.directory(watchlist))
         self._count(heard)
         await self._act(watchlist, heard)
 
@@ -143,7 +143,7 @@ class TrapDesk:
 
     async def element_at(self, addresses: Iterable[str]) -> Mapping[str, str]:
         """Source address → element, for those that are elements'."""
-        directory = self._directory(await self._watchlist())
+        directory = self.directory(await self._watchlist())
         return {address: name for address in addresses if (name := directory.address(address))}
 
     async def take_from(self, queue: Events) -> None:
@@ -174,7 +174,7 @@ class TrapDesk:
         except Exception:  # the next events must be heard whatever became of these
             log.exception("events could not be handled")
 
-    def _directory(self, watchlist: Watchlist) -> Directory:
+    def directory(self, watchlist: Watchlist) -> Directory:
         return Directory(watchlist, self.aliases, self._relays)
 
     def _count(self, heard: Heard) -> None:

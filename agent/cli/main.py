@@ -21,7 +21,7 @@ COMMANDS = {
         "config": "Settings: check them, show them, and what can be set.",
         "db": "Keep the database: make or upgrade it, check it, back it up, restore it.",
         "token": "Tokens of the API: make, list and revoke them.",
-        "events": "Events: what was told, to whom, and what could not be delivered.",
+        "outbox": "The outbox: events that were told, to whom, and what could not be delivered.",
         "audit": "The audit trail: who changed what, when, from where.",
     },
     "The network": {
@@ -39,6 +39,7 @@ COMMANDS = {
         "maintenance": "The maintenance calendar: announced work, once or by a rule, and what it is about.",
     },
     "Faults": {
+        "events": "What elements say: traps, syslog, notifications; the rules for them, and recordings.",
         "alarm": "Alarms: what stands, and why each is a root cause or a symptom.",
         "problem": "Problems: one per root cause, with its alarms, services and tickets.",
         "ticket": "Tickets: one per problem and affected customer.",

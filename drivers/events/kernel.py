@@ -6,6 +6,17 @@ import socket
 from pathlib import Path
 
 _INODE_COLUMN = 9
+_FORCE = getattr(socket, "SO_RCVBUFFORCE", 33)
+"""Linux: beyond net.core.rmem_max, for those with CAP_NET_ADMIN."""
+
+
+def make_room(sock: socket.socket, octets: int) -> int:
+    """Ask the kernel to hold so much for us; returns what it will. Without privileges net.core.rmem_max is the limit."""
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, _FORCE, octets)
+    except OSError:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, octets)
+    return sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
 
 
 def kernel_drops(sock: socket.socket) -> int:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from drivers.events.errors import ListenerSetupError
-from drivers.events.kernel import kernel_drops
+from drivers.events.kernel import kernel_drops, make_room
 from drivers.events.senders import Senders
 from drivers.events.syslog import MAX_OCTETS, SyslogLine, parse
 from policies.values import Clock
@@ -32,7 +32,7 @@ class SyslogSettings:
     """Messages a second that one address may send."""
     connections: int = 256
     """Open at the same time; further ones are closed at once."""
-    receive_buffer: int = 4 * 1024 * 1024
+    receive_buffer: int = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +250,7 @@ def _bound(settings: SyslogSettings, kind: socket.SocketKind, port: int) -> sock
     try:
         sock.setblocking(False)
         if kind == socket.SOCK_DGRAM:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, settings.receive_buffer)
+            make_room(sock, settings.receive_buffer)
         else:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind((settings.host, port))

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import cast
 
-from drivers.events.kernel import kernel_drops
+from drivers.events.kernel import kernel_drops, make_room
 from drivers.events.senders import Senders
 from drivers.port import Credential
 from drivers.snmp import ber, credentials
@@ -59,7 +59,7 @@ class TrapSettings:
     users: tuple[Credential, ...] = ()
     """SNMPv3, authPriv. A credential with an engine id serves that engine alone."""
     queue_size: int = 10_000
-    receive_buffer: int = 4 * 1024 * 1024
+    receive_buffer: int = 16 * 1024 * 1024
     """Octets the kernel is asked to hold for us."""
     per_source_s: float = 1000.0
     """Traps a second that one address may send."""
@@ -297,7 +297,7 @@ def _bound(settings: TrapSettings) -> socket.socket:
     sock = socket.socket(family, socket.SOCK_DGRAM)
     try:
         sock.setblocking(False)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, settings.receive_buffer)
+        make_room(sock, settings.receive_buffer)
         sock.bind((settings.host, settings.port))
     except OSError as error:
         sock.close()

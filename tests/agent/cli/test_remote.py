@@ -163,7 +163,7 @@ def test_a_plan_shows_payload_and_reverse(fabd, placed):
         (["sla", "show", "svc-9"], "there is no service 'svc-9'"),
         (["sla", "terms", "bronze"], "there is no SLA 'bronze'; known are"),
         (["explain", "x-9"], "x-9: neither a bill"),
-        (["events", "replay", "sub-9"], "subscription sub-9: there is none with this id"),
+        (["outbox", "replay", "sub-9"], "subscription sub-9: there is none with this id"),
         (["order", "show", "../../api/v1/audit"], "there is nothing at"),
     ],
 )
@@ -321,7 +321,7 @@ def test_an_explanation_is_a_tree_of_facts(fabd, story):
 
 
 def test_events_are_listed_and_dead_letters_delivered_again(fabd, served, placed):
-    assert "serviceOrderCreateEvent" in fabd.ok("events", "list").out
+    assert "serviceOrderCreateEvent" in fabd.ok("outbox", "list").out
     assert {each["aggregate"] for each in fabd.ok("events", "list", "--about", f"order:{placed}", "--json").json} == {
         f"order:{placed}"
     }
