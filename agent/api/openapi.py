@@ -1,7 +1,7 @@
 """The OpenAPI document: what FastAPI derives, with every error status, the roles, and examples that run as they stand."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any, TypedDict
 
@@ -119,9 +119,10 @@ def described(
     patch: bool = False,
     example: Mapping[str, Any] | None = None,
     printed: bool = False,
+    also: Iterable[str] = (),
 ) -> Described:
     """`statuses`: those beside success and those of every route. 206 marks a list, of which `answer` is the shape of one object;
-    an answer that is no JSON is given by its media type; one that is `printed` comes as text, too. `body` is the shape of what
+    an answer that is no JSON is given by its media type; one that is `printed` comes as text, too, others as what `also` names. `body` is the shape of what
     is sent; a `patch` is any object.
     """
     extra: Json = {}
@@ -130,8 +131,8 @@ def described(
         extra["parameters"] = _LIST
         answer = many(answer) if isinstance(answer, dict) else answer
     extra[_ANSWER] = {answer: {"schema": TEXT}} if isinstance(answer, str) else {"application/json": {"schema": answer}}
-    if printed:
-        extra[_ANSWER]["text/plain"] = {"schema": TEXT}
+    for media_type in (*(["text/plain"] if printed else []), *also):
+        extra[_ANSWER][media_type] = {"schema": TEXT}
     if body is not None:
         content = {"schema": shapes.body(body)} | ({"example": example} if example is not None else {})
         extra["requestBody"] = {"required": True, "content": {"application/json": content}}
