@@ -62,8 +62,9 @@ def written(path: Path) -> str:
 
 def _read(text: str, file: str) -> tuple[yaml.MappingNode, dict[str, Any]]:
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        data = yaml.safe_load(text)
+        loader = yaml.SafeLoader(text)
+        node = loader.get_single_node()
+        data = loader.construct_document(node) if node is not None else None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         raise _unreadable(file, mark.line + 1 if mark else 1, f"not YAML: {getattr(error, 'problem', error)}") from None

@@ -15,7 +15,6 @@ from sqlalchemy import select
 from agent.assurance.hearing import Ears
 from agent.assurance.service import AssuranceParts, AssuranceService
 from agent.assurance.tables import AlarmRow, ProblemRow, ReadingRow, ServiceStateRow, UsageBinRow
-from agent.catalog import load_catalog
 from agent.clock import SystemClock
 from agent.config import AssuranceSettings, PollingSettings, UsageSettings
 from crm_bridge.agreements import AgreementTerms, agree
@@ -34,6 +33,7 @@ from inventory.services import NewService, create_service, set_resources
 from inventory.source import Source
 from inventory.tables import LinkRow, ServiceRow
 from tests.agent.assurance.world import all_rows
+from tests.agent.fulfillment.network import shipped
 from tests.inventory.factory import port_id
 
 Row = TypeVar("Row")
@@ -69,7 +69,7 @@ class Watch:
     def __init__(self, database: Database, sim: SimThread) -> None:
         self.database, self.sim = database, sim
         secrets = sim.network.topology.credentials.resolve()
-        clock, catalog = SystemClock(), load_catalog()
+        clock, catalog = SystemClock(), shipped()
         self.clock = clock
         host, port = sim.network.topology.trap_targets()[0]
         self.service = AssuranceService(

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 
-from agent.catalog import load_catalog
 from agent.clock import SystemClock
 from agent.fulfillment.doors import InventoryDoors
 from agent.fulfillment.driftdesk import unwatched
@@ -28,7 +27,7 @@ from inventory.tables import ElementRow
 from inventory.topology import load_topology
 from inventory.work import DatabaseQueue
 from policies.rendering import ServiceFacts, needs
-from tests.agent.fulfillment.network import REALISES, Operator
+from tests.agent.fulfillment.network import REALISES, Operator, shipped
 
 NETWORK = {
     "name": "field",
@@ -47,7 +46,7 @@ POOLS = [
     {"name": "rd", "kind": "rd", "administrator": 65000},
     {"name": "rt", "kind": "rt", "administrator": 65000},
 ]
-CATALOG = load_catalog()
+CATALOG = shipped()
 PATIENCE = timedelta(seconds=30)
 
 

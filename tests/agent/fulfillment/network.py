@@ -1,5 +1,7 @@
 """A small operator: a network of real platforms in the inventory, one customer, and orders."""
 
+from functools import cache
+
 from agent.catalog import load_catalog
 from agent.fulfillment.designer import Designer
 from agent.fulfillment.events import Announcer
@@ -12,6 +14,7 @@ from drivers.platform import load_platform, platforms
 from inventory.importer import import_document
 from inventory.source import Source
 from inventory.work import DatabaseQueue
+from policies.catalog import Catalog
 
 CLIENT = "portal"
 REALISES = {name: load_platform(name).realises for name in platforms()}
@@ -66,11 +69,17 @@ SHARED_RANGE = DOCUMENT | {
 """Two pools that may give the same VLAN: right for networks apart, wrong on one switch."""
 
 
+@cache
+def shipped() -> Catalog:
+    """Nothing of it ever changes, and reading it takes longer than most tests."""
+    return load_catalog()
+
+
 class Operator:
     def __init__(self, database, clock, document=DOCUMENT) -> None:
         self.database, self.clock = database, clock
         self.queue = DatabaseQueue(database)
-        self.catalog = load_catalog()
+        self.catalog = shipped()
         self.settings = FulfilmentSettings()
         with database.write() as session:
             import_document(session, Source.of_data(document, "network.yaml"), at=clock.now(), platforms=platforms())

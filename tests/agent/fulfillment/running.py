@@ -4,7 +4,6 @@ import threading
 import time
 from datetime import timedelta
 
-from agent.catalog import load_catalog
 from agent.clock import SystemClock
 from agent.fulfillment.lifecycle import NoLifecycle
 from agent.fulfillment.service import FulfilmentService, Parts
@@ -17,7 +16,7 @@ from drivers.sim.inventory import inventory_document
 from drivers.sim.thread import SimThread
 from inventory.work import Backoff, DatabaseQueue
 from tests.agent.fulfillment.fakes import Killed
-from tests.agent.fulfillment.network import DOCUMENT, Operator
+from tests.agent.fulfillment.network import DOCUMENT, Operator, shipped
 
 DEADLINE = 60
 SETTINGS = FulfilmentSettings(
@@ -53,7 +52,7 @@ class Running:
             Parts(
                 database=database,
                 clock=SystemClock(),
-                catalog=load_catalog(),
+                catalog=shipped(),
                 queue=DatabaseQueue(database),
                 drivers=self.drivers.__getitem__,
                 credentials=self._credential,

@@ -11,7 +11,6 @@ import pytest
 from sqlalchemy import select
 
 from agent import storage
-from agent.catalog import load_catalog
 from agent.fulfillment.designer import Designer
 from agent.fulfillment.events import Announcer
 from agent.fulfillment.orders import OrderDesk
@@ -24,7 +23,7 @@ from drivers.platform import load_platform
 from inventory.services import service_view
 from inventory.tables import ElementRow, ServicePartRow, ServiceRow, StatementRow
 from tests.agent.fulfillment.fakes import FakeElement, lines
-from tests.agent.fulfillment.network import CLIENT, REALISES, delete
+from tests.agent.fulfillment.network import CLIENT, REALISES, delete, shipped
 from tests.agent.fulfillment.world import CONFIRMED, IMMEDIATE, World
 
 BACKUP = Path(__file__).parent / "data" / "schema-0001.fabd"
@@ -41,7 +40,7 @@ class Upgraded(World):
             parts = select(ElementRow.name, ServicePartRow.desired).join(ElementRow, ElementRow.id == ServicePartRow.element_id)
             for element, desired in session.execute(parts):
                 self.elements[element].running |= lines(desired)
-        designer = Designer(load_catalog(), load_platform, REALISES)
+        designer = Designer(shipped(), load_platform, REALISES)
         self.desk = OrderDesk(designer, self.queue, Announcer(), self.settings)
         self.outcomes = Outcomes(self.queue, self.realisation(), Announcer(), self.settings)
 
