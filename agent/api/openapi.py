@@ -122,8 +122,8 @@ def described(
     also: Iterable[str] = (),
 ) -> Described:
     """`statuses`: those beside success and those of every route. 206 marks a list, of which `answer` is the shape of one object;
-    an answer that is no JSON is given by its media type; one that is `printed` comes as text, too, others as what `also` names. `body` is the shape of what
-    is sent; a `patch` is any object.
+    an answer that is no JSON is given by its media type; one that is `printed` comes as text, too, others as what `also` names.
+    `body` is the shape of what is sent; a `patch` is any object.
     """
     extra: Json = {}
     content: Json
