@@ -346,3 +346,30 @@ def test_the_audit_trail_is_listed(fabd, served, placed):
     assert "place" in fabd.ok("audit", "list", "--actor", "admin").out
     with served.office.database.read() as session:
         assert session.scalars(select(AuditRow.action)).all() == ["place"]
+
+
+def test_people_do_with_alarms_what_has_to_be_done(fabd, story):  # noqa: ARG001  it has happened
+    assert "acknowledged by" in fabd.ok("alarm", "ack", "alm-1", "-c", "on it").out
+    assert "not acknowledged" in fabd.ok("alarm", "unack", "alm-1").out
+    fabd.ok("alarm", "comment", "alm-1", "technician called")
+    assert "with ada" in fabd.ok("alarm", "assign", "alm-1", "--to", "ada").out
+    assert "shelved until" in fabd.ok("alarm", "shelve", "alm-1", "--for", "30m").out
+    assert "nobody is told" in fabd.ok("alarm", "why", "alm-1").out
+    fabd.ok("alarm", "unshelve", "alm-1")
+    done = [each["change"] for each in fabd.ok("alarm", "history", "alm-1", "--json").json]
+    assert done[-6:] == ["acknowledged", "unacknowledged", "commented", "assigned", "shelved", "unshelved"]
+    assert "ada" in fabd.ok("alarm", "show", "alm-1").out
+    assert [each["id"] for each in fabd.ok("alarm", "list", "--assigned-to", "ada", "--json").json] == ["alm-1"]
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (["alarm", "clear", "alm-1"], "acknowledge or shelve it"),
+        (["alarm", "ack", "alm-9"], "there is none with this id"),
+        (["alarm", "shelve", "alm-1", "--for", "ever"], "write it as 30m, 2h or 1d"),
+        (["alarm", "shelve", "alm-1", "--for", "30d"], "604800"),
+    ],
+)
+def test_what_cannot_be_done_with_an_alarm_is_said(fabd, story, command, words):  # noqa: ARG001  it has happened
+    assert words in fabd(*command).err
