@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import URL, Dialect, make_url
-from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.orm import DeclarativeBase, Session, SessionTransaction
 from sqlalchemy.pool import PoolProxiedConnection
 from sqlalchemy.types import TypeDecorator
 
@@ -162,7 +162,7 @@ def lock(session: Session, kind: type[Row], ids: Collection[str]) -> dict[str, R
         if any(isinstance(row, kind) for row in session.dirty):
             session.flush()  # else what was not written yet would be lost to what is read
         with session.no_autoflush:
-            found = {row.id: row for row in session.scalars(_locking(kind), {"ids": missing})}  # type: ignore[attr-defined]  # every kind has one
+            found = {row.id: row for row in session.scalars(_locking(kind), {"ids": missing})}
         if session.in_nested_transaction():  # when that is rolled back, the locks are gone
             return {**locked, **found}
         locked.update(found)
@@ -190,8 +190,13 @@ def once_committed(session: Session, effect: Callable[[], None]) -> None:
     effects: list[Callable[[], None]] = session.info.setdefault(_EFFECTS, [])
     if not effects:
         session.connection()  # begins, where nothing was asked yet: only what has begun can be rolled back
-        event.listen(session, "after_soft_rollback", lambda _session, ended: None if ended.nested else effects.clear())
     effects.append(effect)
+
+
+@event.listens_for(Session, "after_soft_rollback")  # once for all: to listen to each unit costs more than most of its statements
+def _forget_effects(session: Session, ended: SessionTransaction) -> None:
+    if not ended.nested:
+        session.info.pop(_EFFECTS, None)
 
 
 def _server_engine(url: URL, pool_size: int) -> Engine:

@@ -70,42 +70,38 @@ class _Form:
     """As one dialect has it."""
 
     text: str
-    wanted: tuple[tuple[str, str, Convert | None], ...]
-    """Of each parameter the name in the text, the name among the values, and how it is written."""
-    fixed: Mapping[str, Any]
-    """What the statement itself says, by name in the text."""
-    positional: tuple[str, ...] | None
-    """Names in the order in which they stand in the text; None where they stand by name."""
+    sending: tuple[tuple[str, str, Convert | None, Any], ...]
+    """Of each parameter, in the order in which they stand in the text where they stand by position: its name there; its name among
+    the values, "" for what the statement itself says; how it is written; and what it is then."""
+    positional: bool
     reading: tuple[tuple[int, Convert], ...]
     """Which columns come back as something else."""
 
     @classmethod
     def of(cls, statement: Select[*tuple[Any, ...]] | UpdateBase, columns: list[str] | None, dialect: Dialect) -> "_Form":
         compiled = statement.compile(dialect=dialect, column_keys=columns, compile_kwargs={"render_postcompile": True})
-        converts = {name: bind.type.dialect_impl(dialect).bind_processor(dialect) for name, bind in compiled.binds.items()}
-        wanted = tuple((name, bind.key, converts[name]) for name, bind in compiled.binds.items() if bind.required)
-        fixed = {name: _sent(bind.value, converts[name]) for name, bind in compiled.binds.items() if not bind.required}
+        sending = []
+        for name in compiled.positiontup or compiled.binds:
+            bind = compiled.binds[name]
+            convert = bind.type.dialect_impl(dialect).bind_processor(dialect)
+            fixed = bind.value if bind.value is None or convert is None or bind.required else convert(bind.value)
+            sending.append((name, bind.key if bind.required else "", convert, fixed))
         readers = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in statement.exported_columns]
         reading = tuple((position, read) for position, read in enumerate(readers) if read is not None)
-        positional = None if compiled.positiontup is None else tuple(compiled.positiontup)
-        return cls(str(compiled), wanted, fixed, positional, reading)
+        return cls(str(compiled), tuple(sending), compiled.positiontup is not None, reading)
 
     def sent(self, values: Values) -> Any:  # noqa: ANN401  a tuple or a mapping, as the driver wants it
-        by_name = {name: _sent(values[key], convert) for name, key, convert in self.wanted}
-        if self.positional is None:
-            return {**by_name, **self.fixed} if self.fixed else by_name
-        fixed = self.fixed
-        return tuple([by_name[name] if name in by_name else fixed[name] for name in self.positional])
+        said = [
+            fixed if not key else value if (value := values[key]) is None or convert is None else convert(value)
+            for _, key, convert, fixed in self.sending
+        ]
+        return tuple(said) if self.positional else {each[0]: value for each, value in zip(self.sending, said, strict=True)}
 
     def read(self, row: tuple[Any, ...]) -> tuple[Any, ...]:
         made = list(row)
         for position, convert in self.reading:
             made[position] = convert(made[position])
         return tuple(made)
-
-
-def _sent(value: Any, convert: Convert | None) -> Any:  # noqa: ANN401  of every type that a column has
-    return value if value is None or convert is None else convert(value)
 
 
 def _run(connection: Connection, text: str, sent: Any) -> Found:  # noqa: ANN401  what the driver takes

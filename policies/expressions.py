@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 
-from jinja2 import Template, TemplateError
+from jinja2 import TemplateError, nodes
 
 from policies.errors import RenderingFailed
 from policies.specification import FILE, Specification
@@ -34,7 +34,7 @@ class Expressions:
     def text(self, template: str) -> str:
         """Raises `RenderingFailed`, also when it names what is not there."""
         try:
-            return _template(template).render(self._values)
+            return _template(template)(self._values)
         except _FAILURES as error:
             raise self._failed(template, error) from error
 
@@ -52,9 +52,16 @@ class Expressions:
 
 @lru_cache(maxsize=COMPILED)
 def _expression(text: str) -> Callable[..., object]:
-    return environment().compile_expression(text)
+    language = environment()
+    said = language.parse("{{ " + text + " }}").body
+    match said:
+        case [nodes.Output(nodes=[nodes.Const(value=value)])]:
+            return lambda **_: value  # most conditions are `true`, most amounts 0
+    return language.compile_expression(text)
 
 
 @lru_cache(maxsize=COMPILED)
-def _template(text: str) -> Template:
-    return environment().from_string(text)
+def _template(text: str) -> Callable[[Mapping[str, object]], str]:
+    if "{" not in text and "\n" not in text:
+        return lambda _: text
+    return environment().from_string(text).render

@@ -55,18 +55,19 @@ def as_found(platform: Platform, change: ChangeSet, found: str) -> ChangeSet:
 
 def _both_ways(platform: Platform, element: str, before: str, after: str) -> tuple[str, str]:
     try:
-        return _payload(platform, before, after), _payload(platform, after, before)
+        return _payloads(platform, before, after)
     except ValueError as error:
         raise DriverSetupError(
             f"{element}: the template for platform {platform.name} rendered bad {platform.syntax} ({error}); correct the template"
         ) from error
 
 
-def _payload(platform: Platform, before: str, after: str) -> str:
+def _payloads(platform: Platform, before: str, after: str) -> tuple[str, str]:
     match platform.syntax:
         case "xml":
-            return xmltree.forward(platform.xml_rules, before, after)
+            return xmltree.both_ways(platform.xml_rules, before, after)
         case "lines":
-            return lines.forward(platform.line_rules, before, after)
+            rules = platform.line_rules
+            return lines.forward(rules, before, after), lines.forward(rules, after, before)
         case "objects":
-            return objects.forward(before, after)
+            return objects.forward(before, after), objects.forward(after, before)

@@ -31,6 +31,14 @@ def forward(rules: XmlRules, before: str, after: str, running: str = "") -> str:
     return "\n".join(_text(edit) for edit in edits)
 
 
+def both_ways(rules: XmlRules, before: str, after: str) -> tuple[str, str]:
+    """`forward`, there and back."""
+    tree = _Tree(rules)
+    old, new = _parse(before), _parse(after)
+    there, back = tree.edits(old, new, None), tree.edits(new, old, None)
+    return "\n".join(map(_text, there)), "\n".join(map(_text, back))
+
+
 def selection(rules: XmlRules, *texts: str) -> str:
     """A subtree filter (RFC 6241 §6) for just the entries that the texts name."""
     tree, root = _Tree(rules), _parse("")
