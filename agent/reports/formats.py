@@ -82,7 +82,7 @@ def as_csv(report: Report) -> bytes:
         writer.writerow([part.title, "facts", "name", "value"])
         writer.writerows([part.title, "facts", *map(_safe, fact)] for fact in part.facts)
         for table in part.tables:
-            writer.writerow([part.title, table.title, *table.columns])
+            writer.writerow([part.title, table.title, *(table.columns if table.rows else [table.empty])])
             writer.writerows([part.title, table.title, *map(_safe, row)] for row in table.rows)
     return out.getvalue().encode("utf-8-sig")
 

@@ -96,7 +96,16 @@ REPORT = named(
 )
 
 
-@router.get("/report", dependencies=[needs(Role.VIEWER)], **described("Report on service levels", 404, answer=many(REPORT)))
+@router.get(
+    "/report",
+    dependencies=[needs(Role.VIEWER)],
+    **described(
+        "Report on service levels",
+        404,
+        answer=many(REPORT),
+        also=[each.media_type.partition(";")[0] for each in FORMATS.values()],
+    ),
+)
 def report(
     parts: PartsOf,
     service_id: Annotated[str, Query(max_length=255)] = "",
