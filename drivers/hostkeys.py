@@ -14,6 +14,7 @@ from pathlib import Path
 
 import paramiko
 
+from drivers import knownhosts
 from drivers.errors import ElementTimeout, ElementUnreachable, HostKeyChanged, HostKeyUnknown
 
 DEFAULT_PORT = 22
@@ -37,10 +38,7 @@ class HostKey:
 
 def known(path: Path, host: str, port: int) -> tuple[HostKey, ...]:
     """Trusted keys of the element; none when the file does not exist."""
-    if not path.exists():
-        return ()
-    trusted = paramiko.HostKeys(str(path)).lookup(entry_name(host, port))
-    return tuple(HostKey(algorithm, key.asbytes()) for algorithm, key in trusted.items()) if trusted else ()
+    return tuple(HostKey(algorithm, blob) for algorithm, blob in knownhosts.read(path).keys(entry_name(host, port)))
 
 
 def record(path: Path, host: str, port: int, key: HostKey) -> None:
@@ -111,7 +109,10 @@ def _speaks_of(line: str, name: str) -> bool:
     if not text or text.startswith("#"):
         return False
     names = text.split()[0].split(",")
-    return any(name == other or (other.startswith("|1|") and paramiko.HostKeys.hash_host(name, other) == other) for other in names)
+    return any(
+        name == other or (other.startswith(knownhosts.HASHED) and paramiko.HostKeys.hash_host(name, other) == other)
+        for other in names
+    )
 
 
 def _replace(path: Path, text: str) -> None:

@@ -1,3 +1,4 @@
+import time
 from base64 import b64encode
 from pathlib import Path
 
@@ -42,6 +43,35 @@ def test_hashed_names_are_understood_and_replaced(tmp_path: Path) -> None:
     assert hostkeys.known(path, "192.0.2.1", 22) == (key(1),)
     hostkeys.record(path, "192.0.2.1", 22, key(2))
     assert hostkeys.known(path, "192.0.2.1", 22) == (key(2),)
+
+
+def test_a_key_that_was_changed_by_hand_is_seen_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "known_hosts"
+    hostkeys.record(path, "192.0.2.1", 22, key(1))
+    assert hostkeys.known(path, "192.0.2.1", 22) == (key(1),)
+    path.write_text(path.read_text() + f"192.0.2.1,192.0.2.9 ssh-ed25519 {b64encode(key(2).blob).decode()} by hand\n")
+    assert hostkeys.known(path, "192.0.2.1", 22) == (key(1), key(2))
+    assert hostkeys.known(path, "192.0.2.9", 22) == (key(2),)
+
+
+@pytest.mark.parametrize(
+    "line", ["@revoked 192.0.2.1 ssh-ed25519 {key}", "192.0.2.1 ssh-ed25519", "192.0.2.1 ssh-ed25519 !", "# {key}"]
+)
+def test_lines_that_trust_nobody(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "known_hosts"
+    path.write_text(line.format(key=b64encode(key(1).blob).decode()))
+    assert hostkeys.known(path, "192.0.2.1", 22) == ()
+
+
+def test_finding_a_key_costs_the_same_among_many(tmp_path: Path) -> None:
+    path = tmp_path / "known_hosts"
+    public = b64encode(key(1).blob).decode()
+    path.write_text("".join(f"[192.0.2.1]:{number} ssh-ed25519 {public}\n" for number in range(30_000, 50_000)))
+    hostkeys.known(path, "192.0.2.1", 30_000)
+    begun = time.thread_time()
+    for number in range(30_000, 31_000):
+        assert hostkeys.known(path, "192.0.2.1", number) == (key(1),)
+    assert time.thread_time() - begun < 1.0, "each look-up reads the whole file"
 
 
 def test_no_file_is_no_trust(tmp_path: Path) -> None:
