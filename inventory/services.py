@@ -267,8 +267,8 @@ def parts_of(session: Session, service_id: str) -> tuple[ServicePart, ...]:
 def parts_of_all(session: Session, services: Collection[str]) -> dict[str, tuple[ServicePart, ...]]:
     """Service → what it is, by element."""
     found: dict[str, tuple[ServicePart, ...]] = dict.fromkeys(services, ())
-    for service_id, *part in session.execute(_PARTS, {"services": list(services)}):
-        found[service_id] += (ServicePart(*part),)
+    for row in session.execute(_PARTS, {"services": list(services)}):
+        found[row.service_id] += (ServicePart(row.name, row.platform, row.desired, row.adopted_at),)
     return found
 
 

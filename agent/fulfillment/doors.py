@@ -1,11 +1,13 @@
 """How the worker gets at an element: a driver, an address and a credential, looked up at the moment they are needed."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import Row, bindparam, select
+from sqlalchemy.orm import Session
 
 from agent.fulfillment.errors import EndpointUnusable
 from drivers.errors import DriverSetupError
@@ -13,6 +15,10 @@ from drivers.port import Credential, ElementDriver, ElementSession, Target
 from inventory.db import Database
 from inventory.tables import ElementRow, EndpointRow
 
+AHEAD_S = 0.5
+"""So long an element may be opened by what was looked up ahead: as if it had been opened a little sooner."""
+
+_Endpoint = Row[str, str, str, str, str, int, str]
 DriverLookup = Callable[[str], ElementDriver]
 """Protocol → driver; always the same one, it pools sessions."""
 CredentialResolver = Callable[[str], Credential]
@@ -33,6 +39,10 @@ class Door(Protocol):
 class Doors(Protocol):
     def to(self, element: str) -> Door: ...
 
+    def look_ahead(self, session: Session, elements: Collection[str]) -> None:
+        """They will be opened at once: whatever is to be looked up for that may be looked up here, for all of them together."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class InventoryDoors:
@@ -43,13 +53,22 @@ class InventoryDoors:
     known_hosts: Path | None = None
     place_of: Callable[[str], str] = str
     """Platform → what a driver loads it by."""
+    monotonic: Callable[[], float] = time.monotonic
+    _ahead: dict[str, tuple[float, Sequence[_Endpoint]]] = field(default_factory=dict)
+    """Element → what was looked up ahead, and when; good for once, and for a moment."""
 
     def to(self, element: str) -> Door:
         return _InventoryDoor(self, element)
 
+    def look_ahead(self, session: Session, elements: Collection[str]) -> None:
+        now = self.monotonic()
+        found: dict[str, list[_Endpoint]] = {}
+        for row in session.connection().execute(_ENDPOINTS, {"elements": list(elements)}):
+            found.setdefault(row.name, []).append(row)
+        self._ahead.update((element, (now, rows)) for element, rows in found.items())
+
     def way(self, element: str) -> tuple[ElementDriver, Target]:
-        with self.database.read() as session:
-            rows = session.connection().execute(_ENDPOINTS, {"element": element}).all()
+        rows = self._rows(element)
         row = rows[0] if rows else None
         if row is None:
             raise EndpointUnusable(element, "it is no longer in the inventory; import it again")
@@ -70,6 +89,13 @@ class InventoryDoors:
         address = (endpoint.host, endpoint.port)
         return driver, Target(element, self.place_of(row.platform), protocol, *address, credential, self.known_hosts)
 
+    def _rows(self, element: str) -> Sequence[_Endpoint]:
+        looked_up, rows = self._ahead.pop(element, (float("-inf"), ()))
+        if self.monotonic() - looked_up < AHEAD_S:
+            return rows
+        with self.database.read() as session:
+            return session.connection().execute(_ENDPOINTS, {"elements": [element]}).all()
+
 
 @dataclass(frozen=True, slots=True)
 class _InventoryDoor:
@@ -87,6 +113,7 @@ class _InventoryDoor:
 
 _ENDPOINTS = (
     select(
+        ElementRow.name,
         ElementRow.platform,
         ElementRow.administrative,
         EndpointRow.protocol,
@@ -95,6 +122,6 @@ _ENDPOINTS = (
         EndpointRow.credential,
     )
     .outerjoin(EndpointRow, EndpointRow.element_id == ElementRow.id)
-    .where(ElementRow.name == bindparam("element"))
+    .where(ElementRow.name.in_(bindparam("elements", expanding=True)))
 )
 """A row for each of its endpoints."""

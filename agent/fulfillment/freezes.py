@@ -47,9 +47,16 @@ class Frozen:
 
 def frozen(session: Session, weekly: Iterable[WeeklyFreeze], at: datetime, *, urgent: bool) -> Frozen | None:
     """What holds a plan back now, with those that follow upon it without a gap. Rows are locked against being ended meanwhile."""
-    rows = session.connection().execute(_AHEAD, {"at": at})
+    rows = session.info.get(_LOOKED_UP)
+    if rows is None:
+        rows = session.connection().execute(_AHEAD, {"at": at})
     announced = [(Interval(row.start, row.end), row.reason) for row in rows if not (urgent and row.urgent_passes)]
     return _until([*announced, *_of_week(weekly, at, urgent=urgent)], at)
+
+
+def look_ahead(session: Session, at: datetime) -> None:
+    """Several plans will be asked about in this transaction: look once for all. What is locked cannot be ended in its course."""
+    session.info[_LOOKED_UP] = session.connection().execute(_AHEAD, {"at": at}).all()
 
 
 def add_freeze(session: Session, freeze: NewFreeze, at: datetime, *, by: str) -> FreezeRow:
@@ -113,6 +120,7 @@ def _until(windows: Sequence[tuple[Interval, str]], at: datetime) -> Frozen | No
     return Frozen(until, "; ".join(reasons)) if until > at else None
 
 
+_LOOKED_UP = "announced freezes"
 _AHEAD = (
     select(FreezeRow.start, FreezeRow.end, FreezeRow.reason, FreezeRow.urgent_passes)
     .where(FreezeRow.end > bindparam("at"))

@@ -122,7 +122,6 @@ def waiting_behind(session: Session, plan_id: str, elements: Collection[str]) ->
 def _waiting(session: Session, which: Select[str], elements: Collection[str], **plans: object) -> list[str]:
     if not elements:
         return []
-    session.flush()
     return list(session.connection().scalars(which, {"elements": list(elements), "most": len(elements), **plans}))
 
 

@@ -114,6 +114,7 @@ class Network:
                 waiting_begins()
             waiting = [participant for participant in waiting if participant.element in failures]
             self._extend(pause, deadline)
+            self.stalls.beat(self.plan_id)
             self.pause(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
 
@@ -327,6 +328,7 @@ class Network:
         self.stalls.beat(self.plan_id)
         calls = [partial(self._one, step, participant, action) for participant in participants]
         outcomes = in_parallel(calls, self.settings.elements_at_once)
+        self.stalls.rest(self.plan_id)
         return {error.element: error for error in outcomes if error is not None}
 
     def _one(self, step: Step, participant: Participant, action: Callable[[Participant], object]) -> ElementError | None:

@@ -66,7 +66,9 @@ class Outcomes:
             order = order_of(session, each.plan)
             if each.plan.started_at is not None:
                 self.pace.learn(at - each.plan.started_at)
-            for item in items_of(order, each.plan) if order else ():
+            if order is None:
+                continue
+            for item in items_of(order, each.plan):
                 move(item, ItemState.COMPLETED)
                 item.errors = []
                 realised.append(Realised(item, order, each.before, each.after))

@@ -15,7 +15,9 @@ from sqlalchemy.orm import Session
 
 from agent.fulfillment.errors import Cancelled, Missing, Superseded
 from agent.fulfillment.participant import Note, Participant, Record
-from agent.fulfillment.tables import ChangeSetRow, JournalRow, OrderRow, PlanRow
+from agent.fulfillment.tables import ChangeSetRow, JournalRow, OrderItemRow, OrderRow, PlanRow
+from inventory.changing import write_changes
+from inventory.tables import ServiceRow
 from inventory.work import Claim
 
 Line = dict[str, object]
@@ -100,6 +102,7 @@ def write_set(session: Session, entries: Sequence[Entry]) -> None:
     for entry in holding:
         entry.written = written.get(entry.plan_id, {})
     _move(session, holding)
+    write_changes(session, (PlanRow, OrderRow, OrderItemRow, ServiceRow))
 
 
 def line_of(claim: Claim, note: Note) -> Line:

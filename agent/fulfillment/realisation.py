@@ -234,7 +234,8 @@ def ports_of_new(session: Session, plans: Collection[str]) -> dict[str, list[str
     """`ports_that_begin` of plans that only add, where there are any, by plan."""
     found: dict[str, list[str]] = {}
     for plan_id, element, port in session.connection().execute(_BEGINNING, {"plans": list(plans)}):
-        found.setdefault(plan_id, []).append(f"{element}/{port}")
+        if plan_id is not None:
+            found.setdefault(plan_id, []).append(f"{element}/{port}")
     return found
 
 

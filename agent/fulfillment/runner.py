@@ -59,6 +59,7 @@ class PlanRunner:
     def __call__(self, claim: Claim) -> None:
         clock = self._tools.clock
         journal = Journal(self._tools.database, self._points, claim, clock.now, self._tools.checkpoint, clock.monotonic)
+        self._tools.stalls.rest(claim.work.key)
         entry = Taking(self._tools, claim)
         journal.advance("take", entry)
         if entry.taken is None:
@@ -261,4 +262,7 @@ class _Run:
         if not ports:
             return CounterReadings()
         deadline = self._tools.clock.monotonic() + self._settings.reading_timeout.total_seconds()
-        return self._tools.lifecycle.read_counters(ports, deadline)
+        self._tools.stalls.beat(self._plan.id)
+        readings = self._tools.lifecycle.read_counters(ports, deadline)
+        self._tools.stalls.rest(self._plan.id)
+        return readings

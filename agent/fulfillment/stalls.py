@@ -22,15 +22,20 @@ class Stalls:
         with self._guard:
             self._beats[plan_id] = self._clock.monotonic()
 
+    def rest(self, plan_id: str) -> None:
+        """It is with no element now: whatever it waits for, another thread would wait for as well."""
+        with self._guard:
+            self._beats[plan_id] = float("inf")
+
     def forget(self, plan_id: str) -> None:
         with self._guard:
             self._beats.pop(plan_id, None)
 
-    def stalled(self, plans: Collection[str], after: float) -> int:
-        """How many of them have not moved for more than `after` seconds."""
+    def stalled(self, after: float) -> int:
+        """How many plans have not moved for more than `after` seconds."""
         limit = self._clock.monotonic() - after
         with self._guard:
-            return sum(self._beats.get(plan_id, limit) < limit for plan_id in plans)
+            return sum(beat < limit for beat in self._beats.values())
 
     def fell_silent(self, element: str) -> None:
         """It could not be reached, or did not answer in time."""

@@ -8,7 +8,7 @@ from typing import Any, Self, cast
 from sqlalchemy import Row, Table, bindparam, select
 from sqlalchemy.orm import Session, lazyload
 
-from agent.fulfillment import holds
+from agent.fulfillment import freezes, holds
 from agent.fulfillment.errors import ElementsHeld, Superseded
 from agent.fulfillment.items import items_of
 from agent.fulfillment.outcome import PLAN_WORK, lock_orders, order_of
@@ -42,16 +42,18 @@ class Taking(Entry):
 
     def __init__(self, tools: Tools, claim: Claim) -> None:
         super().__init__(claim, (), (), {})
-        self._tools = tools
+        self.tools = tools
         self.taken: Taken | None = None
         """None when the plan has ended already, or waits."""
 
     @classmethod
     def write_all(cls, session: Session, entries: Sequence[Self]) -> None:
+        tools, at = entries[0].tools, entries[0].tools.clock.now()
         plans = _plans(session, [entry.plan_id for entry in entries])
         lock_orders(session, [row.order_id for row in plans.values()])
+        freezes.look_ahead(session, at)
         with outbox.gathering(session):
-            going = [entry for entry in entries if entry.begins(session, plans[entry.plan_id])]
+            going = [entry for entry in entries if entry.begins(session, plans[entry.plan_id], at)]
         changes = _changes(session, [entry.plan_id for entry in going])
         held = holds.holders(session, {row.element for rows in changes.values() for row in rows})
         begins = ports_of_new(session, [entry.plan_id for entry in going])
@@ -61,6 +63,7 @@ class Taking(Entry):
             items = [PlannedItem(item.action, item.service_id) for item in items_of(order, row)] if order else []
             plan = read_plan(row, changes.get(row.id, ()), items)
             entry.go_on(plan, holds.refusal(held, plan.id, [each.element for each in plan.changes]), begins.get(plan.id, []))
+        tools.doors.look_ahead(session, {row.element for rows in changes.values() for row in rows} - held.keys())
 
     def meet(self, head: Head | None) -> None:
         super().meet(head)
@@ -69,14 +72,13 @@ class Taking(Entry):
     def go_on(self, plan: Plan, held: ElementsHeld | None, begins: Sequence[str]) -> None:
         self.taken = Taken(plan, held, begins)
         if course_of(plan) is not Course.FORWARD:
-            self.tell(Note(self._tools.clock.now(), plan.step, None, "started"))
+            self.tell(Note(self.tools.clock.now(), plan.step, None, "started"))
 
-    def begins(self, session: Session, row: PlanRow) -> bool:
+    def begins(self, session: Session, row: PlanRow, at: datetime) -> bool:
         """Whether it goes on now. If not it waits, for its day or for somebody, or has ended."""
-        at = self._tools.clock.now()
         row.fence = self.claim.fence
         if row.state in ENDED:
-            self._tools.queue.finish(session, self.claim, at)
+            self.tools.queue.finish(session, self.claim, at)
             return False
         if row.state == PlanState.RUNNING:
             self._distrust(session, at)
@@ -85,13 +87,13 @@ class Taking(Entry):
     def _distrust(self, session: Session, at: datetime) -> None:
         """Its worker did not put the plan back. If it is not dead for sure it may wake and push: look once it has had its time."""
         before = predecessor(session, self.plan_id)
-        if before and not self._tools.gone(before) and is_owed(session, self.plan_id):
-            run_at = at + self._tools.settings.lease
-            ask(session, self._tools.queue, self.plan_id, f"taken over by {self.claim.fence}", at, run_at=run_at)
+        if before and not self.tools.gone(before) and is_owed(session, self.plan_id):
+            run_at = at + self.tools.settings.lease
+            ask(session, self.tools.queue, self.plan_id, f"taken over by {self.claim.fence}", at, run_at=run_at)
 
     def _nothing_keeps(self, session: Session, row: PlanRow, at: datetime) -> bool:
         waited = row.waits, row.waits_until
-        kept = self._tools.outcomes.begin(session, row, at)
+        kept = self.tools.outcomes.begin(session, row, at)
         step = Step(row.step)
         if kept is None and row.state not in ENDED:
             row.state = PlanState.RUNNING
@@ -104,18 +106,18 @@ class Taking(Entry):
             if kept is None:
                 self.tell(Note(at, step, None, "cancelled", detail=CANCELLED.message))
             self._let_go(session, row, at)
-            ours = self._tools.queue.finish(session, self.claim, at)
+            ours = self.tools.queue.finish(session, self.claim, at)
         else:
             row.state, row.step = PlanState.WAITING, Step.CONNECT
             words = kept.words if kept else ""
-            ours = self._tools.queue.release(session, self.claim, at, run_at=row.waits_until, error=words, counted=False)
+            ours = self.tools.queue.release(session, self.claim, at, run_at=row.waits_until, error=words, counted=False)
         if not ours:
             raise Superseded(row.id, self.claim.fence)
         return False
 
     def _let_go(self, session: Session, row: PlanRow, at: datetime) -> None:
         for plan_id in holds.waiting_for(session, [row.id], holds.release(session, row.id)):
-            self._tools.queue.submit(session, Work(PLAN_WORK, plan_id), at)
+            self.tools.queue.submit(session, Work(PLAN_WORK, plan_id), at)
 
 
 def _plans(session: Session, plans: Collection[str]) -> dict[str, PlanRow]:

@@ -147,7 +147,7 @@ def hold_views(session: Session, *, in_doubt: bool = False) -> tuple[HoldView, .
     return tuple(map(_hold_view, session.scalars(query)))
 
 
-def _hold_view(row: ElementHoldRow) -> HoldView:
+def _hold_view(row: ElementHoldRow | holds.Holder) -> HoldView:
     return HoldView(row.element, row.plan_id, row.since, row.in_doubt, row.reason)
 
 

@@ -211,9 +211,7 @@ class Worker:
             self._changed.notify(self._admission.waiting)
 
     def _bound(self) -> int:
-        stalled = self._stalls.stalled(
-            [claim.work.key for claim in self._claims.values()], self._settings.stall_after.total_seconds()
-        )
+        stalled = self._stalls.stalled(self._settings.stall_after.total_seconds())
         return min(self._settings.workers + stalled, max(self._settings.workers, self._settings.most_workers))
 
     def _give_back(self) -> None:

@@ -178,6 +178,9 @@ class FakeDoors:
     def to(self, element: str) -> "FakeDoor":
         return FakeDoor(self.elements[element])
 
+    def look_ahead(self, session, elements) -> None:
+        pass
+
 
 @dataclass
 class FakeDoor:

@@ -1,0 +1,68 @@
+"""What was changed of rows that a session has loaded, written many to a statement; see `storing` for new ones.
+
+The session's own unit of work weighs every row by itself. Where many rows of a few kinds have each got new values in the same few
+columns, one statement does for all that got the same ones.
+"""
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Any, cast
+
+from sqlalchemy import Table, Update, bindparam, inspect, update
+from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import instance_dict
+
+from inventory.db import Base
+
+
+def write_changes(session: Session, kinds: Sequence[type[Base]]) -> None:
+    """Write what was changed in the columns of loaded rows of these kinds, and let the session forget them: they are as written.
+
+    Rows have one key, `id`. For the end of a transaction, where nobody wants them from the session any more. What else there is to
+    write, and rows whose relations were changed, are left for the session to flush.
+    """
+    groups: dict[tuple[type[Base], tuple[str, ...]], list[dict[str, Any]]] = {}
+    for row in [row for row in session.dirty if type(row) in kinds and _columns_alone(row)]:
+        has = instance_dict(row)
+        names = tuple(sorted(name for name, old in inspect(row).committed_state.items() if has.get(name) != old))
+        if names:
+            groups.setdefault((type(row), names), []).append({"key_": has["id"], **{name: has[name] for name in names}})
+        if row in session:  # one that belongs to another goes with it
+            session.expunge(row)
+    for (kind, names), rows in groups.items():
+        _write(session, kind, names, rows)
+
+
+def _columns_alone(row: Base) -> bool:
+    return inspect(row).committed_state.keys() <= _columns(type(row))
+
+
+def _write(session: Session, kind: type[Base], names: tuple[str, ...], rows: list[dict[str, Any]]) -> None:
+    connection = session.connection()
+    first = {name: rows[0][name] for name in names}
+    if len(rows) > 1 and all(row[name] == first[name] for row in rows for name in names):
+        connection.execute(_alike(kind, names), {"keys": [row["key_"] for row in rows], **first})
+    else:
+        connection.execute(_each(kind, names), rows)
+
+
+@lru_cache
+def _columns(kind: type[Base]) -> frozenset[str]:
+    """In this house attributes are called as their columns are."""
+    return frozenset(column.name for column in cast("Table", kind.__table__).columns)
+
+
+@lru_cache
+def _each(kind: type[Base], names: tuple[str, ...]) -> Update:
+    table = cast("Table", kind.__table__)
+    return update(table).where(table.c.id == bindparam("key_")).values(_values(table, names))
+
+
+@lru_cache
+def _alike(kind: type[Base], names: tuple[str, ...]) -> Update:
+    table = cast("Table", kind.__table__)
+    return update(table).where(table.c.id.in_(bindparam("keys", expanding=True))).values(_values(table, names))
+
+
+def _values(table: Table, names: Iterable[str]) -> dict[str, Any]:
+    return {name: bindparam(name, type_=table.c[name].type) for name in names}

@@ -1,0 +1,129 @@
+"""What several threads have ready at the same time is written as one set, and what is wrong with one is told to that one alone."""
+
+import threading
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+
+from inventory.changing import write_changes
+from inventory.db import lock
+from inventory.tables import SiteRow
+from inventory.together import Together
+
+DEADLINE = 10
+
+
+class Sites:
+    """Writes sites by name; the first set waits until `others` more have come."""
+
+    def __init__(self, database) -> None:
+        self.database = database
+        self.together = Together(database, self._write)
+        self.sets: list[list[str]] = []
+        self.failed: dict[str, Exception] = {}
+        self.writing, self.go = threading.Event(), threading.Event()
+
+    def _write(self, session, names) -> None:
+        self.sets.append(list(names))
+        if len(self.sets) == 1:
+            self.writing.set()
+            assert self.go.wait(DEADLINE)
+        session.add_all(SiteRow(id=f"ste-{name}-{position}", name=name) for position, name in enumerate(names))
+        session.flush()
+
+    def add(self, name: str) -> None:
+        try:
+            self.together.add(name)
+        except Exception as error:  # noqa: BLE001  looked at by the test
+            self.failed[name] = error
+
+    def run(self, first: str, *others: str) -> None:
+        """`others` come while `first` is written."""
+        threads = [threading.Thread(target=self.add, args=(name,)) for name in (first, *others)]
+        threads[0].start()
+        assert self.writing.wait(DEADLINE)
+        for thread in threads[1:]:
+            thread.start()
+        pause = threading.Event()
+        while len(self.together._waiting) < len(others):
+            assert not pause.wait(0.001)
+        self.go.set()
+        for thread in threads:
+            thread.join(DEADLINE)
+            assert not thread.is_alive()
+
+    def names(self) -> list[str]:
+        with self.database.read() as session:
+            return sorted(session.scalars(select(SiteRow.name)))
+
+
+@pytest.fixture
+def sites(database) -> Sites:
+    return Sites(database)
+
+
+def test_those_that_come_while_one_is_written_are_written_as_one_set(sites):
+    sites.run("a", "b", "c", "d")
+    assert [sorted(names) for names in sites.sets] == [["a"], ["b", "c", "d"]]
+    assert sites.names() == ["a", "b", "c", "d"]
+
+
+def test_a_set_that_the_database_refuses_is_written_one_by_one(sites):
+    sites.run("a", "b", "a", "c")
+    assert sorted(len(names) for names in sites.sets) == [1, 1, 1, 1, 3]
+    assert sites.names() == ["a", "b", "c"]
+    assert list(sites.failed) == ["a"]
+    assert isinstance(sites.failed["a"], IntegrityError)
+
+
+def test_one_that_is_alone_and_refused_is_not_tried_again(sites):
+    sites.go.set()
+    sites.add("a")
+    sites.add("a")
+    assert sites.sets == [["a"], ["a"]]
+    assert list(sites.failed) == ["a"]
+
+
+def test_when_there_is_no_database_everybody_hears_it(sites, monkeypatch):
+    def broken():
+        raise ConnectionError("no database")
+
+    monkeypatch.setattr(sites.database, "write", broken)
+    sites.add("a")
+    assert isinstance(sites.failed["a"], ConnectionError)
+    assert sites.sets == []
+
+
+def test_rows_are_locked_and_read_once_in_a_transaction(sites):
+    sites.go.set()
+    sites.add("a")
+    with sites.database.write() as session:
+        (row,) = lock(session, SiteRow, ["ste-a-0", "ste-none"]).values()
+        row.address = "changed"
+        assert lock(session, SiteRow, ["ste-a-0"])["ste-a-0"] is row
+        assert row.address == "changed"
+
+
+def test_what_was_changed_before_rows_are_locked_is_not_lost(sites):
+    sites.go.set()
+    sites.add("a")
+    with sites.database.write() as session:
+        session.get_one(SiteRow, "ste-a-0").address = "changed"
+        assert lock(session, SiteRow, ["ste-a-0"])["ste-a-0"].address == "changed"
+
+
+@pytest.mark.parametrize("addresses", [("same", "same"), ("one", "other")])
+def test_changed_columns_are_written_and_nothing_else(sites, addresses):
+    sites.go.set()
+    sites.add("a")
+    sites.add("b")
+    with sites.database.write() as session:
+        rows = session.scalars(select(SiteRow).order_by(SiteRow.name)).all()
+        for row, address in zip(rows, addresses, strict=True):
+            row.address = address
+            row.attributes = dict(row.attributes)
+        write_changes(session, (SiteRow,))
+        assert not session.dirty
+    with sites.database.read() as session:
+        assert tuple(session.scalars(select(SiteRow.address).order_by(SiteRow.name))) == addresses
