@@ -24,7 +24,7 @@ from agent.api.tmf.presenter import TmfPresenter
 from agent.api.tmf.qualification_work import QUALIFICATION_WORK, QualificationRunner, Qualifications
 from agent.assurance.driftalarm import watch_drift
 from agent.assurance.explain import explain
-from agent.assurance.figures import daemon_families, element_families
+from agent.assurance.figures import collector_families, daemon_families, element_families
 from agent.assurance.hearing import Ears
 from agent.assurance.poolwatch import PoolWatch
 from agent.assurance.service import AssuranceParts, AssuranceService
@@ -92,11 +92,12 @@ class Daemon:
         self.drivers = Drivers()
         self.listening = Listening(settings.traps, self.database, self.credentials, self.clock) if settings.traps.enabled else None
         self.addresses = Addresses(self.database)
+        self.collector = Collector(self.clock, collector_limits(settings.polling))
         self.assurance = AssuranceService(
             AssuranceParts(
                 database=self.database,
                 clock=self.clock,
-                collector=Collector(self.clock, collector_limits(settings.polling)),
+                collector=self.collector,
                 resolve=self.credentials.resolve,
                 book=self.catalog,
                 monitors_of=lambda name: self.catalog.specification(name).monitors,
@@ -143,6 +144,7 @@ class Daemon:
         )
         self.metrics = Metrics()
         self.metrics.add(lambda: daemon_families(self.assurance.figures()))
+        self.metrics.add(lambda: collector_families(self.collector.drops))
         self.pools = PoolWatch(self.database, self.clock)
         self.metrics.add(self.pools.families)
         self.housekeeping = Housekeeping(self.database, self.clock, settings.keep)

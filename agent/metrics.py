@@ -39,7 +39,15 @@ class Family:
     samples: Iterable[Sample]
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Metrics that are text already, made piece by piece while they are sent."""
+
+    pieces: Iterable[str]
+
+
 Families = Callable[[], Iterable[Family]]
+ElementFamilies = Callable[[], Iterable[Family | Written]]
 
 
 class Metrics:
@@ -69,11 +77,11 @@ class Metrics:
         return generate_latest(self.registry)
 
 
-def write(families: Iterable[Family]) -> Iterator[str]:
+def write(families: Iterable[Family | Written]) -> Iterator[str]:
     """The text format 0.0.4, in chunks."""
     lines: list[str] = []
     size = 0
-    for line in _lines(families):
+    for line in (line for family in families for line in (family.pieces if isinstance(family, Written) else _lines(family))):
         lines.append(line)
         size += len(line)
         if size >= CHUNK:
@@ -82,12 +90,11 @@ def write(families: Iterable[Family]) -> Iterator[str]:
     yield "".join(lines)
 
 
-def _lines(families: Iterable[Family]) -> Iterator[str]:
-    for family in families:
-        yield f"# HELP {family.name} {escaped(family.help)}\n# TYPE {family.name} {family.kind}\n"
-        for sample in family.samples:
-            labels = ",".join(f'{name}="{escaped(value, quote=True)}"' for name, value in sample.labels.items())
-            yield f"{family.name}{{{labels}}} {_number(sample.value)}\n" if labels else f"{family.name} {_number(sample.value)}\n"
+def _lines(family: Family) -> Iterator[str]:
+    yield f"# HELP {family.name} {escaped(family.help)}\n# TYPE {family.name} {family.kind}\n"
+    for sample in family.samples:
+        labels = ",".join(f'{name}="{escaped(value, quote=True)}"' for name, value in sample.labels.items())
+        yield f"{family.name}{{{labels}}} {_number(sample.value)}\n" if labels else f"{family.name} {_number(sample.value)}\n"
 
 
 def escaped(text: str, *, quote: bool = False) -> str:

@@ -122,7 +122,7 @@ class Pipeline:
         """Octets, series and CPU seconds; piece after piece, as it is sent."""
         spent = time.process_time()
         written = lines = 0
-        for piece in self._tracks.lines(time.time(), LIFETIME_S):
+        for piece in self._tracks.lines(time.time() - LIFETIME_S):
             written += len(piece.encode())
             lines += piece.count("\n")
         return written, lines, time.process_time() - spent

@@ -166,7 +166,8 @@ class Deltas:
 
     @property
     def known(self) -> Flags:
-        return self.outcome == Outcome.DELTA
+        known: Flags = self.outcome == Outcome.DELTA
+        return known
 
     def counts(self) -> dict[Outcome, int]:
         found = np.bincount(self.outcome.ravel(), minlength=len(Outcome))
@@ -242,7 +243,8 @@ def _compared(base: Readings, now: Readings, ticks: Counts, meta: Meta) -> tuple
 
 def _next(state: State, now: Readings, known: Flags, values: Unsigned, stays: Flags) -> State:
     """Every reading takes the place of the one before, but one that came too soon, was not read, or that a slow agent told
-    twice."""
+    twice.
+    """
     base = state.base
     read = now.present.any(axis=0)
     moves = read & ~stays

@@ -22,6 +22,7 @@ from agent.assurance.poller import Visit
 from agent.assurance.problems import Patience
 from agent.assurance.reporting import Reporter
 from agent.assurance.tables import PollRow
+from agent.assurance.tracks import Tracks, found_of
 from agent.assurance.watchlist import CONTRACT_FACTOR, UsageMonitor, WatchedPort, Watchlist
 from drivers.snmp.columns import Column
 from inventory.tables import PortRow
@@ -46,8 +47,10 @@ class Digested:
 class Digest:
     """Memory and meter are changed before the transaction commits: after a failed one, both have to be built anew."""
 
-    def __init__(self, memory: Memory, meter: Meter, reporter: Reporter, patience: Patience, clock: Clock) -> None:
-        self._memory, self._meter, self._clock = memory, meter, clock
+    def __init__(  # noqa: PLR0917  one place builds it
+        self, memory: Memory, meter: Meter, tracks: Tracks, reporter: Reporter, patience: Patience, clock: Clock
+    ) -> None:
+        self._memory, self._meter, self._tracks, self._clock = memory, meter, tracks, clock
         self._faults = Faults(reporter, patience)
         self.hints = HintLog()
         """What events said that led to a round."""
@@ -57,7 +60,7 @@ class Digest:
         at = self._clock.now()
         _store_poll(session, visit)
         _store_indexes(session, visit)
-        found = list(self._findings(visit))
+        found = [*self._findings(visit), *self._crossings(watchlist, visit)]
         board = self._take(session, watchlist, visit, found, hints, at)
         self._count(session, watchlist, visit, at)
         suspects = self._memory.suspects()
@@ -113,13 +116,23 @@ class Digest:
         for element, detail in silence.items():
             if found := self._memory.failed(element, visit.ended_at, visit.ended, evidence, detail):
                 yield found
-        for row, port in enumerate(visit.ports):
-            status = _status(visit, row)
+        for row in self._memory.news(visit.references, visit.batch).tolist():
+            status, port = _status(visit, row), visit.ports[row]
             if status is not None and (found := self._memory.port_read(port.element, port.name, status, evidence)) is not None:
                 yield found
         for port in (port for element in visit.elements for port in element.ports if port.port_id in visit.absent):
             if (found := self._memory.port_absent(port.element, port.name, visit.ended_at, visit.ended, evidence)) is not None:
                 yield found
+
+    def _crossings(self, watchlist: Watchlist, visit: Visit) -> Iterator[Finding]:
+        """Thresholds that were crossed by what the counters of all ports did."""
+        contract = {
+            row: max(monitor.contract_bps for monitor in watchlist.usage[port.port_id]) * CONTRACT_FACTOR or port.speed_bps
+            for row, port in enumerate(visit.ports)
+            if port.port_id in watchlist.usage
+        }
+        for crossing in self._tracks.take(visit.batch, contract):
+            yield found_of(crossing, visit.source, visit.poll_id)
 
     def _count(self, session: Session, watchlist: Watchlist, visit: Visit, at: datetime) -> None:
         for row, port in enumerate(visit.ports):
@@ -208,7 +221,7 @@ def _taken(visit: Visit, row: int) -> Taken | None:
         uptime=int(batch.uptime[row]),
         discontinuity=_value(visit, row, Column.DISCONTINUITY) or 0,
         values=(octets[0], octets[1]),
-        identity=f"{int(batch.if_index[row])} {batch.names[row]}",
+        identity=f"{int(batch.if_index[row])} {batch.name(row)}",
     )
     return Taken(reading, instant_of(wall), visit.poll_id)
 

@@ -3,7 +3,7 @@
 A line costs as much as turning its number into text: the name of the metric stands between the lines, and the labels are made once.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import compress
 from operator import add
@@ -19,14 +19,14 @@ Flags = npt.NDArray[np.bool_]
 Numbers = npt.NDArray[np.uint64] | npt.NDArray[np.int64] | npt.NDArray[np.float64]
 
 
-def labels_of(labels: dict[str, str]) -> str:
-    """With the space behind them."""
-    return "{" + ",".join(f'{name}="{escaped(value, quote=True)}"' for name, value in labels.items()) + "} "
-
-
-def port_labels(element: str, ports: Sequence[str]) -> list[str]:
+def port_labels(element: str, ports: Sequence[str], services: Mapping[tuple[str, str], str]) -> list[str]:
+    """With the space behind them. `services`: (element, port) → the service whose port it is."""
     begin = f'{{element="{escaped(element, quote=True)}",port="'
-    return [f'{begin}{escaped(port, quote=True)}"}} ' for port in ports]
+    return [f'{begin}{escaped(port, quote=True)}"{_service(services.get((element, port)))}}} ' for port in ports]
+
+
+def _service(service_id: str | None) -> str:
+    return "" if service_id is None else f',service_id="{escaped(service_id, quote=True)}"'
 
 
 @dataclass(frozen=True)

@@ -2,16 +2,17 @@
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from agent.assurance.counters import SkipReason
 from agent.assurance.digest import Digested
 from agent.assurance.findings import Source
 from agent.assurance.meter import Meter
 from agent.assurance.poller import Visit
+from agent.assurance.tracks import Rule, Tracks, gaps
 from agent.assurance.watchlist import Watchlist
-from agent.metrics import Family, Kind, Sample
-from drivers.snmp.columns import Column
+from agent.metrics import Family, Sample, Written
 from drivers.snmp.traps import TrapStats
 
 EXPIRY = 3
@@ -19,24 +20,13 @@ EXPIRY = 3
 
 
 @dataclass(frozen=True, slots=True)
-class PortFigures:
-    """The last values of one service's port."""
-
-    element: str
-    port: str
-    service_id: str
-    octets_in: int | None
-    """ifHCInOctets."""
-    octets_out: int | None
-    oper_status: int | None
-    """ifOperStatus (RFC 2863): 1 is up."""
-    polled_at: float
-    """Unix seconds."""
-
-
-@dataclass(frozen=True, slots=True)
 class Figures:
-    ports: tuple[PortFigures, ...] = ()
+    tracks: Tracks = field(default_factory=Tracks)
+    """All ports, as last polled."""
+    fresh_since: float = 0.0
+    """Unix seconds; what was read earlier is not shown any more."""
+    service_ports: tuple[tuple[str, str, str], ...] = ()
+    """Service, element and port, where octets are counted for the service."""
     rounds: int = 0
     """Poll rounds, targeted ones included."""
     element_polls: int = 0
@@ -45,6 +35,10 @@ class Figures:
     last_cycle_s: float = 0.0
     """Of the last regular cycle; targeted rounds do not count."""
     counter_gaps: Mapping[str, int] = field(default_factory=dict)
+    series_gaps: Mapping[str, int] = field(default_factory=dict)
+    """By reason: counters of any port that could not be followed from one cycle to the next."""
+    slow_ports: int = 0
+    """Ports whose agents showed the same again in the last round, though traffic is to be expected."""
     samples_dropped: Mapping[str, int] = field(default_factory=dict)
     """By reason: ports that were asked for in vain, and readings of service ports that were not needed."""
     traps_processed: int = 0
@@ -61,9 +55,9 @@ class Figures:
 class Gauge:
     """Collects the figures; written by one round at a time, read by anybody."""
 
-    def __init__(self, interval_s: float) -> None:
+    def __init__(self, interval_s: float, rules: Sequence[Rule] = ()) -> None:
         self._lifetime = EXPIRY * interval_s
-        self._ports: dict[tuple[str, str], PortFigures] = {}
+        self.tracks = Tracks(rules)
         self._failures: Counter[str] = Counter()
         self._dropped: Counter[str] = Counter()
         self._in_vain: Counter[str] = Counter()
@@ -72,40 +66,31 @@ class Gauge:
 
     def snapshot(self, now: float, traps: TrapStats | None = None) -> Figures:
         """`now`: Unix seconds; what is older than three intervals is left out."""
-        figures = self._figures
-        fresh = tuple(port for port in figures.ports if now - port.polled_at <= self._lifetime)
-        return replace(figures, ports=fresh, traps=traps)
+        return replace(self._figures, tracks=self.tracks, fresh_since=now - self._lifetime, traps=traps)
 
     def rounds(self, watchlist: Watchlist, visit: Visit, digested: Digested, meter: Meter) -> None:
-        wanted = {(monitor.service_id, monitor.port_id) for group in watchlist.usage.values() for monitor in group}
-        self._ports = {key: port for key, port in self._ports.items() if key in wanted}
-        for row, port in enumerate(visit.ports):
-            if not visit.batch.read[row]:
-                continue
-            for monitor in watchlist.usage.get(port.port_id, ()):
-                self._ports[monitor.service_id, port.port_id] = PortFigures(
-                    element=port.element,
-                    port=port.name,
-                    service_id=monitor.service_id,
-                    octets_in=_value(visit, row, Column.IN_OCTETS),
-                    octets_out=_value(visit, row, Column.OUT_OCTETS),
-                    oper_status=_value(visit, row, Column.OPER_STATUS),
-                    polled_at=float(visit.batch.wall[row]),
-                )
+        monitors = [monitor for group in watchlist.usage.values() for monitor in group]
+        service_ports = tuple(sorted((monitor.service_id, monitor.element, monitor.port) for monitor in monitors))
+        self.tracks.serve(
+            {(group[0].element, group[0].port): group[0].service_id for group in watchlist.usage.values() if len(group) == 1}
+        )
         with self._guard:
             self._failures.update(digested.reasons)
+            self._in_vain["wrong-type"] += visit.batch.wrong_types
             self._in_vain.update(failure.reason.value for failure in visit.batch.failures if failure.if_index is not None)
             figures = self._figures
             length = (visit.ended_at - visit.started_at).total_seconds()
             self._figures = replace(
                 figures,
-                ports=tuple(self._ports[key] for key in sorted(self._ports)),
+                service_ports=service_ports,
                 rounds=figures.rounds + 1,
                 element_polls=figures.element_polls + len(visit.elements),
                 element_failures=dict(self._failures),
                 last_cycle_s=length if visit.source is Source.POLL else figures.last_cycle_s,
                 counter_gaps=dict(meter.gaps),
-                samples_dropped=dict(self._in_vain + Counter(meter.dropped)),
+                series_gaps=gaps(self.tracks.outcomes),
+                samples_dropped=dict(self._in_vain + Counter(meter.dropped) + _unused(self.tracks.outcomes)),
+                slow_ports=self.tracks.slow,
             )
 
     def unreachable(self, elements: int) -> None:
@@ -140,6 +125,10 @@ def daemon_families(figures: Figures) -> Iterator[Family]:
     yield Family("fabd_elements_unreachable", "gauge", "Elements that do not answer.", [Sample({}, figures.unreachable)])
     gaps = [Sample({"reason": reason}, count) for reason, count in sorted(figures.counter_gaps.items())]
     yield _total("fabd_counter_gaps", "Counters that could not be followed.", gaps)
+    broken = [Sample({"reason": reason}, count) for reason, count in sorted(figures.series_gaps.items())]
+    yield _total("fabd_series_gaps", "Counters of any port that broke between two polls.", broken)
+    slow = [Sample({}, figures.slow_ports)]
+    yield Family("fabd_ports_slow", "gauge", "Ports whose agents showed the same again in the last round.", slow)
     lost = [Sample({"reason": reason}, count) for reason, count in sorted(figures.samples_dropped.items())]
     yield _total("fabd_samples_dropped", "Readings of ports that failed or were not used.", lost)
     yield _total("fabd_traps_processed", "Traps that led to a read.", [Sample({}, figures.traps_processed)])
@@ -157,28 +146,24 @@ def daemon_families(figures: Figures) -> Iterator[Family]:
     yield _total("fabd_traps_dropped", "Traps that led to nothing.", drops)
 
 
-def element_families(figures: Figures) -> Iterator[Family]:
+def element_families(figures: Figures) -> Iterator[Family | Written]:
     """For `/metrics/elements`: cached values of the last poll."""
-    for name, kind, text, value in _PORT_METRICS:
-        samples = (Sample(_labels(port), found) for port in figures.ports if (found := value(port)) is not None)
-        yield Family(name, kind, f"{text} (cached: as last polled).", samples)
+    yield Written(figures.tracks.lines(figures.fresh_since))
+    info = ({"service_id": service, "element": element, "port": port} for service, element, port in figures.service_ports)
+    text = "Ports that services are counted at (cached: as last polled)."
+    yield Family("fabd_service_port_info", "gauge", text, (Sample(labels, 1) for labels in info))
 
 
-_PORT_METRICS: tuple[tuple[str, Kind, str, Callable[[PortFigures], float | None]], ...] = (
-    ("fabd_port_receive_octets_total", "counter", "Octets received by the port", lambda port: port.octets_in),
-    ("fabd_port_transmit_octets_total", "counter", "Octets sent by the port", lambda port: port.octets_out),
-    ("fabd_port_oper_status", "gauge", "The port's ifOperStatus, 1 is up", lambda port: port.oper_status),
-    ("fabd_port_last_poll_timestamp_seconds", "gauge", "When the port was read", lambda port: port.polled_at),
-)
+def collector_families(drops: Mapping[str, int]) -> Iterator[Family]:
+    """For `/metrics`: datagrams of the poller that led to nothing."""
+    found = [Sample({"reason": reason}, count) for reason, count in sorted(drops.items())]
+    yield _total("fabd_snmp_datagrams_dropped", "Answers to polls that were not used.", found)
 
 
 def _total(name: str, text: str, samples: list[Sample]) -> Family:
     return Family(f"{name}_total", "counter", text, samples)
 
 
-def _labels(port: PortFigures) -> dict[str, str]:
-    return {"element": port.element, "port": port.port, "service_id": port.service_id}
-
-
-def _value(visit: Visit, row: int, column: Column) -> int | None:
-    return int(visit.batch.values[column, row]) if visit.batch.present[column, row] else None
+def _unused(outcomes: Mapping[str, int]) -> Counter[str]:
+    """Readings that came too soon after the one before."""
+    return Counter({reason: count for reason, count in outcomes.items() if reason == SkipReason.TOO_SOON})

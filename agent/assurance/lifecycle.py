@@ -22,7 +22,8 @@ from agent.assurance.watchlist import CONTRACT_FACTOR, STATUS, USAGE, UsageMonit
 from agent.measurement.readings import CounterReading, CounterReadings
 from drivers.errors import ElementError
 from drivers.port import Target
-from drivers.snmp.batch import Column, PortSample
+from drivers.snmp.batch import PortSample
+from drivers.snmp.columns import Column
 from inventory.db import Database
 from inventory.surroundings import Surroundings
 from inventory.tables import ElementRow, EndpointRow, PortRow, ServiceRow

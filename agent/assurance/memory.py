@@ -8,13 +8,21 @@ happens then nor put a recovery before its outage. Instants of one object never 
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from agent.assurance.findings import Finding, FindingKind, Source, Transition, instant_of, last_change
+from drivers.snmp.batch import PollBatch
+from drivers.snmp.columns import Column
+
+Rows = npt.NDArray[np.int64]
 
 UP, UNKNOWN = 1, 4
 """ifOperStatus (RFC 2863); an agent that says "unknown" says nothing about the port."""
@@ -59,6 +67,65 @@ class _Port:
     """The same, monotonic; an earlier process knows none."""
 
 
+class PortStates:
+    """The same of all ports, in columns: most readings say what the one before said, and are taken in together."""
+
+    def __init__(self) -> None:
+        self._row: dict[str, int] = {}
+        self._up = np.zeros(0, np.int8)
+        self._since = np.zeros(0)
+        self._heard = np.zeros(0)
+
+    def __getitem__(self, reference: str) -> _Port:
+        row = self._row.get(reference)
+        if row is None or not self._up[row]:
+            return _Port()
+        since = float(self._since[row])
+        known = None if math.isnan(since) else instant_of(since)
+        return _Port(bool(self._up[row] == _IS_UP), known, float(self._heard[row]))
+
+    def __setitem__(self, reference: str, port: _Port) -> None:
+        row = int(self._rows((reference,))[0])
+        self._up[row] = 0 if port.up is None else _IS_UP if port.up else _IS_DOWN
+        self._since[row] = math.nan if port.since is None else port.since.timestamp()
+        self._heard[row] = port.heard
+
+    def news(self, references: Sequence[str], batch: PollBatch) -> Rows:
+        """Takes in what is as before; returns the rows of all that is not. `references`: element/port of each row."""
+        rows = self._rows(references)
+        oper, told = batch.column(Column.OPER_STATUS), batch.read & batch.has(Column.OPER_STATUS)
+        up = np.where(oper == UP, _IS_UP, _IS_DOWN)
+        told &= oper != UNKNOWN
+        known = self._up[rows]
+        quiet = told & (batch.monotonic > self._heard[rows]) & ((known == up) | ((known == 0) & (up == _IS_UP)))
+        same = rows[quiet]
+        self._up[same] = up[quiet]
+        self._since[same] = np.fmax(self._since[same], batch.wall[quiet])
+        self._heard[same] = batch.monotonic[quiet]
+        return np.flatnonzero(told & ~quiet)
+
+    def keep(self, references: AbstractSet[str]) -> None:
+        """Forget the others."""
+        if self._row.keys() <= references:
+            return
+        kept = {reference: row for reference, row in self._row.items() if reference in references}
+        rows = np.fromiter(kept.values(), np.int64, len(kept))
+        self._up, self._since, self._heard = self._up[rows], self._since[rows], self._heard[rows]
+        self._row = {reference: row for row, reference in enumerate(kept)}
+
+    def _rows(self, references: Sequence[str]) -> Rows:
+        new = [reference for reference in references if reference not in self._row]
+        if new:
+            self._row |= {reference: len(self._row) + number for number, reference in enumerate(new)}
+            self._up = np.append(self._up, np.zeros(len(new), np.int8))
+            self._since = np.append(self._since, np.full(len(new), np.nan))
+            self._heard = np.append(self._heard, np.full(len(new), -np.inf))
+        return np.fromiter((self._row[reference] for reference in references), np.int64, len(references))
+
+
+_IS_UP, _IS_DOWN = 1, -1
+
+
 @dataclass(slots=True)
 class _Element:
     silent: bool = False
@@ -100,7 +167,7 @@ class Memory:
     successes_to_up: int
     interval_s: float
     elements: dict[str, _Element] = field(default_factory=dict)
-    ports: dict[str, _Port] = field(default_factory=dict)
+    ports: PortStates = field(default_factory=PortStates)
     """By element/port."""
 
     def recall(
@@ -152,12 +219,17 @@ class Memory:
         transition = Transition(ended, ended, known.first_bad)
         return evidence.finding(FindingKind.UNREACHABLE, element, "", transition, detail=detail, hold_from=known.first_bad)
 
+    def news(self, references: Sequence[str], batch: PollBatch) -> Rows:
+        """Rows of the batch for which `port_read` may have something to say; the others are taken in."""
+        return self.ports.news(references, batch)
+
     def port_read(self, element: str, name: str, status: PortStatus, evidence: Evidence) -> Finding | None:
-        known = self.ports.setdefault(f"{element}/{name}", _Port())
+        known = self.ports[f"{element}/{name}"]
         if status.up is None or status.monotonic <= known.heard:
             return None
         seen = _not_before(instant_of(status.wall), known.since)
-        before, was, known.up, known.since, known.heard = known.since, known.up, status.up, seen, status.monotonic
+        before, was = known.since, known.up
+        self.ports[f"{element}/{name}"] = _Port(status.up, seen, status.monotonic)
         if was is status.up or (was is None and status.up):
             return None
         own = last_change(instant_of(status.wall), status.uptime, status.last_change)
@@ -167,11 +239,12 @@ class Memory:
 
     def port_absent(self, element: str, name: str, at: datetime, monotonic: float, evidence: Evidence) -> Finding | None:
         """The element's own list of ports lacks it."""
-        known = self.ports.setdefault(f"{element}/{name}", _Port())
+        known = self.ports[f"{element}/{name}"]
         if monotonic <= known.heard:
             return None
         at = _not_before(at, known.since)
-        before, was, known.up, known.since, known.heard = known.since, known.up, False, at, monotonic
+        before, was = known.since, known.up
+        self.ports[f"{element}/{name}"] = _Port(up=False, since=at, heard=monotonic)
         if was is False:
             return None
         transition = Transition.between(before, at, None)
@@ -198,9 +271,9 @@ class Memory:
 
     def keep(self, elements: Iterable[str], ports: Iterable[str]) -> None:
         """Forget what is not watched any more."""
-        elements, ports = set(elements), set(ports)
+        elements = set(elements)
         self.elements = {name: known for name, known in self.elements.items() if name in elements}
-        self.ports = {reference: known for reference, known in self.ports.items() if reference in ports}
+        self.ports.keep(set(ports))
 
     def _element(self, name: str) -> _Element:
         return self.elements.setdefault(name, _Element())

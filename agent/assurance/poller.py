@@ -48,6 +48,8 @@ class Visit:
     elements: tuple[WatchedElement, ...]
     ports: tuple[WatchedPort, ...]
     batch: PollBatch
+    references: tuple[str, ...] = ()
+    """element/port of each."""
     found: Mapping[str, int] = field(default_factory=dict)
     """Port id → ifIndex as just listed by its element."""
     absent: frozenset[str] = frozenset()
@@ -58,12 +60,29 @@ class Visit:
     """Element → why its ports could not be listed."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    target: Target
+    ports: tuple[WatchedPort, ...]
+    indexed: tuple[WatchedPort, ...]
+    """Those whose ifIndex is known."""
+    refs: tuple[PortRef, ...]
+    references: tuple[str, ...]
+
+    @classmethod
+    def of(cls, target: Target, ports: tuple[WatchedPort, ...]) -> "_Asked":
+        indexed = tuple(port for port in ports if port.if_index)
+        refs = tuple(PortRef(port.if_index or 0, port.name) for port in indexed)
+        return cls(target, ports, indexed, refs, tuple(port.reference for port in indexed))
+
+
 class Poller:
-    """Remembers nothing but which elements have to be listed anew. Lives in one asyncio loop."""
+    """Remembers nothing of what it found but which elements have to be listed anew. Lives in one asyncio loop."""
 
     def __init__(self, collector: Collects, resolve: Resolve, clock: Clock, deadline_s: float) -> None:
         self._collector, self._resolve, self._clock, self._deadline = collector, resolve, clock, deadline_s
         self._stale: set[str] = set()
+        self._asked: dict[str, _Asked] = {}
 
     async def visit(self, elements: Iterable[WatchedElement], source: Source, deadline_s: float | None = None) -> Visit:
         """`deadline_s`: the longest that an element may take, where it is shorter than the usual one."""
@@ -73,13 +92,10 @@ class Poller:
         wanted = [element for element, _ in targets]
         lists, listing_failed = await self._list_ports(targets)
         known, absent = _indexed(wanted, lists)
-        jobs = [
-            PollJob(target, tuple(PortRef(port.if_index, port.name) for port in known[target.element] if port.if_index), deadline)
-            for _, target in targets
-        ]
-        batch = await self._collector.poll(jobs)
+        asked = [self._ask(target, known[target.element]) for _, target in targets]
+        batch = await self._collector.poll([PollJob(each.target, each.refs, deadline) for each in asked])
         self._remember(batch)
-        ports = tuple(port for element in wanted for port in known[element.name] if port.if_index)
+        ports = tuple(port for each in asked for port in each.indexed)
         return Visit(
             poll_id=new_id("pll", started),
             source=source,
@@ -89,6 +105,7 @@ class Poller:
             elements=tuple(wanted),
             ports=ports,
             batch=batch,
+            references=tuple(reference for each in asked for reference in each.references),
             found={
                 port.port_id: port.if_index
                 for element in lists
@@ -99,6 +116,13 @@ class Poller:
             unasked=unasked,
             listing_failed=listing_failed,
         )
+
+    def _ask(self, target: Target, ports: tuple[WatchedPort, ...]) -> "_Asked":
+        """What is asked of the element; the same object as last time where nothing is new, for all that was prepared for it."""
+        known = self._asked.get(target.element)
+        if known is None or known.ports != ports or known.target != target:
+            known = self._asked[target.element] = _Asked.of(target, ports)
+        return known
 
     def target(self, element: WatchedElement) -> Target:
         """Raises what the credential resolver raises."""

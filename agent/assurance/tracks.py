@@ -4,6 +4,7 @@ Nothing here is kept as an object per port but its labels; what a cycle yields a
 crossed.
 """
 
+import math
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,10 +16,13 @@ import numpy.typing as npt
 from agent.assurance import exposition, thresholds
 from agent.assurance.deltas import FIRST_GAP, REASONS, Deltas, Meta, Outcome, Readings, State, follow
 from agent.assurance.exposition import Series, port_labels
+from agent.assurance.findings import AlarmType, Finding, Meaning, Source, Transition, instant_of
 from agent.assurance.thresholds import Standing, Threshold
+from agent.config import PollingSettings
 from agent.metrics import Kind
 from drivers.snmp.batch import PollBatch
 from drivers.snmp.columns import Column
+from policies.values import Severity
 
 Flags = npt.NDArray[np.bool_]
 Rows = npt.NDArray[np.int64]
@@ -79,6 +83,34 @@ DIRECTIONS: Mapping[str, tuple[tuple[str, Column], ...]] = {
 }
 
 
+def rules_of(settings: PollingSettings) -> tuple[Rule, ...]:
+    """None for a measure whose level is 0."""
+    after = {"raise_after": settings.raise_after, "clear_after": settings.clear_after}
+    levels = (
+        ("utilisation", settings.utilisation_raise, settings.utilisation_clear),
+        ("errors", settings.errors_raise, settings.errors_clear),
+    )
+    return tuple(Rule(measure, Threshold(high, low, **after)) for measure, high, low in levels if high)
+
+
+def found_of(crossing: Crossing, source: Source, poll_id: str) -> Finding:
+    """A warning about the port, or its end; it makes no ticket, for no service is hit."""
+    kind = f"{crossing.measure}{'High' if crossing.raised else 'Normal'}"
+    before = instant_of(crossing.before) if math.isfinite(crossing.before) else None
+    value = f"{crossing.value:.1%} of its speed" if crossing.measure == "utilisation" else f"{crossing.value:.3g} errors a second"
+    meaning = Meaning(
+        cause=f"{crossing.measure}High",
+        raises=crossing.raised,
+        severity=Severity.WARNING,
+        qualifier=crossing.direction,
+        type=AlarmType.QUALITY,
+        probable_cause="thresholdCrossed",
+    )
+    detail = {"text": f"{crossing.element}/{crossing.port} {crossing.direction}s {value}.", "value": round(crossing.value, 6)}
+    transition = Transition.between(before, instant_of(crossing.wall), None)
+    return Finding(kind, crossing.element, crossing.port, transition, source, detail, poll_id, meaning=meaning)
+
+
 @dataclass(frozen=True, slots=True)
 class _Block:
     """The rows of one element."""
@@ -97,6 +129,7 @@ class Tracks:
         """Ports whose agents showed the same again in the last cycle."""
         self._blocks: dict[str, _Block] = {}
         self._labels: list[str] = []
+        self._services: Mapping[tuple[str, str], str] = {}
         self._state = State.nothing(len(COUNTERS), 0)
         self._oper: Unsigned = np.zeros(0, np.uint64)
         self._seen: Seconds = np.zeros(0)
@@ -104,6 +137,22 @@ class Tracks:
 
     def __len__(self) -> int:
         return len(self._labels)
+
+    def serve(self, services: Mapping[tuple[str, str], str]) -> None:
+        """(element, port) → the service whose port it is, which becomes a label of its series."""
+        if services == self._services:
+            return
+        changed = {element for element, _ in dict(self._services.items() ^ services.items())}
+        self._services = dict(services)
+        labels = list(self._labels)
+        for element, block in self._blocks.items():
+            if element in changed:
+                labels[block.first : block.first + len(block.names)] = port_labels(element, block.names, self._services)
+        self._labels = labels
+
+    def forget_crossings(self) -> None:
+        """What was said of them may not have been heard: what is still too high is told of again."""
+        self._standing = {name: Standing.nothing(len(self)) for name in self._standing}
 
     def keep(self, ports: Mapping[str, Collection[str]]) -> None:
         """Forget all ports but these, by element."""
@@ -117,7 +166,8 @@ class Tracks:
 
     def take(self, batch: PollBatch, contract_bps: Mapping[int, int] = MappingProxyType({})) -> list[Crossing]:
         """One cycle over some of the elements. `contract_bps`: row of the batch → what its port may carry where it tells no
-        speed."""
+        speed.
+        """
         rows = self._rows(batch)
         read = np.flatnonzero(batch.read & batch.present.any(axis=0))
         contract = np.zeros(len(rows), np.uint64)
@@ -129,10 +179,10 @@ class Tracks:
             found.extend(self._follow(batch, part, rows[part], contract[part]))
         return found
 
-    def lines(self, now: float, lifetime: float) -> Iterator[str]:
-        """The text of all series that were read within `lifetime` seconds before `now`."""
+    def lines(self, since: float) -> Iterator[str]:
+        """The text of all series that were read since then (Unix seconds)."""
         state, labels, seen, oper = self._state, self._labels, self._seen, self._oper
-        fresh = seen >= now - lifetime
+        fresh = seen >= since
         for column, name, text in METRICS:
             number = COUNTERS.index(column)
             yield from _series(name, "counter", text, state.base.values[number], state.base.present[number] & fresh, labels)
@@ -171,7 +221,7 @@ class Tracks:
                 continue
             places = {} if known is None else {name: known.first + number for number, name in enumerate(known.names)}
             rows.extend(places.get(name, -1) for name in names)
-            labels.extend(port_labels(element, names))
+            labels.extend(port_labels(element, names, self._services))
         kept = np.array(rows, np.int64)
         self._state = self._state.rows(kept)
         self._standing = {name: standing.rows(kept) for name, standing in self._standing.items()}
@@ -236,7 +286,7 @@ def gaps(outcomes: Mapping[str, int]) -> dict[str, int]:
 
 
 def _readings(batch: PollBatch, read: Rows) -> Readings:
-    columns = list(COUNTERS)
+    columns = np.array(COUNTERS, np.int64)
     return Readings(
         batch.wall[read],
         batch.monotonic[read],
@@ -255,5 +305,6 @@ def _speed(batch: PollBatch, read: Rows, contract: Unsigned) -> Unsigned:
 
 
 def _series(  # noqa: PLR0917  two places in this module call it
-    name: str, kind: Kind, text: str, values: Unsigned | Seconds, present: Flags, labels: Sequence[str]) -> Iterator[str]:
+    name: str, kind: Kind, text: str, values: Unsigned | Seconds, present: Flags, labels: Sequence[str]
+) -> Iterator[str]:
     return exposition.text(Series(name, kind, text, values, present), labels)

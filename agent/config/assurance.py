@@ -1,6 +1,8 @@
 """Settings of assurance: polling, traps, alarms, objectives, usage."""
 
-from pydantic import Field
+from typing import Self
+
+from pydantic import Field, model_validator
 
 from agent.config.section import Days, Host, Number, Seconds, Section, WholeSeconds
 from policies.values import Severity
@@ -10,9 +12,27 @@ class PollingSettings(Section):
     interval_s: Seconds = Field(60.0, description="Seconds between polls of one element.")
     deadline_s: Seconds = Field(10.0, description="Longest an element may take per cycle, seconds.")
     timeout_s: Seconds = Field(2.0, description="Wait for one SNMP answer, seconds.")
-    concurrency: Number = Field(256, description="Elements polled at the same time.")
+    concurrency: Number = Field(512, description="Questions whose answers may be on their way at the same time.")
     failures_to_down: Number = Field(3, description="Failed polls in a row before an element counts as unreachable.")
     successes_to_up: Number = Field(1, description="Good polls in a row before it counts as reachable again.")
+    utilisation_raise: float = Field(
+        0.95, ge=0, le=1, description="Share of a port's speed that is too much, in either direction; 0: never."
+    )
+    utilisation_clear: float = Field(0.85, ge=0, le=1, description="Share of its speed at which a port is well again.")
+    errors_raise: float = Field(0.0, ge=0, description="Packets with errors a second that are too many; 0: never.")
+    errors_clear: float = Field(0.0, ge=0, description="Packets with errors a second at which a port is well again.")
+    raise_after: Number = Field(3, description="Polls in a row above a threshold before a warning.")
+    clear_after: Number = Field(3, description="Polls in a row below it before the warning is cleared.")
+
+    @model_validator(mode="after")
+    def _clear_below(self) -> Self:
+        for measure in ("utilisation", "errors"):
+            high, low = getattr(self, f"{measure}_raise"), getattr(self, f"{measure}_clear")
+            if high and low > high:
+                raise ValueError(
+                    f"{measure}_clear ({low}) is above {measure}_raise ({high}): the warning would clear where it begins"
+                )
+        return self
 
 
 class TrapSettings(Section):
