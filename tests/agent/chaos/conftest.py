@@ -27,10 +27,15 @@ def sim(host_keys) -> Iterator[SimThread]:
 
 
 @pytest.fixture
-def installation(tmp_path, sim, database: Database) -> Iterator[Installation]:
+def more_settings() -> str:
+    return ""
+
+
+@pytest.fixture
+def installation(tmp_path, sim, database: Database, more_settings: str) -> Iterator[Installation]:
     """On the kind of database under test."""
     metadata.drop_all(database.engine)
-    with Installation(tmp_path / "fabd", sim, url=database.url) as installation:
+    with Installation(tmp_path / "fabd", sim, more=more_settings, url=database.url) as installation:
         yield installation
 
 

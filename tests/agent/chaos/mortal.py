@@ -30,7 +30,11 @@ class Mortal:
 
     def arrive(self, line: str) -> None:
         """Wait until this has happened."""
-        eventually(lambda: line in self.story[self._told :])
+        eventually(lambda: self.has_told(line))
+
+    def has_told(self, line: str) -> bool:
+        """Whether this has happened, of the present script."""
+        return line in self.story[self._told :]
 
     def go_on(self) -> None:
         """Whoever waits does not any more."""

@@ -1,21 +1,18 @@
 """An element hangs up, refuses, hangs, reboots or is cut off, at each phase: the order ends truthfully, and all is well again."""
 
-from collections.abc import Iterator
 from itertools import product
 
 import pytest
 from sqlalchemy import select
 
 from agent.fulfillment.tables import OrderRow, PlanRow
-from agent.tables import metadata
 from drivers.sim.faults import Fault, FaultKind, Phase
 from drivers.sim.network import SimNetwork
-from inventory.db import Database
 from inventory.tables import WorkItemRow
 from tests.agent.chaos.client import Client
 from tests.agent.chaos.results import note, whole
 from tests.agent.chaos.scenarios import IMPATIENT, all_of_them, gone, mended, nothing, services
-from tests.agent.installation import Installation, eventually
+from tests.agent.installation import eventually
 
 pytestmark = pytest.mark.chaos
 
@@ -37,11 +34,9 @@ ENDS = {"completed", "failed"}
 
 
 @pytest.fixture
-def installation(tmp_path, sim, database: Database) -> Iterator[Installation]:
-    """Whose daemon does not wait long."""
-    metadata.drop_all(database.engine)
-    with Installation(tmp_path / "fabd", sim, more=IMPATIENT, url=database.url) as installation:
-        yield installation
+def more_settings() -> str:
+    """The daemon does not wait long."""
+    return IMPATIENT
 
 
 @pytest.mark.parametrize("way", WAYS)

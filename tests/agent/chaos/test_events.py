@@ -10,16 +10,14 @@ from dataclasses import dataclass
 import pytest
 from sqlalchemy import func, select
 
-from agent.tables import metadata
 from crm_bridge.outbox import DUE
 from crm_bridge.tables import DeliveryRow, EventRow
-from inventory.db import Database
 from tests.agent.chaos.client import Client, quietly
 from tests.agent.chaos.listener import Answer, Listener
 from tests.agent.chaos.mortal import Mortal
 from tests.agent.chaos.results import note, whole
 from tests.agent.chaos.scenarios import WAY, all_of_them, gone, nothing, other_words, services
-from tests.agent.installation import Installation, eventually
+from tests.agent.installation import eventually
 
 pytestmark = pytest.mark.chaos
 
@@ -62,11 +60,9 @@ def listener() -> Iterator[Listener]:
 
 
 @pytest.fixture
-def installation(tmp_path, sim, database: Database) -> Iterator[Installation]:
-    """Whose callbacks may be on this machine."""
-    metadata.drop_all(database.engine)
-    with Installation(tmp_path / "fabd", sim, more=SETTINGS, url=database.url) as installation:
-        yield installation
+def more_settings() -> str:
+    """Callbacks may be on this machine."""
+    return SETTINGS
 
 
 def test_no_event_is_lost_and_states_come_in_order(client, mortal, listener):

@@ -4,13 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from agent.tables import metadata
 from tests.agent.chaos.client import Client, quietly
 from tests.agent.chaos.mortal import Mortal
 from tests.agent.chaos.points import checkpoints
 from tests.agent.chaos.results import note, whole
 from tests.agent.chaos.scenarios import SCENARIOS, Death, Scenario
-from tests.agent.installation import Installation
 
 pytestmark = pytest.mark.chaos
 
@@ -35,12 +33,9 @@ def test_every_checkpoint_of_the_program_is_among_those_at_which_it_is_killed():
 
 
 @pytest.fixture
-def installation(request, tmp_path, sim, database) -> Iterator[Installation]:
-    """With the scenario's settings."""
-    metadata.drop_all(database.engine)
-    scenario, _ = request.getfixturevalue("tried")
-    with Installation(tmp_path / "fabd", sim, more=scenario.settings, url=database.url) as installation:
-        yield installation
+def more_settings(tried) -> str:
+    scenario, _ = tried
+    return str(scenario.settings)
 
 
 @pytest.mark.parametrize("tried", TRIED, ids=[scenario.name for scenario, _ in TRIED])
