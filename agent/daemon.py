@@ -28,6 +28,7 @@ from agent.assurance.figures import collector_families, daemon_families, element
 from agent.assurance.hearing import Ears
 from agent.assurance.poolwatch import PoolWatch
 from agent.assurance.service import AssuranceParts, AssuranceService
+from agent.assurance.subscribing import Subscribing
 from agent.assurance.translation import Translation
 from agent.catalog import load_catalog, load_translations
 from agent.clock import SystemClock
@@ -54,6 +55,7 @@ from crm_bridge.dispatcher import Dispatcher, DispatchSettings
 from crm_bridge.outbound import Outbound
 from drivers.events.errors import ListenerSetupError
 from drivers.platform import Platforms
+from drivers.port import Target
 from drivers.registry import Drivers
 from drivers.snmp.collector import Collector, CollectorLimits
 from drivers.snmp.errors import TrapSetupError
@@ -92,6 +94,7 @@ class Daemon:
         self.drivers = Drivers()
         self.listening = Listening(settings.traps, self.database, self.credentials, self.clock) if settings.traps.enabled else None
         self.addresses = Addresses(self.database)
+        self.subscribing = self._subscribing() if settings.notifications.enabled else None
         self.collector = Collector(self.clock, collector_limits(settings.polling))
         self.assurance = AssuranceService(
             AssuranceParts(
@@ -108,6 +111,7 @@ class Daemon:
                 ears=Ears(
                     traps=self.listening.receiver if self.listening else None,
                     syslog=syslog_listener(settings.syslog, self.clock) if settings.syslog.enabled else None,
+                    notices=self.subscribing,
                     objects=ObjectReader(settings.polling.timeout_s),
                     relays=tuple(settings.syslog.relays),
                 ),
@@ -187,6 +191,8 @@ class Daemon:
             await self.listening.refresh()
             self.scheduler.every(TRUST_EVERY, "trap credentials", self.listening.refresh, delay=TRUST_EVERY)
         self.scheduler.every(TRUST_EVERY, "addresses of elements", self._know_addresses)
+        if self.subscribing:
+            self.scheduler.every(TRUST_EVERY, "notifications", self.subscribing.refresh)
         self.scheduler.every(TIDY_EVERY, "tidy up", self.housekeeping.tidy)
         self.scheduler.every(LOOK_OUT_EVERY, "orders in jeopardy", self.fulfilment.look_out)
         if self.settings.drift.audit:
@@ -235,6 +241,18 @@ class Daemon:
             DatabaseQueue(self.database),
             lambda: CatalogTransfers(self.app.state.parts, outbound),
             catalog_jobs.KINDS,
+        )
+
+    def _subscribing(self) -> Subscribing:
+        known_hosts, resolve = self.settings.known_hosts_file, self.credentials.resolve
+        return Subscribing(
+            self.database,
+            self.clock,
+            lambda element, place: Target(
+                element.name, element.platform, "netconf", place.host, place.port, resolve(place.credential), known_hosts
+            ),
+            self.settings.notifications.elements,
+            self.settings.notifications.attempt_s,
         )
 
     async def _know_addresses(self) -> None:

@@ -74,8 +74,6 @@ class HearsNotices(Protocol):
     @property
     def queue(self) -> Events: ...
 
-    def want(self, watchlist: Watchlist) -> None: ...
-
     def standing(self) -> Mapping[str, str]:
         """Element → how its subscription stands, in words."""
         ...
@@ -218,7 +216,7 @@ class Hearing:
                 findings += self.watch.disbelieve(refused, elements, credentials, Now(at, now))
         over = self.watch.over(at, now)
         findings += over.findings
-        self.desk.resync(over.resync | await self._subscribe())
+        self.desk.resync(over.resync | (self.ears.notices.take_resumed() if self.ears.notices else frozenset()))
         if findings:
             await self.store(lambda session: _take(session, findings, self.clock))
         if over.resync_all:
@@ -270,12 +268,6 @@ class Hearing:
             lost[ANYBODY] += kernel - self._kernel
         self._kernel = kernel
         return lost, refused
-
-    async def _subscribe(self) -> frozenset[str]:
-        if self.ears.notices is None:
-            return frozenset()
-        self.ears.notices.want(await self.watchlist())
-        return self.ears.notices.take_resumed()
 
     async def _answers(self, watchlist: Watchlist, claims: Sequence[Claim]) -> dict[Subject, Answer]:
         wanted: dict[str, dict[str, list[Claim]]] = {}

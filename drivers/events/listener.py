@@ -177,7 +177,7 @@ class Frames:
                 self._skip -= gone
                 if self._skip:
                     return messages
-            space = self._buffer.find(b" ", 0, _LONGEST_COUNT + 2)
+            space = self._buffer.find(b" ", 0, _LONGEST_COUNT + 1)
             if space < 0:
                 if len(self._buffer) > _LONGEST_COUNT:
                     raise ValueError("no count of octets where one belongs")

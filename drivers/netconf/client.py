@@ -98,6 +98,21 @@ class Client:
             self._broken = True
             raise ElementDisconnected(self._element, f"the connection broke before the answer to <{name}>") from error
 
+    def next_message(self, deadline: float) -> etree._Element:
+        """What the element sends unasked, on a session on which nothing more is asked. `TimeoutError` when nothing came."""
+        if not self._usable:
+            raise ElementDisconnected(self._element, "the element ended the NETCONF session")
+        try:
+            return rpc.parse(self._session.receive(deadline))
+        except TimeoutError:
+            raise
+        except etree.XMLSyntaxError as error:
+            self._broken = True
+            raise ElementDisconnected(self._element, f"what it sends is not XML: {error}") from error
+        except (TransportError, SessionError, SSHException, EOFError, OSError) as error:
+            self._broken = True
+            raise ElementDisconnected(self._element, "the connection of its notifications broke") from error
+
     def end(self) -> None:
         """Close the connection; the element ends the session with it (RFC 6241 §7.8)."""
         self._broken = True
