@@ -16,6 +16,7 @@ from agent.assurance.findings import Finding, FindingKind, Source, Transition, i
 from agent.assurance.health import Change
 from agent.assurance.hints import HintLog
 from agent.assurance.ledger import Ledger
+from agent.assurance.measured import Measured
 from agent.assurance.memory import Evidence, Memory, PortStatus
 from agent.assurance.meter import Meter, Taken
 from agent.assurance.poller import Visit
@@ -52,6 +53,7 @@ class Digest:
     ) -> None:
         self._memory, self._meter, self._tracks, self._clock = memory, meter, tracks, clock
         self._faults = Faults(reporter, patience)
+        self._measured = Measured()
         self.hints = HintLog()
         """What events said that led to a round."""
 
@@ -62,6 +64,8 @@ class Digest:
         _store_indexes(session, visit)
         found = [*self._findings(visit), *self._crossings(watchlist, visit)]
         board = self._take(session, watchlist, visit, found, hints, at)
+        if visit.source is Source.POLL:
+            self._measured.look(session, watchlist.topology, board, at)
         self._count(session, watchlist, visit, at)
         suspects = self._memory.suspects()
         newly = frozenset(element.name for element in visit.elements if element.name in suspects)

@@ -240,7 +240,8 @@ def _rows_before(session: Session, rows: Mapping[str, ServiceStateRow]) -> dict[
 
 
 def _reason(now: Condition) -> str:
-    return ", ".join(sorted(now.culprits))
+    named = ", ".join(sorted(now.culprits))
+    return f"{named} ({now.because})" if now.because else named
 
 
 def _event(row: ServiceStateRow) -> Event:

@@ -1,23 +1,24 @@
 """Who suffers: from ports, links and elements to services.
 
-A service is down when a port or link that it runs over is; it is unknown when an element that it runs over does not answer, or was
-not asked, and nothing says that it is down. What it crosses in layer 3 without owning anything there is not among its resources,
-and does not hit it.
+A service is down when a port or link that it runs over is; it is unknown when an element that it runs over does not answer, was
+not asked or cannot be (it has no SNMP endpoint), and nothing says that it is down. What it crosses in layer 3 without owning
+anything there is not among its resources, and does not hit it.
 """
 
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from agent.assurance.alarm import chunks
 from agent.assurance.correlation import ELEMENT, LINK, PORT, Failures, element_of
-from inventory.tables import ServiceResourceRow, ServiceRow
+from inventory.tables import ElementRow, EndpointRow, ServiceResourceRow, ServiceRow
 from inventory.topology import Graph, Topology
 
 UP, DOWN, UNKNOWN = "up", "down", "unknown"
+NOT_MEASURED = "not measured: no SNMP endpoint"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,8 @@ class Footprint:
 
     service_id: str
     ports: frozenset[str]
+    unmeasured: frozenset[str] = frozenset()
+    """Elements among its own that nobody can ask."""
 
     @property
     def elements(self) -> frozenset[str]:
@@ -36,7 +39,10 @@ class Footprint:
 class Condition:
     state: str
     culprits: frozenset[str] = frozenset()
-    """Ports (element/port) that are down or unseen, or elements that are silent, as far as they decide the state."""
+    """Ports (element/port) that are down or unseen, or elements that are silent or cannot be asked, as far as they decide the
+    state."""
+    because: str = ""
+    """What is the matter with them, where no alarm tells it."""
 
 
 def condition(footprint: Footprint, failures: Failures) -> Condition:
@@ -46,6 +52,8 @@ def condition(footprint: Footprint, failures: Failures) -> Condition:
         return Condition(UNKNOWN, silent)
     if unseen := footprint.ports & failures.unseen:
         return Condition(UNKNOWN, unseen)
+    if footprint.unmeasured:
+        return Condition(UNKNOWN, footprint.unmeasured, NOT_MEASURED)
     return Condition(UP)
 
 
@@ -65,7 +73,22 @@ def footprints(session: Session, topology: Graph, services: Iterable[str]) -> Ma
             if link_id is not None:
                 link = topology.link_by_id(link_id)
                 ports.update((link.a.reference, link.b.reference))
-    return {service_id: Footprint(service_id, frozenset(ports)) for service_id, ports in found.items()}
+    blind = unmeasured(session, {element_of(port) for ports in found.values() for port in ports})
+    return {
+        service_id: Footprint(service_id, frozenset(ports), blind & {element_of(port) for port in ports} if blind else blind)
+        for service_id, ports in found.items()
+    }
+
+
+def unmeasured(session: Session, elements: AbstractSet[str] | None = None) -> frozenset[str]:
+    """Those of the elements (of all: None) that have no SNMP endpoint."""
+    asked = exists().where(EndpointRow.element_id == ElementRow.id, EndpointRow.protocol == "snmp")
+    blind = select(ElementRow.name).where(~asked)
+    if elements is None:
+        return frozenset(session.scalars(blind))
+    return frozenset(
+        name for chunk in chunks(sorted(elements)) for name in session.scalars(blind.where(ElementRow.name.in_(chunk)))
+    )
 
 
 def services_over(session: Session, topology: Topology, root_object: str) -> frozenset[str]:
