@@ -16,6 +16,8 @@ from bench.progress import Progress, Say, silent
 from bench.simulation import simulation
 
 LONGEST_S = 900.0
+PORTS = 2
+"""Of each element: one is ordered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ def compare(elements: int, share: float, workers: int, progress: Progress | None
 def _run(scratch: Path, elements: int, hanging: frozenset[int], workers: int, say: Say) -> Latency:
     scratch.mkdir()
     say(f"starting {elements} elements")
-    with simulation(scratch / "network", elements) as network:
+    with simulation(scratch / "network", elements, PORTS) as network:
         for number in hanging:
             network.hang(f"n{number + 1}")
         with installation(scratch / "fabd", network, workers) as fabd:

@@ -55,11 +55,11 @@ class Simulation:
 
 
 @contextmanager
-def simulation(folder: Path, elements: int) -> Iterator[Simulation]:
-    """`elements` NETCONF edge elements (n1, n2, …) on loopback."""
+def simulation(folder: Path, elements: int, ports: int = PORTS_EACH) -> Iterator[Simulation]:
+    """`elements` NETCONF edge elements (n1, n2, …) on loopback, each with as many ports."""
     folder.mkdir(parents=True)
     network = folder / "network.yaml"
-    network.write_text(yaml.safe_dump(_topology(elements)))
+    network.write_text(yaml.safe_dump(_topology(elements, ports)))
     port = free_port()
     made = Simulation(folder, f"http://127.0.0.1:{port}")
     command = [str(Path(sys.executable).with_name("fabd")), "sim", "run", str(network), "--control", f"127.0.0.1:{port}"]
@@ -74,13 +74,13 @@ def simulation(folder: Path, elements: int) -> Iterator[Simulation]:
         yield made
 
 
-def _topology(elements: int) -> dict[str, object]:
-    ports = f"ge-0/0/[1-{PORTS_EACH}]"
+def _topology(elements: int, ports: int) -> dict[str, object]:
+    names = f"ge-0/0/[1-{ports}]"
     return {
         "name": "bench",
         "network": f"127.{100 + os.getpid() % 150}.0.0/16",
         "elements": [
-            {"name": f"n{number}", "platform": "ietf", "role": "edge", "site": "lab", "ports": [ports]}
+            {"name": f"n{number}", "platform": "ietf", "role": "edge", "site": "lab", "ports": [names]}
             for number in range(1, elements + 1)
         ],
         "links": [],
