@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.record import Disturbance, script
 from bench.report import Report
 from policies.detection.baseline import DAY, HOUR, WEEK, Baseline, learn
 from policies.detection.judgement import judge
@@ -204,19 +205,22 @@ def recorded(file: Path = RECORDED) -> Iterator[Case]:
     with file.open(encoding="ascii", newline="") as lines:
         for row in csv.DictReader(lines):
             rows[int(row["flow"])].append(row)
-    for flow in rows.values():
-        disturbed = np.flatnonzero([row["disturbed"] == "1" for row in flow])
-        fault = None
-        if len(disturbed):
-            fault = Fault(_at(disturbed[0]), _at(disturbed[0]), _at(disturbed[-1] + 1))
+    for number, flow in rows.items():
+        done = script(number, len(flow))
         delays = np.array([float(row["delay_us"]) / 1e6 for row in flow])
         usual = float(np.nanmedian(delays[: len(delays) // 2]))
         plain = Threshold(raise_at=usual * 1.5, clear_at=usual * 1.35)
-        yield Case("recorded delay", "delay_s", Series(MONDAY, STEP, delays), plain, fault=fault)
+        slowed = [each for each in done if each.delay_s]
+        yield Case("recorded delay", "delay_s", Series(MONDAY, STEP, delays), plain, fault=_made(slowed))
         losses = np.array([float(row["loss_ratio"]) for row in flow])
-        yield Case(
-            "recorded loss", "loss_ratio", Series(MONDAY, STEP, losses), Threshold(raise_at=0.01, clear_at=0.005), fault=fault
-        )
+        dropped = [each for each in done if each.loss]
+        plain = Threshold(raise_at=0.01, clear_at=0.005)
+        yield Case("recorded loss", "loss_ratio", Series(MONDAY, STEP, losses), plain, fault=_made(dropped))
+
+
+def _made(disturbances: Sequence[Disturbance]) -> Fault | None:
+    """Of those that show in this metric: who asks for it suffers from the beginning."""
+    return next((Fault(_at(each.begin), _at(each.begin), _at(each.end)) for each in disturbances), None)
 
 
 @dataclass(frozen=True, slots=True)
