@@ -34,6 +34,7 @@ from agent.api.native import (
 )
 from agent.api.parts import Parts
 from agent.api.tmf import (
+    alarm_management,
     catalog_jobs,
     order_cancelling,
     resource_inventory,
@@ -41,6 +42,7 @@ from agent.api.tmf import (
     service_catalog,
     service_inventory,
     service_ordering,
+    service_problem,
     service_qualification,
     service_quality,
     trouble_ticket,
@@ -61,6 +63,9 @@ ROUTERS: tuple[APIRouter, ...] = (
     service_quality.router,
     service_activation.router,
     trouble_ticket.router,
+    alarm_management.router,
+    alarm_management.other_router,
+    service_problem.router,
     usage.router,
     plans.router,
     orders.router,

@@ -25,6 +25,8 @@ TAG_RESOURCES = "TMF639 Resource Inventory"
 TAG_ACTIVATION = "TMF640 Service Activation and Configuration"
 TAG_QUALIFICATION = "TMF645 Service Qualification"
 TAG_QUALITY = "TMF657 Service Quality Management"
+TAG_ALARM = "TMF642 Alarm Management"
+TAG_PROBLEM = "TMF656 Service Problem Management"
 
 ALWAYS = (400, 401, 403, 429, 500, 503)
 """Statuses that every guarded route can answer."""

@@ -13,6 +13,14 @@ ALARM_CREATED, ALARM_STATE = "alarmCreateEvent", "alarmStateChangeEvent"
 ALARM_CHANGED, ALARM_DELETED = "alarmAttributeValueChangeEvent", "alarmDeleteEvent"
 PROBLEM_CREATED, PROBLEM_STATE = "serviceProblemCreateEvent", "serviceProblemStateChangeEvent"
 PROBLEM_CHANGED = "serviceProblemAttributeValueChangeEvent"
+SERVER_SET = frozenset(
+    {
+        *("id", "href", "state", "perceivedSeverity", "ackState", "ackUserId", "ackSystemId", "isRootCause", "alarmChangedTime"),
+        *("alarmClearedTime", "parentAlarm", "correlatedAlarm", "comment", "alarmEscalation", "affectedService"),
+        "serviceAffecting",
+    }
+)
+"""What an alarm is by fabd's knowledge, whoever told of it."""
 ITSELF = "fabd"
 """The system that alarms come from, unless a client told of them."""
 
@@ -62,6 +70,8 @@ def alarm_resource(alarm: Alarm, at: datetime) -> dict[str, Any]:
         "alarmClearedTime": None if alarm.cleared_at is None else alarm.cleared_at.isoformat(),
         "parentAlarm": [{"id": alarm.parent_id}] if alarm.parent_id else None,
     }
+    if alarm.source:
+        found |= {name: value for name, value in alarm.attributes.items() if name not in SERVER_SET}
     return {name: value for name, value in found.items() if value is not None}
 
 
@@ -78,7 +88,7 @@ def problem_resource(problem: ProblemRow, at: datetime) -> dict[str, Any]:
         "id": problem.id,
         "name": f"{problem.problem_class}: {problem.root_object}",
         "category": problem.problem_class,
-        "status": problem.attributes.get("status") or ("resolved" if problem.state == "resolved" else "inProgress"),
+        "status": "resolved" if problem.state == "resolved" else problem.attributes.get("status", "inProgress"),
         "rootCauseResource": [{"id": problem.root_object}],
         "affectedNumberOfServices": len(affected),
         "affectedService": [{"id": service} for service in affected],

@@ -38,6 +38,8 @@ class Source(StrEnum):
     """A read for a service that begins or ends."""
     BOOKS = "books"
     """Fabd's own: what is given out, and what should be configured."""
+    CLIENT = "client"
+    """Another system's word."""
 
 
 class AlarmType(StrEnum):

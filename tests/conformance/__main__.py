@@ -27,6 +27,8 @@ FILES = (
     "TMF645-ServiceQualification",
     "TMF657-ServiceQuality",
     "TMF621-TroubleTicket",
+    "TMF642-Alarm",
+    "TMF656-ServiceProblem",
     "TMF635-Usage",
 )
 SETTINGS = """

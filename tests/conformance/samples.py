@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from agent.assurance.tables import ProblemRow
+from agent.assurance.told import Told, tell_of
 from crm_bridge.customers import customer_by_account
 from crm_bridge.tickets import TicketReport, annotate, report
 from crm_bridge.usage import UsageInput, receive
@@ -46,6 +48,22 @@ class Office:
             "x-conformance": {"kept": True},
         } | more
 
+    def problem(self, name: str = "one") -> str:
+        """Id of one of fabd's own."""
+        identity, now = f"prb-{name}", datetime.now(UTC)
+        with self.database.write() as session:
+            if session.get(ProblemRow, identity) is None:
+                root = {"key": f"link:{name}|linkDown", "problem_class": "linkDown", "root_object": f"link:{name}", "state": "open"}
+                session.add(ProblemRow(id=identity, opened_at=now, evidence={"alarms": [], "services": []}, **root))
+        return identity
+
+    def two_alarms(self) -> Json:
+        now = datetime.now(UTC)
+        with self.database.write() as session:
+            told = [Told("noc", "", name, "powerProblem", Severity.MINOR, "no power", now) for name in ("ups-1", "ups-2")]
+            parent, child = (tell_of(session, each, frozenset(), now).id for each in told)
+        return {"parentAlarm": {"id": parent}, "correlatedAlarm": [{"id": child}]}
+
     def later_order(self) -> Json:
         start = datetime.now(UTC) + timedelta(days=30)
         return self.order(requestedStartDate=start.isoformat())
@@ -64,7 +82,54 @@ def _service(office: Office) -> Json:
     }
 
 
+def _alarm(office: Office) -> Json:
+    """An object of its own: the same one again would be the same alarm."""
+    return {
+        "alarmType": "equipmentAlarm",
+        "perceivedSeverity": "major",
+        "probableCause": "powerProblem",
+        "alarmedObject": {"id": f"ups-{office.port()}"},
+        "sourceSystemId": "building",
+        "state": "raised",
+        "alarmRaisedTime": "2026-01-05T09:00:00Z",
+    }
+
+
+def _problem_task(office: Office) -> Json:
+    return {"problem": [{"id": office.problem()}], "trackingRecord": {"user": "noc", "description": "seen"}}
+
+
+def _problem_group(office: Office) -> Json:
+    return {"parentProblem": {"id": office.problem()}, "childProblem": [{"id": office.problem("other")}]}
+
+
+_PATTERN = [{"sourceSystemId": "building"}]
+_GROUP: Json = {"sourceSystemId": "noc", "alarmChangedTime": "2026-01-05T09:00:00Z"}
+
 BODIES: Mapping[tuple[str, str], Maker] = {
+    ("TMF642-Alarm", "alarm"): _alarm,
+    ("TMF642-Alarm", "ackAlarms"): lambda _: {"ackSystemId": "noc", "ackUserId": "ada", "alarmPattern": _PATTERN},
+    ("TMF642-Alarm", "unAckAlarms"): lambda _: {"ackSystemId": "noc", "ackUserId": "ada", "alarmPattern": _PATTERN},
+    ("TMF642-Alarm", "clearAlarms"): lambda _: {
+        "clearSystemId": "noc",
+        "clearUserId": "ada",
+        "alarmClearedTime": "2026-01-05T09:00:00Z",
+        "alarmPattern": _PATTERN,
+    },
+    ("TMF642-Alarm", "commentAlarms"): lambda _: {"comment": {"comment": "seen", "userId": "ada"}, "alarmPattern": _PATTERN},
+    ("TMF642-Alarm", "groupAlarms"): lambda office: _GROUP | office.two_alarms(),
+    ("TMF642-Alarm", "unGroupAlarms"): lambda office: _GROUP | office.two_alarms(),
+    ("TMF656-ServiceProblem", "serviceProblem"): lambda _: {
+        "category": "supplier",
+        "priority": 2,
+        "description": "dark fibre",
+        "reason": "cut",
+        "originatorParty": {"id": "north-fibre", "@referredType": "Organization"},
+    },
+    ("TMF656-ServiceProblem", "problemAcknowledgement"): _problem_task,
+    ("TMF656-ServiceProblem", "problemUnacknowledgement"): _problem_task,
+    ("TMF656-ServiceProblem", "problemGroup"): _problem_group,
+    ("TMF656-ServiceProblem", "problemUngroup"): _problem_group,
     ("TMF641-ServiceOrdering", "serviceOrder"): lambda office: office.order(),
     ("TMF641-ServiceOrdering", "cancelServiceOrder"): lambda office: {
         "serviceOrder": {"id": office.place(office.later_order())["id"]},
@@ -114,6 +179,8 @@ PATCHES: Mapping[tuple[str, str], Json] = {
 PATCH: Json = {"description": "changed", "x-conformance": {"kept": "changed"}}
 BEYOND = frozenset({"logicalResource"})
 """Resources of which fabd tells events that the files forget."""
+TEXT_IDS = frozenset({"TMF642-Alarm"})
+"""Files that call the id of a resource an integer, and that in a reference to it text: fabd's are text."""
 LEFT_OUT: Mapping[tuple[str, str], str] = {}
 """Resources that fabd does not have, and why; they are in its own description neither."""
 
@@ -134,6 +201,8 @@ def _usage(office: Office) -> None:
 
 
 PRELUDES: Mapping[str, Callable[[Office], object]] = {
+    "TMF642-Alarm": lambda office: office.two_alarms(),
+    "TMF656-ServiceProblem": lambda office: office.problem(),
     "TMF638-ServiceInventory": lambda office: office.place(office.order()),
     "TMF621-TroubleTicket": _ticket,
     "TMF635-Usage": _usage,

@@ -8,6 +8,10 @@ SERVICE_CATALOG = "/tmf-api/serviceCatalogManagement/v4"
 RESOURCE_INVENTORY = "/tmf-api/resourceInventoryManagement/v4"
 SERVICE_ACTIVATION = "/tmf-api/ServiceActivationAndConfiguration/v4"
 SERVICE_QUALIFICATION = "/tmf-api/serviceQualificationManagement/v4"
+ALARM = "/tmf-api/alarm/v4"
+ALARM_MANAGEMENT = "/tmf-api/alarmManagement/v4"
+"""What clients in the field call it."""
+SERVICE_PROBLEM = "/tmf-api/serviceProblemManagement/v4"
 SERVICE_QUALITY = "/tmf-api/serviceQualityManagement/v4"
 
 
@@ -33,6 +37,14 @@ def resource_href(resource_id: str) -> str:
 
 def ticket_href(ticket_id: str) -> str:
     return f"{TROUBLE_TICKET}/troubleTicket/{ticket_id}"
+
+
+def alarm_href(alarm_id: str) -> str:
+    return f"{ALARM}/alarm/{alarm_id}"
+
+
+def problem_href(problem_id: str) -> str:
+    return f"{SERVICE_PROBLEM}/serviceProblem/{problem_id}"
 
 
 def usage_href(usage_id: str) -> str:
