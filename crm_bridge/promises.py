@@ -47,9 +47,13 @@ class Promises:
 
     def of(self, session: Session, services: Collection[str], at: datetime) -> dict[str, Promise]:
         """Service (id) → its promise; absent where nothing was agreed, or under a name that nobody knows."""
+        return self.at(session, dict.fromkeys(services, at))
+
+    def at(self, session: Session, instants: Mapping[str, datetime]) -> dict[str, Promise]:
+        """The same, of each service at an instant of its own."""
         return {
             service.id: Promise(service, row, sla)
-            for service, row in agreed(session, served(session, services), at).items()
+            for service, row in agreed(session, served(session, instants), instants).items()
             if (sla := self.sla(row)) is not None
         }
 
@@ -74,11 +78,11 @@ def served(session: Session, services: Collection[str]) -> list[Served]:
     return found
 
 
-def agreed(session: Session, services: Iterable[Served], at: datetime) -> dict[Served, AgreementRow]:
+def agreed(session: Session, services: Iterable[Served], instants: Mapping[str, datetime]) -> dict[Served, AgreementRow]:
     """As `agreements.agreement_of` for each: its own agreement, or the best match of its customer."""
     wanted = list(services)
     versions = _versions(session, {service.customer for service in wanted})
-    found = {service: _in_force(versions.get(service.customer, ()), service, at) for service in wanted}
+    found = {service: _in_force(versions.get(service.customer, ()), service, instants[service.id]) for service in wanted}
     return {service: row for service, row in found.items() if row is not None}
 
 

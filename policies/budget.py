@@ -16,6 +16,9 @@ SOONEST, LATEST = timedelta(seconds=1), timedelta(minutes=15)
 """How long it takes at least, and at most, until a budget that is being watched is looked at again."""
 
 
+_MINUTE = timedelta(minutes=1)
+
+
 @dataclass(frozen=True, slots=True)
 class Goal:
     """An objective over time."""
@@ -60,12 +63,18 @@ def review(sla: Sla, goal: Goal, agreed: Sequence[Interval], health: Health) -> 
     view = forecast(sla, health, objective=goal.objective)
     blind = blind_share(unknown, rules[0].long, now) if rules else Fraction(0)
     guard = guard_reached(view.spent, view.budget)
-    quiet = not health.is_down and not bad and not unknown
-    return Review(goal, view, burning, guard, blind, None if quiet else _next(view, burning, dark=bool(unknown)))
+    dark = bool(rules) and bool(common([Interval(now - rules[0].long, now)], unknown))
+    return Review(goal, view, burning, guard, blind, _next(view, burning, is_down=health.is_down, dark=dark))
 
 
-def _next(view: Forecast, burning: Sequence[Burn], *, dark: bool) -> timedelta:
-    """A budget loses a second in a second at most; while something is unknown it also shrinks, so that is not waited out."""
-    ahead = [view.budget * guard / 100 - view.spent for guard in GUARDS if view.spent * 100 < view.budget * guard]
-    soonest = min([*ahead, *(burn.changes_in for burn in burning)], default=LATEST)
-    return min(max(soonest, SOONEST), timedelta(minutes=1) if dark else LATEST)
+def _next(view: Forecast, burning: Sequence[Burn], *, is_down: bool, dark: bool) -> timedelta | None:
+    """While it is up, only what fires can change, by ending. While it is down, a budget loses a second in a second at most.
+
+    While something is unknown the budget itself shrinks, so that is not waited out.
+    """
+    waits = [burn.changes_in for burn in burning if burn.fires or is_down]
+    if is_down:
+        waits += [view.budget * guard / 100 - view.spent for guard in GUARDS if view.spent * 100 < view.budget * guard]
+    if dark:
+        waits.append(_MINUTE)
+    return min(max(min(waits), SOONEST), LATEST) if waits else LATEST if is_down else None

@@ -127,6 +127,9 @@ class Account:
         excused = (Interval(row.start, row.end) for row in self.exclusions)
         return [*self._absent(before), *common([before], [*admitted, *excused])]
 
+    def spells_of(self, state: str) -> list[Spell]:
+        return [spell for spell in self.spells if spell.state == state]
+
     def _in(self, state: str) -> list[Interval]:
         return [spell.span for spell in self.spells if spell.state == state]
 

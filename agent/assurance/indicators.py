@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from agent.assurance.tables import IndicatorRow, IndicatorSpanRow
@@ -107,6 +107,8 @@ def _is_good(promise: Promise | None, reading: Reading) -> bool | None:
 def _extend(session: Session, chains: Mapping[tuple[str, str], Sequence[tuple[Reading, bool]]]) -> None:
     """Minutes that follow upon a span of their kind make it longer; others begin one."""
     last = _latest(session, sorted({service_id for service_id, _ in chains}))
+    new: list[dict[str, object]] = []
+    grown: list[dict[str, object]] = []
     for key, minutes in chains.items():
         spans = [last[key]] if key in last else []
         for reading, good in minutes:
@@ -114,19 +116,16 @@ def _extend(session: Session, chains: Mapping[tuple[str, str], Sequence[tuple[Re
                 spans[-1].end, spans[-1].grown = reading.end, True
             else:
                 spans.append(_Span(reading.start, reading.end, good, is_new=True))
-        _write(session, key, spans)
+        new += [_row(key, span) | {"good": span.good} for span in spans if span.is_new]
+        grown += [_row(key, span) for span in spans if span.grown and not span.is_new]
+    if new:
+        session.execute(insert(IndicatorSpanRow), new)
+    if grown:
+        session.execute(update(IndicatorSpanRow), grown)
 
 
-def _write(session: Session, key: tuple[str, str], spans: Sequence[_Span]) -> None:
-    service_id, metric = key
-    row = IndicatorSpanRow
-    for span in spans:
-        if span.is_new:
-            session.add(row(service_id=service_id, metric=metric, start=span.start, end=span.end, good=span.good))
-        elif span.grown:
-            here = (row.service_id == service_id, row.metric == metric, row.start == span.start)
-            session.execute(update(row).where(*here).values(end=span.end).execution_options(synchronize_session=False))
-    session.flush()
+def _row(key: tuple[str, str], span: _Span) -> dict[str, object]:
+    return {"service_id": key[0], "metric": key[1], "start": span.start, "end": span.end}
 
 
 def _latest(session: Session, services: Sequence[str]) -> dict[tuple[str, str], _Span]:

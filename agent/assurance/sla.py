@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -14,7 +14,7 @@ from agent.assurance.accounts import Account, Spell, accounts
 from agent.assurance.impact import DOWN
 from agent.assurance.tables import ObjectiveResultRow
 from crm_bridge.book import PolicyBook
-from crm_bridge.once import insert_once
+from crm_bridge.once import insert_all_once
 from crm_bridge.promises import Promise, Promises
 from crm_bridge.tables import TicketRow
 from crm_bridge.violations import Assessment, Outage, Settling, settle
@@ -31,6 +31,9 @@ FORGOTTEN_AFTER = timedelta(days=92)
 
 LOOK_ANEW = timedelta(hours=1)
 """How long it is believed when a service's period ends: an agreement may get a new version."""
+
+_BATCH = 500
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 CasesOf = Callable[[Session, Promise, Interval], Mapping[str, Sequence[Case]]]
 """The cases of one service that were due in a period, by rule."""
@@ -57,59 +60,93 @@ class Judge:
         """Service → end of the period that is to be judged next."""
         self._known: datetime | None = None
 
-    def run(self, session: Session, at: datetime, *, grace: timedelta = timedelta()) -> list[Judged]:
+    def run(self, session: Session, at: datetime, *, grace: timedelta = timedelta(), limit: int | None = None) -> list[Judged]:
         """Judge every period that ended before `at - grace` and has not been judged; a second time finds nothing to do.
 
-        `grace` leaves time to learn of what happened in the last seconds of a period.
+        `grace` leaves time to learn of what happened in the last seconds of a period. `limit`: when so
+        much was judged, leave the rest to another run, in another transaction.
         """
         if self._known is None or at - self._known >= LOOK_ANEW or at < self._known:
             self._ends, self._known = {}, at
         until = at - grace
         wanted = [service_id for service_id in _services(session, at) if self._ends.get(service_id, until) <= until]
-        if not wanted:
-            return []
-        cursors = _cursors(session, wanted)
-        return [
-            judged
-            for service_id in wanted
-            for judged in self._judge_all(session, service_id, cursors.get(service_id), until=until, at=at)
-        ]
+        judged: list[Judged] = []
+        for some in _batches(wanted):
+            judged += self._catch_up(session, some, until, at)
+            if limit is not None and len(judged) >= limit:
+                break
+        return judged
+
+    def _catch_up(self, session: Session, services: Sequence[str], until: datetime, at: datetime) -> Iterator[Judged]:
+        """From the first period that is not judged to the last that has ended, each under the agreement of its beginning."""
+        rows = {row.id: row for row in session.scalars(select(ServiceRow).where(ServiceRow.id.in_(services)))}
+        judged = _cursors(session, services)
+        begun = {service_id: judged.get(service_id, row.started_at) for service_id, row in rows.items()}
+        cursors = {service_id: cursor for service_id, cursor in begun.items() if cursor is not None}
+        for _ in range(MAX_PERIODS):
+            due = self._due(session, rows, cursors, until)
+            if not due:
+                return
+            for period, promises in due.items():
+                yield from self._judge_all(session, rows, promises, period, at=at)
+            cursors = {service_id: period.end for period, promises in due.items() for service_id in promises}
+
+    def _due(
+        self, session: Session, rows: Mapping[str, ServiceRow], cursors: Mapping[str, datetime], until: datetime
+    ) -> dict[Interval, dict[str, Promise]]:
+        """Period that has ended → the services whose next one it is; of the others it is noted when theirs ends."""
+        gone = {key for key, cursor in cursors.items() if (end := rows[key].ended_at) is not None and cursor >= end}
+        self._ends.update(dict.fromkeys(gone, _NEVER))
+        left = {key: cursor for key, cursor in cursors.items() if key not in gone}
+        promises = self._promises.at(session, left)
+        self._ends.update(dict.fromkeys(left.keys() - promises.keys(), until + LOOK_ANEW))  # nothing was promised
+        due: dict[Interval, dict[str, Promise]] = defaultdict(dict)
+        for key, promise in promises.items():
+            period = promise.sla.period_at(left[key])
+            if period.end > until:
+                self._ends[key] = period.end
+            else:
+                due[period][key] = promise
+        return due
 
     def _judge_all(
-        self, session: Session, service_id: str, cursor: datetime | None, *, until: datetime, at: datetime
+        self,
+        session: Session,
+        rows: Mapping[str, ServiceRow],
+        promises: Mapping[str, Promise],
+        period: Interval,
+        *,
+        at: datetime,
     ) -> Iterator[Judged]:
-        """From the first period that is not judged to the last that has ended, each under the agreement of its beginning."""
-        service = session.get_one(ServiceRow, service_id)
-        cursor = cursor or service.started_at
-        for _ in range(MAX_PERIODS):
-            if cursor is None or (service.ended_at is not None and cursor >= service.ended_at):
-                self._ends[service_id] = datetime.max.replace(tzinfo=until.tzinfo)
-                return
-            promise = self._promises.of(session, [service_id], cursor).get(service_id)
-            if promise is None:
-                self._ends[service_id] = until + LOOK_ANEW  # nothing was promised
-                return
-            period = promise.sla.period_at(cursor)
-            if period.end > until:
-                self._ends[service_id] = period.end
-                return
-            yield from self._judge(session, promise, service, period, at=at)
-            cursor = period.end
+        begin = min(period.end - (each.sla.chronic.within if each.sla.chronic else period.duration) for each in promises.values())
+        known = accounts(session, promises, Interval(min(begin, period.start), period.end))
+        kept: list[dict[str, Any]] = []
+        for key, account in known.items():
+            yield from self._judge(session, rows[key], account, period, kept=kept, at=at)
+        insert_all_once(session, ObjectiveResultRow, kept)
 
     def _judge(
-        self, session: Session, promise: Promise, service: ServiceRow, period: Interval, *, at: datetime
+        self,
+        session: Session,
+        service: ServiceRow,
+        account: Account,
+        period: Interval,
+        *,
+        kept: list[dict[str, Any]],
+        at: datetime,
     ) -> Iterator[Judged]:
-        clause = promise.sla.chronic
-        begin = period.start if clause is None else min(period.start, period.end - clause.within)
-        account = accounts(session, {service.id: promise}, Interval(begin, period.end))[service.id]
+        promise = account.promise
         cases = self._cases_of(session, promise, period) if promise.sla.cases else {}
         case = Settling(promise.agreement, service, promise.sla, period, account.excuses(period))
-        outages = outages_of(session, [spell for spell in account.spells if spell.state == DOWN])
+        outages: list[Outage] | None = None
         for verdict in verdicts(promise.sla, period, account.facts(period, cases)):
-            counted = _counted(verdict, account, period, outages)
+            counted: Sequence[Outage] = ()
+            if not verdict.kept:
+                outages = outages_of(session, account.spells_of(DOWN)) if outages is None else outages
+                counted = _counted(verdict, account, period, outages)
             evidence = _evidence(verdict, account, period, cases)
             found = settle(session, case, verdict, outages=counted, evidence=evidence, at=at, book=self._book)
-            _keep(session, case, found, at)
+            kept.append(_result(case, found, at))
             yield Judged(service.id, period, found)
 
 
@@ -164,33 +201,29 @@ def _evidence(verdict: Verdict, account: Account, period: Interval, cases: Mappi
     return {"late": [{"id": each.id, "due": each.due.isoformat()} for each in late]} if verdict.cases else {}
 
 
-def _keep(session: Session, case: Settling, found: Assessment, at: datetime) -> None:
+def _result(case: Settling, found: Assessment, at: datetime) -> dict[str, Any]:
     verdict, time = found.verdict, found.verdict.time
-    insert_once(
-        session,
-        ObjectiveResultRow,
-        {
-            "id": derived_id("obj", case.service.id, verdict.rule, case.period.start.isoformat()),
-            "service_id": case.service.id,
-            "agreement_id": case.agreement.id,
-            "rule": verdict.rule,
-            "period_start": case.period.start,
-            "period_end": case.period.end,
-            "objective": verdict.objective,
-            "measured": verdict.measured,
-            "agreed_s": _seconds(time.agreed if time else timedelta()),
-            "down_s": _seconds(time.down if time else timedelta()),
-            "unknown_s": _seconds(time.unknown if time else timedelta()),
-            "violation_id": None if found.violation is None else found.violation.id,
-            "judged_at": at,
-            "detail": {
-                "unknown_counts_as": case.sla.unknown,
-                "said": verdict.reason,
-                **({"in_time": verdict.in_time, "cases": verdict.cases} if verdict.cases else {}),
-                **case.excuses.as_evidence(),
-            },
+    return {
+        "id": derived_id("obj", case.service.id, verdict.rule, case.period.start.isoformat()),
+        "service_id": case.service.id,
+        "agreement_id": case.agreement.id,
+        "rule": verdict.rule,
+        "period_start": case.period.start,
+        "period_end": case.period.end,
+        "objective": verdict.objective,
+        "measured": verdict.measured,
+        "agreed_s": _seconds(time.agreed if time else timedelta()),
+        "down_s": _seconds(time.down if time else timedelta()),
+        "unknown_s": _seconds(time.unknown if time else timedelta()),
+        "violation_id": None if found.violation is None else found.violation.id,
+        "judged_at": at,
+        "detail": {
+            "unknown_counts_as": case.sla.unknown,
+            "said": verdict.reason,
+            **({"in_time": verdict.in_time, "cases": verdict.cases} if verdict.cases else {}),
+            **case.excuses.as_evidence(),
         },
-    )
+    }
 
 
 def _services(session: Session, at: datetime) -> list[str]:
@@ -202,12 +235,14 @@ def _services(session: Session, at: datetime) -> list[str]:
 
 def _cursors(session: Session, services: Sequence[str]) -> dict[str, datetime]:
     """Service → up to when its periods are judged."""
-    found: dict[str, datetime] = {}
-    for begin in range(0, len(services), 500):
-        some = ObjectiveResultRow.service_id.in_(services[begin : begin + 500])
-        last = select(ObjectiveResultRow.service_id, func.max(ObjectiveResultRow.period_end)).where(some)
-        found.update(session.execute(last.group_by(ObjectiveResultRow.service_id)).all())
-    return found
+    mine = ObjectiveResultRow.service_id.in_(services)
+    last = select(ObjectiveResultRow.service_id, func.max(ObjectiveResultRow.period_end)).where(mine)
+    return dict(session.execute(last.group_by(ObjectiveResultRow.service_id)).all())
+
+
+def _batches(services: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Databases bound the parameters of a statement."""
+    return (services[begin : begin + _BATCH] for begin in range(0, len(services), _BATCH))
 
 
 def _seconds(span: timedelta) -> Decimal:
