@@ -40,8 +40,9 @@ COMMANDS = {
     },
     "Faults": {
         "events": "What elements say: traps, syslog, notifications; the rules for them, and recordings.",
-        "alarm": "Alarms: what stands, and why each is a root cause or a symptom.",
+        "alarm": "Alarms: what stands, why each is a cause or a symptom, who takes care of it.",
         "problem": "Problems: one per root cause, with its alarms, services and tickets.",
+        "impact": "Who would suffer if an element, port or link failed, and what it would cost.",
         "ticket": "Tickets: one per problem and affected customer.",
     },
     "Money": {
