@@ -149,6 +149,7 @@ class Daemon:
         self.metrics = Metrics()
         self.metrics.add(lambda: daemon_families(self.assurance.figures()))
         self.metrics.add(lambda: collector_families(self.collector.drops))
+        self.metrics.add(self.assurance.hearing.families)
         self.pools = PoolWatch(self.database, self.clock)
         self.metrics.add(self.pools.families)
         self.housekeeping = Housekeeping(self.database, self.clock, settings.keep)

@@ -131,7 +131,7 @@ def daemon_families(figures: Figures) -> Iterator[Family]:
     yield Family("fabd_ports_slow", "gauge", "Ports whose agents showed the same again in the last round.", slow)
     lost = [Sample({"reason": reason}, count) for reason, count in sorted(figures.samples_dropped.items())]
     yield _total("fabd_samples_dropped", "Readings of ports that failed or were not used.", lost)
-    yield _total("fabd_traps_processed", "Traps that led to a read.", [Sample({}, figures.traps_processed)])
+    yield _total("fabd_traps_processed", "Events of all kinds that led to a read.", [Sample({}, figures.traps_processed)])
     dropped = dict(figures.traps_dropped)
     if (received := figures.traps) is not None:
         yield _total("fabd_traps_received", "Datagrams at the trap port.", [Sample({}, received.received)])
@@ -140,10 +140,11 @@ def daemon_families(figures: Figures) -> Iterator[Family]:
             "stale": received.stale,
             "malformed": received.malformed,
             "queue": received.queue_drops,
+            "rate": received.rate_drops,
             "kernel": received.kernel_drops,
         }
     drops = [Sample({"reason": reason}, count) for reason, count in sorted(dropped.items())]
-    yield _total("fabd_traps_dropped", "Traps that led to nothing.", drops)
+    yield _total("fabd_traps_dropped", "Traps that were lost, and events of all kinds that led to nothing.", drops)
 
 
 def element_families(figures: Figures) -> Iterator[Family | Written]:

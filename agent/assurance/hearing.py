@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -20,9 +20,11 @@ from agent.assurance.recording import becomes, written
 from agent.assurance.translation import Event, Translation
 from agent.assurance.trapdesk import Events, Reads, TrapDesk
 from agent.assurance.watchlist import WatchedElement, Watchlist
+from agent.metrics import Family, Sample
 from drivers.errors import ElementError
 from drivers.events.listener import SyslogStats
 from drivers.events.senders import ANYBODY, Senders
+from drivers.netconf.notifications import LISTENING, UNABLE
 from drivers.port import Target
 from drivers.snmp.traps import TrapStats
 from policies.values import Clock
@@ -255,6 +257,20 @@ class Hearing:
             strangers=[(source, reason, count) for (source, reason), count in self.watch.strangers.most_common()],
         )
 
+    def families(self) -> Iterator[Family]:
+        """For `/metrics`, beside those of traps (`agent.assurance.figures`)."""
+        status = self.status()
+        if (lines := status.syslog) is not None:
+            yield Family("fabd_syslog_received_total", "counter", "Syslog messages received.", [Sample({}, lines.received)])
+            drops = {"empty": lines.empty, "queue": lines.queue_drops, "rate": lines.rate_drops, "kernel": lines.kernel_drops}
+            lost = [Sample({"reason": reason}, count) for reason, count in drops.items()]
+            yield Family("fabd_syslog_dropped_total", "counter", "Syslog messages that were lost.", lost)
+        yield Family("fabd_events_waiting", "gauge", "Events that are not looked at yet.", [Sample({}, status.waiting)])
+        yield Family("fabd_event_storms", "gauge", "Elements whose events are being lost.", [Sample({}, len(status.storms))])
+        standing = list(status.notices.values())
+        held = [Sample({"standing": name}, count) for name, count in _counted(standing).items()]
+        yield Family("fabd_notification_subscriptions", "gauge", "Elements asked for notifications (RFC 5277).", held)
+
     def _losses(self) -> tuple[Counter[str], Counter[tuple[str, str]]]:
         """By source address; what is not known by one as `ANYBODY`."""
         lost, refused = self.desk.intake.take_lost(), Counter[tuple[str, str]]()
@@ -297,6 +313,13 @@ class Hearing:
         except (LookupError, OSError, ValueError) as error:
             return dict.fromkeys(objects, Answer(None, NO_ANSWER.format(reason=f"credential: {error}")))
         return {each: _answer(each, found.get(each)) for each in objects}
+
+
+def _counted(standing: Iterable[str]) -> dict[str, int]:
+    counts = {"subscribed": 0, "waiting": 0, "unable": 0}
+    for each in standing:
+        counts["subscribed" if each == LISTENING else "unable" if each == UNABLE else "waiting"] += 1
+    return counts
 
 
 def _answer(name: str, value: int | None) -> Answer:

@@ -1,4 +1,4 @@
-"""What events said that led to a read, kept as evidence: one row per object and word, with how often it was said.
+"""What events said that led to a read, kept as evidence: one row per object, word and source, with how often it was said.
 
 A storm says the same of the same ports thousands of times; it must not fill the database, so a row is written anew at most once a
 minute and stands for ten.
@@ -20,8 +20,8 @@ WRITTEN_EVERY_S = 60.0
 MOST_WRITTEN = 2000
 """Rows in one transaction."""
 
-Key = tuple[str, str, str]
-"""Element, object and kind."""
+Key = tuple[str, str, str, str]
+"""Element, object, kind and source."""
 
 
 @dataclass(slots=True)
@@ -46,7 +46,7 @@ class HintLog:
         told: dict[tuple[str, str], str] = {}
         new, due = [], []
         for hint in hints:
-            key = (hint.element, hint.object, str(hint.kind))
+            key = (hint.element, hint.object, str(hint.kind), hint.source.value)
             row = self.rows.get(key)
             if row is None or now - row.begun >= ROW_LASTS_S:
                 row = self.rows[key] = _Row(new_id("obs", hint.transition.latest), now, now, _detail(hint))

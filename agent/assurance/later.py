@@ -5,7 +5,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 
 from agent.assurance.claims import Claim, Subject
-from agent.assurance.findings import Finding
+from agent.assurance.findings import Finding, Source
 from agent.assurance.traps import Key
 
 
@@ -17,7 +17,7 @@ class Later:
     """Second looks."""
     put_off: dict[Key, float] = field(default_factory=dict)
     """Objects whose element said too much to be read at once."""
-    hints: dict[tuple[Key, str], Finding] = field(default_factory=dict)
+    hints: dict[tuple[Key, str, Source], Finding] = field(default_factory=dict)
     """What was said of them."""
     claims: dict[Subject, tuple[Claim, float]] = field(default_factory=dict)
 
@@ -28,8 +28,8 @@ class Later:
         for finding in findings:
             key = (finding.element, finding.object)
             self.put_off.setdefault(key, due)
-            known = self.hints.get((key, finding.kind))
-            self.hints[key, finding.kind] = finding if known is None else merged(known, finding)
+            known = self.hints.get((key, finding.kind, finding.source))
+            self.hints[key, finding.kind, finding.source] = finding if known is None else merged(known, finding)
 
     def put_objects(self, objects: Iterable[Key], due: float) -> None:
         """Without a word about them."""

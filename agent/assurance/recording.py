@@ -23,6 +23,7 @@ from drivers.snmp.traps import Trap
 from policies.translation import Oid
 
 LONGEST_LINE = 200_000
+LONGEST_GIST = 120
 
 Text = Annotated[str, Field(max_length=1000)]
 
@@ -172,5 +173,6 @@ def _gist(event: Event) -> str:
     if isinstance(event, Trap):
         return f"{event.version} trap {event.trap_oid}"
     if isinstance(event, SyslogLine):
-        return f"{event.program}: {event.text}" if event.program else event.text
+        told = f"{event.program}: {event.text}" if event.program else event.text
+        return told if len(told) <= LONGEST_GIST else f"{told[:LONGEST_GIST]}…"
     return f"notification {event.name.rpartition('}')[2]}"

@@ -32,36 +32,35 @@ class Heard:
     processed: int
     dropped: Mapping[str, int] = field(default_factory=dict)
     """By reason: events that lead to nothing."""
-
-    @property
-    def by_trap(self) -> frozenset[str]:
-        """Elements that were heard by SNMP."""
-        said = (*self.findings, *self.claims)
-        return frozenset(each.element for each in said if each.source is Source.TRAP)
+    by_trap: frozenset[str] = frozenset()
+    """Elements that were heard by SNMP, whatever they said."""
 
 
 def hear(pieces: Iterable[Piece], directory: Directory) -> Heard:
-    findings: dict[tuple[Key, str], Finding] = {}
+    findings: dict[tuple[Key, str, Source], Finding] = {}
     claims: dict[Subject, Claim] = {}
     dropped: Counter[str] = Counter()
+    by_trap: set[str] = set()
     processed = 0
     for piece in pieces:
         element = directory.element(piece.sender)
         if element is None:
             dropped[UNKNOWN_SOURCE] += piece.times
             continue
+        if source_of(piece.event) is Source.TRAP:
+            by_trap.add(element.name)
         if (claim := claim_of(piece, element, directory)) is not None:
             known = claims.get(claim.subject)
             if known is None or known.at <= claim.at:
                 claims[claim.subject] = claim
         elif (finding := _finding(piece, element, directory)) is not None:
-            findings[(finding.element, finding.object), finding.kind] = finding
+            findings[(finding.element, finding.object), finding.kind, finding.source] = finding
         else:
             dropped[NOT_WATCHED] += piece.times
             continue
         processed += piece.times
-    objects = frozenset(key for key, _ in findings)
-    return Heard(objects, tuple(findings.values()), tuple(claims.values()), processed, dropped)
+    objects = frozenset(key for key, _, _ in findings)
+    return Heard(objects, tuple(findings.values()), tuple(claims.values()), processed, dropped, frozenset(by_trap))
 
 
 def _finding(piece: Piece, element: WatchedElement, directory: Directory) -> Finding | None:

@@ -17,6 +17,7 @@ from policies.values import Clock
 
 Address = tuple[str, int]
 BURST_S = 5
+FREE_PORTS_TRIED = 20
 _LONGEST_COUNT = 6
 _DIGITS = frozenset(b"0123456789")
 
@@ -81,14 +82,9 @@ class SyslogListener:
     async def start(self) -> None:
         """ListenerSetupError when the port cannot be had."""
         loop = asyncio.get_running_loop()
-        sock = _bound(self._settings, socket.SOCK_DGRAM, self._settings.port)
-        self._udp, _ = await loop.create_datagram_endpoint(lambda: _Datagrams(self), sock=sock)
-        if self._settings.tcp:
-            try:
-                stream = _bound(self._settings, socket.SOCK_STREAM, self.address[1])
-            except ListenerSetupError:
-                self._udp.close()
-                raise
+        datagrams, stream = _sockets(self._settings)
+        self._udp, _ = await loop.create_datagram_endpoint(lambda: _Datagrams(self), sock=datagrams)
+        if stream is not None:
             self._tcp = await loop.create_server(lambda: _Stream(self), sock=stream)
 
     async def stop(self) -> None:
@@ -243,6 +239,19 @@ class _Stream(asyncio.Protocol):
     def end(self) -> None:
         if self._transport is not None:
             self._transport.abort()
+
+
+def _sockets(settings: SyslogSettings) -> tuple[socket.socket, socket.socket | None]:
+    """For UDP and TCP, at the same port; a free one may be free for one of the two only."""
+    for left in reversed(range(1 if settings.port else FREE_PORTS_TRIED)):
+        datagrams = _bound(settings, socket.SOCK_DGRAM, settings.port)
+        try:
+            return datagrams, _bound(settings, socket.SOCK_STREAM, datagrams.getsockname()[1]) if settings.tcp else None
+        except ListenerSetupError:
+            datagrams.close()
+            if not left:
+                raise
+    raise AssertionError("at least one port is tried")
 
 
 def _bound(settings: SyslogSettings, kind: socket.SocketKind, port: int) -> socket.socket:

@@ -18,6 +18,8 @@ _RFC3164_TIME = re.compile(
     # IOS puts a counter and the clock's doubts before it, and fractions and a zone behind it
     r"(?:\d+: )?[*.]?(?:[A-Z][a-z]{2} [ \d]\d (?:\d{4} )?\d{2}:\d{2}:\d{2}(?:\.\d+)?(?: [A-Z]{2,5})?|\d{4}-\d\d-\d\dT\S+):? "
 )
+_SEQUENCE = re.compile(r"\d+: (?=%)")
+"""Of IOS, where it puts no time behind it."""
 _TAG = re.compile(r"([\w./-]{1,64})(?:\[(\d{1,10})\])?: ?")
 _HOST = re.compile(r"([\w.:-]{1,255}) (?=[\w./%-]+(?:\[\d+\])?:|%|\[)")
 
@@ -67,7 +69,7 @@ def _structured(text: str) -> tuple[str, str, str] | None:
 def _plain(text: str) -> tuple[str, str, str]:
     """The same of RFC 3164, where each of them may be missing."""
     time = _RFC3164_TIME.match(text)
-    rest = text[time.end() :] if time else text
+    rest = text[time.end() :] if time else _SEQUENCE.sub("", text, count=1) if text[:1].isdigit() else text
     named = _HOST.match(rest) if time else None
     rest = rest[named.end() :] if named else rest
     if time is not None and (again := _RFC3164_TIME.match(rest)):
