@@ -13,7 +13,7 @@ UPTIME_MODULUS = 2**32
 WRAP_TOLERANCE = 60 * TICKS_PER_SECOND
 """How far an element's clock and ours may disagree on whether its uptime has wrapped."""
 
-WRAPPING_WIDTH = 32
+WRAPPING_WIDTH, WIDE = 32, 64
 BILLABLE_ON_32_BITS = 20_000_000
 """bit/s; above it a 32-bit counter may wrap unseen between two polls (RFC 2863 §3.1.6)."""
 
@@ -103,8 +103,8 @@ def compare(previous: Reading | None, current: Reading, meta: Meta = Meta()) -> 
 
 
 def billable(speed_bps: int, width: int) -> bool:
-    """Whether octets may be charged for: never by 32-bit counters on a fast port."""
-    return width > WRAPPING_WIDTH or speed_bps <= BILLABLE_ON_32_BITS
+    """Whether octets may be charged for: never by 32-bit counters on a fast port, or on one that may be fast."""
+    return width > WRAPPING_WIDTH or 0 < speed_bps <= BILLABLE_ON_32_BITS
 
 
 def _stepped_back(previous: Reading, current: Reading) -> bool:

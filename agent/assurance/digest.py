@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from agent.assurance.alarms import UNASKED
 from agent.assurance.board import Board
-from agent.assurance.counters import Meta, Reading
+from agent.assurance.counters import WIDE, WRAPPING_WIDTH, Meta, Reading, billable
 from agent.assurance.faults import Faults, Hole
 from agent.assurance.findings import Finding, FindingKind, Source, Transition, instant_of
 from agent.assurance.health import Change
@@ -141,9 +141,11 @@ class Digest:
     def _count(self, session: Session, watchlist: Watchlist, visit: Visit, at: datetime) -> None:
         for row, port in enumerate(visit.ports):
             for monitor in watchlist.usage.get(port.port_id, ()):
-                taken = _taken(visit, row)
-                if taken is not None:
-                    self._meter.take(session, monitor, taken, meta_of(monitor, port, _speed(visit, row)), at)
+                meta = meta_of(monitor, port, _speed(visit, row), narrow=bool(visit.batch.narrow[row]))
+                if not billable(meta.speed_bps, meta.width):
+                    self._meter.refuse()
+                elif (taken := _taken(visit, row)) is not None:
+                    self._meter.take(session, monitor, taken, meta, at)
         self._meter.settle_due(session, [monitor for group in watchlist.usage.values() for monitor in group], at)
 
 
@@ -163,9 +165,10 @@ def _hole(ledger: Ledger, watchlist: Watchlist, visit: Visit, finding: Finding) 
     )
 
 
-def meta_of(monitor: UsageMonitor, port: WatchedPort, reported_bps: int) -> Meta:
+def meta_of(monitor: UsageMonitor, port: WatchedPort, reported_bps: int, *, narrow: bool) -> Meta:
     """Virtual ports tell no speed: there what was contracted counts, and without that what the inventory says."""
-    return Meta(reported_bps or monitor.contract_bps * CONTRACT_FACTOR or port.speed_bps)
+    speed = reported_bps or monitor.contract_bps * CONTRACT_FACTOR or port.speed_bps
+    return Meta(speed, WRAPPING_WIDTH if narrow else WIDE)
 
 
 def _prompted(finding: Finding, told: Mapping[tuple[str, str], str]) -> Finding:
@@ -214,7 +217,6 @@ def _status(visit: Visit, row: int) -> PortStatus | None:
 
 
 def _taken(visit: Visit, row: int) -> Taken | None:
-    """Only ifHC octets count; a port without them is not billed by what may wrap unseen."""
     octets = (_value(visit, row, Column.IN_OCTETS), _value(visit, row, Column.OUT_OCTETS))
     if not visit.batch.read[row] or octets[0] is None or octets[1] is None:
         return None
@@ -225,7 +227,7 @@ def _taken(visit: Visit, row: int) -> Taken | None:
         uptime=int(batch.uptime[row]),
         discontinuity=_value(visit, row, Column.DISCONTINUITY) or 0,
         values=(octets[0], octets[1]),
-        identity=f"{int(batch.if_index[row])} {batch.name(row)}",
+        identity=f"{int(batch.if_index[row])} {batch.name(row)}{' 32' if batch.narrow[row] else ''}",
     )
     return Taken(reading, instant_of(wall), visit.poll_id)
 

@@ -13,7 +13,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from agent.assurance import health
-from agent.assurance.counters import Meta, Reading
+from agent.assurance.counters import WIDE, WRAPPING_WIDTH, Meta, Reading, billable
 from agent.assurance.findings import Source, instant_of
 from agent.assurance.meter import ACTIVATION, FINAL, Meter, Taken
 from agent.assurance.poller import Collects, Resolve
@@ -37,6 +37,7 @@ MonitorsOf = Callable[[str], Sequence[Monitor]]
 USUAL = (Monitor(kind="usage", of=("endpoint",)), Monitor(kind="state", of=("endpoint", "transit")))
 """For services whose specification is not installed any more."""
 
+MEGABIT = 1_000_000
 SHORTEST_READ = 0.1
 
 
@@ -156,7 +157,8 @@ class AssuranceLifecycle:
             monitor = usage_monitor(row, node, service.characteristics)
             last = _taken(readings, node.reference, FINAL)
             reason = readings.failures.get(node.reference, "")
-            self._meter.end(session, monitor, last, _meta(monitor, node.speed_bps), reason=reason, at=at)
+            meta = _meta(monitor, node.speed_bps, _width(readings, node.reference))
+            self._meter.end(session, monitor, last, meta, reason=reason, at=at)
 
     def _places(self, ports: Sequence[str]) -> tuple[list[_Place], dict[str, str]]:
         places, failures = [], {}
@@ -210,7 +212,12 @@ def _left(deadline: float) -> float:
 def _reading(reference: str, sample: PortSample) -> CounterReading:
     values = sample.values
     if Column.IN_OCTETS not in values or Column.OUT_OCTETS not in values:
-        raise LookupError(f"{reference}: the element has no 64-bit octet counters for it")
+        raise LookupError(f"{reference}: the element has no octet counters for it")
+    width = WRAPPING_WIDTH if sample.narrow else WIDE
+    if not billable(values.get(Column.HIGH_SPEED, 0) * MEGABIT, width):
+        raise LookupError(
+            f"{reference}: octet counters of 32 bits wrap unseen at its speed; the element has none of 64 bits for it"
+        )
     return CounterReading(
         port=reference,
         at=instant_of(sample.wall),
@@ -218,6 +225,7 @@ def _reading(reference: str, sample: PortSample) -> CounterReading:
         discontinuity_ticks=values.get(Column.DISCONTINUITY, 0),
         octets_in=values[Column.IN_OCTETS],
         octets_out=values[Column.OUT_OCTETS],
+        width=width,
     )
 
 
@@ -235,8 +243,12 @@ def _taken(readings: CounterReadings, reference: str, occasion: str) -> Taken | 
     return Taken(reading, found.at, readings.poll_id, occasion)
 
 
-def _meta(monitor: UsageMonitor, speed_bps: int) -> Meta:
-    return Meta(max(speed_bps, monitor.contract_bps * CONTRACT_FACTOR))
+def _width(readings: CounterReadings, reference: str) -> int:
+    return next((reading.width for reading in readings.readings if reading.port == reference), WIDE)
+
+
+def _meta(monitor: UsageMonitor, speed_bps: int, width: int) -> Meta:
+    return Meta(max(speed_bps, monitor.contract_bps * CONTRACT_FACTOR), width)
 
 
 def _monitors(session: Session, service_id: str) -> list[MonitorRow]:

@@ -26,6 +26,7 @@ LINGER = timedelta(minutes=2)
 MAX_LEGS = 12
 """Bins left early that may wait for a better reading."""
 
+NARROW = "32-bit counters"
 NO_FIRST_READING, NO_LAST_READING = "no reading at activation", "no reading before the end"
 
 
@@ -102,6 +103,11 @@ class Meter:
             if self._is_complete(state, taken.at):
                 self._settle(session, monitor, state, at=at)
             self._follow(state, taken, meta)
+
+    def refuse(self) -> None:
+        """A reading of a port whose counters may have wrapped unseen."""
+        with self._guard:
+            self.dropped[NARROW] = self.dropped.get(NARROW, 0) + 1
 
     def settle_due(self, session: Session, monitors: Sequence[UsageMonitor], at: datetime) -> None:
         """Store the bins that have ended."""

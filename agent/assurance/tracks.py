@@ -231,7 +231,7 @@ class Tracks:
 
     def _follow(self, batch: PollBatch, read: Rows, rows: Rows, contract: Unsigned) -> Iterator[Crossing]:
         now, speed = _readings(batch, read), _speed(batch, read, contract)
-        deltas, after = follow(self._state.rows(rows), now, Meta(speed, _LIMITED, _WRAPS))
+        deltas, after = follow(self._state.rows(rows), now, Meta(speed, _LIMITED, _OTHERS[:, None] | batch.narrow[read]))
         self._state.put(rows, after)
         before = self._seen[rows]
         self._oper[rows], self._seen[rows] = batch.column(Column.OPER_STATUS)[read], batch.wall[read]
@@ -276,7 +276,8 @@ def _measured(rule: Rule, direction: str, deltas: Deltas, speed: Unsigned) -> tu
 
 
 _LIMITED = np.array([column in OCTETS for column in COUNTERS])
-_WRAPS = np.array([column not in OCTETS for column in COUNTERS])
+_OTHERS = ~_LIMITED
+"""Errors and discards are counted in 32 bits."""
 
 
 def gaps(outcomes: Mapping[str, int]) -> dict[str, int]:
@@ -292,7 +293,7 @@ def _readings(batch: PollBatch, read: Rows) -> Readings:
         batch.monotonic[read],
         batch.uptime[read].astype(np.int64),
         batch.column(Column.DISCONTINUITY)[read],
-        batch.if_index[read],
+        batch.if_index[read] * 2 + batch.narrow[read],
         batch.values[np.ix_(columns, read)],
         batch.present[np.ix_(columns, read)],
         batch.column(Column.OPER_STATUS)[read] == _UP,

@@ -18,6 +18,8 @@ class CounterReading:
     discontinuity_ticks: int
     octets_in: int
     octets_out: int
+    width: int = 64
+    """Bits of the octet counters."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,11 @@ def of_ports(prefixes: Sequence[bytes], indices: Iterable[int]) -> bytes:
     return b"".join(listed)
 
 
+def of_octets(index: int) -> bytes:
+    """Those of 32 bits of one port, for ports that have no others."""
+    return b"".join(varbind(prefix_of(oid) + encode_arc(index)) for oid in (oids.IF_IN_OCTETS, oids.IF_OUT_OCTETS))
+
+
 def pdu(kind: int, bindings: bytes, first: int = 0, second: int = 0) -> tuple[bytes, int]:
     """The PDU and where its request-id stands. `first`, `second`: non-repeaters and max-repetitions of GETBULK."""
     content = _ID + integer(first) + integer(second) + tlv(0x30, bindings)

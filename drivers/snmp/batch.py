@@ -67,6 +67,8 @@ class PortSample:
     monotonic: float
     uptime: int
     values: Mapping[Column, int]
+    narrow: bool = False
+    """Octets are counted in 32 bits."""
 
     @property
     def oper_up(self) -> bool | None:
@@ -113,6 +115,8 @@ class PollBatch:
     failures: tuple[PollFailure, ...]
     other_names: Mapping[int, str] = field(default_factory=dict)
     """Row → ifName as read, where it is not the expected one."""
+    narrow: Flags = field(default_factory=lambda: np.zeros(0, np.bool_))
+    """(ports,) Octets are counted in 32 bits: the port has no other counters."""
     wrong_types: int = 0
     """Values that were answered in a type that is not theirs; they are not present."""
 
@@ -168,6 +172,7 @@ class BatchBuilder:
         self.read = np.zeros(ports, np.bool_)
         self.times = np.full((2, ports), np.nan, np.float64)
         self.uptime = np.zeros(ports, np.uint64)
+        self.narrow = np.zeros(ports, np.bool_)
         self.values = np.zeros((len(Column), ports), np.uint64)
         self.present = np.zeros((len(Column), ports), np.bool_)
         self.wrong_types = 0
@@ -186,7 +191,7 @@ class BatchBuilder:
         if sample.name != self.names[row]:
             self.other_names[row] = sample.name
         self.times[:, row] = sample.wall, sample.monotonic
-        self.uptime[row] = sample.uptime
+        self.uptime[row], self.narrow[row] = sample.uptime, sample.narrow
         columns = list(sample.values)
         self.values[columns, row] = list(sample.values.values())
         self.present[columns, row] = True
@@ -212,6 +217,7 @@ class BatchBuilder:
             present=self.present,
             failures=tuple(self._failures),
             other_names=self.other_names,
+            narrow=self.narrow,
             wrong_types=self.wrong_types,
         )
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from drivers.errors import ElementError
 from drivers.port import Target
-from drivers.snmp import credentials, walking
+from drivers.snmp import asking, credentials, walking
 from drivers.snmp.asking import GET
 from drivers.snmp.batch import BatchBuilder, PollBatch, PollFailure, PollJob, PortRef, PortSample, Reason
 from drivers.snmp.bulk import address_of
@@ -55,12 +55,12 @@ class Collector:
     def __init__(self, clock: Clock, limits: CollectorLimits | None = None, columns: Sequence[Column] = tuple(Column)) -> None:
         self._clock = clock
         self._limits = limits or CollectorLimits()
-        self._layout = Layout(columns)
-        self._requests = Requests(self._layout)
+        self._layouts = {narrow: Layout(columns, narrow=narrow) for narrow in (False, True)}
+        self._requests = Requests(self._layouts)
         self._memory: dict[str, Memory] = {}
         self._mailroom = Mailroom(
             clock,
-            self._layout,
+            self._layouts,
             window=self._limits.concurrency,
             suspects=self._limits.suspects,
             attempt=self._limits.attempt,
@@ -93,7 +93,7 @@ class Collector:
     async def targeted(self, target: Target, if_index: int, deadline: float = 3.0) -> PortSample:
         """One port, now (a trap said something about it). `NoSuchObject` when it has vanished, which is normal."""
         asker = await self._asker(target, deadline)
-        found = await asker.get(Wish(GET, self._layout.request([if_index])))
+        found = await asker.get(Wish(GET, self._layouts[False].request([if_index]) + asking.of_octets(if_index)))
         wall, monotonic = self._clock.now().timestamp(), self._clock.monotonic()
         sample = sample_of(found, if_index, (wall, monotonic), asker.uptime(found))
         if sample is None:
@@ -130,7 +130,7 @@ class Collector:
         speech: Speech = (
             ByCommunity(endpoint, target.credential.community, self._requests)
             if target.credential.community
-            else AsUser(endpoint, target.credential, self._layout)
+            else AsUser(endpoint, target.credential, self._layouts)
         )
         if _is_address(target.host):
             memory.target, memory.speech = target, speech

@@ -35,8 +35,10 @@ COLUMN_OID: Mapping[Column, str] = {
     Column.OUT_DISCARDS: oids.IF_OUT_DISCARDS,
     Column.HIGH_SPEED: oids.IF_HIGH_SPEED,
 }
+NARROW_OID: Mapping[Column, str] = {Column.IN_OCTETS: oids.IF_IN_OCTETS, Column.OUT_OCTETS: oids.IF_OUT_OCTETS}
+"""Of 32 bits, for ports without those of 64."""
 NAME_OID = oids.IF_NAME
 """Read with the columns, in the same PDU, to tell which port this is."""
 
-NARROW = frozenset(Column) - {Column.IN_OCTETS, Column.OUT_OCTETS}
+NARROW = frozenset(Column) - NARROW_OID.keys()
 """Of 32 bits; the others are Counter64."""

@@ -195,7 +195,7 @@ class Exchange(Generic[Q]):
         from_there = (sources == self._address[places]).all(axis=1)
         mine = awaited & from_there & (heads.opened == self._secured[places])
         if not mine.all():
-            self._account(slots, lengths, heads, awaited, mine)
+            self._account(slots, lengths, heads, awaited, mine, from_there)
         _, once = np.unique(heads.request_id[mine], return_index=True)
         rows = np.flatnonzero(mine)[np.sort(once)]
         self.drops["duplicate"] += int(mine.sum()) - len(rows)
@@ -236,7 +236,9 @@ class Exchange(Generic[Q]):
             self._ask(entry, suspect=suspect)
             heads.used[row] = True
 
-    def _account(self, slots: Places, lengths: Places, heads: Heads, awaited: Flags, mine: Flags) -> None:
+    def _account(  # noqa: PLR0917  one place in this class calls it
+        self, slots: Places, lengths: Places, heads: Heads, awaited: Flags, mine: Flags, from_there: Flags
+    ) -> None:
         """Count what nobody can use, and remember with a question that something came from its element."""
         for row in np.flatnonzero(~mine & ~heads.used).tolist():
             source = self.socket.sources[slots[row]].tobytes()
@@ -244,6 +246,8 @@ class Exchange(Generic[Q]):
                 self.drops["malformed"] += 1
                 what = "the answer is too long" if not lengths[row] else "the answer is no SNMP message"
                 self._blame(source, what)
+            elif awaited[row] and from_there[row]:
+                self.drops["in clear"] += 1
             elif awaited[row]:
                 self.drops["foreign source"] += 1
                 entry = self._outstanding[int(heads.request_id[row] % PLACES)]

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from drivers.snmp import asking, oids
 from drivers.snmp.asking import prefix_of
-from drivers.snmp.columns import COLUMN_OID, NAME_OID, NARROW, Column
+from drivers.snmp.columns import COLUMN_OID, NAME_OID, NARROW, NARROW_OID, Column
 
 Flags = npt.NDArray[np.bool_]
 Numbers = npt.NDArray[np.uint64]
@@ -217,12 +217,14 @@ class Names:
 class Layout:
     """What is asked of every port, in this order and the name last: a port that an answer was cut short in lacks it."""
 
-    def __init__(self, columns: Sequence[Column]) -> None:
-        self.columns = tuple(columns)
-        self.prefixes = tuple(prefix_of(oid) for oid in (*(COLUMN_OID[column] for column in columns), NAME_OID))
+    def __init__(self, columns: Sequence[Column], *, narrow: bool = False) -> None:
+        """`narrow`: with octet counters of 32 bits."""
+        self.columns, self.narrow = tuple(columns), narrow
+        oids_of = {**COLUMN_OID, **NARROW_OID} if narrow else COLUMN_OID
+        self.prefixes = tuple(prefix_of(oid) for oid in (*(oids_of[column] for column in columns), NAME_OID))
         self._steps = tuple(_Expected.of(prefix) for prefix in self.prefixes)
         self._uptime = _Expected.of(prefix_of(oids.SYS_UPTIME))
-        self._kinds = tuple(_IS_NARROW if column in NARROW else _IS_WIDE for column in columns)
+        self._kinds = tuple(_IS_NARROW if narrow or column in NARROW else _IS_WIDE for column in columns)
 
     @property
     def objects(self) -> int:

@@ -12,7 +12,7 @@ import socket
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -67,7 +67,7 @@ class Ask:
 
     def packet(self, request_id: int) -> Packet:
         if self.visit is not None:
-            return self.speech.ports(request_id, self.visit.indices_of(self.part))
+            return self.speech.ports(request_id, self.visit.indices_of(self.part), narrow=self.part.narrow)
         assert self.wish is not None  # noqa: S101
         return self.speech.wish(request_id, self.wish)
 
@@ -91,8 +91,8 @@ Work = Cycle | Ask
 class Mailroom:
     """Any thread may hand in work; it is done in a thread of its own, which ends when there is none."""
 
-    def __init__(self, clock: Clock, layout: Layout, *, window: int, suspects: int, attempt: float) -> None:
-        self.clock, self.layout, self.attempt = clock, layout, attempt
+    def __init__(self, clock: Clock, layouts: Mapping[bool, Layout], *, window: int, suspects: int, attempt: float) -> None:
+        self.clock, self.layouts, self.attempt = clock, layouts, attempt
         self.window, self.suspects = window, suspects
         self.drops: Counter[str] = Counter()
         """Reason → datagrams that came and were not used."""
@@ -342,7 +342,7 @@ class _Shift:
         parts, self._unread[family] = self._unread[family], []
         now = time.monotonic()
         for answers in Answers.of(parts).by_cycle():
-            reading.read(self._exchanges[family].words, self._room.layout, answers, now)
+            reading.read(self._exchanges[family].words, self._room.layouts, answers, now)
             for visit, _ in answers.asked:
                 visit.unread -= 1
                 if not visit.waiting:

@@ -8,7 +8,7 @@ import numpy as np
 from drivers.snmp import ber, oids
 from drivers.snmp.batch import BatchBuilder, PollFailure, PortSample, Reason, Seconds
 from drivers.snmp.ber import Binding
-from drivers.snmp.columns import COLUMN_OID, NAME_OID, NARROW, Column
+from drivers.snmp.columns import COLUMN_OID, NAME_OID, NARROW, NARROW_OID, Column
 from drivers.snmp.errors import BerError
 from drivers.snmp.lockstep import Flags, Layout, Places, Reading, Words
 from drivers.snmp.visit import Part, Visit
@@ -51,16 +51,17 @@ class Answers:
         )
 
     def by_cycle(self) -> "Iterator[Answers]":
-        """Apart for each builder."""
-        groups: dict[int, list[int]] = {}
-        for row, (visit, _) in enumerate(self.asked):
-            groups.setdefault(id(visit.builder), []).append(row)
+        """Apart for each builder, and for each width of octet counters."""
+        groups: dict[tuple[int, bool], list[int]] = {}
+        for row, (visit, part) in enumerate(self.asked):
+            groups.setdefault((id(visit.builder), part.narrow), []).append(row)
         for rows in groups.values():
             yield self if len(groups) == 1 else self.rows(np.array(rows))
 
 
-def read(words: Words, layout: Layout, answers: Answers, now: float) -> None:
+def read(words: Words, layouts: Mapping[bool, Layout], answers: Answers, now: float) -> None:
     """Fill the one builder of these answers and tell the visits what was missing. `now`: monotonic."""
+    layout = layouts[answers.asked[0][1].narrow]
     order = np.argsort([-len(part.positions) for _, part in answers.asked], kind="stable")
     asked = [answers.asked[row] for row in order.tolist()]
     builder = asked[0][0].builder
@@ -72,6 +73,7 @@ def read(words: Words, layout: Layout, answers: Answers, now: float) -> None:
     stamps = (answers.wall[order], answers.monotonic[order])
     _store_elements(builder, answers, reading, order)
     _store_ports(words, builder, reading, rows.T, valid, stamps, layout)
+    _note_width(asked, reading, valid & reading.expected, layout)
     _report(asked, valid & ~reading.named, reading.sound, now)
     for row in np.flatnonzero(~reading.sound).tolist():
         visit, part = asked[row]
@@ -134,6 +136,7 @@ def _store_ports(  # noqa: PLR0917  one place calls it
     builder.times[0, places] = stamps[0][answers]
     builder.times[1, places] = stamps[1][answers]
     builder.uptime[places] = reading.uptime[answers]
+    builder.narrow[places] = layout.narrow
 
 
 def _named(builder: BatchBuilder, row: int, name: str) -> bool:
@@ -149,6 +152,16 @@ def _named(builder: BatchBuilder, row: int, name: str) -> bool:
     detail = f"ifIndex {index} is now {name!r}, not {expected!r}; read the element's ports again"
     builder.failed(PollFailure(element, Reason.WRONG_NAME, detail, index))
     return False
+
+
+def _note_width(asked: Sequence[tuple[Visit, Part]], reading: Reading, accepted: Flags, layout: Layout) -> None:
+    """Ports without octet counters of 64 bits are asked for those of 32 from the next cycle on."""
+    if layout.narrow or Column.IN_OCTETS not in layout.columns:
+        return
+    lacking = accepted & ~reading.present[layout.columns.index(Column.IN_OCTETS)]
+    for place, answer in zip(*(each.tolist() for each in np.nonzero(lacking)), strict=True):
+        visit, part = asked[answer]
+        visit.memory.narrow.add(visit.indices[part.positions[place]])
 
 
 def _report(asked: Sequence[tuple[Visit, Part]], missing: Flags, sound: Flags, now: float) -> None:
@@ -194,13 +207,14 @@ def sample_of(found: Mapping[str, Binding], if_index: int, stamps: tuple[float, 
     name = found.get(f"{NAME_OID}.{if_index}")
     if name is None or name.tag != _OCTETS or not isinstance(name.value, bytes):
         return None
-    values = dict(_values(found, if_index))
-    return PortSample(if_index, name.value.decode("utf-8", "replace"), *stamps, uptime, values)
+    values = dict(_values(found, if_index, COLUMN_OID))
+    narrow = {} if NARROW_OID.keys() & values.keys() else dict(_values(found, if_index, NARROW_OID))
+    return PortSample(if_index, name.value.decode("utf-8", "replace"), *stamps, uptime, values | narrow, narrow=bool(narrow))
 
 
-def _values(found: Mapping[str, Binding], if_index: int) -> Iterator[tuple[Column, int]]:
-    for column, oid in COLUMN_OID.items():
-        value = whole(found.get(f"{oid}.{if_index}"), narrow=column in NARROW)
+def _values(found: Mapping[str, Binding], if_index: int, identifiers: Mapping[Column, str]) -> Iterator[tuple[Column, int]]:
+    for column, oid in identifiers.items():
+        value = whole(found.get(f"{oid}.{if_index}"), narrow=column in NARROW or identifiers is NARROW_OID)
         if value is not None:
             yield column, value
 

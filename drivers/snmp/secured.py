@@ -6,6 +6,7 @@ the question asked again, without anybody noticing.
 
 import secrets
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from drivers.port import Credential
@@ -53,13 +54,13 @@ class Engine:
 class AsUser:
     endpoint: Endpoint
     credential: Credential
-    layout: Layout
+    layouts: Mapping[bool, Layout]
     engine: Engine = field(default_factory=Engine)
     secured: bool = True
     _salt: int = field(default_factory=lambda: secrets.randbits(64))
 
-    def ports(self, request_id: int, indices: tuple[int, ...]) -> Packet:
-        return self.wish(request_id, Wish(asking.GET, self.layout.request(indices)))
+    def ports(self, request_id: int, indices: tuple[int, ...], *, narrow: bool) -> Packet:
+        return self.wish(request_id, Wish(asking.GET, self.layouts[narrow].request(indices)))
 
     def wish(self, request_id: int, wish: Wish) -> Packet:
         """As long as the engine is not known, the question who it is."""

@@ -1,6 +1,7 @@
 """How one element is spoken to: by community (v2c) or as a user (v3)."""
 
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Protocol
@@ -51,7 +52,7 @@ class Speech(Protocol):
         """SNMPv3."""
         ...
 
-    def ports(self, request_id: int, indices: tuple[int, ...]) -> Packet:
+    def ports(self, request_id: int, indices: tuple[int, ...], *, narrow: bool) -> Packet:
         """A GET of these ports."""
         ...
 
@@ -65,17 +66,18 @@ class Speech(Protocol):
 class Requests:
     """Requests for ports, made once per community and ports, and kept."""
 
-    def __init__(self, layout: Layout) -> None:
-        self.layout = layout
-        self._known: dict[tuple[str, tuple[int, ...]], Packet] = {}
+    def __init__(self, layouts: Mapping[bool, Layout]) -> None:
+        """`layouts`: by whether octets are counted in 32 bits."""
+        self.layouts = layouts
+        self._known: dict[tuple[str, bool, tuple[int, ...]], Packet] = {}
 
-    def of(self, community: str, indices: tuple[int, ...]) -> Packet:
-        known = self._known.get((community, indices))
+    def of(self, community: str, indices: tuple[int, ...], *, narrow: bool) -> Packet:
+        known = self._known.get((community, narrow, indices))
         if known is None:
             if len(self._known) >= MAX_PACKETS:
                 self._known.clear()
-            known = Packet(*asking.community_message(community, asking.GET, self.layout.request(indices)))
-            self._known[community, indices] = known
+            known = Packet(*asking.community_message(community, asking.GET, self.layouts[narrow].request(indices)))
+            self._known[community, narrow, indices] = known
         return known
 
 
@@ -86,8 +88,8 @@ class ByCommunity:
     requests: Requests
     secured: bool = False
 
-    def ports(self, request_id: int, indices: tuple[int, ...]) -> Packet:  # noqa: ARG002  written in when it is sent
-        return self.requests.of(self.community, indices)
+    def ports(self, request_id: int, indices: tuple[int, ...], *, narrow: bool) -> Packet:  # noqa: ARG002  written in when it is sent
+        return self.requests.of(self.community, indices, narrow=narrow)
 
     def wish(self, request_id: int, wish: Wish) -> Packet:  # noqa: ARG002  see above
         return Packet(*asking.community_message(self.community, wish.kind, wish.bindings, wish.first, wish.second))

@@ -3,7 +3,7 @@
 import math
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from drivers.errors import AuthenticationRefused, ElementError, ElementTimeout, ElementUnreachable
 from drivers.port import Target
@@ -19,12 +19,15 @@ class Memory:
     size: GetSize
     silent: bool = False
     plan: Plan | None = None
+    narrow: set[int] = field(default_factory=set)
+    """The ifIndex of ports that count octets in 32 bits only."""
     target: Target | None = None
     speech: Speech | None = None
 
     def plan_of(self, ports: tuple[PortRef, ...]) -> Plan:
         if self.plan is None or self.plan.ports is not ports:
             self.plan = Plan(ports)
+            self.narrow.clear()
         return self.plan
 
 
@@ -36,6 +39,8 @@ class Part:
     """In the job."""
     blames: int = 0
     """The size of the request whose answer lacked them; 0 when they are asked for the first time."""
+    narrow: bool = False
+    """Their octets are counted in 32 bits."""
 
 
 @dataclass(slots=True)
@@ -58,11 +63,21 @@ class Visit:
     unread: int = 0
     """Answers that have come and are not read yet."""
     _begun: bool = False
+    _wide: Sequence[int] = ()
     _next: int = 0
     _again: deque[Part] = field(default_factory=deque)
     _failed: list[int] = field(default_factory=list)
     """Sizes of the requests that failed since the last that did not."""
     _over: bool = False
+
+    def __post_init__(self) -> None:
+        """Narrow ports are asked for last, apart from the others."""
+        self._wide = range(len(self.indices))
+        if narrow := self.memory.narrow:
+            self._wide = tuple(place for place in self._wide if self.indices[place] not in narrow)
+            apart = tuple(place for place, index in enumerate(self.indices) if index in narrow)
+            if apart:
+                self._again.append(Part(apart, narrow=True))
 
     def part(self) -> Part | None:
         """What to ask for now; None when there is nothing left to ask."""
@@ -71,20 +86,21 @@ class Visit:
         size = self.memory.size.size
         if self._again:
             part = self._again.popleft()
+            self._begun = True
             if len(part.positions) > size:
-                self._again.appendleft(Part(part.positions[size:], part.blames))
-                part = Part(part.positions[:size], part.blames)
+                self._again.appendleft(replace(part, positions=part.positions[size:]))
+                part = replace(part, positions=part.positions[:size])
             return part
-        first, self._next = self._next, min(self._next + size, len(self.indices))
+        first, self._next = self._next, min(self._next + size, len(self._wide))
         if first == self._next and self._begun:
             return None
         self._begun = True
-        return Part(range(first, self._next))
+        return Part(self._wide[first : self._next])
 
     @property
     def over(self) -> bool:
         """Nothing left to ask or read."""
-        asked = self._begun and not self._again and self._next >= len(self.indices)
+        asked = self._begun and not self._again and self._next >= len(self._wide)
         return not self.unread and (self._over or asked)
 
     def indices_of(self, part: Part) -> tuple[int, ...]:
@@ -116,7 +132,7 @@ class Visit:
         if not missing:
             return
         if found:
-            self._again.append(Part(tuple(missing), len(part.positions)))
+            self._again.append(Part(tuple(missing), len(part.positions), part.narrow))
             return
         for position in missing:
             detail = "the element has no such port; read its ports again"
@@ -146,7 +162,7 @@ class Visit:
             self._fail(reason, detail)
             return
         left = [position for part in self._again for position in part.positions]
-        for position in (*left, *range(self._next, len(self.indices))):
+        for position in sorted((*left, *self._wide[self._next :])):
             self._fail(reason, detail, self.indices[position])
 
     def out_of_time(self, part: Part) -> None:

@@ -46,9 +46,9 @@ class _Agent(asyncio.DatagramProtocol):
         self._transport = cast("asyncio.DatagramTransport", transport)
 
     def datagram_received(self, data: bytes, addr: tuple[str | object, int]) -> None:
-        version, community, pdu = _content(data)
-        request_id, _, _, pairs = _content(pdu)
-        asked = [_payload(_content(pair)[0]) for pair in _content(pairs)]
+        version, community, pdu = content(data)
+        request_id, _, _, pairs = content(pdu)
+        asked = [payload(content(pair)[0]) for pair in content(pairs)]
         self._sizes.append(len(asked))
         answer = self._respond(asked)
         if answer is None or self._transport is None:
@@ -73,13 +73,13 @@ def _value_of(oid: bytes) -> bytes:
     return b"\x46\x01\x01" if oid[:-1] in HC_OCTETS else b"\x41\x01\x01"
 
 
-def _payload(element: bytes) -> bytes:
+def payload(element: bytes) -> bytes:
     return element[_head(element) :]
 
 
-def _content(element: bytes) -> list[bytes]:
+def content(element: bytes) -> list[bytes]:
     """The elements inside one constructed element."""
-    inner, found = _payload(element), []
+    inner, found = payload(element), []
     while inner:
         head = _head(inner)
         end = head + (int.from_bytes(inner[2:head], "big") if head > 2 else inner[1])

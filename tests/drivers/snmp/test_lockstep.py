@@ -18,7 +18,7 @@ from drivers.snmp.speech import ByCommunity, Endpoint, Requests
 from drivers.snmp.visit import Memory, Part, Visit
 from tests.drivers.snmp.messages import integer, oid, tlv
 
-LAYOUT = Layout(tuple(Column))
+LAYOUTS = {narrow: Layout(tuple(Column), narrow=narrow) for narrow in (False, True)}
 STAMPS = (5.0, 6.0)
 INDICES = (1, 127, 128, 16_383, 16_384, 436_207_616, 2**31 - 1)
 UPTIME = "1.3.6.1.2.1.1.3.0"
@@ -63,13 +63,13 @@ def gathered(datagrams: list[bytes], ports: Asked) -> PollBatch | None:
     credential = Credential("c", community="public")
     jobs = [PollJob(Target(f"e{n}", "any", "snmp", "127.0.0.1", 161, credential), ports) for n in range(len(rows))]
     builder = BatchBuilder(jobs)
-    speech = ByCommunity(Endpoint(*address_of("127.0.0.1", 161)), "public", Requests(LAYOUT))
+    speech = ByCommunity(Endpoint(*address_of("127.0.0.1", 161)), "public", Requests(LAYOUTS))
     indices = tuple(port.if_index for port in ports)
     visits = [Visit(job, n, builder, Memory(GetSize()), speech, indices, 2) for n, job in enumerate(jobs)]
     asked = [(visit, visit.part() or Part(())) for visit in visits]
     asked = [(visit, Part(range(len(ports)))) for visit, _ in asked]
     stamps = (np.full(len(rows), each) for each in STAMPS)
-    read(words, LAYOUT, Answers(asked, heads.pdu[rows], heads.bindings[rows], heads.end[rows], *stamps), 0.0)
+    read(words, LAYOUTS, Answers(asked, heads.pdu[rows], heads.bindings[rows], heads.end[rows], *stamps), 0.0)
     return builder.build()
 
 
