@@ -9,11 +9,11 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from agent.assurance.alarm import Alarm
 from agent.assurance.conditions import take
 from agent.assurance.directory import Directory
 from agent.assurance.findings import Finding, Meaning, Source, Transition
 from agent.assurance.intake import Piece
-from agent.assurance.tables import AlarmRow
 from agent.assurance.translation import detail_of, source_of
 from agent.assurance.watchlist import WatchedElement
 
@@ -88,7 +88,10 @@ def claim_of(piece: Piece, element: WatchedElement, directory: Directory) -> Cla
         return None
     port = directory.port(element, said)
     name = port.name if port else ""
-    words = lambda text: said.words(text, element.name, name)  # noqa: E731  short, and used five times
+
+    def words(text: str) -> str:
+        return said.words(text, element.name, name)
+
     back = words(rule.read_back.object) if rule.read_back else ""
     # a field that the event lacks leaves a hole in the instance
     whole = bool(back) and not back.endswith(".") and ".." not in back and all(part.isdecimal() for part in back.split("."))
@@ -114,7 +117,7 @@ def claim_of(piece: Piece, element: WatchedElement, directory: Directory) -> Cla
     )
 
 
-def settle(session: Session, claims: Sequence[Claim], answers: Mapping[Subject, Answer], at: datetime) -> list[AlarmRow]:
+def settle(session: Session, claims: Sequence[Claim], answers: Mapping[Subject, Answer], at: datetime) -> list[Alarm]:
     """Raise and clear as what was read says, and as the event says where nothing could be."""
     return take(session, [_finding(claim, answers.get(claim.subject)) for claim in claims], at)
 

@@ -25,6 +25,7 @@ FIRST_PAUSE_S = 1.0
 MOST_LEAVES = 200
 LONGEST_LEAF = 1000
 ENDS_WITHIN_S = 2.0
+_DEFAULT: dict[str | None, str] = {None: NAMESPACE}
 LISTENING, WAITING, UNABLE = "subscribed", "waits to subscribe again", "offers no notifications (RFC 5277)"
 
 
@@ -128,7 +129,7 @@ class Subscription:
 
 def create_subscription(since: datetime | None = None) -> etree._Element:
     """Of the default stream, NETCONF (RFC 5277 §2.1.1)."""
-    operation = etree.Element(f"{{{NAMESPACE}}}create-subscription", nsmap={None: NAMESPACE})
+    operation = etree.Element(f"{{{NAMESPACE}}}create-subscription", nsmap=_DEFAULT)
     if since is not None:
         start = etree.SubElement(operation, f"{{{NAMESPACE}}}startTime")
         start.text = since.astimezone(UTC).isoformat().replace("+00:00", "Z")
@@ -140,12 +141,12 @@ def notification(element: str, message: etree._Element) -> Notification | None:
     if message.tag != f"{{{NAMESPACE}}}notification":
         return None
     at = message.findtext(f"{{{NAMESPACE}}}eventTime") or ""
-    event = next((each for each in message if isinstance(each.tag, str) and each.tag != f"{{{NAMESPACE}}}eventTime"), None)
+    event = next((each for each in message.iterchildren("*") if each.tag != f"{{{NAMESPACE}}}eventTime"), None)
     if event is None:
         return None
     leaves: dict[str, str] = {}
-    for leaf in event.iter():
-        if isinstance(leaf.tag, str) and not len(leaf) and len(leaves) < MOST_LEAVES:
+    for leaf in event.iter("*"):
+        if not len(leaf) and len(leaves) < MOST_LEAVES:
             leaves.setdefault(etree.QName(leaf).localname, (leaf.text or "").strip()[:LONGEST_LEAF])
     return Notification(element, instant(at), str(event.tag), leaves)
 
