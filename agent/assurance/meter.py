@@ -14,7 +14,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from agent.assurance.bins import MISSING, Bin, Octets, Stretch, bin_end, bin_start, lay_out, missing
-from agent.assurance.counters import Delta, Gap, Meta, Reading, SkipReason, compare
+from agent.assurance.counters import Delta, Gap, GapReason, Meta, Outcome, Reading, Skip, SkipReason, compare
+from agent.assurance.deltas import PATIENCE
 from agent.assurance.tables import ReadingRow, UsageBinRow
 from agent.assurance.watchlist import UsageMonitor
 from crm_bridge.once import insert_once
@@ -62,6 +63,10 @@ class _State:
     """The last stored reading."""
     legs: list[_Leg] = field(default_factory=list)
     """From the anchor to the latest reading."""
+    still: Taken | None = None
+    """The first of the readings, the latest among them, that showed the same: an agent that counts slowly may show so many."""
+    shown: int = 0
+    """How many readings have shown the same as `still`."""
 
     @property
     def latest(self) -> Taken | None:
@@ -168,8 +173,20 @@ class Meter:
     def _follow(self, state: _State, taken: Taken, meta: Meta) -> None:
         self._follow_from(state, state.latest or state.anchor, taken, meta)
 
-    def _follow_from(self, state: _State, reference: Taken | None, taken: Taken, meta: Meta) -> None:
+    def _compare(self, state: _State, reference: Taken | None, taken: Taken, meta: Meta) -> Outcome:
+        """What comes at once after some readings that were all the same may have come in all that time."""
         outcome = compare(None if reference is None else reference.reading, taken.reading, meta)
+        if outcome == Gap(GapReason.IMPLAUSIBLE) and state.still is not None and state.shown <= PATIENCE:
+            outcome = compare(state.still.reading, taken.reading, meta)
+        same = isinstance(outcome, Delta) and not any(outcome.values)
+        if same:
+            state.still, state.shown = state.still or reference, state.shown + 1
+        elif not isinstance(outcome, Skip):
+            state.still, state.shown = None, 0
+        return outcome
+
+    def _follow_from(self, state: _State, reference: Taken | None, taken: Taken, meta: Meta) -> None:
+        outcome = self._compare(state, reference, taken, meta)
         leg = _Leg(reference or taken, taken)
         if isinstance(outcome, Delta):
             leg.octets = (outcome.values[0], outcome.values[1])

@@ -117,6 +117,33 @@ def test_a_jump_faster_than_the_port_is_not_billed(world: World) -> None:
     assert bins(world)[-1] == (900.0, 1200.0, 5_000_000, "measured", "")
 
 
+def test_an_agent_that_counts_every_three_minutes_is_billed_to_the_octet(world: World) -> None:
+    """At nine tenths of a gigabit what it shows at last is too fast for the last minute, and right for all three."""
+    octets = 900_000_000 // 8 * 180
+    for _ in range(4):
+        world.poll()
+        world.poll()
+        world.network.count(PORT, octets)
+        world.poll()
+    run_for(world, 300)
+    assert world.service.figures().counter_gaps == {}
+    assert sum(row[2] for row in bins(world)) >= 4 * octets
+    assert {row[3] for row in bins(world)} == {"measured"}
+
+
+def test_slow_ports_are_billed_by_32_bit_counters_that_wrap_and_fast_ones_are_refused(world: World) -> None:
+    world.network.narrow, world.network.speed_mbps = True, 10
+    world.network.port(PORT).octets_in = 2**32 - 1_000_000
+    run_for(world, 900)
+    assert world.service.figures().samples_dropped == {}
+    assert bins(world)[-1][2:4] == (5_000_000, "measured")
+    before = len(bins(world))
+    world.network.speed_mbps = 1000
+    run_for(world, 600)
+    assert world.service.figures().samples_dropped == {"32-bit counters": 10}
+    assert len(bins(world)) - before <= 1
+
+
 def test_a_restart_loses_no_octet(world: World) -> None:
     run_for(world, 420)
     world.restarted()

@@ -62,6 +62,9 @@ class FakeNetwork:
         self.clock = clock
         self.elements: dict[str, FakeElement] = {}
         self.asked: list[tuple[str, tuple[str, ...]]] = []
+        self.speed_mbps = SPEED_MBPS
+        self.narrow = False
+        """Counters of 32 bits only."""
 
     def add(self, name: str, ports: Sequence[str]) -> None:
         booted = EPOCH.replace(year=EPOCH.year - 1)
@@ -135,11 +138,12 @@ class FakeNetwork:
             Column.ADMIN_STATUS: port.admin,
             Column.LAST_CHANGE: port.changed,
             Column.DISCONTINUITY: port.discontinuity,
-            Column.IN_OCTETS: port.octets_in,
-            Column.OUT_OCTETS: port.octets_out,
-            Column.HIGH_SPEED: SPEED_MBPS,
+            Column.IN_OCTETS: port.octets_in % 2 ** (32 if self.narrow else 64),
+            Column.OUT_OCTETS: port.octets_out % 2 ** (32 if self.narrow else 64),
+            Column.HIGH_SPEED: self.speed_mbps,
         }
-        return PortSample(if_index, name, self.clock.now().timestamp(), self.clock.monotonic(), self.uptime(element), values)
+        wall, monotonic = self.clock.now().timestamp(), self.clock.monotonic()
+        return PortSample(if_index, name, wall, monotonic, self.uptime(element), values, self.narrow)
 
 
 class FakeReceiver:
