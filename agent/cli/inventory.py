@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from agent.cli import netbox
 from agent.cli.command import local
 from agent.cli.desk import Desk
+from agent.cli.discover import discover
 from agent.cli.files import read_text, write_text
 from agent.cli.leaks import audit
 from agent.cli.options import AsJson, DryRun, argument
@@ -32,10 +33,11 @@ from inventory.importer import ImportPlan, apply_import, plan_import
 from inventory.source import Source
 from inventory.tables import ElementRow, LinkRow, PoolRow, PortClaimRow, PortRow, ServiceRow, SiteRow
 
-app = typer.Typer(no_args_is_help=True, help="The network as data: import it from a file, export it, look at it.")
+app = typer.Typer(no_args_is_help=True, help="The network as data: import it from a file, export it, look at it, compare it.")
 
 app.add_typer(pool_app, name="pool")
 app.command("audit")(audit)
+app.command("discover")(discover)
 
 _Row = dict[str, object]
 _LONGEST_AUDIT = 1000

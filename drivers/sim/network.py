@@ -61,6 +61,7 @@ class SimNetwork:
             element.state.listeners.insert(0, self._on_event)
             element.faults.on_plug = self.rewire
             element.state.beyond = partial(self._answers_beyond, element.spec.name)
+            element.state.heard = partial(self._heard, element.spec.name)
         self.rewire()
         try:
             for element in self.elements.values():
@@ -112,6 +113,18 @@ class SimNetwork:
                     keys = (key.export_public_key().decode().split()[:2] for key in element.host_keys)
                     lines += [f"[{endpoint.host}]:{endpoint.port} {kind} {key}\n" for kind, key in keys]
         return "".join(lines)
+
+    def _heard(self, element: str) -> dict[str, tuple[str, str]]:
+        """Port → the other end, of ports that are up at both ends of a link (LLDP)."""
+        found = {}
+        for name, port in self.elements[element].state.ports.items():
+            link = self._link_at.get(End(element, name))
+            if link is None or not port.oper_up:
+                continue
+            far = link.b if link.a == End(element, name) else link.a
+            if self.elements[far.element].state.ports[far.port].oper_up:
+                found[name] = (far.element, far.port)
+        return found
 
     # -- doing
 

@@ -4,7 +4,7 @@ All of it lives in one asyncio loop (see `drivers.sim.network`); nothing here is
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
@@ -177,6 +177,8 @@ class ElementState:
     listeners: list[Listener] = field(default_factory=list)
     beyond: Callable[[str, str], bool] = lambda vrf, address: False  # noqa: ARG005 - alone, an element reaches nobody
     """(VRF, address) → whether the network behind this element answers (see `drivers.sim.network`)."""
+    heard: Callable[[], Mapping[str, tuple[str, str]]] = dict
+    """Port → element and port at the other end of its link, while it has carrier (see `drivers.sim.network`)."""
     saved: Saved = field(default_factory=Saved)
 
     def __post_init__(self) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from drivers.errors import ElementError
 from drivers.port import Target
-from drivers.snmp import asking, credentials, walking
+from drivers.snmp import asking, credentials, lldp, walking
 from drivers.snmp.asking import GET
 from drivers.snmp.batch import BatchBuilder, PollBatch, PollFailure, PollJob, PortRef, PortSample, Reason
 from drivers.snmp.bulk import address_of
@@ -99,6 +99,10 @@ class Collector:
         if sample is None:
             raise NoSuchObject(target.element, f"no port with ifIndex {if_index}; read the element's ports again")
         return sample
+
+    async def neighbours(self, target: Target, deadline: float = 20.0) -> tuple[lldp.Neighbour, ...]:
+        """Who stands at the other ends of its links, by LLDP; nothing for an element that does not speak it."""
+        return await lldp.neighbours(await self._asker(target, deadline))
 
     def forget(self, element: str) -> None:
         """The element left the inventory."""

@@ -14,6 +14,7 @@ from drivers.sim.snmp.bridge import bridge_objects
 from drivers.sim.snmp.errors import AgentError, ErrorStatus, MalformedMessage, NotAuthentic
 from drivers.sim.snmp.interfaces import interface_objects
 from drivers.sim.snmp.keys import UserKeys
+from drivers.sim.snmp.lldp import lldp_objects
 from drivers.sim.snmp.message import REQUESTS, V2C, V3, Pdu, PduKind, read_community, write_community
 from drivers.sim.snmp.mib import MibView
 from drivers.sim.snmp.responder import respond
@@ -201,4 +202,5 @@ def _view(state: ElementState, engine: UsmEngine) -> MibView:
         engine_objects(engine.engine_id, lambda: engine.boots, engine.clock, MAX_RESPONSE),
         interface_objects(),
         bridge_objects(),
+        lldp_objects(),
     )
