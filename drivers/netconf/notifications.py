@@ -50,7 +50,7 @@ class Subscription:
     """Told the element whenever a subscription begins: it has to be looked at as a whole."""
     longest_pause_s: float = 60.0
     standing: str = WAITING
-    _last: datetime | None = None
+    latest: datetime | None = None
     """Of the latest event."""
     _since: datetime | None = None
     """Events before it were heard before the session broke."""
@@ -102,10 +102,10 @@ class Subscription:
 
     def _subscribe(self, client: Client, deadline: float) -> None:
         """With what was missed, where the element keeps it."""
-        self._since = self._last
-        if self._last is not None:
+        self._since = self.latest
+        if self.latest is not None:
             with suppress(EditRefused, ElementLocked):
-                client.request(create_subscription(self._last), deadline)
+                client.request(create_subscription(self.latest), deadline)
                 return
         client.request(create_subscription(), deadline)
 
@@ -118,7 +118,7 @@ class Subscription:
             # replayed; of the same instant there may be several, and saying one twice does no harm
             if self._since is not None and at < self._since:
                 return
-            self._last = max(at, self._last or at)
+            self.latest = max(at, self.latest or at)
         self.sink(found)
 
     def _end(self) -> None:

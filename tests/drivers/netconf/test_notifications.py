@@ -115,7 +115,7 @@ def test_an_instant_without_a_zone_is_none(text: str) -> None:
 
 def test_replayed_events_that_were_heard_before_are_left_out() -> None:
     heard: list[Notification] = []
-    subscription = Subscription(None, heard.append, lambda _: None, _last=AT, _since=AT)  # type: ignore[arg-type]
+    subscription = Subscription(None, heard.append, lambda _: None, latest=AT, _since=AT)  # type: ignore[arg-type]
     for at in ("2026-03-01T11:59:59Z", "2026-03-01T12:00:00Z", "2026-03-01T12:00:01Z"):
         taken = event(at)
         subscription.target = type("Target", (), {"element": "pe1"})()  # type: ignore[assignment]
