@@ -6,7 +6,7 @@ billed or judged does not stand on this: usage has its bins, objectives their in
 
 import math
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
@@ -251,27 +251,54 @@ def series_of(session: Session, subject: str = "", metric: str = "") -> list[Ser
 
 def read(session: Session, key: SeriesKey, span: Interval, resolution: Resolution) -> Stretch:
     """What is kept of the series between the two instants, on whole steps; gaps where nothing is. Raises `NoHistory`."""
-    series_id = session.scalar(select(SeriesRow.id).where(SeriesRow.subject == key.subject, SeriesRow.metric == key.metric))
-    if series_id is None:
+    found = read_all(session, key.metric, span, resolution, subjects=(key.subject,))
+    if key.subject not in found:
         raise NoHistory(key.subject, key.metric)
+    return found[key.subject]
+
+
+def read_all(
+    session: Session, metric: str, span: Interval, resolution: Resolution, *, subjects: Collection[str] | None = None
+) -> dict[str, Stretch]:
+    """The same of many series of one metric, by subject; `subjects`: at most some hundreds, or None for all.
+
+    Of hours that are not rolled up yet the minutes that are stored count.
+    """
     step = int(resolution)
     first = int(span.start.timestamp()) // step * step
     last = -(-int(span.end.timestamp()) // step) * step
-    points = np.zeros((last - first) // step, POINT)
-    rows = session.execute(
-        select(HistoryRow.start, HistoryRow.data).where(
-            HistoryRow.series_id == series_id,
-            HistoryRow.step == step,
-            HistoryRow.start > first - resolution.block,
-            HistoryRow.start < last,
+    known = select(SeriesRow.id, SeriesRow.subject).where(SeriesRow.metric == metric)
+    if subjects is not None:
+        known = known.where(SeriesRow.subject.in_(subjects))
+    names: dict[int, str] = dict(session.execute(known).all())
+    points = {identity: np.zeros((last - first) // step, POINT) for identity in names}
+    for each in (resolution,) if resolution is Resolution.MINUTE else (resolution, Resolution.MINUTE):
+        rows = (
+            select(HistoryRow.series_id, HistoryRow.start, HistoryRow.data)
+            .join(SeriesRow, SeriesRow.id == HistoryRow.series_id)
+            .where(SeriesRow.metric == metric, HistoryRow.step == int(each))
+            .where(HistoryRow.start > first - each.block, HistoryRow.start < last)
         )
-    )
-    for start, data in rows:
-        block = unpacked(data, resolution)
-        left, right = max(start, first), min(start + resolution.block, last)
-        if left < right:
-            points[(left - first) // step : (right - first) // step] = block[(left - start) // step : (right - start) // step]
-    return Stretch.of(first, resolution, points)
+        if each is not resolution:
+            rows = rows.where(HistoryRow.rolled.is_(False))
+        if subjects is not None:
+            rows = rows.where(SeriesRow.subject.in_(subjects))
+        for identity, start, data in session.execute(rows):
+            block = unpacked(data, each)
+            coarse = block if each is resolution else rolled(block, step // each)
+            _lay(points[identity], first, start // step * step, coarse, step)
+    return {names[identity]: Stretch.of(first, resolution, found) for identity, found in points.items()}
+
+
+def _lay(points: Points, first: int, start: int, block: Points, step: int) -> None:
+    """The part of the block that lies between `first` and the end of the points; where it has nothing, what is there stays."""
+    left, right = max(start, first), min(start + len(block) * step, first + len(points) * step)
+    if left < right:
+        part, place = (
+            block[(left - start) // step : (right - start) // step],
+            slice((left - first) // step, (right - first) // step),
+        )
+        points[place] = np.where(part["count"] > 0, part, points[place])
 
 
 def fitting(span: timedelta, most: int = 2000) -> Resolution:

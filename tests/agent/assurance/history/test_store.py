@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 
 from agent.assurance.errors import NoHistory
 from agent.assurance.history.points import Resolution
-from agent.assurance.history.store import History, Retention, SeriesKey, fitting, read, series_of
+from agent.assurance.history.store import History, Retention, SeriesKey, fitting, read, read_all, series_of
 from agent.assurance.history.tables import HistoryRow
 from policies.values import Interval
 
@@ -94,6 +94,27 @@ def test_days_and_months_are_read_over_the_borders_of_blocks(database, history):
     found = seen(database, IN, start, start + 4 * HOUR, Resolution.HOUR)
     assert found.mean.tolist() == [0.0, 1.0, 2.0, 3.0]
     assert len(seen(database, IN, start, start + 4 * HOUR, Resolution.FIVE_MINUTES).mean) == 48
+
+
+def test_the_present_hour_is_seen_before_it_is_rolled_up(database, history):
+    fed(history, NOON - HOUR, 80)
+    history.write(NOON + 20 * MINUTE)
+    found = seen(database, IN, NOON - 10 * MINUTE, NOON + 20 * MINUTE, Resolution.FIVE_MINUTES)
+    assert found.mean.tolist() == [52.0, 57.0, 62.0, 67.0, 72.0, 77.0]
+    hour = seen(database, IN, NOON - HOUR, NOON + HOUR, Resolution.HOUR)
+    assert hour.count.tolist() == [60, 20]
+
+
+def test_many_series_of_one_metric_are_read_at_once(database, history):
+    other = SeriesKey("port:pe2/ge-0/0/1", "in_bps")
+    history.take(NOON, {IN: 1.0, other: 2.0, DELAY: 3.0})
+    history.write(NOON + MINUTE)
+    with database.read() as session:
+        span = Interval(NOON, NOON + MINUTE)
+        found = read_all(session, "in_bps", span, Resolution.MINUTE)
+        some = read_all(session, "in_bps", span, Resolution.MINUTE, subjects=[other.subject, "port:none"])
+    assert {subject: stretch.mean[0] for subject, stretch in found.items()} == {IN.subject: 1.0, other.subject: 2.0}
+    assert list(some) == [other.subject]
 
 
 def test_what_is_older_than_it_is_kept_goes_and_the_rest_stays(database, history):
