@@ -18,7 +18,7 @@ from agent.security.roles import Role
 
 router = APIRouter(prefix=ROOT, tags=["Alarms and problems"])
 
-IMPACT = named("Impact", value(Consequences))
+IMPACT = named("Consequences", value(Consequences))
 HOURS = timedelta(hours=4) / timedelta(hours=1)
 
 
