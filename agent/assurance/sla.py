@@ -16,7 +16,7 @@ from agent.assurance.tables import ObjectiveResultRow
 from crm_bridge.book import PolicyBook
 from crm_bridge.once import insert_all_once
 from crm_bridge.promises import Promise, Promises
-from crm_bridge.tables import TicketRow
+from crm_bridge.tables import TicketRow, TicketServiceRow
 from crm_bridge.violations import Assessment, Outage, Settling, settle
 from inventory.tables import ServiceRow
 from policies.intervals import common
@@ -142,7 +142,7 @@ class Judge:
         for verdict in verdicts(promise.sla, period, account.facts(period, cases)):
             counted: Sequence[Outage] = ()
             if not verdict.kept:
-                outages = outages_of(session, account.spells_of(DOWN)) if outages is None else outages
+                outages = outages_of(session, service.id, account.spells_of(DOWN)) if outages is None else outages
                 counted = _counted(verdict, account, period, outages)
             evidence = _evidence(verdict, account, period, cases)
             found = settle(session, case, verdict, outages=counted, evidence=evidence, at=at, book=self._book)
@@ -155,12 +155,13 @@ def evaluate(session: Session, book: PolicyBook, at: datetime, *, grace: timedel
     return Judge(book).run(session, at, grace=grace)
 
 
-def outages_of(session: Session, spells: Sequence[Spell]) -> list[Outage]:
-    """Stretches of downtime, each with what it is known from."""
+def outages_of(session: Session, service_id: str, spells: Sequence[Spell]) -> list[Outage]:
+    """Stretches of downtime, each with what it is known from; of the tickets those that name the service."""
     problems = {problem for spell in spells for problem in spell.evidence.get("problems", [])}
     tickets: dict[str, list[str]] = defaultdict(list)
     if problems:
-        statement = select(TicketRow.problem_id, TicketRow.id).where(TicketRow.problem_id.in_(problems)).order_by(TicketRow.id)
+        own = (TicketServiceRow.service_id == service_id, TicketRow.problem_id.in_(problems))
+        statement = select(TicketRow.problem_id, TicketRow.id).join(TicketServiceRow).where(*own).order_by(TicketRow.id)
         for problem, ticket in session.execute(statement):
             tickets[str(problem)].append(ticket)
     return [_outage(spell, tickets) for spell in spells]

@@ -153,7 +153,7 @@ class SlaReports:
         past = Interval(period.start, until)
         cases = self._cases_of(session, promise, past) if sla.cases else {}
         excuses = account.excuses(period)
-        view = forecast(sla, account.health(period, until))
+        view = forecast(sla, account.health(period, min(until, period.end - _TICK)))
         judged = verdicts(sla, period, account.facts_until(period, until, cases))
         name, customer = _names(session, service.id, service.customer)
         return ServiceReport(
@@ -193,7 +193,7 @@ def _outages(session: Session, account: Account, past: Interval) -> Iterator[Out
     spells = [spell for spell in account.spells if spell.state == DOWN and spell.span.intersect(past)]
     causes = _causes(session, spells)
     agreed = account.agreed(account.promise.sla.period_at(past.start))
-    for spell, outage in zip(spells, outages_of(session, spells), strict=True):
+    for spell, outage in zip(spells, outages_of(session, account.promise.service.id, spells), strict=True):
         span = spell.span.intersect(past)
         if span is not None:
             counted = common([span], agreed)

@@ -1,5 +1,6 @@
 """`fabd sla`: what was promised, and whether it was kept."""
 
+from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -251,7 +252,7 @@ def _credit(credit: Document) -> dict[str, object]:
     return {
         "credit": credit["id"],
         "service": credit["service_id"],
-        "amount": f"{credit['amount']} {credit['currency']}",
+        "amount": f"{Decimal(credit['amount']):.2f} {credit['currency']}",
         "because": credit["reason"],
         "granted": when(credit["granted_at"]),
     }

@@ -167,6 +167,7 @@ def test_a_report_says_what_stands_behind_its_numbers(office, service):
     assert (outage["counted_s"], outage["cause"], outage["open"]) == ("1800", "pe1/ge-0/0/1", False)
     assert outage["earliest"] < outage["start"] == outage["latest"]
     assert len(found["unknown_time"]) == 1
+    assert found["spent_s"] == "1800"
     everybody = office.get(REPORT, params={"account_number": office.operator.account}).json()
     assert everybody == [found]
 
@@ -206,6 +207,14 @@ def test_all_formats_hold_the_same_numbers(office, service):
 )
 def test_what_is_asked_of_a_report_is_checked(office, query, status):
     assert office.get(REPORT, params=query).status_code == status
+
+
+def test_a_period_that_is_over_is_reported_as_it_was(office, service):
+    office.clock.advance(timedelta(days=40))
+    (found,) = office.get(REPORT, params={"service_id": service, "period": "2026-01"}).json()
+    assert (found["final"], found["spent_s"], found["objectives"][0]["lost_s"]) == (True, "1800", "1800")
+    # from the service's first hour on, without the hour that is unknown: a thousandth of 26 days and 14 hours
+    assert found["budget_s"] == "2296.8"
 
 
 def test_a_period_before_the_service_has_no_report(office, service):
