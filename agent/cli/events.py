@@ -21,9 +21,7 @@ from agent.cli.resources import ROOT, filters, print_list
 from agent.cli.words import when
 from policies.translating import CompiledRule, parse_translation
 
-app = typer.Typer(
-    no_args_is_help=True, help="What elements say: traps, syslog and notifications; the rules for them, and recordings."
-)
+app = typer.Typer(no_args_is_help=True, help="What elements say: traps, syslog, notifications; the rules for them, and recordings.")
 
 AT_ONCE = 1000
 """Lines handed to the daemon in one request."""

@@ -188,9 +188,9 @@ def test_lists_are_fetched_page_by_page_up_to_the_limit(total, limit, found, cal
 
 def test_that_there_are_more_is_said(fabd):
     with Stub(paged(0)) as stub:
-        assert asked(fabd, stub, "events", "list").err == "there are no such events\n"
+        assert asked(fabd, stub, "outbox", "list").err == "there are no such events\n"
     with Stub(paged(7)) as stub:
-        said = asked(fabd, stub, "events", "list", "--limit", "2", "--json")
+        said = asked(fabd, stub, "outbox", "list", "--limit", "2", "--json")
     assert [each["id"] for each in json.loads(said.out)] == ["evt-0", "evt-1"]
     assert said.err == "2 of 7; see more with --limit\n"
 

@@ -322,10 +322,10 @@ def test_an_explanation_is_a_tree_of_facts(fabd, story):
 
 def test_events_are_listed_and_dead_letters_delivered_again(fabd, served, placed):
     assert "serviceOrderCreateEvent" in fabd.ok("outbox", "list").out
-    assert {each["aggregate"] for each in fabd.ok("events", "list", "--about", f"order:{placed}", "--json").json} == {
+    assert {each["aggregate"] for each in fabd.ok("outbox", "list", "--about", f"order:{placed}", "--json").json} == {
         f"order:{placed}"
     }
-    assert "add [[outbox.webhooks]] to the settings" in fabd.ok("events", "subscriptions").err
+    assert "add [[outbox.webhooks]] to the settings" in fabd.ok("outbox", "subscriptions").err
     with served.office.database.write() as session:
         wanted = SubscriptionRequest("webhook", "https://crm.example/hook", "hook", "")
         policy = CallbackPolicy.of([], http=False)
@@ -334,10 +334,10 @@ def test_events_are_listed_and_dead_letters_delivered_again(fabd, served, placed
         due = served.office.clock.now()
         dead = {"state": "dead", "aggregate": f"order:{placed}", "due_at": due, "last_error": "410"}
         session.add(DeliveryRow(event_sequence=sequence, subscription_id=subscription, **dead))
-    assert "410" in fabd.ok("events", "dead").out
-    assert "https://crm.example/…" in fabd.ok("events", "subscriptions").out
-    assert fabd.ok("events", "replay", subscription, "--sequence", str(sequence)).out == "1 events will be delivered again\n"
-    assert fabd.ok("events", "dead").err == "nothing was given up\n"
+    assert "410" in fabd.ok("outbox", "dead").out
+    assert "https://crm.example/…" in fabd.ok("outbox", "subscriptions").out
+    assert fabd.ok("outbox", "replay", subscription, "--sequence", str(sequence)).out == "1 events will be delivered again\n"
+    assert fabd.ok("outbox", "dead").err == "nothing was given up\n"
 
 
 def test_the_audit_trail_is_listed(fabd, served, placed):
