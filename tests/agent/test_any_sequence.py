@@ -131,6 +131,9 @@ class Doors:
     def __init__(self, elements: dict[str, Speaking]) -> None:
         self._elements = elements
 
+    def look_ahead(self, session, elements) -> None:
+        """Nothing is looked up for these doors."""
+
     def to(self, element: str) -> Door:
         return Door(self._elements[element])
 
