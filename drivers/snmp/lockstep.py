@@ -32,6 +32,8 @@ _COUNTER64 = 0x46
 _NARROW_TAGS = (_INTEGER, 0x41, 0x42, 0x43)
 """Whole numbers of 32 bits; agents do not always keep to the one of the MIB."""
 _ABSENT_TAGS = (0x80, 0x81, 0x82)
+_CUT_SHORT = 0x00
+"""No type of SNMP's."""
 _LONG_FORM = 0x80
 _LENGTH_LIMIT = 4
 _OID_IN_FIRST, _OID_IN_SECOND = 4, 12
@@ -268,7 +270,7 @@ class Layout:
         there = tag == _OCTETS
         into.named[:] = there
         sound = into.sound
-        sound &= there | (_IS_ABSENT[tag] & (size == 0))
+        sound &= there | (tag == _CUT_SHORT) | (_IS_ABSENT[tag] & (size == 0))
         into.name_at[:], into.name_octets[:] = content, size
         expected = about.names.octets[rows]
         wanted = np.minimum(expected, MAX_NAME)
@@ -368,28 +370,34 @@ class _Expected:
     def step(  # noqa: PLR0917  see above
         self, words: Words, place: Places, end: Places, sound: Flags, octets: Places, index: Numbers
     ) -> tuple[Places, Places, Places]:
-        """Type, length and place of the value of the binding at `place`; moves `place` behind it and marks what does not fit."""
+        """Type, length and place of the value of the binding at `place`; moves `place` behind it and marks what does not fit.
+
+        An answer may end before all was answered: from there on its types are `_CUT_SHORT`.
+        """
         word = words.little[place]
         whole = octets + self.octets
-        sound &= (word & _U(0xFFFFFFFFFFFF00FF)) == (self.first | (whole.astype(np.uint64) << _U(24)))
+        fits = (word & _U(0xFFFFFFFFFFFF00FF)) == (self.first | (whole.astype(np.uint64) << _U(24)))
         in_second = np.minimum(whole - _OID_IN_FIRST, 8)
         second = self.second | (index << _U(8 * (self.octets - _OID_IN_FIRST)))
         mask = _LOW[in_second]
-        sound &= (words.little[place + 8] & mask) == (second & mask)
+        fits &= (words.little[place + 8] & mask) == (second & mask)
         if int(whole.max(initial=0)) > _OID_IN_SECOND:
             mask = _LOW[np.maximum(whole - _OID_IN_SECOND, 0)]
             rest = index >> _U(8 * (_OID_IN_SECOND - self.octets))
-            sound &= (words.little[place + 16] & mask) == (rest & mask)
+            fits &= (words.little[place + 16] & mask) == (rest & mask)
         at = place + 4 + whole
         head = words.little[at]
         tag = (head & _U(0xFF)).astype(np.int64)
         size = ((head >> _U(8)) & _U(0xFF)).astype(np.int64)
         announced = ((word >> _U(8)) & _U(0xFF)).astype(np.int64)
         content = at + 2
-        sound &= (announced == whole + size + 4) & (announced < _LONG_FORM) & (content + size <= end)
+        fits &= (announced == whole + size + 4) & (announced < _LONG_FORM) & (content + size <= end)
+        over = place == end
+        sound &= fits | over
         # what does not fit stays where it is, so that it cannot lead out of the array
-        np.copyto(place, content + size, where=sound)
-        return tag, np.where(sound, size, 0), np.where(sound, content, place)
+        fits &= ~over
+        np.copyto(place, content + size, where=fits)
+        return np.where(over, _CUT_SHORT, tag), np.where(fits, size, 0), np.where(fits, content, place)
 
 
 def _fits_narrow(tag: Places, size: Places, value: Numbers) -> Flags:

@@ -105,6 +105,13 @@ def elements(content: bytes) -> list[tuple[int, bytes]]:
     return found
 
 
+def bindings_of(datagram: bytes) -> list[tuple[int, bytes]]:
+    (message,) = elements(datagram)
+    *_, pdu = elements(message[1])
+    *_, listed = elements(pdu[1])
+    return elements(listed[1])
+
+
 ports_asked = st.lists(st.sampled_from(INDICES), min_size=1, max_size=4, unique=True).map(
     lambda indices: tuple(PortRef(index, f"port {index}"[: index % 40]) for index in indices)
 )
@@ -191,6 +198,15 @@ def test_octets_of_strangers_hurt_nobody(datagrams: list[bytes]) -> None:
     assert batch is not None
     assert batch.read[:2].all()
     assert batch.values[Column.IN_OCTETS, :2].tolist() == [2**40 + Column.IN_OCTETS] * 2
+
+
+def test_an_answer_that_was_cut_short_gives_the_ports_that_are_whole() -> None:
+    listed = b"".join(tlv(*pair) for pair in bindings_of(GOOD)[: 1 + 12 + 5])
+    body = tlv(0x02, asking.FIRST_ID.to_bytes(4, "big")) + integer(0) + integer(0) + tlv(0x30, listed)
+    batch = gathered([tlv(0x30, integer(1) + tlv(0x04, b"public") + tlv(0xA2, body)), GOOD], PORTS)
+    assert batch is not None
+    assert batch.read.tolist() == [True, False, True, True]
+    assert batch.present.sum(axis=0).tolist() == [len(Column), 0, len(Column), len(Column)]
 
 
 def test_an_answer_to_other_ports_than_asked_is_no_answer() -> None:
