@@ -16,16 +16,31 @@ from agent.config import ApiSettings
 from agent.errors import AddressInUse
 
 START_DEADLINE_S = 10.0
+TICK_S = 1.0
 GRACE_S = 3
 """Requests under way get this long when the daemon stops."""
 
 
 class _QuietServer(uvicorn.Server):
-    """Leaves the process's signals to the daemon."""
+    """Leaves the process's signals to the daemon, and looks once a second where uvicorn looks ten times, mostly for an end."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._ending = asyncio.Event()
+
+    def end(self) -> None:
+        self.should_exit = True
+        self._ending.set()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+    async def main_loop(self) -> None:
+        while not await self.on_tick(0):  # a tick of this number brings the `Date` of answers up to date
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(TICK_S):
+                    await self._ending.wait()
 
 
 class ApiServer:
@@ -34,7 +49,7 @@ class ApiServer:
         self._settings = settings
         self._tls = server_context(settings)
         self._socket = _bind(settings.host, settings.port)
-        self._server: uvicorn.Server | None = None
+        self._server: _QuietServer | None = None
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -55,7 +70,7 @@ class ApiServer:
 
     async def stop(self) -> None:
         if self._server and self._task:
-            self._server.should_exit = True
+            self._server.end()
             await asyncio.wait({self._task}, timeout=GRACE_S + 2)
         self._socket.close()
 
