@@ -13,8 +13,10 @@ WHOLE = "FABD_CHAOS"
 
 @dataclass(frozen=True, slots=True)
 class Result:
+    database: str
+    """Kind of it."""
     kind: str
-    """checkpoint, instant, fault, partition, pause."""
+    """checkpoint, instant, fault, partition, pause, events, sequence."""
     scenario: str
     where: str
     """The last one, where there are several."""
@@ -22,10 +24,12 @@ class Result:
     """Of the order; everything else was as it should be then."""
 
 
-def note(kind: str, scenario: str, where: str, end: str) -> None:
+def note(kind: str, scenario: str, where: str, end: str, *, database: str = "") -> None:
+    """`database` when it is another one than the run's."""
     if file := os.environ.get(FILE):
+        result = Result(database or os.environ.get("FABD_TEST_DATABASE", "sqlite"), kind, scenario, where, end)
         with Path(file).open("a") as results:
-            results.write(json.dumps(asdict(Result(kind, scenario, where, end))) + "\n")
+            results.write(json.dumps(asdict(result)) + "\n")
 
 
 def read(file: Path) -> list[Result]:

@@ -59,7 +59,7 @@ def test_no_stale_push_survives(client, mortal, other, way):
         end = overtaken(client, mortal, other, items(client), script)
         push = len(script)
         where = f"before push {push} of {PUSHES}" if script[-1].endswith("push") else script[-1].removeprefix("stop ")
-        note("pause", f"two daemons, {way}", where, end)
+        note("pause", f"two daemons, {way}", where, end, database="postgresql")
 
 
 def overtaken(client: Client, mortal: Mortal, other: Mortal, items, script) -> str:
