@@ -9,6 +9,9 @@ from sqlalchemy.orm import Session
 from inventory.errors import UnknownObject
 from inventory.tables import ElementRow, EndpointRow, PortRow, SiteRow
 
+LOCKED = "locked"
+"""Neither polled nor configured, by an operator's word."""
+
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
@@ -67,7 +70,7 @@ def endpoints(session: Session, protocol: str, *, locked: bool = False) -> tuple
         .order_by(ElementRow.name)
     )
     if not locked:
-        query = query.where(ElementRow.administrative != "locked")
+        query = query.where(ElementRow.administrative != LOCKED)
     return tuple(_endpoint(row, name) for row, name in session.execute(query))
 
 
@@ -79,7 +82,7 @@ def elements_at(session: Session, host: str) -> tuple[str, ...]:
 
 def set_administrative(session: Session, name: str, state: str) -> None:
     """`locked` or `unlocked` (X.731): whether the element is polled and configured."""
-    if state not in {"locked", "unlocked"}:
+    if state not in {LOCKED, "unlocked"}:
         raise ValueError(f"{state!r} is neither locked nor unlocked")
     element_row(session, name).administrative = state
 

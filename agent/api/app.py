@@ -93,10 +93,12 @@ ROUTERS: tuple[APIRouter, ...] = (
 
 
 def methods_at(path: str) -> list[str]:
-    """What can be done at a path, for `Allow`."""
+    """What can be done at a path, for `Allow`; nothing where there is nothing."""
     routes = (route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute))
     methods = {method for route in routes if route.path_regex.match(path) for method in route.methods or ()}
-    return sorted(methods | {"HEAD"} if "GET" in methods else methods)
+    if not methods:
+        return []
+    return sorted(methods | {"OPTIONS"} | ({"HEAD"} if "GET" in methods else set()))
 
 
 class FabdApi(FastAPI):

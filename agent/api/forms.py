@@ -8,7 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.types import Scope
 
 from agent.api.errors import PROBLEM_JSON, Detail, ErrorBody
@@ -25,7 +25,9 @@ def install(app: FastAPI) -> None:
         app.add_exception_handler(kind, _handle)
 
 
-async def _handle(request: Request, error: Exception) -> JSONResponse:
+async def _handle(request: Request, error: Exception) -> Response:
+    if isinstance(error, HTTPException) and error.status_code == HTTPStatus.METHOD_NOT_ALLOWED and request.method == "OPTIONS":
+        return Response(status_code=HTTPStatus.NO_CONTENT, headers={"Allow": _allowed(request.scope)})  # RFC 9110 §9.3.7
     if isinstance(error, SQLAlchemyError):
         _tell_operator(request, error)
     return error_answer(request.scope, error)
@@ -57,12 +59,16 @@ def _body_of(scope: Scope, error: Exception) -> ErrorBody:
             message = f"there is nothing at {scope['path']}; see /docs for what there is"
             return ErrorBody(HTTPStatus.NOT_FOUND, "notFound", message)
         case HTTPException(status_code=HTTPStatus.METHOD_NOT_ALLOWED):
-            allowed = ", ".join(scope["app"].state.methods_at(scope["path"]))
+            allowed = _allowed(scope)
             message = f"{scope['method']} is not possible at {scope['path']}; possible: {allowed}"
             return ErrorBody(HTTPStatus.METHOD_NOT_ALLOWED, "methodNotAllowed", message, headers={"Allow": allowed})
         case HTTPException():
             return ErrorBody(error.status_code, "refused", str(error.detail), headers=error.headers or {})
     return error_body(error)
+
+
+def _allowed(scope: Scope) -> str:
+    return ", ".join(scope["app"].state.methods_at(scope["path"]))
 
 
 def _of_parameters(error: RequestValidationError) -> ErrorBody:

@@ -10,9 +10,9 @@ from sqlalchemy import ColumnElement, SQLColumnExpression, func, not_, or_, sele
 from sqlalchemy.orm import Session
 
 from agent.api.errors import BadRequest
-from agent.api.query import Document, Filter, Page, Query, has, instant, page
+from agent.api.query import Document, Filter, Page, Query, has, page
 from agent.api.query import select as choose
-from agent.api.shapes import Shape, names, says
+from agent.api.shapes import Shape, is_instant, names, says
 from inventory.db import Base
 
 SCAN_LIMIT = 5_000
@@ -119,8 +119,7 @@ class Listing(Generic[Row]):
         """None when only the rendered object can tell."""
         path = ".".join(rule.path)
         if rule.pattern is None and path in self.instants:
-            instants = [instant(value) for value in rule.values]
-            return None if None in instants else _compared(self.instants[path], rule.operator, instants)
+            return _compared(self.instants[path], rule.operator, rule.instants())
         if rule.operator in {"eq", "ne"} and path in self.texts:
             return _compared(self.texts[path], rule.operator, rule.values)
         return None
@@ -196,7 +195,11 @@ class Joined:
 
 def check_known(query: Query, documents: Sequence[Document], listings: Sequence[Part]) -> None:
     """Raises `BadRequest` for a filter or a sort by what no resource is said to have, and none has."""
-    if any(listing.shape is None for listing in listings):
+    shapes = [listing.shape for listing in listings if listing.shape is not None]
+    for rule in query.filters:
+        if rule.pattern is None and any(is_instant(shape, rule.path) for shape in shapes):
+            rule.instants()  # raises for what is none, which would else be compared as text
+    if len(shapes) < len(listings):
         return
     for path in (*(rule.path for rule in query.filters), *(path for path, _ in query.sort)):
         if not any(listing.knows(path) for listing in listings) and not any(has(document, path) for document in documents):
@@ -213,7 +216,7 @@ def _in_time(documents: Iterable[Document]) -> Iterator[Document]:
         yield document
 
 
-def _compared(column: SQLColumnExpression[Any], operator: str, values: Sequence[str | datetime | None]) -> ColumnElement[bool]:
+def _compared(column: SQLColumnExpression[Any], operator: str, values: Sequence[str | datetime]) -> ColumnElement[bool]:
     match operator:
         case "eq":
             return column.in_(values)

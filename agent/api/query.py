@@ -38,6 +38,15 @@ class Filter:
     pattern: re.Pattern[str] | None = None
     """Of `regex`."""
 
+    def instants(self) -> list[datetime]:
+        """Of an attribute that is a date-time. Raises `BadRequest` for a value that is none."""
+        found = [(value, instant(value)) for value in self.values]
+        for value, at in found:
+            if at is None:
+                message = f"{value[:40]!r} is no date-time of the calendar; write it as in 2026-11-22T09:00:00Z"
+                raise BadRequest("invalidValue", f"filter {'.'.join(self.path)!r}: {message}")
+        return [at for _, at in found if at is not None]
+
     def matches(self, document: Document) -> bool:
         values = [value for value in _reach(document, self.path) if not isinstance(value, dict | list)]
         if self.pattern is not None:

@@ -56,6 +56,15 @@ def says(shape: Shape, path: Sequence[str]) -> bool:
     return path[0] in inside and says(inside[path[0]], path[1:])
 
 
+def is_instant(shape: Shape, path: Sequence[str]) -> bool:
+    """Whether what a resource of this shape has at the path is a date-time."""
+    inner = _inside(shape)
+    if not path:
+        return bool(inner.get("format") == INSTANT["format"])
+    inside = inner.get("properties", {})
+    return path[0] in inside and is_instant(inside[path[0]], path[1:])
+
+
 def names(shape: Shape) -> list[str]:
     return list(_inside(shape).get("properties", {}))
 

@@ -36,6 +36,7 @@ from crm_bridge.errors import UnknownCustomer
 from drivers.errors import DriverSetupError
 from inventory.allocation import held
 from inventory.db import Database
+from inventory.elements import LOCKED
 from inventory.pools import BANDWIDTH
 from inventory.prepared import Prepared
 from inventory.services import NewService, create_service
@@ -116,7 +117,9 @@ class OrderDesk:
 
     def _thought(self, case: Submission, designs: Sequence[Design]) -> ThoughtPlan:
         changed = self._changes(case, designs)
-        return ThoughtPlan(designs, changed, self._why_approve(designs, changed, urgent=case.request.priority == URGENT))
+        why = self._why_approve(designs, changed, urgent=case.request.priority == URGENT)
+        _refuse_locked(case, designs, changed, approved=not why)
+        return ThoughtPlan(designs, changed, why)
 
     def _store_service(self, case: Submission, design: Design, product: Product) -> ServiceRow:
         new = NewService(
@@ -151,6 +154,7 @@ class OrderDesk:
             own = self._changes(case, mine)
             plan = self._plan_row(case, order)
             why = "" if order.undoes else self._why_approve(mine, own, urgent=order.priority == URGENT)
+            _refuse_locked(case, mine, own, approved=not why, undoes=bool(order.undoes))
             if why:
                 plan.approval = Approval.REQUIRED
                 questions.append(noted(plan, "waiting", f"it has to be approved: {why}", order.client, case.at))
@@ -204,6 +208,19 @@ class OrderDesk:
             created_at=case.at,
             deadline=begin + self.settings.plan_timeout,
         )
+
+
+def _refuse_locked(
+    case: Submission, designs: Sequence[Design], own: Sequence[Change], *, approved: bool, undoes: bool = False
+) -> None:
+    """What would begin now and could not. What begins later may find the element unlocked, and fails by then if it is not."""
+    later = case.request.requested_start is not None and case.request.requested_start > case.at
+    if undoes or later or not approved or any(design.request.waits_for for design in designs):
+        return
+    names = (change.set.element for change in own)
+    locked = [name for name in names if case.network.element(name).administrative == LOCKED]
+    if locked:
+        raise OrderConflict(*(refusals.of_locked(name, designs[0].where) for name in locked))
 
 
 def _known(session: Session, request: OrderRequest, client: str) -> OrderRow | None:

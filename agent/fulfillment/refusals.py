@@ -23,11 +23,15 @@ def of_catalog(error: NotInCatalog, where: str) -> Refusal:
 
 
 def of_policy(error: Refused, where: str) -> Iterator[Refusal]:
+    """Where a rule knows a remedy, its message ends with it after a semicolon."""
     for refusal in error.refusals:
         place = f"{where}/characteristics{refusal.pointer}"
         code = "unsupportedFeature" if refusal.rule == "feature" else "invalidCharacteristic"
         name = refusal.pointer.removeprefix("/") or "characteristics"
-        yield Refusal(code, place, f"{name}: {refusal.message}", f"correct it (rule: {refusal.rule})")
+        message, _, remedy = refusal.message.rpartition("; ")
+        if not message:
+            message, remedy = refusal.message, f"correct it (rule: {refusal.rule})"
+        yield Refusal(code, place, f"{name}: {message}", remedy)
 
 
 def of_inventory(error: InventoryError, where: str) -> Refusal:
@@ -75,6 +79,11 @@ def of_state(service_id: str, state: str, action: str, where: str) -> Refusal:
 def of_busy(service_id: str, order_id: str, where: str) -> Refusal:
     message = f"service {service_id} is being changed by order {order_id}"
     return Refusal("serviceBusy", where, message, "wait until that order has ended")
+
+
+def of_locked(element: str, where: str) -> Refusal:
+    remedy = "have it unlocked, or order a start for when it will be"
+    return Refusal("elementLocked", where, f"{element} is locked by an operator, and nothing is configured on it", remedy)
 
 
 def of_data(error: Exception, where: str) -> Refusal:

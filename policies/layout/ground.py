@@ -93,8 +93,9 @@ class Ground:
         if not self.short:
             message = f"there is no way {ends} over elements that can switch; check the links in the inventory"
             return refused(pointer, "path", message)
-        why = "; ".join(self.short[name] for name in sorted(self.short))
-        return refused(pointer, "bandwidth", f"there is no way {ends} over links with room for it: {why}")
+        why = ", ".join(self.short[name] for name in sorted(self.short))
+        message = f"there is no way {ends} over links with room for it: {why}"
+        return refused(pointer, "bandwidth", f"{message}; ask for less, or have room made (`fabd inventory import` brings pools)")
 
     def _has_room(self, link: LinkView) -> bool:
         for rule in self.spec.resources:
@@ -111,7 +112,7 @@ class Ground:
         pool, amount = values.text(rule.pool), values.amount(rule.amount_bps)
         left = self.free(pool)
         if left is None:
-            return f"link {link.name} has no pool {pool}; import one of kind bandwidth with `fabd inventory import`"
+            return f"link {link.name} has no pool {pool} of kind bandwidth"
         return "" if amount <= left else f"link {link.name} has {left // MEGABIT} of the {amount // MEGABIT} Mbit/s left"
 
 

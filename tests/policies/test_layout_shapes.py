@@ -111,8 +111,8 @@ def test_a_circuit_takes_its_rate_of_every_link_on_its_way() -> None:
     ("pools", "message"),
     [
         (ROOMY | {"link:sw2/24": 599_999_999}, "link sw2/24 has 599 of the 600 Mbit/s left"),
-        ({"link:sw1/24": GIGABIT}, "link sw2/24 has no pool link:sw2/24; import one of kind bandwidth"),
-        ({}, "link sw1/24 has no pool link:sw1/24"),
+        ({"link:sw1/24": GIGABIT}, "link sw2/24 has no pool link:sw2/24 of kind bandwidth; ask for less"),
+        ({}, "link sw1/24 has no pool link:sw1/24 of kind bandwidth"),
     ],
 )
 def test_a_way_without_room_is_refused_with_the_link_that_lacks_it(pools: dict[str, int], message: str) -> None:

@@ -1,5 +1,7 @@
 """Placing orders over HTTP: what is taken, what is refused and how, and that a refusal leaves nothing."""
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import func, select
 
@@ -8,6 +10,7 @@ from agent.security.roles import Role
 from agent.security.tables import AuditRow, TokenRow
 from agent.tables import metadata
 from crm_bridge.tables import EventRow
+from inventory.elements import set_administrative
 from tests.agent.api.office import ORDERS, item
 
 
@@ -355,9 +358,9 @@ def test_a_body_that_is_no_order_is_refused(office, content, content_type, statu
 @pytest.mark.parametrize(
     ("method", "path", "status", "allow"),
     [
-        ("PUT", f"{ORDERS}/ord-1", 405, "DELETE, GET, HEAD, PATCH"),
+        ("PUT", f"{ORDERS}/ord-1", 405, "DELETE, GET, HEAD, OPTIONS, PATCH"),
         ("DELETE", f"{ORDERS}/ord-1", 404, None),
-        ("PUT", ORDERS, 405, "GET, HEAD, POST"),
+        ("PUT", ORDERS, 405, "GET, HEAD, OPTIONS, POST"),
         ("POST", "/tmf-api/serviceOrdering/v4/cancelServiceOrders", 404, None),
         ("GET", f"{ORDERS}/ord-1", 404, None),
         ("GET", "/tmf-api/nothing/v4/here", 404, None),
@@ -370,10 +373,70 @@ def test_what_is_not_there_is_said_in_the_same_form(office, method, path, status
     assert answer.json()["message"]
 
 
-def test_a_filter_by_an_instant_beyond_the_calendar_is_answered(office):
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("orderDate.gt", "9999-12-31T23:00:00-05:00"),
+        ("completionDate", "0001-01-01T00:00:00+05:00"),
+        ("orderDate.gt", "2026-13-01"),
+        ("orderDate", "yesterday"),
+        ("orderDate.lt", "2026-01-01,soon"),
+        ("requestedCompletionDate.gte", "2026-02-30T00:00:00Z"),
+        ("milestone.milestoneDate", "now"),
+    ],
+)
+def test_a_filter_by_what_is_no_date_is_refused_by_its_name(office, name, value):
     office.post(ORDERS, json=office.order())
-    for name, instant in (("orderDate.gt", "9999-12-31T23:00:00-05:00"), ("completionDate", "0001-01-01T00:00:00+05:00")):
-        assert office.get(ORDERS, params={name: instant}).status_code == 200
+    answer = office.get(ORDERS, params={name: value})
+    assert answer.status_code == 400
+    assert repr(name.partition(".g")[0].partition(".l")[0]) in answer.json()["message"]
+    assert "2026-11-22T09:00:00Z" in answer.json()["message"]
+
+
+def test_a_text_that_looks_like_a_broken_date_is_still_a_text(office):
+    office.post(ORDERS, json=office.order(description="2026-13-01"))
+    assert len(office.get(ORDERS, params={"description": "2026-13-01"}).json()) == 1
+    assert len(office.get(ORDERS, params={"orderDate.regex": "^20"}).json()) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "allow"),
+    [
+        (ORDERS, "GET, HEAD, OPTIONS, POST"),
+        (f"{ORDERS}/ord-1", "DELETE, GET, HEAD, OPTIONS, PATCH"),
+        ("/-/healthy", "GET, HEAD, OPTIONS"),
+    ],
+)
+def test_what_is_possible_is_told_to_anybody_who_asks(office, path, allow):
+    answer = office.call("OPTIONS", path, role=None)
+    assert (answer.status_code, answer.headers["allow"], answer.content) == (204, allow, b"")
+
+
+def test_nothing_is_possible_where_there_is_nothing(office):
+    assert office.call("OPTIONS", "/tmf-api/nothing/v4/here").status_code == 404
+
+
+def test_a_reason_comes_with_one_remedy(office):
+    for wanted, remedy in (
+        ({"port": "sw1/up1"}, "only customer ports are sold"),
+        ({"port": "pe1/ge-0/0/1", "rate": 5000}, "correct it (rule: maximum)"),
+    ):
+        message = office.post(ORDERS, json=office.order() | {"serviceOrderItem": [item(**wanted)]}).json()["message"]
+        assert (message.count("; "), message.rpartition("; ")[2]) == (1, remedy)
+
+
+def test_a_locked_element_takes_no_order_that_begins_at_once(office):
+    with office.database.write() as session:
+        set_administrative(session, "pe1", "locked")
+    for headers in ({}, {"Prefer": "plan-only"}):
+        answer = office.post(ORDERS, json=office.order(), headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (409, "elementLocked")
+        assert "pe1 is locked by an operator" in answer.json()["message"]
+    later = (office.clock.now() + timedelta(days=1)).isoformat()
+    assert office.post(ORDERS, json=office.order(requestedStartDate=later)).status_code == 201
+    with office.database.write() as session:
+        set_administrative(session, "pe1", "unlocked")
+    assert office.post(ORDERS, json=office.order(port="pe1/ge-0/0/0")).status_code == 201
 
 
 def test_head_answers_as_get_without_the_content(office):
