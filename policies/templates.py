@@ -5,7 +5,9 @@ JSON (which YAML reads), `.lines.j2` prints as it is; none prints a control char
 """
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, Literal, get_args
 
@@ -15,7 +17,7 @@ from markupsafe import Markup, escape
 
 Syntax = Literal["xml", "lines", "objects"]
 SYNTAXES: tuple[Syntax, ...] = get_args(Syntax)
-_DELETE = "\x7f"
+_CONTROL = re.compile("[\x00-\x1f\x7f\x85\u2028\u2029]")
 _OF_ANY_MAPPING = frozenset({"get", "items", "keys", "values"})
 
 
@@ -63,30 +65,30 @@ def _named_members(tree: nodes.Template) -> Iterator[tuple[int, str, str]]:
 
 
 def has_control_characters(text: str) -> bool:
-    return any(character < " " or character == _DELETE or character in "\x85\u2028\u2029" for character in text)
+    return _CONTROL.search(text) is not None
 
 
 def first_address(prefix: str) -> str:
     """The first usable address, the provider's: 10.0.0.0 of 10.0.0.0/31, 10.0.0.1 of 10.0.0.0/30."""
-    return _usable(ip_network(prefix), 0)
+    return _usable(_network(prefix), 0)
 
 
 def second_address(prefix: str) -> str:
     """The second usable address, the customer's."""
-    return _usable(ip_network(prefix), 1)
+    return _usable(_network(prefix), 1)
 
 
 def prefix_length(prefix: str) -> int:
-    return ip_network(prefix).prefixlen
+    return _network(prefix).prefixlen
 
 
 def netmask(prefix: str) -> str:
     """255.255.255.254 of 10.0.0.0/31."""
-    return str(ip_network(prefix).netmask)
+    return str(_network(prefix).netmask)
 
 
 def network_address(prefix: str) -> str:
-    return str(ip_network(prefix).network_address)
+    return str(_network(prefix).network_address)
 
 
 def quoted(value: object) -> str:
@@ -105,6 +107,11 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "network_address": network_address,
     "quoted": quoted,
 }
+
+
+@lru_cache(maxsize=256, typed=True)  # one template asks for several things of each prefix
+def _network(prefix: str) -> IPv4Network | IPv6Network:
+    return ip_network(prefix)
 
 
 def _usable(network: IPv4Network | IPv6Network, position: int) -> str:

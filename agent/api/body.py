@@ -176,7 +176,7 @@ def _check(data: object) -> None:
 def _check_text(text: str) -> None:
     if "\0" in text:
         raise ValueError("a text has a NUL character, which cannot be kept; leave it out")
-    if any("\ud800" <= character <= "\udfff" for character in text if not character.isascii()):
+    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
         raise ValueError("a text has half of a surrogate pair; send whole characters")
 
 

@@ -8,6 +8,7 @@ holds something under it that is not ours; then only our leaves go, and keys and
 from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import lru_cache
 
 from lxml import etree
 
@@ -344,9 +345,15 @@ def _spoken(node: etree._Element) -> set[str]:
 
 def _place(above: str, parent: etree._Element, identity: Identity) -> str:
     """Names a node among all; its namespace is said where it is not its parent's."""
-    name, keys = etree.QName(identity[0]), "".join(f"[{key}]" for key in identity[1])
-    same = name.namespace == etree.QName(parent.tag).namespace
-    return f"{above}/{name.localname if same else name.text}{keys}"
+    tag, keys = identity
+    name = _name_within(str(parent.tag), tag)
+    return f"{above}/{name}[{']['.join(keys)}]" if keys else f"{above}/{name}"
+
+
+@lru_cache(maxsize=4_096)
+def _name_within(parent: str, tag: str) -> str:
+    name = etree.QName(tag)
+    return name.localname if name.namespace == etree.QName(parent).namespace else name.text
 
 
 def _words(path: _Path, value: str) -> str:
