@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from agent.assurance.counters import SkipReason
 from agent.assurance.digest import Digested
 from agent.assurance.findings import Source
 from agent.assurance.meter import Meter
@@ -89,7 +88,7 @@ class Gauge:
                 last_cycle_s=length if visit.source is Source.POLL else figures.last_cycle_s,
                 counter_gaps=dict(meter.gaps),
                 series_gaps=gaps(self.tracks.outcomes),
-                samples_dropped=dict(self._in_vain + Counter(meter.dropped) + _unused(self.tracks.outcomes)),
+                samples_dropped=dict(self._in_vain + Counter(meter.dropped)),
                 slow_ports=self.tracks.slow,
             )
 
@@ -163,8 +162,3 @@ def collector_families(drops: Mapping[str, int]) -> Iterator[Family]:
 
 def _total(name: str, text: str, samples: list[Sample]) -> Family:
     return Family(f"{name}_total", "counter", text, samples)
-
-
-def _unused(outcomes: Mapping[str, int]) -> Counter[str]:
-    """Readings that came too soon after the one before."""
-    return Counter({reason: count for reason, count in outcomes.items() if reason == SkipReason.TOO_SOON})

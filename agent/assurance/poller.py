@@ -1,7 +1,7 @@
 """One round over some elements: what to ask, asked by the collector, with everything that failed as data."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
@@ -116,6 +116,10 @@ class Poller:
             unasked=unasked,
             listing_failed=listing_failed,
         )
+
+    def keep(self, elements: Container[str]) -> None:
+        """Forget all others."""
+        self._asked = {name: asked for name, asked in self._asked.items() if name in elements}
 
     def _ask(self, target: Target, ports: tuple[WatchedPort, ...]) -> "_Asked":
         """What is asked of the element; the same object as last time where nothing is new, for all that was prepared for it."""

@@ -290,6 +290,7 @@ class AssuranceService:
             close_unwatched(session, elements, watchlist.ports, now)
             self._recall(session, watchlist)
         self._memory.keep(watchlist.topology.elements, watchlist.ports)
+        self._poller.keep(watchlist.elements)
         self._gauge.tracks.keep({name: {port.name for port in element.ports} for name, element in watchlist.elements.items()})
         return watchlist
 

@@ -2,7 +2,7 @@
 
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Protocol
 
@@ -84,8 +84,8 @@ class Requests:
 @dataclass(frozen=True, slots=True)
 class ByCommunity:
     endpoint: Endpoint
-    community: str
-    requests: Requests
+    community: str = field(repr=False)
+    requests: Requests = field(repr=False)
     secured: bool = False
 
     def ports(self, request_id: int, indices: tuple[int, ...], *, narrow: bool) -> Packet:  # noqa: ARG002  written in when it is sent
