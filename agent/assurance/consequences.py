@@ -73,7 +73,7 @@ class Sufferer:
 @dataclass(frozen=True, slots=True)
 class Consequences:
     object: str
-    lasting: timedelta
+    lasting_s: float
     at: datetime
     services: tuple[Sufferer, ...]
     customers: Mapping[str, str]
@@ -127,9 +127,8 @@ def consequences(session: Session, book: PolicyBook, watchlist: Watchlist, quest
         Sufferer(key, row.name, row.customer, found[key][0], found[key][1], costs.get(key)) for key, row in sorted(rows.items())
     )
     worst_first = sorted(sufferers, key=lambda each: ((DOWN, CUT_OFF, AT_RISK).index(each.state), each.service_id))
-    return Consequences(
-        root, lasting, at, tuple(worst_first), customers, tuple(sorted(parted.cut_off)), tuple(sorted(parted.at_risk))
-    )
+    cut_off, at_risk = (tuple(sorted(each)) for each in (parted.cut_off, parted.at_risk))
+    return Consequences(root, lasting.total_seconds(), at, tuple(worst_first), customers, cut_off, at_risk)
 
 
 def root_of(session: Session, watchlist: Watchlist, name: str) -> str:

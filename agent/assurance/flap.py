@@ -12,7 +12,7 @@ SUPPRESS = 2000
 REUSE = 750
 HALF_LIFE = timedelta(minutes=15)
 LONGEST = timedelta(minutes=60)
-CEILING = int(REUSE * 2 ** (LONGEST / HALF_LIFE))
+CEILING = int(REUSE * math.pow(2, LONGEST / HALF_LIFE))
 """More is never owed, so that nothing is damped for longer than `LONGEST` after its last failure."""
 
 
@@ -24,7 +24,7 @@ class Penalty:
     def decayed(self, now: datetime) -> int:
         if self.at is None or now <= self.at:
             return self.points
-        return round(self.points * 0.5 ** ((now - self.at) / HALF_LIFE))
+        return round(self.points * math.pow(0.5, (now - self.at) / HALF_LIFE))
 
     def failed(self, now: datetime) -> "Penalty":
         """A failure more. An instant before the last one counts as that one: clocks may be set back."""

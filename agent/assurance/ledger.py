@@ -366,7 +366,7 @@ def _id_of(finding: Finding, meaning: Meaning) -> str:
 
 def _insert(session: Session, table: type[Base], rows: Sequence[Mapping[str, Any]]) -> None:
     if rows:
-        session.connection().execute(insert(table.__table__), [dict(row) for row in rows])  # type: ignore[arg-type]  a Table
+        session.connection().execute(insert(table), [dict(row) for row in rows])
 
 
 _ON_BOARD = FAILURES | {FLAPPING}

@@ -2,7 +2,7 @@
 
 A tree of ways leads from where the poller is attached to all that is reached. When something fails, only the branch that hung on it
 is looked at anew; when something opens, only what lies behind it. So a change costs what it affects (after Even and Shiloach, but
-the ways are not kept shortest). The result is that of a walk from the start: it depends on what fails, not on the order of the news.
+the ways are not kept shortest). The result is that of a walk from the start: it depends on what fails, not on the order of news.
 """
 
 from collections import deque
@@ -22,7 +22,7 @@ class Reach:
         self._hanging: dict[str, set[str]] = {}
         self._grow(deque(sorted(self._entry)))
 
-    def __contains__(self, element: str) -> bool:
+    def __contains__(self, element: object) -> bool:
         return element in self._by
 
     def is_open(self, way: Way) -> bool:
@@ -41,7 +41,8 @@ class Reach:
         return lost ^ gained
 
     def _take(self, changes: Mapping[str, bool]) -> tuple[list[str], list[str]]:
-        failed, well = [], []
+        failed: list[str] = []
+        well: list[str] = []
         for key, fails in sorted(changes.items()):
             kind, _, name = key.partition(":")
             known = self.silent if kind == ELEMENT else self.down

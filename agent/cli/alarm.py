@@ -174,7 +174,7 @@ def _owned(alarm: Document) -> str:
 
 
 def _reasons(alarm: Document) -> dict[str, object]:
-    reasons: dict[str, object] = flat(alarm["why"])
+    reasons: dict[str, object] = {**flat(alarm["why"])}
     if alarm["muted"]:
         reasons["nobody is told"] = alarm["muted"]
     if alarm["parent_id"]:

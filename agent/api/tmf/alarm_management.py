@@ -31,7 +31,7 @@ from agent.api.tmf.alarm_tasks import TASKS, task_routes
 from agent.api.tmf.hub import Hub, hub_routes
 from agent.api.tmf.open import Open, Reference, Text, refuse_odd_types
 from agent.api.tmf.paths import ALARM, ALARM_MANAGEMENT, alarm_href, service_href
-from agent.api.tmf.presenter import said
+from agent.api.tmf.presenter import said, text_of
 from agent.assurance import handling, told
 from agent.assurance.alarm import Alarm
 from agent.assurance.events import SERVER_SET, alarm_resource
@@ -139,7 +139,7 @@ def _document(alarm: Alarm, problem: ProblemRow | None, comments: list[dict[str,
     return said(
         {
             "@type": "Alarm",
-            **alarm_resource(alarm, alarm.last_at),
+            **_zulu(alarm_resource(alarm, alarm.last_at)),
             "href": alarm_href(alarm.id),
             "serviceAffecting": bool(services),
             "affectedService": [{"id": each, "href": service_href(each), "@referredType": "Service"} for each in services] or None,
@@ -150,6 +150,11 @@ def _document(alarm: Alarm, problem: ProblemRow | None, comments: list[dict[str,
     )
 
 
+def _zulu(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Instants as the other APIs write them."""
+    return {name: value.replace("+00:00", "Z") if name.endswith("Time") else value for name, value in document.items()}
+
+
 def _alarm(identity: str) -> dict[str, Any]:
     return {"id": identity, "href": alarm_href(identity), "@referredType": "Alarm"}
 
@@ -157,7 +162,7 @@ def _alarm(identity: str) -> dict[str, Any]:
 def _comment(change: AlarmChangeRow) -> dict[str, Any]:
     detail = change.detail
     said_by = {"userId": detail.get("by"), "systemId": detail.get("system") or "fabd"}
-    return {"comment": detail["comment"], "time": change.at.isoformat(), **said_by}
+    return {"comment": detail["comment"], "time": text_of(change.at), **said_by}
 
 
 LISTING = Listing(

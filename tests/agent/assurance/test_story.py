@@ -347,3 +347,28 @@ def test_every_round_is_kept_as_evidence_with_its_failures(world: World) -> None
     world.poll()
     last = world.rows(PollRow, PollRow.started_at)[-1]
     assert (last.elements, last.failures) == (4, {"sw1": "timeout: no answer in 1 s"})
+
+
+def test_from_a_fault_to_its_ticket_five_seconds_pass_with_a_trap(world: World) -> None:
+    world.poll()
+    fault = world.clock.now()
+    world.network.down("pe1/c2")
+    world.clock.advance(1)
+    world.trap("pe1/c2")
+    (ticket,) = world.rows(TicketRow)
+    assert (ticket.created_at - fault).total_seconds() <= 5
+    assert ticket.root_object == "port:pe1/c2"
+
+
+@pytest.mark.parametrize("since_poll", [0.1, 30, 59.9])
+def test_from_silence_to_its_ticket_no_more_than_an_interval_and_15_seconds_pass(world: World, since_poll: float) -> None:
+    world.poll()
+    world.clock.advance(since_poll)
+    fault = world.clock.now()
+    world.network.elements["pe2"].silent = True
+    world.poll(60 - since_poll)
+    for _ in range(20):
+        world.tick()
+    tickets = world.rows(TicketRow)
+    assert {ticket.root_object for ticket in tickets} == {"element:pe2"}
+    assert max((ticket.created_at - fault).total_seconds() for ticket in tickets) <= 60 + 15
