@@ -89,8 +89,15 @@ class AssuranceLifecycle:
         for key, row in held.items():
             if row.ended_at is None and key not in wanted:
                 self._end(session, service, topology, row, left, at)
-        for port_id, kind in sorted(wanted):
-            self._begin(session, service, topology, held.get((port_id, kind)), port_id, kind, came, at)
+        begin = sorted(key for key in wanted if key not in held or held[key].ended_at is not None)
+        begun = [self._begun(service, topology, held.get(key), key, at) for key in begin]
+        session.add_all(begun)
+        session.flush()  # what is counted refers to them
+        for row in begun:
+            if row.kind == USAGE:
+                node = topology.port_by_id(row.port_id)
+                monitor = usage_monitor(row, node, service.characteristics)
+                self._meter.begin(session, monitor, _taken(came, node.reference, ACTIVATION))
         health.begin(session, topology, service.id, at)
 
     def suspended(self, session: Session, service: ServiceRow, readings: CounterReadings, at: datetime) -> None:
@@ -116,31 +123,18 @@ class AssuranceLifecycle:
             if resource.port_id is not None and resource.role in monitor.of
         }
 
-    def _begin(  # noqa: PLR0917  one place in this class calls it
-        self,
-        session: Session,
-        service: ServiceRow,
-        topology: Graph,
-        row: MonitorRow | None,
-        port_id: str,
-        kind: str,
-        readings: CounterReadings,
-        at: datetime,
-    ) -> None:
-        if row is not None and row.ended_at is None:
-            return
-        node = topology.port_by_id(port_id)
+    def _begun(
+        self, service: ServiceRow, topology: Graph, row: MonitorRow | None, key: tuple[str, str], at: datetime
+    ) -> MonitorRow:
+        """`row`: that of an earlier time. `key`: id of the port, kind."""
         if row is None:
-            element_id = topology.element(node.element).id
-            row = MonitorRow(
+            port_id, kind = key
+            element_id = topology.element(topology.port_by_id(port_id).element).id
+            return MonitorRow(
                 id=new_id("mon", at), service_id=service.id, element_id=element_id, port_id=port_id, kind=kind, started_at=at
             )
-            session.add(row)
         row.started_at, row.ended_at = at, None
-        session.flush()
-        if kind == USAGE:
-            monitor = usage_monitor(row, node, service.characteristics)
-            self._meter.begin(session, monitor, _taken(readings, node.reference, ACTIVATION))
+        return row
 
     def _end(  # noqa: PLR0917  see above
         self,
