@@ -20,7 +20,7 @@ from drivers.snmp.bulk import address_of
 from drivers.snmp.columns import Column
 from drivers.snmp.errors import NoSuchObject
 from drivers.snmp.lockstep import Layout
-from drivers.snmp.mailroom import Cycle, Mailroom
+from drivers.snmp.mailroom import Cycle, Mailroom, tell
 from drivers.snmp.reading import sample_of
 from drivers.snmp.secured import AsUser
 from drivers.snmp.sizing import GetSize
@@ -116,7 +116,7 @@ class Collector:
             if not over.done():
                 over.set_result(None)
 
-        self._mailroom.hand_in(Cycle(visits, lambda: loop.call_soon_threadsafe(told)))
+        self._mailroom.hand_in(Cycle(visits, lambda: tell(loop, told)))
         await over
 
     async def _asker(self, target: Target, seconds: float) -> Asker:

@@ -95,6 +95,10 @@ class Exchange(Generic[Q]):
         """Questions that an engine will not answer to us, and why."""
 
     @property
+    def unsent(self) -> bool:
+        return bool(self._outbox)
+
+    @property
     def room(self) -> int:
         """Questions that can be outstanding beside those that are."""
         return len(self._free)
@@ -126,12 +130,12 @@ class Exchange(Generic[Q]):
         self._outbox.append((place, entry.question.packet(request_id)))
         self._outstanding[place] = entry
         self._id[place] = request_id
-        self._expires[place] = entry.timeout
+        self._expires[place] = np.inf
         self._secured[place] = entry.question.secured
         self._suspect[place] = suspect
 
     def flush(self) -> Iterator[tuple[Q, OSError]]:
-        """Send what is to be asked; what cannot be sent at all comes back. `ask` gave timeouts; they begin here."""
+        """Send what is to be asked; what cannot be sent at all comes back. What the kernel has no room for goes out next time."""
         outbox, self._outbox = self._outbox, []
         while outbox:
             places = np.array([place for place, _ in outbox], np.int64)
@@ -144,11 +148,15 @@ class Exchange(Generic[Q]):
                 continue
             now, gone = time.monotonic(), places[:count]
             self._sent[gone] = now
-            self._expires[gone] += now
+            self._expires[gone] = now + np.array([self._timeout(place) for place in gone.tolist()])
             outbox = outbox[count:]
             if outbox:
                 self._outbox = outbox
                 return
+
+    def _timeout(self, place: int) -> float:
+        found = self._outstanding[place]
+        return 0.0 if found is None else found.timeout
 
     def _addresses(self, places: Places) -> np.ndarray:
         octets = b"".join(found.question.address for place in places.tolist() if (found := self._outstanding[place]) is not None)

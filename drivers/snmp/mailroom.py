@@ -5,6 +5,8 @@ trips holds no place in the window any more, so dead elements delay nobody; thos
 their own. Answers of many elements are read together (`lockstep`), and only what does not fit there one by one.
 """
 
+import asyncio
+import contextlib
 import math
 import os
 import select
@@ -31,7 +33,7 @@ LINGER_S = 0.5
 """Answers that come late are still counted as such for so long."""
 LONGEST_WAIT_S = 0.25
 SOON_S = 0.005
-"""How long visits wait at most for the window to open again."""
+"""How long visits wait at most for the window, or for the kernel, to have room again."""
 READ_TOGETHER = SLOTS // 2
 NOTHING = Part(())
 
@@ -86,6 +88,12 @@ class Cycle:
 
 
 Work = Cycle | Ask
+
+
+def tell(loop: asyncio.AbstractEventLoop, what: Callable[[], object]) -> None:
+    """In the loop's own thread; nobody listens there any more when it is closed."""
+    with contextlib.suppress(RuntimeError):
+        loop.call_soon_threadsafe(what)
 
 
 class Mailroom:
@@ -306,7 +314,7 @@ class _Shift:
         else:
             soonest = min((exchange.next_expiry() for exchange in self._exchanges.values()), default=math.inf)
             timeout = min(max(soonest - time.monotonic(), 0.0), LONGEST_WAIT_S)
-            if any(lane.ready for lane in self._lanes.values()):
+            if any(lane.ready for lane in self._lanes.values()) or any(each.unsent for each in self._exchanges.values()):
                 timeout = min(timeout, SOON_S)
         for descriptor, _ in self._poll.poll(math.ceil(timeout * 1000)):
             if descriptor == self._wake:

@@ -10,7 +10,7 @@ from drivers.snmp import asking, ber, oids
 from drivers.snmp.batch import PortRef, Reason
 from drivers.snmp.ber import Binding
 from drivers.snmp.errors import BerError, WalkRefused
-from drivers.snmp.mailroom import Ask, Mailroom, Wrong
+from drivers.snmp.mailroom import Ask, Mailroom, Wrong, tell
 from drivers.snmp.reading import whole
 from drivers.snmp.speech import Speech, Wish
 from drivers.snmp.visit import described
@@ -82,7 +82,7 @@ class Asker:
         answer: asyncio.Future[bytes | Wrong] = loop.create_future()
 
         def done(found: bytes | Wrong) -> None:
-            loop.call_soon_threadsafe(lambda: None if answer.done() else answer.set_result(found))
+            tell(loop, lambda: None if answer.done() else answer.set_result(found))
 
         address = self.speech.endpoint.address
         self.mailroom.hand_in(Ask(self.speech, address, wish=wish, timeout=seconds, done=done))

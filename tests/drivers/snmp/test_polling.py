@@ -68,6 +68,14 @@ def answered(datagram: bytes) -> bytes:
     return tlv(0x30, version + community + response)
 
 
+def until_idle() -> None:
+    """The thread that asks ends when it has nothing to do."""
+    deadline = time.monotonic() + 10
+    while any(thread.name == "snmp" for thread in enumerate_threads()):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 def test_an_answer_that_comes_twice_counts_once() -> None:
     def twice(datagram: bytes, source: tuple[str, int], sock: socket.socket) -> None:
         sock.sendto(answered(datagram), source)
@@ -200,6 +208,19 @@ def test_a_name_without_an_address_is_unreachable_and_costs_the_others_nothing(l
     assert (batch.answered.tolist(), batch.failure_counts) == ([False, True], {Reason.UNREACHABLE: 1})
 
 
+def test_who_asked_may_have_gone_when_the_answer_comes(lab: Lab) -> None:
+    collector = Collector(FakeClock(), QUICK)
+
+    async def impatient() -> None:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.01):
+                await collector.poll([PollJob(Target("dead", "any", "snmp", "127.0.0.3", 9, COMMUNITY), ONE)])
+
+    asyncio.run(impatient())
+    until_idle()  # its questions are given up meanwhile, and nobody is there to be told
+    assert poll(collector, PollJob(lab.target(), (PortRef(101, "ge1"),))).read.all()
+
+
 def test_a_cycle_over_nothing_ends() -> None:
     batch = poll(Collector(FakeClock(), QUICK))
     assert (batch.elements, batch.values.shape, batch.failures) == ((), (len(Column), 0), ())
@@ -213,10 +234,7 @@ def test_what_fails_inside_ends_the_cycle_of_everybody_instead_of_hanging(monkey
     monkeypatch.setattr("threading.excepthook", lambda _: None)
     collector = Collector(FakeClock(), QUICK)
     batch = poll(collector, PollJob(lab.target(), (PortRef(101, "ge1"),)))
-    deadline = time.monotonic() + 5
-    while any(thread.name == "snmp" for thread in enumerate_threads()):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    until_idle()
     assert [(failure.reason, "ZeroDivisionError" in failure.detail) for failure in batch.failures] == [(Reason.PROTOCOL, True)]
     monkeypatch.undo()
     assert poll(collector, PollJob(lab.target(), (PortRef(101, "ge1"),))).read.all()
