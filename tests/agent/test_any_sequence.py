@@ -18,6 +18,8 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from agent.fulfillment.errors import FulfilmentError
+from agent.fulfillment.events import Announcer
+from agent.fulfillment.realisation import Realisation
 from agent.fulfillment.requests import ItemRequest
 from agent.fulfillment.states import FINAL
 from agent.fulfillment.tables import OrderCancellationRow, OrderRow
@@ -194,6 +196,10 @@ class Town(House):
 
     def tools(self):
         return replace(super().tools(), doors=self._doors)
+
+    def realisation(self) -> Realisation:
+        """What services share is told apart in each element's own language."""
+        return Realisation(self.lifecycle, Announcer(), load_platform)
 
     def checkpoint(self, name: str) -> None:
         trouble = self._trouble
