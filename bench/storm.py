@@ -3,8 +3,8 @@
     python -m bench.storm --elements 1000 --alarms 10000
 
 Elements hang on each other as a tree below the link that is cut; one alarm is of the cut, one of each element that falls silent,
-the others of ports that were lost on the way. What is measured is computing, up to the commit of what it decided: the network is not
-asked, and the time that silence is held (10 s) is not waited for. Beside it stands what one more failure costs in a part of the
+the others of ports that were lost on the way. What is measured is computing, up to the commit of what it decided: the network is
+not asked, and the time that silence is held (10 s) is not waited for. Beside it stands what one more failure costs in a part of the
 network that the storm did not touch, while all of its alarms stand.
 """
 

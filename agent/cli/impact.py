@@ -1,5 +1,6 @@
 """`fabd impact`: who would suffer, and what it would cost."""
 
+from decimal import Decimal
 from typing import Annotated
 
 import typer
@@ -41,7 +42,7 @@ def impact(
 def _summary(found: Document, hours: float) -> str:
     hit = [each for each in found["services"] if each["state"] != "unprotected"]
     customers = {each["customer"] for each in hit}
-    costs = ", ".join(f"{amount} {currency}" for currency, amount in found["credits"].items()) or "nothing"
+    costs = ", ".join(f"{Decimal(amount):.2f} {currency}" for currency, amount in found["credits"].items()) or "nothing"
     services = f"{len(hit)} service{'' if len(hit) == 1 else 's'} of {len(customers)} customer{'' if len(customers) == 1 else 's'}"
     return f"{found['object']} down for {hours:g} h: {services} down, {costs} in credits"
 
@@ -54,6 +55,6 @@ def _row(service: Document, customers: Document) -> dict[str, object]:
         "would be": WORDS.get(service["state"], service["state"]),
         "because of": service["because"],
         "missed from": when(cost.get("breach_at")),
-        "expected": f"{cost['expected']} %" if cost.get("expected") is not None else "",
-        "credit": f"{cost['credit_after']} {cost['currency']}" if cost else "",
+        "expected": f"{Decimal(cost['expected']):.3f} %" if cost.get("expected") is not None else "",
+        "credit": f"{Decimal(cost['credit_after']):.2f} {cost['currency']}" if cost else "",
     }

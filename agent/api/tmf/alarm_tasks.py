@@ -135,7 +135,7 @@ def task_routes(router: APIRouter, base: str, task: Task, alarms: Listing[AlarmR
         f"/{task.resource}",
         dependencies=[needs(Role.OPERATOR)],
         status_code=HTTPStatus.CREATED,
-        **described(f"Carry out {task.resource}", *WRITES, answer=kind.shape, body=task.body),
+        **described(f"Carry out {task.resource}", 404, *WRITES, answer=kind.shape, body=task.body),
     )
     def create_task(request: Request, parts: PartsOf, actor: ActorOf, body: BodyOf) -> Response:
         """On all alarms that have what a pattern says, or on none: then the answer tells why."""

@@ -289,7 +289,7 @@ def _task(resource: str, body_model: type[Open], done: str, act: Act) -> None:
         f"/{resource}",
         dependencies=[needs(Role.OPERATOR)],
         status_code=HTTPStatus.CREATED,
-        **described(f"Carry out a {resource}", *WRITES, answer=shape, body=body_model),
+        **described(f"Carry out a {resource}", 404, *WRITES, answer=shape, body=body_model),
     )
     def carry_out(request: Request, parts: PartsOf, actor: ActorOf, body: BodyOf) -> Response:
         """On all problems that are named, or on none; on fabd's own: clients change the status of theirs themselves."""
