@@ -129,7 +129,7 @@ class Subscription:
 
 def create_subscription(since: datetime | None = None) -> etree._Element:
     """Of the default stream, NETCONF (RFC 5277 §2.1.1)."""
-    operation = etree.Element(f"{{{NAMESPACE}}}create-subscription", nsmap=_DEFAULT)
+    operation = etree.Element(f"{{{NAMESPACE}}}create-subscription", nsmap=_DEFAULT)  # type: ignore[arg-type]  # so lxml has it
     if since is not None:
         start = etree.SubElement(operation, f"{{{NAMESPACE}}}startTime")
         start.text = since.astimezone(UTC).isoformat().replace("+00:00", "Z")

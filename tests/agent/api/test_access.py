@@ -44,6 +44,10 @@ operator     POST  /api/v1/elements/{name}/diff
 operator     POST  /api/v1/elements/{name}/redeploy
 operator     POST  /api/v1/elements/{name}/resolve
 viewer       GET   /api/v1/events
+viewer       GET   /api/v1/intake
+viewer       GET   /api/v1/intake/recent
+operator     POST  /api/v1/intake
+viewer       GET   /api/v1/observations
 viewer       GET   /api/v1/explain/{object_id}
 viewer       GET   /api/v1/me
 viewer       GET   /api/v1/objectives
