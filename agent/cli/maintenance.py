@@ -17,7 +17,7 @@ from inventory.maintenance import KINDS
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="The maintenance calendar: announced work holds alarms, and contracts let some of it count as agreed.",
+    help="The maintenance calendar: announced work holds alarms, and contracts leave some of it out.",
 )
 
 WINDOWS = f"{ROOT}/maintenance"
