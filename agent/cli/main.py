@@ -36,7 +36,7 @@ COMMANDS = {
         "order": "Orders: see what one would do, place it, watch it, cancel it, look back.",
         "plan": "Plans: phases, elements, milliseconds, what was sent and answered; approve or reject them.",
         "freeze": "Change freezes: when no plan begins to change the network.",
-        "maintenance": "The maintenance calendar: announced work, once or by a rule, and what it is about.",
+        "maintenance": "The maintenance calendar: announced work holds alarms, and contracts leave some of it out.",
     },
     "Faults": {
         "events": "What elements say: traps, syslog, notifications; the rules for them, and recordings.",

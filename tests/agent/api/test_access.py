@@ -51,6 +51,15 @@ viewer       GET   /api/v1/observations
 viewer       GET   /api/v1/explain/{object_id}
 viewer       GET   /api/v1/me
 viewer       GET   /api/v1/objectives
+viewer       GET   /api/v1/sla/report
+viewer       GET   /api/v1/exclusions
+provisioner  POST  /api/v1/exclusions
+provisioner  POST  /api/v1/exclusions/{exclusion_id}/withdraw
+viewer       GET   /api/v1/maintenance
+viewer       GET   /api/v1/maintenance/calendar.ics
+viewer       GET   /api/v1/maintenance/{maintenance_id}
+operator     POST  /api/v1/maintenance
+operator     POST  /api/v1/maintenance/{maintenance_id}/cancel
 viewer       GET   /api/v1/freezes
 operator     POST  /api/v1/freezes
 operator     POST  /api/v1/freezes/{freeze_id}/end

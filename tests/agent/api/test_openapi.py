@@ -97,8 +97,12 @@ def asked(story, path: str) -> str:
         "run_id": office.post("/api/v1/drift-runs", json={"verb": "check-sync"}, headers={"Idempotency-Key": "d"}).json()["id"],
         "bill_id": office.post(bill, json={}, headers={"Idempotency-Key": "b"}).json()["id"],
     }
+    work = {"start": "2031-01-12T01:00:00Z", "end": "2031-01-12T03:00:00Z", "reason": "work"}
+    work |= {"scopes": [{"kind": "element", "name": "pe1"}]}
+    known["maintenance_id"] = office.post("/api/v1/maintenance", json=work, headers={"Idempotency-Key": "m"}).json()["id"]
+    query = {"/api/v1/sla/report": f"?service_id={story.service}"}.get(path, "")
     found = {name: each.get(path, "") if isinstance(each, dict) else each for name, each in known.items()}
-    return path.format(**found)
+    return path.format(**found) + query
 
 
 def test_what_is_answered_has_the_shape_that_is_promised(document, story):
@@ -118,6 +122,8 @@ def test_what_is_answered_has_the_shape_that_is_promised(document, story):
     assert empty == {
         "/api/v1/drift",
         "/api/v1/freezes",
+        "/api/v1/exclusions",
+        "/api/v1/maintenance/calendar.ics",
         "/api/v1/credits",
         "/api/v1/violations",
         "/api/v1/objectives",

@@ -281,7 +281,7 @@ def test_how_a_service_fares_is_shown(fabd, story):
     for words in ("down", "since     2026-01-05 09:10:00", "linkDown", "availability 99", "kept"):
         assert words in shown.out
     assert shown.err == "no credit was granted\n"
-    assert set(fabd.ok("sla", "show", story.service, "--json").json) == {"health", "objectives", "credits"}
+    assert set(fabd.ok("sla", "show", story.service, "--json").json) == {"health", "present", "objectives", "credits"}
     assert fabd.ok("sla", "missed").err == "no objective was missed\n"
     assert fabd.ok("sla", "credits").err == "no credit was granted\n"
 
