@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -130,6 +130,12 @@ def _laid_out(table: Table) -> Iterator[str]:
         yield "  " + "  ".join(f"{row[number]:<{widths[number]}}" for number in shown).rstrip()
 
 
+def _width(cells: Sequence[str]) -> int:
+    """Room for the longest word; long cells are wrapped."""
+    word = max((len(word) for cell in cells for word in cell.split()), default=0)
+    return max(word + 2, min(34, max(map(len, cells))))
+
+
 class _Paper(FPDF):
     """A4, lying: outages have many columns."""
 
@@ -168,7 +174,7 @@ class _Paper(FPDF):
             return
         shown = [number for number, _ in enumerate(table.columns) if any(row[number] for row in table.rows)]
         rows = [table.columns, *table.rows]
-        widths = tuple(min(60, max(8, *(len(row[number]) for row in rows))) for number in shown)
+        widths = tuple(_width([row[number] for row in rows]) for number in shown)
         self.set_font(self._family, size=7)
         with self.table(
             col_widths=widths,
