@@ -197,6 +197,8 @@ def _store_poll(session: Session, visit: Visit) -> None:
 
 
 def _store_indexes(session: Session, visit: Visit) -> None:
+    if not visit.found:
+        return
     known = {port.port_id: port.if_index for element in visit.elements for port in element.ports}
     for port_id, if_index in visit.found.items():
         if known.get(port_id) != if_index:

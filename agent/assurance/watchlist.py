@@ -112,26 +112,37 @@ def load_watchlist(session: Session) -> Watchlist:
 
 
 def _monitors(session: Session, topology: Topology) -> tuple[dict[str, tuple[UsageMonitor, ...]], dict[str, PortNode]]:
+    """A port that has left the inventory under a living service is left out; the inventory's own check reports that."""
+    active = MonitorRow.ended_at.is_(None)
+    watched = session.scalars(select(MonitorRow.port_id).where(active).distinct())
+    nodes = {node.id: node for port_id in watched if (node := _port(topology, port_id)) is not None}
     rows = session.execute(
-        select(MonitorRow, ServiceRow.characteristics)
+        select(MonitorRow.id, MonitorRow.service_id, MonitorRow.port_id, MonitorRow.started_at, ServiceRow.characteristics)
         .outerjoin(ServiceRow, ServiceRow.id == MonitorRow.service_id)
-        .where(MonitorRow.ended_at.is_(None))
+        .where(active, MonitorRow.kind == USAGE)
         .order_by(MonitorRow.id)
     )
     usage: dict[str, tuple[UsageMonitor, ...]] = {}
-    ports: dict[str, PortNode] = {}
-    for monitor, characteristics in rows:
-        try:
-            node = topology.port_by_id(monitor.port_id)
-        except LookupError:
-            continue  # the port has left the inventory under a living service; the inventory's own check reports that
-        ports[node.reference] = node
-        if monitor.kind == USAGE:
-            usage[node.id] = (*usage.get(node.id, ()), usage_monitor(monitor, node, characteristics or {}))
-    return usage, ports
+    for monitor_id, service_id, port_id, started_at, characteristics in rows:
+        if (node := nodes.get(port_id)) is not None:
+            contract = _contract_bps(characteristics or {})
+            monitor = UsageMonitor(monitor_id, service_id, node.id, node.element, node.name, started_at, contract)
+            usage[node.id] = (*usage.get(node.id, ()), monitor)
+    return usage, {node.reference: node for node in nodes.values()}
 
 
 def usage_monitor(monitor: MonitorRow, node: PortNode, characteristics: Mapping[str, object]) -> UsageMonitor:
-    rate = characteristics.get("rate")
-    contract = rate * 1_000_000 if isinstance(rate, int) else 0
+    contract = _contract_bps(characteristics)
     return UsageMonitor(monitor.id, monitor.service_id, node.id, node.element, node.name, monitor.started_at, contract)
+
+
+def _contract_bps(characteristics: Mapping[str, object]) -> int:
+    rate = characteristics.get("rate")
+    return rate * 1_000_000 if isinstance(rate, int) else 0
+
+
+def _port(topology: Topology, port_id: str) -> PortNode | None:
+    try:
+        return topology.port_by_id(port_id)
+    except LookupError:
+        return None
