@@ -9,6 +9,7 @@ import structlog
 from sqlalchemy import delete, exists, func, select
 from sqlalchemy.orm import Session
 
+from agent.assurance import indicators
 from agent.assurance.alarms import LINK_DOWN, UNREACHABLE
 from agent.assurance.board import Board
 from agent.assurance.budgets import BudgetWatch, Looked
@@ -324,4 +325,5 @@ class AssuranceService:
         statement = delete(PollRow).where(PollRow.started_at < before, ~read, ~observed)
         with self._parts.database.write() as session:
             self._upkeep.forget(session, self._parts.clock.now())
+            indicators.prune(session, before)
             return len(session.scalars(statement.returning(PollRow.id)).all())
