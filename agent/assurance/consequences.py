@@ -81,15 +81,8 @@ class Consequences:
     cut_off: tuple[str, ...]
     """Elements."""
     at_risk: tuple[str, ...]
-
-    @property
-    def credits(self) -> Mapping[str, Decimal]:
-        """Currency → what the failure would add this period."""
-        found: dict[str, Decimal] = {}
-        for each in self.services:
-            if each.cost is not None:
-                found[each.cost.currency] = found.get(each.cost.currency, Decimal(0)) + each.cost.more
-        return {currency: amount for currency, amount in sorted(found.items()) if amount}
+    credits: Mapping[str, Decimal]
+    """Currency → what the failure would add this period."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +121,14 @@ def consequences(session: Session, book: PolicyBook, watchlist: Watchlist, quest
     )
     worst_first = sorted(sufferers, key=lambda each: ((DOWN, CUT_OFF, AT_RISK).index(each.state), each.service_id))
     cut_off, at_risk = (tuple(sorted(each)) for each in (parted.cut_off, parted.at_risk))
-    return Consequences(root, lasting.total_seconds(), at, tuple(worst_first), customers, cut_off, at_risk)
+    return Consequences(root, lasting.total_seconds(), at, tuple(worst_first), customers, cut_off, at_risk, _sums(costs.values()))
+
+
+def _sums(costs: Iterable[Cost]) -> dict[str, Decimal]:
+    found: dict[str, Decimal] = {}
+    for cost in costs:
+        found[cost.currency] = found.get(cost.currency, Decimal(0)) + cost.more
+    return {currency: amount for currency, amount in sorted(found.items()) if amount}
 
 
 def root_of(session: Session, watchlist: Watchlist, name: str) -> str:

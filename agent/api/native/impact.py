@@ -36,4 +36,4 @@ def show_impact(
     question = Question(object, timedelta(hours=hours), parts.clock.now())
     with parts.database.read() as session:
         found = consequences(session, parts.catalog, load_watchlist(session), question)
-    return JSONResponse(plain(found) | {"credits": {currency: str(amount) for currency, amount in found.credits.items()}})
+    return JSONResponse(plain(found))

@@ -100,7 +100,7 @@ def asked(story, path: str) -> str:
     work = {"start": "2031-01-12T01:00:00Z", "end": "2031-01-12T03:00:00Z", "reason": "work"}
     work |= {"scopes": [{"kind": "element", "name": "pe1"}]}
     known["maintenance_id"] = office.post("/api/v1/maintenance", json=work, headers={"Idempotency-Key": "m"}).json()["id"]
-    query = {"/api/v1/sla/report": f"?service_id={story.service}"}.get(path, "")
+    query = {"/api/v1/sla/report": f"?service_id={story.service}", "/api/v1/impact": "?object=pe1"}.get(path, "")
     found = {name: each.get(path, "") if isinstance(each, dict) else each for name, each in known.items()}
     return path.format(**found) + query
 
