@@ -220,6 +220,18 @@ class Process:
             self._process.kill()
         self.wait()
 
+    def tell(self, text: str) -> None:
+        """By its standard input."""
+        assert self._process.stdin
+        self._process.stdin.write(text)
+        self._process.stdin.flush()
+
+    def forget(self) -> None:
+        """What it has logged so far."""
+        self.lines, self.url = [], ""
+        while not self._news.empty():
+            self._news.get()
+
     def close_input(self) -> None:
         assert self._process.stdin
         self._process.stdin.close()

@@ -6,7 +6,7 @@ from agent.tables import metadata
 from drivers.sim.thread import SimThread
 from inventory.db import Database
 from tests.agent.chaos.client import NETWORK, Client
-from tests.agent.chaos.mortal import Mortal
+from tests.agent.chaos.mortal import Cradles, Mortal
 from tests.agent.chaos.truth import Twin
 from tests.agent.installation import Installation, simulated_network
 
@@ -44,8 +44,15 @@ def client(installation, twin) -> Client:
     return Client(installation, twin)
 
 
+@pytest.fixture(scope="session")
+def cradles() -> Iterator[Cradles]:
+    cradles = Cradles()
+    yield cradles
+    cradles.close()
+
+
 @pytest.fixture
-def mortal(installation) -> Iterator[Mortal]:
-    mortal = Mortal(installation.config)
+def mortal(installation, cradles) -> Iterator[Mortal]:
+    mortal = Mortal(installation.config, cradles)
     yield mortal
     mortal.end()

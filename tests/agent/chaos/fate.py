@@ -1,10 +1,11 @@
-"""A daemon that dies where it is told to, again and again: `python -m tests.agent.chaos.fate CONFIG FOLDER`.
+"""Daemons that die where they are told to, again and again: `python -m tests.agent.chaos.fate`.
 
-Loads the program once and forks a daemon; when that dies, forks the next, until standard input is closed. The file `script` in
-FOLDER has a line for each checkpoint of the journal at which something is to happen, in order: `die before decide`;
-`stop before push` (signal 19), which is the moment between the fence check and what it is asked for; `pass before push`, at which
-nothing happens; or `wait after stage`, which waits until there is a file `go`. Whoever comes to the first line's checkpoint does it
-and leaves the others to come, also to its successors. What happened is added to `story`; `pid` is the present daemon's.
+Loads the program once. A line on standard input names a configuration and a folder; a daemon is forked for them, and when it dies,
+the next one, until the line `end`, after which another configuration may come. The file `script` in the folder has a line for each
+checkpoint of the journal at which something is to happen, in order: `die before decide`; `stop before push` (signal 19), which is
+the moment between the fence check and what it is asked for; `pass before push`, at which nothing happens; or `wait after stage`,
+which waits until there is a file `go`. Whoever comes to the first line's checkpoint does it and leaves the others to come, also to
+its successors. What happened is added to `story`; `pid` is the present daemon's.
 """
 
 import asyncio
@@ -24,7 +25,7 @@ from agent.fulfillment.journal import Journal
 from drivers.platform import load_platform, platforms
 from drivers.registry import driver_for, protocols
 
-BIRTH = "another daemon is born"
+BIRTH, DEATH = "another daemon is born", "no further daemon is born"
 TICK_S = 0.01
 SIGNALS = {"die": signal.SIGKILL, "stop": signal.SIGSTOP}
 
@@ -75,39 +76,52 @@ async def live(config: Path, fate: Fate) -> None:
 
 
 def main() -> None:
-    config, folder = map(Path, sys.argv[1:])
-    load_for_all_who_come(config)
-    while True:
-        sys.stderr.write(f"{BIRTH}\n")
-        child = os.fork()
-        (folder / "pid").write_text(str(child or os.getpid()))
-        if child == 0:
-            asyncio.run(live(config, Fate(folder)))
-        wait_for_end_of(child)
+    load_for_all_who_come()
+    while line := read_line():
+        config, folder = map(Path, line.split("\t"))
+        keep_alive(config, folder)
+        sys.stderr.write(f"{DEATH}\n")
 
 
-def load_for_all_who_come(config: Path) -> None:
+def load_for_all_who_come() -> None:
     """What a daemon reads and never writes: programs, platforms, the catalog."""
     for protocol in protocols():
         driver_for(protocol).close()
     for platform in platforms():
         load_platform(platform)
-    catalog = load_catalog(load_settings(config, environment={}).catalog)
+    catalog = load_catalog()
     agent.daemon.load_catalog = lambda _: catalog  # type: ignore[attr-defined]  # in a process of its own
     gc.freeze()  # so that no child copies all of it by counting its references
 
 
-def wait_for_end_of(child: int) -> None:
-    """Of the child, or of standard input: then this is the end of both."""
+def read_line() -> str:
+    """Without its end; "" when there is no more. What follows it stays to be read."""
+    return b"".join(iter(lambda: os.read(sys.stdin.fileno(), 1).strip(b"\n"), b"")).decode()
+
+
+def keep_alive(config: Path, folder: Path) -> None:
+    """One daemon after the other, until told that this is enough."""
+    enough = False
+    while not enough:
+        sys.stderr.write(f"{BIRTH}\n")
+        child = os.fork()
+        (folder / "pid").write_text(str(child or os.getpid()))
+        if child == 0:
+            asyncio.run(live(config, Fate(folder)))
+        enough = wait_for_end_of(child)
+
+
+def wait_for_end_of(child: int) -> bool:
+    """Of the child, which is False; or for a line on standard input or its end: then the child ends, too."""
     descriptor = os.pidfd_open(child)
-    ended, _, _ = select.select([descriptor, sys.stdin], [], [])
+    ended, _, _ = select.select([descriptor, sys.stdin.fileno()], [], [])
     os.close(descriptor)
-    last = sys.stdin in ended
-    if last:
+    enough = sys.stdin.fileno() in ended
+    if enough:
+        read_line()
         os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
-    if last:
-        sys.exit()
+    return enough
 
 
 if __name__ == "__main__":

@@ -6,12 +6,30 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.agent.chaos.fate import BIRTH
+from tests.agent.chaos.fate import BIRTH, DEATH
 from tests.agent.installation import Process, eventually
 
 
+class Cradles:
+    """Processes that have the program loaded and wait for daemons to be asked of them."""
+
+    def __init__(self) -> None:
+        self._idle: list[Process] = []
+
+    def take(self) -> Process:
+        return self._idle.pop() if self._idle else Process([sys.executable, "-m", "tests.agent.chaos.fate"])
+
+    def give_back(self, process: Process) -> None:
+        process.forget()
+        self._idle.append(process)
+
+    def close(self) -> None:
+        for process in self._idle:
+            process.wait()
+
+
 class Mortal:
-    def __init__(self, config: Path) -> None:
+    def __init__(self, config: Path, cradles: Cradles) -> None:
         folder = config.parent
         self._script, self._story, self._go = folder / "script", folder / "story", folder / "go"
         self._pid = folder / "pid"
@@ -19,8 +37,9 @@ class Mortal:
         self._story.write_text("")
         self._told = 0
         """How much of the story was there when the present script began."""
-        command = [sys.executable, "-m", "tests.agent.chaos.fate", str(config), str(folder)]
-        self.process = Process(command)
+        self._cradles = cradles
+        self.process = cradles.take()
+        self.process.tell(f"{config}\t{folder}\n")
         self.process.wait_until_up()
 
     def follow(self, script: tuple[str, ...]) -> None:
@@ -57,5 +76,6 @@ class Mortal:
         return self._story.read_text().splitlines()
 
     def end(self) -> None:
-        self.process.close_input()
-        self.process.wait()
+        self.process.tell("end\n")
+        self.process.wait_for(DEATH)
+        self._cradles.give_back(self.process)

@@ -39,13 +39,13 @@ def installation(tmp_path, sim, _postgresql_url) -> Iterator[Installation]:
 
 
 @pytest.fixture
-def other(installation, tmp_path) -> Iterator[Mortal]:
+def other(installation, tmp_path, cradles) -> Iterator[Mortal]:
     """A second daemon in front of the same database and network."""
     folder = tmp_path / "other"
     shutil.copytree(installation.folder, folder)
     config = folder / "fabd.toml"
     config.write_text(config.read_text().replace(str(installation.folder), str(folder)))
-    other = Mortal(config)
+    other = Mortal(config, cradles)
     yield other
     other.end()
 
