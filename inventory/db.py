@@ -240,7 +240,9 @@ class _Transactions:
         self._say(connection, "RELEASE SAVEPOINT", name)
 
     def roll_back_to(self, connection: Connection, name: str) -> None:
-        self._say(connection, "ROLLBACK TO SAVEPOINT", name)
+        driver = connection.connection.driver_connection
+        if driver is not None and driver.in_transaction:  # else SQLite has taken all of it back by itself: its disk was full
+            self._say(connection, "ROLLBACK TO SAVEPOINT", name)
 
     def _say(self, connection: Connection, verb: str, name: str) -> None:
         connection.connection.cursor().execute(f"{verb} {name}")

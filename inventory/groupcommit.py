@@ -3,6 +3,8 @@
 A unit of work runs in a savepoint. Who ends while others queue leaves the transaction open to the next instead of committing;
 the last of them commits for all, and each waits until that is done. So no unit is told that it is durable before it is, and
 one that fails takes only itself back.
+
+Where SQLite itself takes the whole transaction back (a full disk, a disk that fails), all units of it are told so.
 """
 
 import threading
@@ -33,11 +35,20 @@ class _Group:
 
     @property
     def full(self) -> bool:
-        return self.units >= MOST_UNITS or time.monotonic() - self.began > LONGEST_S
+        return self.units >= MOST_UNITS or time.monotonic() - self.began > LONGEST_S or self.error is not None
+
+    def failed(self, error: BaseException) -> None:
+        """One of its units failed."""
+        driver = self.connection.connection.driver_connection
+        if driver is None or not driver.in_transaction:
+            self.error = error  # of those before it nothing is left either
 
     def commit(self) -> None:
         try:
-            self.connection.commit()
+            if self.error is None:
+                self.connection.commit()
+            else:
+                self.connection.invalidate()
         except BaseException as error:  # noqa: BLE001  told to every unit of the group in its own thread
             self.error = error
             self.connection.invalidate()  # it may stand in its transaction still, and would be no good to the next
@@ -90,6 +101,9 @@ class SingleWriter:
             self._writing = threading.get_ident()
             try:
                 yield group
+            except BaseException as error:
+                group.failed(error)
+                raise
             finally:
                 self._writing = 0
                 if group.full or not self._queued:

@@ -38,8 +38,8 @@ def sites(engine: Engine) -> list[str]:
 class Queue:
     """Units that wait for the place while the first one has it."""
 
-    def __init__(self, database: Database) -> None:
-        self.database = database
+    def __init__(self, database: Database, add_one=add) -> None:
+        self.database, self.add = database, add_one
         self.commits = 0
         event.listen(database.engine, "commit", self._count)
         self.failed: dict[str, BaseException] = {}
@@ -60,7 +60,7 @@ class Queue:
             also(session)
 
         try:
-            add(self.database, names[0], also=let_others_queue)
+            self.add(self.database, names[0], also=let_others_queue)
         except Exception as error:  # noqa: BLE001  looked at by the test
             self.failed[names[0]] = error
         for thread in threads:
@@ -68,7 +68,7 @@ class Queue:
 
     def _add(self, name: str) -> None:
         try:
-            add(self.database, name)
+            self.add(self.database, name)
         except Exception as error:  # noqa: BLE001  looked at by the test
             self.failed[name] = error
 
@@ -123,6 +123,27 @@ def test_when_the_disk_refuses_every_one_of_them_is_told(sqlite):
     assert sorted(queue.failed) == ["a", "b", "c"]
     add(sqlite, "d")
     assert sites(sqlite.engine) == ["d"]
+
+
+def test_when_a_full_disk_takes_all_of_them_back_none_is_told_that_it_is_durable(sqlite):
+    """SQLite ends the whole transaction then, not only the unit that found no room."""
+    with sqlite.engine.connect() as connection:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+
+    def fill_up(session) -> None:
+        session.connection().exec_driver_sql(f"PRAGMA max_page_count={pages + 4}")
+        session.add(SiteRow(id="ste-vast", name="b" * 1_000_000))
+        session.flush()
+
+    def add_b(database, name, *, also=nothing) -> None:
+        add(database, name, also=fill_up if name == "b" else also)
+
+    queue = Queue(sqlite, add_b)
+    queue.run("a", "b")
+    assert sorted(queue.failed) == ["a", "b"]
+    assert all("disk is full" in str(error) for error in queue.failed.values())
+    add(sqlite, "c")
+    assert sites(sqlite.engine) == ["c"]
 
 
 def test_effects_follow_what_is_durable_and_only_that(database):
