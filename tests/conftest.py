@@ -30,10 +30,14 @@ _numbers = count(1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What depends on the kind of database is marked, so that a run on PostgreSQL need not repeat everything else."""
+    """What depends on the kind of database is marked, so that a run on PostgreSQL need not repeat everything else.
+
+    What takes longest begins first, so that no process is left alone with it at the end.
+    """
     for item in items:
         if "database_kind" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.database)
+    items.sort(key=lambda item: not any(item.get_closest_marker(name) for name in ("chaos", "fuzz")))
 
 
 @pytest.fixture
