@@ -190,7 +190,7 @@ class Town(House):
         self.elements.clear()
         self.elements.update(speaking)
         self.services: dict[str, str] = {}
-        """By product."""
+        """By product; the one ordered last."""
         self._doors = Doors(speaking)
         self._trouble, self._order = Trouble(""), ""
 
@@ -226,6 +226,12 @@ class Town(House):
         self._trouble, self.kill_at = Trouble(""), ""
         for element in self.elements.values():
             element.faults.clear()
+
+    def delete_all(self) -> None:
+        product = next(iter(PRODUCTS))  # any, for a service to be named by
+        for row in self.survivors():
+            self.services[product] = row.id
+            self.wish(Wish(product, "delete"))
 
     def _item(self, wish: Wish) -> ItemRequest:
         specification, variants = PRODUCTS[wish.product]
@@ -380,7 +386,5 @@ def test_and_when_all_of_it_is_deleted_nothing_is(ground, wishes):
     with ground.town() as town:
         for wish in wishes:
             town.wish(wish)
-        for product, service in town.services.items():
-            if service in {row.id for row in town.survivors()}:
-                town.wish(Wish(product, "delete"))
+        town.delete_all()
         town.assert_empty()
