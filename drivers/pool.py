@@ -39,11 +39,8 @@ class Pool(Generic[Connection]):
             if not self._changed.wait_for(lambda: self._leased[key] < self._limit, deadline - time.monotonic()):
                 raise ElementTimeout(element, f"all {self._limit} sessions to it are in use; try again or allow more")
             self._leased[key] += 1
-            kept = self._pop(key)
-        if kept is not None:
-            return kept
         try:
-            return connect()
+            return self._kept(key) or connect()
         except BaseException:
             self._release(key)
             raise
@@ -53,13 +50,14 @@ class Pool(Generic[Connection]):
 
         One that died ends those kept beside it: what broke it (a restart, a lost path) broke them, and they do not know yet.
         """
-        keep = reusable and connection.alive
+        alive = connection.alive
+        keep = reusable and alive
         ended = [] if keep else [connection]
         with self._changed:
             if keep:
                 self._free[key].append((time.monotonic(), connection))
                 self._schedule()
-            elif not connection.alive:
+            elif not alive:
                 ended += [kept for _, kept in self._free.pop(key, [])]
         for each in ended:
             each.end()
@@ -76,13 +74,18 @@ class Pool(Generic[Connection]):
         for connection in ended:
             connection.end()
 
-    def _pop(self, key: Hashable) -> Connection | None:
-        """The one used last: it is the most likely to be alive."""
-        while self._free[key]:
-            _, connection = self._free[key].pop()
+    def _kept(self, key: Hashable) -> Connection | None:
+        """The one used last: it is the most likely to be alive. To find out may take a moment, which others need not wait for."""
+        while (connection := self._pop(key)) is not None:
             if connection.alive:
                 return connection
+            connection.end()
         return None
+
+    def _pop(self, key: Hashable) -> Connection | None:
+        with self._changed:
+            kept = self._free.get(key)
+            return kept.pop()[1] if kept else None
 
     def _release(self, key: Hashable) -> None:
         with self._changed:

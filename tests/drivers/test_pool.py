@@ -51,6 +51,45 @@ def test_a_session_that_died_while_kept_is_not_given_out() -> None:
     pool.give("pe1", first, reusable=True)
     first.alive = False
     assert pool.take("pe1", "pe1", soon(), Session) is not first
+    assert first.ended.is_set()
+
+
+class Slow(Session):
+    """Takes its time to tell whether it is alive."""
+
+    def __init__(self) -> None:
+        self.asked, self.tell = threading.Event(), threading.Event()
+        self.tell.set()
+        super().__init__()
+
+    @property
+    def alive(self) -> bool:
+        self.asked.set()
+        return self.tell.wait(5)
+
+    @alive.setter
+    def alive(self, _alive: bool) -> None:
+        pass
+
+
+def test_one_that_is_slow_to_tell_whether_it_is_alive_keeps_no_other_element_waiting() -> None:
+    pool: Pool[Session] = Pool()
+    slow = Slow()
+    pool.take("pe1", "pe1", soon(), lambda: slow)
+    pool.give("pe1", slow, reusable=True)
+    slow.tell.clear()
+    slow.asked.clear()
+    taken: list[Session] = []
+    waiting = threading.Thread(target=lambda: taken.append(pool.take("pe1", "pe1", soon(), Session)))
+    waiting.start()
+    assert slow.asked.wait(5)
+    ended = threading.Thread(target=lambda: taken.append(pool.take("pe2", "pe2", soon(), Session)))
+    ended.start()
+    ended.join(5)
+    assert len(taken) == 1
+    slow.tell.set()
+    waiting.join(5)
+    assert taken[1] is slow
 
 
 def test_a_session_that_died_ends_those_kept_beside_it() -> None:
