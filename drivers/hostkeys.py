@@ -109,10 +109,7 @@ def _speaks_of(line: str, name: str) -> bool:
     if not text or text.startswith("#"):
         return False
     names = text.split()[0].split(",")
-    return any(
-        name == other or (other.startswith(knownhosts.HASHED) and paramiko.HostKeys.hash_host(name, other) == other)
-        for other in names
-    )
+    return any(name == other or (other.startswith(knownhosts.HASHED) and knownhosts.stands_for(other, name)) for other in names)
 
 
 def _replace(path: Path, text: str) -> None:

@@ -4,7 +4,6 @@ paramiko's own reading of the file compares each line with all before it, which 
 for 3,000, at every connection.
 """
 
-import binascii
 from base64 import b64decode
 from collections import defaultdict
 from collections.abc import Iterator
@@ -31,8 +30,16 @@ class KnownHosts:
 
     def keys(self, name: str) -> tuple[Key, ...]:
         """All that stand for `name`, each once, in the order of the file but for names that are hashed: they come last."""
-        hashed = (key for other, key in self._hashed if paramiko.HostKeys.hash_host(name, other) == other)
+        hashed = (key for other, key in self._hashed if stands_for(other, name))
         return tuple(dict.fromkeys((*self._by_name.get(name, ()), *hashed)))
+
+
+def stands_for(hashed: str, name: str) -> bool:
+    """Whether a hashed name of the file is this one; one that is damaged is nobody's."""
+    try:
+        return paramiko.HostKeys.hash_host(name, hashed) == hashed
+    except (ValueError, IndexError, AssertionError):  # as paramiko finds out
+        return False
 
 
 def read(path: Path) -> KnownHosts:
@@ -58,5 +65,5 @@ def _entries(text: str) -> Iterator[tuple[list[str], Key]]:
             continue
         try:
             yield fields[0].split(","), (fields[1], b64decode(fields[2], validate=True))
-        except binascii.Error:
+        except ValueError:
             continue

@@ -36,6 +36,25 @@ def test_recording_again_replaces_this_element_and_keeps_the_rest(tmp_path: Path
     assert hostkeys.known(path, "192.0.2.2", 22) == (key(2),)
 
 
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        b"|1|bad|x ssh-ed25519 AAAA",
+        b"|1|!!!|x ssh-ed25519 AAAA",
+        b"|1| ssh-ed25519 AAAA",
+        b"pe2 ssh-ed25519 AA\xc3\xa4A",
+        b"pe2 ssh",
+    ],
+)
+def test_a_damaged_line_keeps_nobody_from_being_known(tmp_path: Path, damaged: bytes) -> None:
+    path = tmp_path / "known_hosts"
+    path.write_bytes(damaged + b"\n")
+    hostkeys.record(path, "192.0.2.1", 22, key(1))
+    assert hostkeys.known(path, "192.0.2.1", 22) == (key(1),)
+    assert hostkeys.known(path, "pe2", 22) == ()
+    assert path.read_bytes().startswith(damaged)
+
+
 def test_hashed_names_are_understood_and_replaced(tmp_path: Path) -> None:
     path = tmp_path / "known_hosts"
     hashed = paramiko.HostKeys.hash_host("192.0.2.1")
