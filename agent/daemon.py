@@ -26,13 +26,14 @@ from agent.assurance.driftalarm import watch_drift
 from agent.assurance.explain import explain
 from agent.assurance.figures import collector_families, daemon_families, element_families
 from agent.assurance.hearing import Ears
+from agent.assurance.history.store import Retention
 from agent.assurance.poolwatch import PoolWatch
 from agent.assurance.service import AssuranceParts, AssuranceService
 from agent.assurance.subscribing import Subscribing
 from agent.assurance.translation import Translation
 from agent.catalog import load_catalog, load_translations
 from agent.clock import SystemClock
-from agent.config import FulfillmentSettings, OutboxSettings, PollingSettings, Settings
+from agent.config import FulfillmentSettings, KeepSettings, OutboxSettings, PollingSettings, Settings
 from agent.errors import AddressInUse
 from agent.fulfillment.approval import ApprovalRule
 from agent.fulfillment.freezes import WeeklyFreeze
@@ -107,6 +108,7 @@ class Daemon:
                 polling=settings.polling,
                 assurance=settings.assurance,
                 usage=settings.usage,
+                retention=retention(settings.keep),
                 cases_of=cases_of,
                 ears=Ears(
                     traps=self.listening.receiver if self.listening else None,
@@ -150,7 +152,7 @@ class Daemon:
         self.metrics.add(lambda: daemon_families(self.assurance.figures()))
         self.metrics.add(lambda: collector_families(self.collector.drops))
         self.metrics.add(self.assurance.hearing.families)
-        self.pools = PoolWatch(self.database, self.clock)
+        self.pools = PoolWatch(self.database, self.clock, self.assurance.history)
         self.metrics.add(self.pools.families)
         self.housekeeping = Housekeeping(self.database, self.clock, settings.keep)
         self.scheduler = Scheduler()
@@ -304,6 +306,10 @@ def fulfilment_settings(settings: FulfillmentSettings) -> FulfilmentSettings:
         reference_wait=timedelta(days=settings.reference_wait_days),
         freezes=tuple(WeeklyFreeze(freeze.reason, freeze.hours(), freeze.urgent_passes) for freeze in settings.freeze),
     )
+
+
+def retention(keep: KeepSettings) -> Retention:
+    return Retention(*(timedelta(days=days) for days in (keep.minutes_days, keep.five_minutes_days, keep.hours_days)))
 
 
 def collector_limits(settings: PollingSettings) -> CollectorLimits:

@@ -9,7 +9,7 @@ import crm_bridge.errors as bridge
 import inventory.errors as inventory
 import policies.errors as policies
 from agent.api.errors import ApiError, Detail, ErrorBody, TooManyRequests
-from agent.assurance.errors import AssuranceError, UnknownAlarm, UnknownProblem
+from agent.assurance.errors import AssuranceError, NoHistory, UnknownAlarm, UnknownProblem
 from agent.errors import AgentError
 from agent.fulfillment.errors import FulfilmentError, Kind, Refusal
 from agent.security.errors import NotAuthenticated, NotPermitted, TokenError
@@ -80,7 +80,7 @@ def _plain(error: Exception) -> ErrorBody:
 
 _RULES: Sequence[tuple[type[Exception] | tuple[type[Exception], ...], HTTPStatus]] = (
     (NotPermitted, HTTPStatus.FORBIDDEN),
-    ((UnknownAlarm, UnknownProblem), HTTPStatus.NOT_FOUND),
+    ((UnknownAlarm, UnknownProblem, NoHistory), HTTPStatus.NOT_FOUND),
     (TokenError, HTTPStatus.CONFLICT),
     ((bridge.NotFound, inventory.UnknownObject, policies.NotInCatalog), HTTPStatus.NOT_FOUND),
     ((inventory.InvalidPool, inventory.InvalidDocument, inventory.ValueNotInPool), HTTPStatus.BAD_REQUEST),

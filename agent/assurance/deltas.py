@@ -169,6 +169,10 @@ class Deltas:
         known: Flags = self.outcome == Outcome.DELTA
         return known
 
+    def of(self, wanted: Flags) -> "Deltas":
+        """Those of some ports."""
+        return Deltas(self.outcome[:, wanted], self.values[:, wanted], self.ticks[wanted])
+
     def counts(self) -> dict[Outcome, int]:
         found = np.bincount(self.outcome.ravel(), minlength=len(Outcome))
         return {outcome: int(found[outcome]) for outcome in Outcome if found[outcome]}

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from agent.assurance.conditions import Condition, clear_gone, report
 from agent.assurance.findings import FindingKind
+from agent.assurance.history.store import History, SeriesKey
 from agent.metrics import Family, Sample
 from inventory.db import Database
 from inventory.fill import PoolFill, fills, forecasts, note_samples
@@ -19,6 +20,7 @@ log = structlog.get_logger(__name__)
 
 PREFIX = "pool:"
 """Before a pool's name, where an alarm names its object."""
+USED = "pool_used_ratio"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +30,9 @@ class PoolFigures:
 
 
 class PoolWatch:
-    def __init__(self, database: Database, clock: Clock) -> None:
-        self._database, self._clock = database, clock
+    def __init__(self, database: Database, clock: Clock, history: History | None = None) -> None:
+        """`history`: where the fill is kept as a series."""
+        self._database, self._clock, self._history = database, clock, history
         self._figures: tuple[PoolFigures, ...] = ()
 
     async def look(self) -> None:
@@ -47,6 +50,8 @@ class PoolWatch:
             names = {f"{PREFIX}{pool.name}" for pool in found}
             clear_gone(session, FindingKind.POOL_ENOUGH, names, "the pool is not in the inventory any more", at)
             left = forecasts(session, found)
+        if self._history is not None:
+            self._history.take(at, {SeriesKey(f"{PREFIX}{pool.name}", USED): pool.used / pool.size for pool in found if pool.size})
         self._figures = tuple(PoolFigures(pool, left[pool.name]) for pool in found)
 
     def families(self) -> Iterator[Family]:

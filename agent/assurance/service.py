@@ -18,6 +18,8 @@ from agent.assurance.figures import Figures, Gauge
 from agent.assurance.findings import Finding, Source
 from agent.assurance.handling import close_unwatched
 from agent.assurance.hearing import Ears, Hearing
+from agent.assurance.history.feed import values_of
+from agent.assurance.history.store import History, Retention
 from agent.assurance.lifecycle import AssuranceLifecycle, MonitorsOf
 from agent.assurance.memory import Memory
 from agent.assurance.meter import Meter
@@ -41,6 +43,8 @@ log = structlog.get_logger(__name__)
 
 TICK = timedelta(seconds=1)
 PRUNE_EVERY = timedelta(hours=1)
+WRITE_HISTORY_EVERY = timedelta(minutes=5)
+TIDY_HISTORY_EVERY = timedelta(days=1)
 UPKEEP_EVERY = timedelta(seconds=5)
 HINTS_EVERY = timedelta(seconds=15)
 JUDGED_AT_ONCE = 500
@@ -58,6 +62,7 @@ class AssuranceParts:
     polling: PollingSettings
     assurance: AssuranceSettings
     usage: UsageSettings
+    retention: Retention = Retention()  # noqa: RUF009  immutable
     cases_of: CasesOf = no_cases
     ears: Ears = Ears()  # noqa: RUF009  immutable
     translation: Translation = field(default_factory=lambda: Translation(load_translations()))
@@ -86,6 +91,7 @@ class AssuranceService:
         self._patience = Patience(hold=timedelta(seconds=parts.assurance.hold_s), recheck=2 * self._interval)
         self._gauge = Gauge(parts.polling.interval_s, rules_of(parts.polling))
         self._upkeep = Upkeep(parts.assurance)
+        self.history = History(parts.database)
         self._turn = asyncio.Lock()
         self._memory, self._digest = self._forget()
         self._promises = Promises(parts.book)
@@ -115,6 +121,7 @@ class AssuranceService:
 
     async def stop(self) -> None:
         await self.hearing.stop()
+        await self.write_history()
 
     def jobs(self) -> tuple[Job, ...]:
         """What the daemon's scheduler has to call, and how often."""
@@ -130,6 +137,8 @@ class AssuranceService:
             Job("budgets", timedelta(seconds=settings.sla_interval_s), self.watch_budgets),
             Job("alarm upkeep", UPKEEP_EVERY, self.keep_up),
             Job("prune polls", PRUNE_EVERY, self.prune),
+            Job("write history", WRITE_HISTORY_EVERY, self.write_history),
+            Job("tidy history", TIDY_HISTORY_EVERY, self.tidy_history),
         )
 
     @property
@@ -199,6 +208,14 @@ class AssuranceService:
         """Drop poll cycles that are older than the setting and behind nothing that is kept, and alarms that cleared long ago."""
         return await asyncio.to_thread(self._prune)
 
+    async def write_history(self) -> int:
+        """Store what was measured since the last time."""
+        return await asyncio.to_thread(self.history.write, self._parts.clock.now())
+
+    async def tidy_history(self) -> int:
+        """Drop what was kept for as long as it is to be."""
+        return await asyncio.to_thread(self.history.tidy, self._parts.clock.now(), self._parts.retention)
+
     async def keep_up(self) -> None:
         """What time does to alarms."""
         await self._carry_out(lambda session: self._upkeep.run(session, self._parts.clock.now()))
@@ -249,6 +266,8 @@ class AssuranceService:
             raise
         for finding in digested.findings:
             log.info("found", finding=str(finding.kind), element=finding.element, object=finding.object, poll_id=finding.poll_id)
+        for at, values in values_of(self._gauge.tracks.rates):
+            self.history.take(at, values)
         self._note(digested.pending, len(digested.silent))
         self._gauge.rounds(watchlist, visit, digested, self._meter)
         return digested

@@ -17,6 +17,7 @@ from agent.assurance import exposition, thresholds
 from agent.assurance.deltas import FIRST_GAP, REASONS, Deltas, Meta, Outcome, Readings, State, follow
 from agent.assurance.exposition import Series, port_labels
 from agent.assurance.findings import AlarmType, Finding, Meaning, Source, Transition, instant_of
+from agent.assurance.rates import Rates, rates_of
 from agent.assurance.thresholds import Standing, Threshold
 from agent.config import PollingSettings
 from agent.metrics import Kind
@@ -127,6 +128,8 @@ class Tracks:
         """Reason → counters that gave no delta."""
         self.slow = 0
         """Ports whose agents showed the same again in the last cycle."""
+        self.rates: list[Rates] = []
+        """What the ports of services did, as of the last cycle."""
         self._blocks: dict[str, _Block] = {}
         self._labels: list[str] = []
         self._services: Mapping[tuple[str, str], str] = {}
@@ -165,18 +168,20 @@ class Tracks:
             self._arrange(kept)
 
     def take(self, batch: PollBatch, contract_bps: Mapping[int, int] = MappingProxyType({})) -> list[Crossing]:
-        """One cycle over some of the elements. `contract_bps`: row of the batch → what its port may carry where it tells no
-        speed.
+        """One cycle over some of the elements. `contract_bps`: row of the batch, of a service's port → what it may carry where it
+        tells no speed.
         """
         rows = self._rows(batch)
         read = np.flatnonzero(batch.read & batch.present.any(axis=0))
         contract = np.zeros(len(rows), np.uint64)
         contract[list(contract_bps)] = list(contract_bps.values())
-        self.slow = 0
+        of_service = np.zeros(len(rows), np.bool_)
+        of_service[list(contract_bps)] = True
+        self.slow, self.rates = 0, []
         found: list[Crossing] = []
         for first in range(0, len(read), PORTS_AT_ONCE):
             part = read[first : first + PORTS_AT_ONCE]
-            found.extend(self._follow(batch, part, rows[part], contract[part]))
+            found.extend(self._follow(batch, part, rows[part], contract[part], of_service[part]))
         return found
 
     def lines(self, since: float) -> Iterator[str]:
@@ -229,7 +234,7 @@ class Tracks:
         self._seen = np.append(self._seen, -np.inf)[kept]
         self._blocks, self._labels = blocks, labels
 
-    def _follow(self, batch: PollBatch, read: Rows, rows: Rows, contract: Unsigned) -> Iterator[Crossing]:
+    def _follow(self, batch: PollBatch, read: Rows, rows: Rows, contract: Unsigned, of_service: Flags) -> Iterator[Crossing]:
         now, speed = _readings(batch, read), _speed(batch, read, contract)
         deltas, after = follow(self._state.rows(rows), now, Meta(speed, _LIMITED, _OTHERS[:, None] | batch.narrow[read]))
         self._state.put(rows, after)
@@ -238,6 +243,9 @@ class Tracks:
         counts = deltas.counts()
         self.outcomes.update({REASONS[outcome]: count for outcome, count in counts.items() if outcome in REASONS})
         self.slow += int((deltas.outcome == Outcome.SAME).any(axis=0).sum())
+        if of_service.any():
+            names = [f"{batch.elements[batch.port_element[row]]}/{batch.expected_names[row]}" for row in read[of_service].tolist()]
+            self.rates.append(rates_of(names, now.wall[of_service], deltas.of(of_service), speed[of_service], COUNTERS))
         for (rule, direction), standing in self._standing.items():
             values, known = _measured(rule, direction, deltas, speed)
             found = thresholds.judge(rule.threshold, standing.rows(rows), values, known)

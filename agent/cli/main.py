@@ -43,6 +43,7 @@ COMMANDS = {
         "alarm": "Alarms: what stands, why each is a cause or a symptom, who takes care of it.",
         "problem": "Problems: one per root cause, with its alarms, services and tickets.",
         "impact": "Who would suffer if an element, port or link failed, and what it would cost.",
+        "history": "What was measured over time: traffic, errors, how full pools are.",
         "ticket": "Tickets: one per problem and affected customer.",
     },
     "Money": {

@@ -56,6 +56,9 @@ class CredentialSettings(Section):
 
 class KeepSettings(Section):
     events_days: Days = Field(30, description="How long events that were delivered to everybody are kept, days.")
+    minutes_days: Days = Field(2, description="How long what was measured is kept minute by minute, days.")
+    five_minutes_days: Days = Field(32, description="How long it is kept in steps of five minutes, days.")
+    hours_days: Days = Field(800, description="How long it is kept in steps of an hour, days.")
     resolved_tickets_days: Days = Field(5, description="A resolved ticket that nobody objects to is closed after so many days.")
 
 

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from agent.assurance.history.store import History, SeriesKey
 from agent.assurance.tables import AlarmChangeRow, AlarmRow, ProblemRow, ServiceStateRow
 from crm_bridge.customers import customer_by_account
 from crm_bridge.tickets import TicketReport, report
@@ -22,6 +23,7 @@ class Story:
             self._activate(session, at)
             self._fault(session, at + timedelta(minutes=10))
             self._use(session, at)
+        self._measure(at)
         office.clock.advance(3600)
 
     def _activate(self, session, at) -> None:
@@ -29,6 +31,12 @@ class Story:
         service.state, service.started_at = "active", at
         state = {"state": "up", "start": at, "start_earliest": at, "start_latest": at, "end": at + timedelta(minutes=10)}
         session.add(ServiceStateRow(id="sst-1", service_id=self.service, **state))
+
+    def _measure(self, at) -> None:
+        history = History(self.office.database)
+        for minute in range(10):
+            history.take(at + timedelta(minutes=minute), {SeriesKey("port:pe1/ge-0/0/1", "in_bps"): 1e6 * minute})
+        history.write(at + timedelta(minutes=10))
 
     def _fault(self, session, at) -> None:
         down = {"state": "down", "start": at, "start_earliest": at, "start_latest": at, "reason": "linkDown at pe1/ge-0/0/1"}

@@ -50,6 +50,8 @@ operator     POST  /api/v1/intake
 viewer       GET   /api/v1/observations
 viewer       GET   /api/v1/explain/{object_id}
 viewer       GET   /api/v1/me
+viewer       GET   /api/v1/history
+viewer       GET   /api/v1/history/points
 viewer       GET   /api/v1/objectives
 viewer       GET   /api/v1/sla/report
 viewer       GET   /api/v1/exclusions

@@ -100,7 +100,12 @@ def asked(story, path: str) -> str:
     work = {"start": "2031-01-12T01:00:00Z", "end": "2031-01-12T03:00:00Z", "reason": "work"}
     work |= {"scopes": [{"kind": "element", "name": "pe1"}]}
     known["maintenance_id"] = office.post("/api/v1/maintenance", json=work, headers={"Idempotency-Key": "m"}).json()["id"]
-    query = {"/api/v1/sla/report": f"?service_id={story.service}", "/api/v1/impact": "?object=pe1"}.get(path, "")
+    span = "since=2026-01-05T09:00:00Z&until=2026-01-05T10:00:00Z"
+    query = {
+        "/api/v1/sla/report": f"?service_id={story.service}",
+        "/api/v1/impact": "?object=pe1",
+        "/api/v1/history/points": f"?subject=port:pe1/ge-0/0/1&metric=in_bps&{span}",
+    }.get(path, "")
     found = {name: each.get(path, "") if isinstance(each, dict) else each for name, each in known.items()}
     return path.format(**found) + query
 
