@@ -38,7 +38,7 @@ _TICKS_RANGE = 2**32
 _ENTERPRISE_SPECIFIC = 6
 _USM = 3
 _ENCRYPTED = 2
-_MAX_ENGINE_TIME = 2**31 - 1
+_MAX_ENGINE_TIME = _MAX_MESSAGE_ID = 2**31 - 1
 
 Span = tuple[int, int]
 """Where content lies in the datagram, `[start, stop)`."""
@@ -216,6 +216,8 @@ def _global_data(data: bytes, position: int, end: int) -> tuple[int, int, int]:
     _, position = _integer(data, position, after)
     start, position = _expect(data, position, after, _OCTETS)
     model, _ = _integer(data, position, after)
+    if not 0 <= message_id <= _MAX_MESSAGE_ID:
+        raise BerError(f"octet {start}: no message has the id {message_id}")
     if position - start != 1 or model != _USM:
         raise BerError(f"octet {start}: no flags octet, or security model {model} instead of {_USM}")
     return message_id, data[start], after

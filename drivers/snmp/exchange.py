@@ -26,6 +26,8 @@ FRESH_LEAST_S, FRESH_MOST_S = 0.02, 0.25
 FRESH_ROUND_TRIPS = 4
 MAX_TRIES = 3
 """Of one question, because the engine told first who it is and then what time it has."""
+_NONE = -(2**62)
+"""No id that an answer can bear."""
 _FIRST_GENERATION = FIRST_ID // PLACES
 _GENERATIONS = (LAST_ID + 1) // PLACES
 
@@ -82,8 +84,8 @@ class Exchange(Generic[Q]):
         self._outstanding: list[_Outstanding[Q] | None] = [None] * PLACES
         self._free = list(range(PLACES - 1, -1, -1))
         self._generation = [_FIRST_GENERATION + number % 251 for number in range(PLACES)]
-        self._id = np.zeros(PLACES, np.int64)
-        self._answered = np.zeros(PLACES, np.int64)
+        self._id = np.full(PLACES, _NONE)
+        self._answered = np.full(PLACES, _NONE)
         """The last request-id of each place that was answered."""
         self._sent = np.full(PLACES, -np.inf)
         self._expires = np.full(PLACES, np.inf)
@@ -172,7 +174,7 @@ class Exchange(Generic[Q]):
 
     def _release(self, places: Places) -> None:
         self._sent[places], self._expires[places] = -np.inf, np.inf
-        self._id[places] = 0
+        self._id[places] = _NONE
         for place in places.tolist():
             self._outstanding[place] = None
             self._free.append(place)
@@ -220,17 +222,20 @@ class Exchange(Generic[Q]):
         """An SNMPv3 message: what is inside takes its place in the arena, and its head the place of the head."""
         datagram = self.words.octets(start, start + length)
         try:
-            place = ber.v3_header(datagram).message_id % PLACES
-            entry = self._outstanding[place]
-            if entry is None:
-                return
-            message_id, found = entry.question.open(datagram)
+            message_id = ber.v3_header(datagram).message_id
         except BerError:
             return
+        place = message_id % PLACES
+        entry = self._outstanding[place]
         heads.request_id[row] = message_id
-        if message_id != self._id[place] or self.socket.sources[slot].tobytes() != entry.question.address:
-            heads.sound[row] = True  # as far as it goes: to be counted as late or foreign
-        elif isinstance(found, bytes):
+        if entry is None or message_id != self._id[place] or self.socket.sources[slot].tobytes() != entry.question.address:
+            heads.sound[row] = True  # as far as it goes: to be counted as late or foreign, whatever it says
+            return
+        try:
+            _, found = entry.question.open(datagram)
+        except BerError:
+            return
+        if isinstance(found, bytes):
             self.words.arena[start : start + len(found)] = np.frombuffer(found, np.uint8)
             heads.put(row, lockstep.responses(self.words, np.array([start]), np.array([start + len(found)])))
             heads.opened[row] = True
