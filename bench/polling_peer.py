@@ -1,5 +1,6 @@
 """The same poll by prometheus-snmp-exporter (Debian's package of that name): the same objects of the same agents, with
-exposition."""
+exposition.
+"""
 
 import ipaddress
 import shutil

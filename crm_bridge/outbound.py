@@ -49,7 +49,7 @@ class Outbound:
         except TimeoutError:
             raise ExchangeFailed(url, f"did not answer within {self.timeout_s:g} s") from None
         except (httpx.HTTPError, OSError) as error:
-            raise ExchangeFailed(url, f"could not be reached: {error or type(error).__name__}") from error
+            raise ExchangeFailed(url, f"could not be reached: {str(error) or type(error).__name__}") from error
 
 
 async def _read(url: str, response: httpx.Response) -> bytes:

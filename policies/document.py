@@ -70,7 +70,7 @@ def _read(text: str, file: str) -> tuple[yaml.MappingNode, dict[str, Any]]:
         raise _unreadable(file, mark.line + 1 if mark else 1, f"not YAML: {getattr(error, 'problem', error)}") from None
     except (ValueError, RecursionError) as error:  # a date such as 2026-02-30, a nesting without end
         raise _unreadable(file, 1, f"not YAML that can be read: {error}") from None
-    if not isinstance(node, yaml.MappingNode):
+    if not isinstance(node, yaml.MappingNode) or not isinstance(data, dict):
         raise _unreadable(file, 1, "a mapping of keys and values is expected")
     return node, data
 

@@ -97,7 +97,9 @@ def test_32_bit_counters_wrap_only_where_they_can(case: str, speed: int, seconds
     assert compare(before, later(seconds, values=(value, 2_600)), Meta(speed, width=32)) == expected, case
 
 
-@pytest.mark.parametrize(("speed", "width", "yes"), [(20_000_000, 32, True), (20_000_001, 32, False), (0, 32, False), (10**11, 64, True), (0, 64, True)])
+@pytest.mark.parametrize(
+    ("speed", "width", "yes"), [(20_000_000, 32, True), (20_000_001, 32, False), (0, 32, False), (10**11, 64, True), (0, 64, True)]
+)
 def test_fast_ports_are_not_billed_by_32_bit_counters(speed: int, width: int, yes: bool) -> None:
     assert billable(speed, width) is yes
 

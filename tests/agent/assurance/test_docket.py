@@ -13,7 +13,9 @@ NAMES = "abcdefgh"
 @st.composite
 def networks(draw: st.DrawFn) -> Network:
     """Up to eight elements, links between any of them, some twice; the poller at none, one or two of them."""
-    pairs = draw(st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(NAMES)).filter(lambda pair: pair[0] != pair[1]), max_size=14))
+    pairs = draw(
+        st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(NAMES)).filter(lambda pair: pair[0] != pair[1]), max_size=14)
+    )
     links = {f"l{number}": (f"{a}/{number}", f"{b}/{number}") for number, (a, b) in enumerate(pairs)}
     return Network(frozenset(NAMES), links, draw(st.frozensets(st.sampled_from(NAMES), max_size=2)))
 

@@ -96,7 +96,8 @@ def hearing(served) -> Hearing:
     return hearing
 
 
-def test_without_one_that_hears_the_daemon_says_so(fabd, served):
+@pytest.mark.usefixtures("served")
+def test_without_one_that_hears_the_daemon_says_so(fabd):
     assert "this daemon hears no events" in fabd("events", "status").complaint
 
 

@@ -34,7 +34,8 @@ def test_the_commands_that_are_promised_are_there():
         ("plan", "show"), ("spec", "list"), ("spec", "show"), ("spec", "check"), ("spec", "render"),
         ("alarm", "list"), ("alarm", "why"), ("problem", "list"), ("ticket", "list"), ("ticket", "show"),
         ("usage", "list"), ("bill", "create"), ("bill", "show"), ("bill", "list"), ("sla", "show"),
-        ("events", "list"), ("events", "status"), ("events", "replay"), ("outbox", "list"), ("outbox", "replay"), ("sim", "run"), ("sim", "fault"), ("sim", "cut"), ("sim", "restore"),
+        ("events", "list"), ("events", "status"), ("events", "replay"), ("outbox", "list"), ("outbox", "replay"),
+        ("sim", "run"), ("sim", "fault"), ("sim", "cut"), ("sim", "restore"),
         ("audit", "list"),
     }  # fmt: skip
     assert promised <= set(EVERY)

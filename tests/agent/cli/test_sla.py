@@ -6,7 +6,6 @@ import pytest
 
 from inventory.tables import ServiceRow
 
-
 pytestmark = pytest.mark.usefixtures("served")
 
 
