@@ -109,13 +109,23 @@ class Mailroom:
         self._wake: int | None = None
 
     def hand_in(self, work: Work) -> None:
+        """Raises `OSError` or `RuntimeError` when no thread is to be had; then the work is not handed in."""
         with self._guard:
-            self._work.append(work)
             if self._wake is None:
-                self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-                threading.Thread(target=_Shift(self, self._wake).run, name="snmp", daemon=True).start()
+                self._wake = self._begin_shift()
             else:
                 os.eventfd_write(self._wake, 1)
+            self._work.append(work)
+
+    def _begin_shift(self) -> int:
+        wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        try:
+            threading.Thread(target=_Shift(self, wake).run, name="snmp", daemon=True).start()
+        except BaseException:
+            os.close(wake)
+            raise
+        os.eventfd_write(wake, 1)
+        return wake
 
     def take_work(self) -> list[Work]:
         with self._guard:
@@ -220,6 +230,7 @@ class _Shift:
             work.done()
 
     def _exchange(self, family: socket.AddressFamily) -> Exchange[Ask]:
+        """Raises `OSError`: this host may know no IPv6, or have no file descriptor left."""
         if family not in self._exchanges:
             self._exchanges[family] = Exchange(family, self._room.drops)
             self._unread[family] = []
@@ -232,7 +243,12 @@ class _Shift:
         now = time.monotonic()
         while self._alone:
             ask = self._alone.popleft()
-            self._exchange(ask.speech.endpoint.family).ask(ask, ask.timeout, suspect=False)
+            try:
+                exchange = self._exchange(ask.speech.endpoint.family)
+            except OSError as error:
+                self._failed(ask, Wrong(Reason.UNREACHABLE, _no_socket(error)))
+            else:
+                exchange.ask(ask, ask.timeout, suspect=False)
         for lane in self._lanes.values():
             self._fill(lane, now)
         for exchange in self._exchanges.values():
@@ -242,7 +258,13 @@ class _Shift:
     def _fill(self, lane: _Lane, now: float) -> None:
         """As many questions as the window bears."""
         while lane.ready:
-            exchange = self._exchange(lane.ready[0].speech.endpoint.family)
+            try:
+                exchange = self._exchange(lane.ready[0].speech.endpoint.family)
+            except OSError as error:
+                visit = lane.ready.popleft()
+                visit.give_up(Reason.UNREACHABLE, _no_socket(error))
+                self._close_if_over(visit)
+                continue
             room = min(lane.window, exchange.socket.room) - exchange.fresh(now, lane.suspect)
             count = min(room, exchange.room, len(lane.ready))
             if count <= 0:
@@ -300,7 +322,7 @@ class _Shift:
         cycle = self._cycle_of.pop(id(visit), None)
         if cycle is None:
             return
-        visit.memory.silent = not visit.heard
+        visit.memory.heard(visit.heard)
         cycle.left -= 1
         if not cycle.left:
             cycle.done()
@@ -355,3 +377,7 @@ class _Shift:
                 visit.unread -= 1
                 if not visit.waiting:
                     self._go_on(visit)
+
+
+def _no_socket(error: OSError) -> str:
+    return f"no socket to ask it from: {error.strerror}"

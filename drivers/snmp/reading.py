@@ -161,7 +161,7 @@ def _note_width(asked: Sequence[tuple[Visit, Part]], reading: Reading, accepted:
     lacking = accepted & ~reading.present[layout.columns.index(Column.IN_OCTETS)]
     for place, answer in zip(*(each.tolist() for each in np.nonzero(lacking)), strict=True):
         visit, part = asked[answer]
-        visit.memory.narrow.add(visit.indices[part.positions[place]])
+        visit.memory.narrow.add(visit.job.ports[part.positions[place]])
 
 
 def _report(asked: Sequence[tuple[Visit, Part]], missing: Flags, sound: Flags, now: float) -> None:

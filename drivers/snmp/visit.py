@@ -19,16 +19,21 @@ class Memory:
     size: GetSize
     silent: bool = False
     plan: Plan | None = None
-    narrow: set[int] = field(default_factory=set)
-    """The ifIndex of ports that count octets in 32 bits only."""
+    narrow: set[PortRef] = field(default_factory=set)
+    """Ports that count octets in 32 bits only; asked anew for 64 after the element was silent, for it may have been upgraded."""
     target: Target | None = None
     speech: Speech | None = None
 
     def plan_of(self, ports: tuple[PortRef, ...]) -> Plan:
         if self.plan is None or self.plan.ports is not ports:
             self.plan = Plan(ports)
-            self.narrow.clear()
         return self.plan
+
+    def heard(self, heard: bool) -> None:
+        """A cycle is over."""
+        self.silent = not heard
+        if self.silent:
+            self.narrow.clear()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +79,9 @@ class Visit:
         """Narrow ports are asked for last, apart from the others."""
         self._wide = range(len(self.indices))
         if narrow := self.memory.narrow:
-            self._wide = tuple(place for place in self._wide if self.indices[place] not in narrow)
-            apart = tuple(place for place, index in enumerate(self.indices) if index in narrow)
+            ports = self.job.ports
+            self._wide = tuple(place for place, port in enumerate(ports) if port not in narrow)
+            apart = tuple(place for place, port in enumerate(ports) if port in narrow)
             if apart:
                 self._again.append(Part(apart, narrow=True))
 

@@ -15,6 +15,8 @@ from drivers.snmp.reading import whole
 from drivers.snmp.speech import Speech, Wish
 from drivers.snmp.visit import described
 
+LATE_S = 5.0
+"""The mailroom tells of every question in time; should it fail to, nobody waits for it longer than that."""
 MAX_ROWS = 10_000
 REPETITIONS = 25
 _MAX_IF_INDEX = 2**31 - 1
@@ -85,8 +87,14 @@ class Asker:
             tell(loop, lambda: None if answer.done() else answer.set_result(found))
 
         address = self.speech.endpoint.address
-        self.mailroom.hand_in(Ask(self.speech, address, wish=wish, timeout=seconds, done=done))
-        return await answer
+        try:
+            self.mailroom.hand_in(Ask(self.speech, address, wish=wish, timeout=seconds, done=done))
+            async with asyncio.timeout(seconds + LATE_S):
+                return await answer
+        except TimeoutError:
+            return Wrong(Reason.TIMEOUT, "")
+        except (OSError, RuntimeError) as error:
+            return Wrong(Reason.UNREACHABLE, f"fabd cannot ask it: {error}")
 
 
 async def discover(asker: Asker) -> tuple[PortRef, ...]:

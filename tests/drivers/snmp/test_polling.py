@@ -12,6 +12,7 @@ from threading import enumerate as enumerate_threads
 import numpy as np
 import pytest
 
+from drivers.errors import ElementUnreachable
 from drivers.port import Credential, Target
 from drivers.snmp import bulk, mailroom
 from drivers.snmp.batch import PollBatch, PollJob, PortRef, Reason
@@ -171,6 +172,51 @@ def test_ports_without_64_bit_counters_are_asked_for_those_of_32_bits_from_the_n
     assert (second.has(Column.IN_OCTETS).all(), second.narrow.all()) == (True, True)
     assert second.column(Column.IN_OCTETS).tolist() == [0x102] * 10
     assert second.names == tuple(port.name for port in TEN)
+
+
+def test_a_read_of_one_port_between_two_cycles_costs_the_32_bit_ports_no_sample() -> None:
+    async def story() -> PollBatch:
+        async with agent_of(without_wide_counters) as odd:
+            collector, job = Collector(FakeClock(), QUICK), PollJob(odd, TEN)
+            await collector.poll([job])
+            await collector.poll([PollJob(odd, ONE)])
+            return await collector.poll([job])
+
+    assert asyncio.run(story()).has(Column.IN_OCTETS).all()
+
+
+def test_an_element_whose_kind_of_address_this_host_lacks_costs_the_others_nothing(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def made(family: socket.AddressFamily) -> BulkSocket:
+        if family is socket.AF_INET6:
+            raise OSError(97, "Address family not supported by protocol")
+        return BulkSocket(family)
+
+    async def story() -> PollBatch:
+        collector = Collector(FakeClock(), QUICK)
+        with pytest.raises(ElementUnreachable, match="Address family not supported"):
+            await collector.targeted(sixth, 1)
+        return await collector.poll([PollJob(sixth, ONE), PollJob(lab.target(), (PortRef(101, "ge1"),))])
+
+    monkeypatch.setattr("drivers.snmp.exchange.BulkSocket", made)
+    sixth = Target("six", "any", "snmp", "::1", 9, COMMUNITY)
+    batch = asyncio.run(story())
+    assert (batch.answered.tolist(), [failure.reason for failure in batch.failures]) == ([False, True], [Reason.UNREACHABLE])
+
+
+def test_without_a_thread_nobody_waits_and_the_next_cycle_gets_one(monkeypatch: pytest.MonkeyPatch, lab: Lab) -> None:
+    def no_thread(_: Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    collector, job = Collector(FakeClock(), QUICK), PollJob(lab.target(), (PortRef(101, "ge1"),))
+    with monkeypatch.context() as without:
+        without.setattr(mailroom.threading.Thread, "start", no_thread)
+        with pytest.raises(RuntimeError):
+            poll(collector, job)
+        with pytest.raises(ElementUnreachable, match="fabd cannot ask it"):
+            asyncio.run(collector.targeted(lab.target(), 101))
+    assert poll(collector, job).read.all()
 
 
 def test_an_engine_that_was_booted_again_is_answered_to_in_its_new_time(lab: Lab) -> None:
