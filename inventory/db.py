@@ -24,9 +24,11 @@ from sqlalchemy import (
     create_engine,
     event,
     select,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import URL, Dialect, make_url
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session, SessionTransaction
 from sqlalchemy.pool import PoolProxiedConnection
 from sqlalchemy.types import TypeDecorator
@@ -46,6 +48,21 @@ SQLITE_CONNECTIONS = 8, 120
 """Kept open, and beyond that at once: one for each thread that reads."""
 BUSY_TIMEOUT_MS = 20_000
 """How long SQLite waits for a writer of another process before it says "database is locked"."""
+LOCK_TIMEOUT_MS = BUSY_TIMEOUT_MS
+"""How long PostgreSQL waits for what another transaction has locked: its process may be stopped in the middle."""
+IDLE_TIMEOUT_MS = 30_000
+"""How long a transaction may say nothing on PostgreSQL. A worker that is stopped while it renews its lease would else keep its plan's
+row locked, over which everybody else skips, until it is woken."""
+SET_LOCK_TIMEOUT_MS = 1_000
+"""The same, where others wait behind who waits."""
+_SERVER_SETTINGS = {
+    "lock_timeout": LOCK_TIMEOUT_MS,
+    "idle_in_transaction_session_timeout": IDLE_TIMEOUT_MS,
+    "tcp_keepalives_idle": 30,
+    "tcp_keepalives_interval": 10,
+    "tcp_keepalives_count": 3,
+}
+"""The server lets go of what a client has locked whose host is gone."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -148,6 +165,20 @@ class Database:
         self.engine.dispose()
 
 
+def wait_briefly(session: Session) -> None:
+    """To the end of this transaction: who does not get a lock soon gives up with an error that `gave_up` knows."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.connection().execute(_BRIEFLY)
+
+
+def gave_up(error: Exception) -> bool:
+    """Whether a lock was waited for as long as allowed."""
+    return isinstance(error, OperationalError) and getattr(error.orig, "sqlstate", None) == _LOCK_NOT_AVAILABLE
+
+
+_BRIEFLY = text(f"SET LOCAL lock_timeout = {SET_LOCK_TIMEOUT_MS}")
+_LOCK_NOT_AVAILABLE = "55P03"
+
 Row = TypeVar("Row", bound=Base)
 
 
@@ -201,9 +232,17 @@ def _forget_effects(session: Session, ended: SessionTransaction) -> None:
 
 def _server_engine(url: URL, pool_size: int) -> Engine:
     try:
-        return create_engine(url, pool_size=pool_size, max_overflow=10, pool_pre_ping=True)
+        engine = create_engine(url, pool_size=pool_size, max_overflow=10, pool_pre_ping=True)
     except ModuleNotFoundError as error:
         raise DatabaseDriverMissing(url.drivername, error.name or str(error)) from error
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: Any, _record: object) -> None:  # noqa: ANN401  the DBAPI connection is untyped
+        with connection.cursor() as cursor:
+            cursor.execute("; ".join(f"SET {name} = {value}" for name, value in _SERVER_SETTINGS.items()))
+        connection.commit()
+
+    return engine
 
 
 def _sqlite_engine(url: URL) -> Engine:

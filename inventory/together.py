@@ -2,7 +2,7 @@
 
 Who comes while another one writes waits with all that come, and the first of them writes for all. Each returns when its own is
 durable. A set that the database refuses is taken back whole, and each of it is written by itself: what is wrong with one is told to
-that one alone.
+that one alone. A set waits for locks only briefly, for all that come wait behind it; by itself each may wait as long as anybody.
 """
 
 import threading
@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 import structlog
 from sqlalchemy.orm import Session
 
-from inventory.db import Database
+from inventory.db import Database, gave_up, wait_briefly
 
 log = structlog.get_logger(__name__)
 
@@ -53,13 +53,14 @@ class Together(Generic[Entry]):
         written = False
         try:
             with self._database.write() as session, self._turn:
-                session.connection()  # on SQLite this waits for the writer's place
+                session.connection()  # begins: whoever comes until then is of this set
+                wait_briefly(session)
                 tickets = self._cut()
                 self._write(session, [ticket.entry for ticket in tickets])
                 session.flush()
             written = True
         except Exception as error:  # noqa: BLE001  told to whose it is, in its own thread
-            if len(tickets) == 1:
+            if len(tickets) == 1 and not gave_up(error):
                 tickets[0].error = error
             else:
                 log.info("a set was taken back; each of it is written by itself", entries=len(tickets), reason=str(error))

@@ -83,7 +83,7 @@ class WorkQueue(Protocol):
         ...
 
     def renew(self, claims: Collection[Claim], at: datetime, lease: timedelta) -> frozenset[str]:
-        """Start the leases anew; the ids of those still held."""
+        """Start the leases anew; the ids of those still held. What is being finished or given back at that moment is left alone."""
         ...
 
     def finish(self, session: Session, claim: Claim, at: datetime) -> bool:
@@ -145,9 +145,15 @@ class DatabaseQueue:
         return tuple(Claim(Work(row.kind, row.key, row.payload), worker, row.fence + 1, row.attempts + 1) for row in rows)
 
     def renew(self, claims: Collection[Claim], at: datetime, lease: timedelta) -> frozenset[str]:
-        until = at + lease
+        until, names = at + lease, [claim.id for claim in claims]
         with self._database.write() as session:
-            return frozenset(claim.id for claim in claims if _changed(session, _RENEW, claim, until=until))
+            fences = {row.id: row.fence for row in session.connection().execute(_FENCES, {"names": names})}
+            free = set(session.connection().scalars(_FREE, {"names": names}))
+            held = [claim for claim in claims if fences.get(claim.id) == claim.fence]
+            renewed = [{"key_": claim.id, "held": claim.fence, "until": until} for claim in held if claim.id in free]
+            if renewed:
+                session.connection().execute(_RENEW, renewed)
+        return frozenset(claim.id for claim in held)
 
     def finish(self, session: Session, claim: Claim, at: datetime) -> bool:
         return claim.id in self.finish_all(session, [claim], at)
@@ -201,6 +207,10 @@ _CLAIM = (
         run_at=bindparam("until"),
     )
 )
+_NAMED = _ITEM.c.state == "claimed", _ITEM.c.id.in_(bindparam("names", expanding=True))
+_FENCES = select(_ITEM.c.id, _ITEM.c.fence).where(*_NAMED)
+_FREE = select(_ITEM.c.id).where(*_NAMED).with_for_update(skip_locked=True)
+"""To wait for one would keep all others from being renewed."""
 _RENEW = update(_ITEM).where(*_HELD).values(lease_until=bindparam("until"), run_at=bindparam("until"))
 _FINISH = (
     update(_ITEM)

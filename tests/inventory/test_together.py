@@ -3,7 +3,7 @@
 import threading
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 
 from inventory.changing import write_changes
@@ -83,6 +83,36 @@ def test_one_that_is_alone_and_refused_is_not_tried_again(sites):
     sites.add("a")
     assert sites.sets == [["a"], ["a"]]
     assert list(sites.failed) == ["a"]
+
+
+@pytest.mark.parametrize("others", [(), ("b", "c")])
+def test_a_row_that_another_process_keeps_locked_holds_up_only_who_wants_it(sites, others, monkeypatch):
+    """On SQLite nobody can lock a row, so there is nothing to prove."""
+    monkeypatch.setattr("inventory.db._BRIEFLY", text("SET LOCAL lock_timeout = 50"))
+    if sites.database.is_sqlite:
+        return
+    with sites.database.write() as session:
+        session.add(SiteRow(id="ste-kept", name="kept"))
+
+    def write(session, names) -> None:
+        for name in names:
+            lock(session, SiteRow, [f"ste-{name}"])
+            session.add(SiteRow(id=f"ste-{name}-new", name=f"{name} new"))
+
+    together = Together(sites.database, write)
+    with sites.database.write() as paused:
+        lock(paused, SiteRow, ["ste-kept"])
+        threads = [threading.Thread(target=together.add, args=(name,)) for name in ("kept", *others)]
+        for thread in threads:
+            thread.start()
+        for thread in threads[1:]:
+            thread.join(DEADLINE)
+            assert not thread.is_alive()
+        together.add("d")
+        assert sites.names() == sorted([*(f"{name} new" for name in (*others, "d")), "kept"])
+        assert threads[0].is_alive()
+    threads[0].join(DEADLINE)
+    assert "kept new" in sites.names()
 
 
 def test_when_there_is_no_database_everybody_hears_it(sites, monkeypatch):

@@ -114,6 +114,22 @@ def test_a_lease_that_ended_is_given_to_another_and_the_first_is_too_late(desk):
     assert desk.finish(second)
 
 
+def test_what_is_being_finished_keeps_no_other_lease_from_being_renewed(desk):
+    """On SQLite there is one writer, and nothing that others keep locked."""
+    desk.submit("a")
+    desk.submit("b")
+    first, second = desk.claim(limit=2)
+    desk.clock.advance(LEASE / 2)
+    if not desk.database.is_sqlite and isinstance(desk.queue, DatabaseQueue):
+        with desk.database.write() as session:
+            desk.queue.finish(session, first, desk.clock.now())
+            assert desk.queue.renew([first, second], desk.clock.now(), LEASE) == {first.id, second.id}
+    else:
+        assert desk.queue.renew([second], desk.clock.now(), LEASE) == {second.id}
+    desk.clock.advance(LEASE * 3 / 4)
+    assert second.id not in {claim.id for claim in desk.claim("w2", limit=2)}
+
+
 def test_renewing_keeps_the_lease(desk):
     desk.submit("p1")
     (claim,) = desk.claim()
