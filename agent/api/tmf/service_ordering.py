@@ -144,7 +144,7 @@ def change_order(request: Request, parts: PartsOf, actor: ActorOf, order_id: str
         if body.data.get("state", row.state) != row.state:
             reason = str(body.data.get("cancellationReason", ""))
             parts.fulfilment.cancel(session, CancelRequest(order_id, reason), actor.name, at)
-            session.refresh(row)
+            session.flush()
         after = service_order(row)
         record(session, actor, "change", f"order {order_id}", at, before=before, after=after)
         return changed(after)
