@@ -19,12 +19,16 @@ from drivers.netconf.client import Client
 from drivers.port import Target
 
 NAMESPACE = "urn:ietf:params:xml:ns:netconf:notification:1.0"
+EVENTS = "urn:ietf:params:xml:ns:netmod:notification"
+"""Of replayComplete and notificationComplete (RFC 5277 §4)."""
 CAPABILITY = ":notification"
 CONNECT_S, LISTEN_S = 15.0, 5.0
 FIRST_PAUSE_S = 1.0
 MOST_LEAVES = 200
 LONGEST_LEAF = 1000
 ENDS_WITHIN_S = 2.0
+REPLAY_OVER = frozenset({f"{{{EVENTS}}}replayComplete", f"{{{NAMESPACE}}}replayComplete", "replayComplete"})
+"""What follows is new (RFC 5277 §2.1.1), whatever time it bears."""
 _DEFAULT: dict[str | None, str] = {None: NAMESPACE}
 LISTENING, WAITING, UNABLE = "subscribed", "waits to subscribe again", "offers no notifications (RFC 5277)"
 
@@ -53,7 +57,7 @@ class Subscription:
     latest: datetime | None = None
     """Of the latest event."""
     _since: datetime | None = None
-    """Events before it were heard before the session broke."""
+    """While old events are told again: those before it were heard before the session broke."""
     _client: Client | None = None
     _stop: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
@@ -102,11 +106,14 @@ class Subscription:
 
     def _subscribe(self, client: Client, deadline: float) -> None:
         """With what was missed, where the element keeps it."""
-        self._since = self.latest
+        self._since = None
         if self.latest is not None:
             with suppress(EditRefused, ElementLocked):
                 client.request(create_subscription(self.latest), deadline)
+                self._since = self.latest
                 return
+        # an element whose clock was set back refuses a time that is yet to come: from now on its new time counts
+        self.latest = None
         client.request(create_subscription(), deadline)
 
     def _take(self, message: etree._Element) -> None:
@@ -114,6 +121,9 @@ class Subscription:
         if found is None:
             return
         at = found.event_time
+        if found.name in REPLAY_OVER:
+            self._since = None
+            return
         if at is not None:
             # replayed; of the same instant there may be several, and saying one twice does no harm
             if self._since is not None and at < self._since:

@@ -4,11 +4,12 @@ import queue
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from lxml import etree
 
+from drivers.errors import EditRefused
 from drivers.netconf.notifications import (
     LISTENING,
     NAMESPACE,
@@ -18,9 +19,11 @@ from drivers.netconf.notifications import (
     instant,
     notification,
 )
+from drivers.port import Credential, Target
 from tests.drivers.simulated import Simulated
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
+NOWHERE = Target("pe1", "any", "netconf", "127.0.0.1", 9, Credential("c"))
 
 
 class Heard:
@@ -121,3 +124,31 @@ def test_replayed_events_that_were_heard_before_are_left_out() -> None:
         subscription.target = type("Target", (), {"element": "pe1"})()  # type: ignore[assignment]
         subscription._take(taken)
     assert [found.event_time.second for found in heard if found.event_time] == [0, 1]
+
+
+def test_what_follows_a_replay_is_new_whatever_time_it_bears() -> None:
+    """The element's clock may have been set back."""
+    heard: list[Notification] = []
+    subscription = Subscription(NOWHERE, heard.append, lambda _: None, latest=AT, _since=AT)
+    over = '<replayComplete xmlns="urn:ietf:params:xml:ns:netmod:notification"/>'
+    for message in (event("2026-03-01T11:00:00Z"), event("2026-03-01T11:00:00Z", over), event("2026-03-01T11:00:01Z")):
+        subscription._take(message)
+    assert [found.event_time.second for found in heard if found.event_time] == [1]
+
+
+def test_a_replay_that_is_refused_leaves_nothing_out() -> None:
+    class Refusing:
+        def __init__(self) -> None:
+            self.asked: list[str] = []
+
+        def request(self, operation: etree._Element, _: float) -> None:
+            self.asked.append(operation.findtext(f"{{{NAMESPACE}}}startTime") or "now on")
+            if operation.findtext(f"{{{NAMESPACE}}}startTime"):
+                raise EditRefused("pe1", "startTime is yet to come")
+
+    heard: list[Notification] = []
+    subscription, client = Subscription(NOWHERE, heard.append, lambda _: None, latest=AT), Refusing()
+    subscription._subscribe(client, 0.0)  # type: ignore[arg-type]  # asks as it does
+    subscription._take(event("2026-03-01T11:00:00Z"))
+    assert (client.asked, len(heard)) == (["2026-03-01T12:00:00Z", "now on"], 1)
+    assert subscription.latest == AT - timedelta(hours=1)
