@@ -58,6 +58,14 @@ class EventWatch:
     strangers: Counter[tuple[str, str]] = field(default_factory=Counter)
     """Source address and reason → messages, of those that send most."""
 
+    def recall(self, told: Iterable[tuple[str, str, datetime]], now: float) -> None:
+        """Element, cause and instant of the alarms that an earlier process raised and could not end."""
+        for name, cause, since in told:
+            if cause == STORM:
+                self.storms.setdefault(name, Storm(since, 0, now))
+            else:
+                self.disbelieved.setdefault(name, Disbelief(Counter(), now))
+
     def lost(self, lost: Mapping[str, int], at: datetime, now: float) -> list[Finding]:
         """`lost`: element (or `DAEMON`) → events since the last look. A storm that begins is told at once."""
         began = []

@@ -18,6 +18,7 @@ from agent.assurance.errors import AlarmRefused, UnknownAlarm
 from agent.assurance.events import ALARM_CHANGED
 from agent.assurance.ledger import Ledger
 from agent.assurance.tables import AlarmRow
+from agent.assurance.tracks import CAUSES
 
 SHELF = timedelta(hours=2)
 LONGEST_SHELF = timedelta(days=7)
@@ -204,7 +205,7 @@ def _is_watched(element: str, port: str, cause: str, elements: AbstractSet[str],
         return True
     if element not in elements:
         return False
-    return not port or cause not in {*FAILURES, FLAPPING} or f"{element}/{port}" in ports
+    return not port or cause not in {*FAILURES, FLAPPING, *CAUSES} or f"{element}/{port}" in ports
 
 
 def _each(session: Session, ids: Iterable[str], at: datetime, act: Callable[[Ledger, Alarm], bool]) -> list[Alarm]:

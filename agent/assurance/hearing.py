@@ -9,14 +9,16 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import structlog
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from agent.assurance.claims import NO_ANSWER, NOT_KEPT, Answer, Claim, Standings, Subject, settle
 from agent.assurance.conditions import take
-from agent.assurance.eventwatch import DAEMON, EventWatch, Now
+from agent.assurance.eventwatch import DAEMON, DISBELIEVED, STORM, EventWatch, Now
 from agent.assurance.figures import Gauge
 from agent.assurance.findings import Finding
 from agent.assurance.recording import becomes, written
+from agent.assurance.tables import AlarmRow
 from agent.assurance.translation import Event, Translation
 from agent.assurance.trapdesk import Events, Reads, TrapDesk
 from agent.assurance.watchlist import WatchedElement, Watchlist
@@ -160,6 +162,7 @@ class Hearing:
     watch: EventWatch = field(default_factory=EventWatch)
     _standings: Standings = field(default_factory=Standings)
     _kernel: int = 0
+    _recalled: bool = False
     _listening: asyncio.Task[None] | None = None
 
     def __post_init__(self) -> None:
@@ -201,6 +204,9 @@ class Hearing:
 
     async def look_out(self) -> None:
         """Once a second: what was lost, what was not believed, and what has to be read in full because of it."""
+        if not self._recalled:
+            await self.store(self._recall)
+            self._recalled = True
         at, now = self.clock.now(), self.clock.monotonic()
         lost, refused = self._losses()
         heard = self.desk.take_heard()
@@ -270,6 +276,12 @@ class Hearing:
         standing = list(status.notices.values())
         held = [Sample({"standing": name}, count) for name, count in _counted(standing).items()]
         yield Family("fabd_notification_subscriptions", "gauge", "Elements asked for notifications (RFC 5277).", held)
+
+    def _recall(self, session: Session) -> None:
+        """Before the first look, which alone reads the watch."""
+        told = select(AlarmRow.element, AlarmRow.cause, AlarmRow.raised_at)
+        standing = session.execute(told.where(AlarmRow.cleared_at.is_(None), AlarmRow.cause.in_([STORM, DISBELIEVED])))
+        self.watch.recall(((row.element, row.cause, row.raised_at) for row in standing), self.clock.monotonic())
 
     def _losses(self) -> tuple[Counter[str], Counter[tuple[str, str]]]:
         """By source address; what is not known by one as `ANYBODY`."""

@@ -16,6 +16,7 @@ from agent.assurance.budgets import BudgetWatch, Looked
 from agent.assurance.digest import Digest, Digested
 from agent.assurance.figures import Figures, Gauge
 from agent.assurance.findings import Finding, Source
+from agent.assurance.foresight import Foresight
 from agent.assurance.handling import close_unwatched
 from agent.assurance.hearing import Ears, Hearing
 from agent.assurance.history.feed import values_of
@@ -27,16 +28,17 @@ from agent.assurance.poller import Collects, Poller, Resolve, Visit
 from agent.assurance.problems import Patience
 from agent.assurance.reporting import Reporter
 from agent.assurance.sla import CasesOf, Judge, Judged, no_cases
-from agent.assurance.tables import ObservationRow, PollRow, ReadingRow
-from agent.assurance.tracks import rules_of
+from agent.assurance.tables import AlarmRow, ObservationRow, PollRow, ReadingRow
+from agent.assurance.tracks import CAUSES, rules_of
 from agent.assurance.translation import Event, Translation
 from agent.assurance.upkeep import Upkeep
 from agent.assurance.watchlist import WatchedElement, Watchlist, load_watchlist
-from agent.catalog import load_translations
+from agent.catalog import load_foresight, load_translations
 from agent.config import AssuranceSettings, PollingSettings, UsageSettings
 from crm_bridge.book import PolicyBook
 from crm_bridge.promises import Promises
 from inventory.db import Database
+from policies.detection.rules import Rule
 from policies.values import Clock
 
 log = structlog.get_logger(__name__)
@@ -63,6 +65,7 @@ class AssuranceParts:
     assurance: AssuranceSettings
     usage: UsageSettings
     retention: Retention = Retention()  # noqa: RUF009  immutable
+    foresight: tuple[Rule, ...] = field(default_factory=load_foresight)
     cases_of: CasesOf = no_cases
     ears: Ears = Ears()  # noqa: RUF009  immutable
     translation: Translation = field(default_factory=lambda: Translation(load_translations()))
@@ -92,6 +95,7 @@ class AssuranceService:
         self._gauge = Gauge(parts.polling.interval_s, rules_of(parts.polling))
         self._upkeep = Upkeep(parts.assurance)
         self.history = History(parts.database)
+        self._foresight = Foresight(parts.database, parts.foresight)
         self._turn = asyncio.Lock()
         self._memory, self._digest = self._forget()
         self._promises = Promises(parts.book)
@@ -137,7 +141,7 @@ class AssuranceService:
             Job("budgets", timedelta(seconds=settings.sla_interval_s), self.watch_budgets),
             Job("alarm upkeep", UPKEEP_EVERY, self.keep_up),
             Job("prune polls", PRUNE_EVERY, self.prune),
-            Job("write history", WRITE_HISTORY_EVERY, self.write_history),
+            Job("history", WRITE_HISTORY_EVERY, self.keep_history),
             Job("tidy history", TIDY_HISTORY_EVERY, self.tidy_history),
         )
 
@@ -211,6 +215,12 @@ class AssuranceService:
     async def write_history(self) -> int:
         """Store what was measured since the last time."""
         return await asyncio.to_thread(self.history.write, self._parts.clock.now())
+
+    async def keep_history(self) -> None:
+        """Write it, and look what it says of the future."""
+        await self.write_history()
+        async with self._turn:
+            await asyncio.to_thread(self._foresight.look, self._parts.clock.now())
 
     async def tidy_history(self) -> int:
         """Drop what was kept for as long as it is to be."""
@@ -326,6 +336,9 @@ class AssuranceService:
             {} if polled is None else dict.fromkeys(watchlist.elements, polled),
             self._parts.clock.monotonic(),
         )
+        warnings = select(AlarmRow.element, AlarmRow.object, AlarmRow.cause, AlarmRow.qualifier)
+        standing = session.execute(warnings.where(AlarmRow.cleared_at.is_(None), AlarmRow.cause.in_(sorted(CAUSES))))
+        self._gauge.tracks.recall((row.element, row.object, row.cause, row.qualifier) for row in standing)
         self._pending = bool(alarms)
         self._recalled = True
 

@@ -6,7 +6,7 @@ crossed.
 
 import math
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -84,6 +84,10 @@ DIRECTIONS: Mapping[str, tuple[tuple[str, Column], ...]] = {
 }
 
 
+CAUSES = frozenset(f"{measure}High" for measure in DIRECTIONS)
+"""Of the alarms that crossings become."""
+
+
 def rules_of(settings: PollingSettings) -> tuple[Rule, ...]:
     """None for a measure whose level is 0."""
     after = {"raise_after": settings.raise_after, "clear_after": settings.clear_after}
@@ -137,6 +141,10 @@ class Tracks:
         self._oper: Unsigned = np.zeros(0, np.uint64)
         self._seen: Seconds = np.zeros(0)
         self._standing = {(rule, direction): Standing.nothing(0) for rule in rules for direction, _ in DIRECTIONS[rule.measure]}
+        self._recalled: set[tuple[str, str, str, str]] = set()
+        """Element, port, cause and direction of warnings that stand, as long as the port has not been read."""
+        self._shown = (self._state, self._labels, self._seen, self._oper)
+        """What belongs together, replaced as one: others read it at any time."""
 
     def __len__(self) -> int:
         return len(self._labels)
@@ -152,6 +160,12 @@ class Tracks:
             if element in changed:
                 labels[block.first : block.first + len(block.names)] = port_labels(element, block.names, self._services)
         self._labels = labels
+        self._shown = (self._state, labels, self._seen, self._oper)
+
+    def recall(self, warnings: Iterable[tuple[str, str, str, str]]) -> None:
+        """Element, port, cause and direction of those that stand, from an earlier process: they end when the port is well."""
+        self._recalled = set(warnings)
+        self._put_recalled()
 
     def forget_crossings(self) -> None:
         """What was said of them may not have been heard: what is still too high is told of again."""
@@ -186,7 +200,7 @@ class Tracks:
 
     def lines(self, since: float) -> Iterator[str]:
         """The text of all series that were read since then (Unix seconds)."""
-        state, labels, seen, oper = self._state, self._labels, self._seen, self._oper
+        state, labels, seen, oper = self._shown
         fresh = seen >= since
         for column, name, text in METRICS:
             number = COUNTERS.index(column)
@@ -233,6 +247,19 @@ class Tracks:
         self._oper = np.append(self._oper, np.uint64(0))[kept]
         self._seen = np.append(self._seen, -np.inf)[kept]
         self._blocks, self._labels = blocks, labels
+        self._shown = (self._state, labels, self._seen, self._oper)
+        self._put_recalled()
+
+    def _put_recalled(self) -> None:
+        for warning in list(self._recalled):
+            element, port, cause, direction = warning
+            block = self._blocks.get(element)
+            if block is None or port not in block.names:
+                continue
+            self._recalled.discard(warning)
+            for (rule, way), standing in self._standing.items():
+                if (f"{rule.measure}High", way) == (cause, direction):
+                    standing.crossed[block.first + block.names.index(port)] = True
 
     def _follow(self, batch: PollBatch, read: Rows, rows: Rows, contract: Unsigned, of_service: Flags) -> Iterator[Crossing]:
         now, speed = _readings(batch, read), _speed(batch, read, contract)

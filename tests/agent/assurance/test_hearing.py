@@ -216,6 +216,17 @@ def test_wrong_credentials_that_are_not_tried_again_are_forgotten(world: World) 
     assert alarms(world, DISBELIEVED)[0].cleared_at is not None
 
 
+def test_storms_and_disbelief_that_an_earlier_process_told_of_end(world: World) -> None:
+    world.receiver.senders.lost[world.host("pe1")] = 700  # type: ignore[attr-defined]
+    world.receiver.senders.refused[world.host("sw1"), "wrong key"] = 1  # type: ignore[attr-defined]
+    look_out(world)
+    world.restarted(world.receiver)  # type: ignore[attr-defined]
+    look_out(world)
+    assert set(hearing(world).status().storms) == {"pe1"}
+    look_out(world, FORGIVEN_AFTER_S)
+    assert [alarm.cleared_at is None for cause in (STORM, DISBELIEVED) for alarm in alarms(world, cause)] == [False, False]
+
+
 def test_events_that_are_handed_in_say_what_they_become(world: World) -> None:
     world.network.down("pe1/c1")
     trap = replace(bgp(world), trap_oid=oids.LINK_DOWN, varbinds=((f"{oids.IF_INDEX}.1", 1),))

@@ -122,6 +122,23 @@ def test_thresholds_that_were_not_heard_are_told_again() -> None:
     assert heard == [0, 0, 1, 0, 1]
 
 
+def test_a_warning_of_an_earlier_process_ends_when_the_port_is_well() -> None:
+    tracks = Tracks(BUSY)
+    tracks.recall([("pe1", "a", "utilisationHigh", "receive"), ("gone", "x", "utilisationHigh", "receive")])
+    crossings = [crossing for at in range(5) for crossing in tracks.take(cycle(at * 60.0, {"pe1/a": 7}))]
+    assert [(crossing.port, crossing.direction, crossing.raised) for crossing in crossings] == [("a", "receive", False)]
+
+
+def test_series_that_are_being_read_keep_their_ports_when_others_come_and_go() -> None:
+    tracks = Tracks()
+    tracks.take(cycle(60.0, {"pe1/a": 1, "pe1/b": 2}))
+    series = tracks.lines(0.0)
+    begun = next(series)
+    tracks.keep({"pe1": {"b"}})
+    assert begun.startswith("# HELP")
+    assert 'port="b"} 2' in next(series)
+
+
 def test_rules_come_from_the_settings_and_0_is_none() -> None:
     assert [rule.measure for rule in rules_of(PollingSettings(errors_raise=5, errors_clear=1))] == ["utilisation", "errors"]
     assert rules_of(PollingSettings(utilisation_raise=0)) == ()
