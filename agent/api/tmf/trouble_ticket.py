@@ -186,6 +186,7 @@ def _change_own(wish: Wish) -> Document | None:
         raise Conflict("ticketOfFabd", message, pointer=f"/{foreign[0]}")
     check_state(before, wish.patch, _OWN)
     _carry_out(row, wish)
+    wish.session.flush()
     wish.session.refresh(row)
     after = TICKETS.render(wish.session, [row])[0]
     record(wish.session, wish.actor, "change", f"ticket {row.id}", wish.at, before=before, after=after)
