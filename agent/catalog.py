@@ -17,6 +17,7 @@ from pathlib import Path
 from agent.config import CatalogSettings
 from agent.errors import ConfigurationError
 from policies.catalog import Catalog
+from policies.detection.rules import Rule, parse_rules
 from policies.errors import InvalidPolicy, Problem
 from policies.sla import parse_sla
 from policies.specification import FILE, SAMPLES, SUFFIX, parse
@@ -54,6 +55,15 @@ def _translations(own: Sequence[Path]) -> Translations:
     found = [parse_translation(text, name) for name, text in (*single, *documents[shipped:], *documents[:shipped])]
     distinct(found)
     return Translations(found)
+
+
+def load_foresight(settings: CatalogSettings | None = None) -> tuple[Rule, ...]:
+    """What is warned of early. A rule of the operator's own takes the place of a shipped one of its name. Raises like
+    `load_catalog`.
+    """
+    own = settings.foresight if settings else []
+    rules = [rule for name, text in _documents(files("policies") / "foresight", own) for rule in parse_rules(text, name)]
+    return tuple({rule.name: rule for rule in rules}.values())
 
 
 def specification_texts(settings: CatalogSettings) -> Mapping[str, Texts]:

@@ -31,7 +31,7 @@ from agent.assurance.poolwatch import PoolWatch
 from agent.assurance.service import AssuranceParts, AssuranceService
 from agent.assurance.subscribing import Subscribing
 from agent.assurance.translation import Translation
-from agent.catalog import load_catalog, load_translations
+from agent.catalog import load_catalog, load_foresight, load_translations
 from agent.clock import SystemClock
 from agent.config import FulfillmentSettings, KeepSettings, OutboxSettings, PollingSettings, Settings
 from agent.errors import AddressInUse
@@ -109,6 +109,7 @@ class Daemon:
                 assurance=settings.assurance,
                 usage=settings.usage,
                 retention=retention(settings.keep),
+                foresight=load_foresight(settings.catalog),
                 cases_of=cases_of,
                 ears=Ears(
                     traps=self.listening.receiver if self.listening else None,

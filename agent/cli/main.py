@@ -44,6 +44,7 @@ COMMANDS = {
         "problem": "Problems: one per root cause, with its alarms, services and tickets.",
         "impact": "Who would suffer if an element, port or link failed, and what it would cost.",
         "history": "What was measured over time: traffic, errors, how full pools are.",
+        "foresight": "Early warnings: what will be at its limit or is unusual, and the rules for that.",
         "ticket": "Tickets: one per problem and affected customer.",
     },
     "Money": {

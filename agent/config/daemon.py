@@ -76,4 +76,7 @@ class CatalogSettings(Section):
     translations: list[Path] = Field(
         default_factory=list, description="Files or folders with further rules for events; tried before those shipped."
     )
+    foresight: list[Path] = Field(
+        default_factory=list, description="Folders with further rules of early detection; they replace shipped ones of their name."
+    )
     platforms: list[Path] = Field(default_factory=list, description="Folders with further platforms (one folder each).")

@@ -1,0 +1,72 @@
+"""`fabd foresight`: what fabd warns of before a service is hit, and the rules for that."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from sqlalchemy import select
+
+from agent.assurance.tables import AlarmRow
+from agent.catalog import load_foresight
+from agent.cli.command import local
+from agent.cli.desk import Desk
+from agent.cli.files import read_text
+from agent.cli.options import AsJson
+from agent.cli.output import print_json, print_rows, say
+from agent.cli.words import when
+from policies.detection.rules import Rule, parse_rules
+
+app = typer.Typer(no_args_is_help=True, help="Early warnings: what will be at its limit or is unusual, and the rules for that.")
+
+
+@app.command("list")
+@local
+def list_(desk: Desk, as_json: AsJson = False) -> None:
+    """Warnings that stand: what was found, since when. They are alarms, too, and make no tickets."""
+    names = [rule.name for rule in load_foresight(desk.settings.catalog)]
+    with desk.reading() as session:
+        rows = session.scalars(
+            select(AlarmRow)
+            .where(AlarmRow.cleared_at.is_(None), AlarmRow.qualifier.in_(names), AlarmRow.source == "")
+            .order_by(AlarmRow.raised_at.desc(), AlarmRow.id)
+        ).all()
+        found = [{"alarm": row.id, "rule": row.qualifier, "since": when(row.raised_at), "found": row.text} for row in rows]
+    print_rows(found, as_json=as_json, empty="nothing is foreseen")
+
+
+@app.command()
+@local
+def rules(desk: Desk, as_json: AsJson = False) -> None:
+    """The rules in force, shipped and your own."""
+    found = load_foresight(desk.settings.catalog)
+    if as_json:
+        print_json([rule.model_dump(mode="json", exclude_none=True) for rule in found])
+        return
+    print_rows([_rule(rule) for rule in found], as_json=False, empty="there are no rules")
+
+
+@app.command()
+@local
+def check(
+    desk: Desk,
+    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Files with rules.", show_default=False)],
+) -> None:
+    """Read rules; each mistake is a line with its file, line and remedy."""
+    del desk
+    for file in files:
+        say(f"{file}: sound; {len(parse_rules(read_text(file), str(file)))} rules")
+
+
+def _rule(rule: Rule) -> dict[str, object]:
+    return {"rule": rule.name, "metric": rule.metric, "warns": _when(rule), "alarm": rule.cause, "severity": rule.severity}
+
+
+def _when(rule: Rule) -> str:
+    side = "above" if rule.direction == "rising" else "below"
+    if rule.threshold is not None:
+        return f"{side} {rule.threshold.raise_at:g} for {rule.threshold.raise_after * 5} min"
+    if rule.unusual is not None:
+        return f"{rule.unusual.deviations:g} deviations {side} what is usual for {rule.unusual.raise_after * 5} min"
+    if rule.trend is None:
+        return ""
+    return f"will be {side} {rule.trend.limit:g} within {rule.trend.horizon_days:g} d"

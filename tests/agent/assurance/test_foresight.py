@@ -1,0 +1,101 @@
+"""Warnings out of the history: raised once, cleared, kept through a restart, without a ticket."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from agent.assurance.foresight import Foresight
+from agent.assurance.history.store import History, SeriesKey
+from agent.assurance.tables import AlarmRow
+from agent.catalog import load_foresight
+from crm_bridge.tables import TicketRow
+from tests.clock import EPOCH
+from tests.inventory.factory import add_element
+
+PORT = "port:pe1/c1"
+MINUTE, FIVE, DAY = timedelta(minutes=1), timedelta(minutes=5), timedelta(days=1)
+
+
+@pytest.fixture
+def history(database):
+    with database.write() as session:
+        add_element(session, "pe1")
+    return History(database)
+
+
+@pytest.fixture
+def foresight(database):
+    return Foresight(database, load_foresight())
+
+
+def fed(history, start, minutes, value):
+    for minute in range(minutes):
+        history.take(start + minute * MINUTE, {SeriesKey(PORT, "utilisation_ratio"): value})
+    history.write(start + minutes * MINUTE)
+    return start + minutes * MINUTE
+
+
+def standing(database):
+    with database.read() as session:
+        rows = session.scalars(select(AlarmRow).where(AlarmRow.cleared_at.is_(None)).order_by(AlarmRow.qualifier))
+        return [(row.element, row.object, row.cause, row.qualifier, row.severity) for row in rows]
+
+
+HIGH = ("pe1", "c1", "utilisationHigh", "utilisation-high", "warning")
+
+
+def test_a_threshold_raises_one_warning_and_clears_it_without_a_ticket(database, history, foresight):
+    at = fed(history, EPOCH, 15, 0.95)
+    (found,) = foresight.look(at)
+    assert found.detail["text"] == "pe1/c1: utilisation is high: 0.95 (limit 0.9)"
+    assert standing(database) == [HIGH]
+    assert foresight.look(at + MINUTE) == []
+    at = fed(history, at, 25, 0.85)
+    assert foresight.look(at) == []
+    at = fed(history, at, 30, 0.2)
+    foresight.look(at)
+    assert standing(database) == []
+    with database.read() as session:
+        assert session.scalars(select(TicketRow)).all() == []
+
+
+def test_a_warning_that_stands_is_known_after_a_restart(database, history, foresight):
+    at = fed(history, EPOCH, 15, 0.95)
+    foresight.look(at)
+    assert Foresight(database, load_foresight()).look(at + MINUTE) == []
+
+
+def test_a_warning_of_what_is_not_measured_any_more_goes(database, history, foresight):
+    at = fed(history, EPOCH, 15, 0.95)
+    foresight.look(at)
+    foresight.look(at + timedelta(hours=20))
+    assert standing(database) == [HIGH]
+    foresight.look(at + timedelta(hours=25))
+    assert standing(database) == []
+
+
+def test_a_pool_that_fills_up_is_told_of_with_the_day(database, history, foresight):
+    at = EPOCH
+    for hour in range(24 * 20):
+        history.take(EPOCH + timedelta(hours=hour), {SeriesKey("pool:vlans", "pool_used_ratio"): 0.4 + hour * 0.001})
+    at = EPOCH + 20 * DAY
+    history.write(at)
+    (found,) = foresight.look(at)
+    assert (found.element, found.object) == ("pool:vlans", "")
+    assert found.detail["text"].startswith("pool:vlans: the pool fills up: will be at 1 in ")
+    assert standing(database) == [("pool:vlans", "", "poolExhausting", "pool-exhausts", "warning")]
+    assert foresight.look(at + FIVE) == []
+
+
+def test_what_is_usual_is_learnt_and_what_is_not_is_told(database, history, foresight):
+    for step in range(12 * 24 * 10):
+        at = EPOCH + step * FIVE
+        history.take(at, {SeriesKey(PORT, "utilisation_ratio"): 0.4 + 0.01 * (step % 3)})
+    at = EPOCH + 10 * DAY
+    history.write(at)
+    foresight.look(at)
+    assert standing(database) == []
+    at = fed(history, at, 15, 0.01)
+    foresight.look(at)
+    assert standing(database) == [("pe1", "c1", "trafficUnusuallyLow", "traffic-gone", "warning")]
