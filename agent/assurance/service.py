@@ -219,8 +219,7 @@ class AssuranceService:
     async def keep_history(self) -> None:
         """Write it, and look what it says of the future."""
         await self.write_history()
-        async with self._turn:
-            await asyncio.to_thread(self._foresight.look, self._parts.clock.now())
+        await asyncio.to_thread(self._foresight.look, self._parts.clock.now())
 
     async def tidy_history(self) -> int:
         """Drop what was kept for as long as it is to be."""
