@@ -15,7 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 import paramiko
-from paramiko.common import MSG_CHANNEL_SUCCESS, MSG_DEBUG, MSG_DISCONNECT, MSG_IGNORE, cMSG_UNIMPLEMENTED
+from paramiko.common import MSG_CHANNEL_SUCCESS, MSG_DEBUG, MSG_DISCONNECT, MSG_IGNORE, MSG_UNIMPLEMENTED, cMSG_UNIMPLEMENTED
 from paramiko.message import Message
 from paramiko.packet import NeedRekeyException, Packetizer
 from paramiko.transport import ChannelMap, _active_threads  # type: ignore[attr-defined]  # whom paramiko stops when the program ends
@@ -131,7 +131,7 @@ class Line(paramiko.Transport):
                 self._channel_handler_table[kind](channel, message)
             elif number not in self.channels_seen:
                 raise paramiko.SSHException(f"packet {kind} for channel {number}, which there is not")
-        else:
+        elif kind != MSG_UNIMPLEMENTED:  # to answer that would go on for ever
             answer = Message()
             answer.add_byte(cMSG_UNIMPLEMENTED)
             answer.add_int(message.seqno)

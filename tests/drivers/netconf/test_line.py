@@ -179,6 +179,22 @@ def test_nothing_heard_in_time_harms_nothing() -> None:
         assert caller.hear(4) == b"late"
 
 
+def test_what_neither_side_knows_is_not_sent_to_and_fro() -> None:
+    with conversation() as (_, caller):
+        said: list[bytes] = []
+        tell = caller.line._send_message
+        caller.line._send_message = lambda message: (said.append(message.asbytes()[:1]), tell(message))
+        caller.say(b"here")
+        assert caller.hear(4) == b"here"
+        said.clear()
+        unknown = paramiko.Message()
+        unknown.add_byte(bytes([192]))  # RFC 4250 §4.1.2: for private use
+        tell(unknown)
+        caller.line.wait_until(soon())
+        caller.line.attend()  # the element answers that it does not know it
+        assert said == []
+
+
 @pytest.mark.parametrize("end", [Server.hang_up, Server.leave])
 def test_an_end_is_noticed_by_who_heeds(end: Callable[[Server], None]) -> None:
     with conversation() as (server, caller):
