@@ -10,6 +10,7 @@ from agent.assurance.findings import Source
 from agent.assurance.watchlist import WatchedElement, WatchedPort
 from drivers.errors import ElementError
 from drivers.port import Credential, Target
+from drivers.snmp.aside import aside
 from drivers.snmp.batch import PollBatch, PollJob, PortRef, PortSample, Reason
 from policies.values import Clock, new_id
 
@@ -76,6 +77,20 @@ class _Asked:
         return cls(target, ports, indexed, refs, tuple(port.reference for port in indexed))
 
 
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """One round before anybody is asked."""
+
+    jobs: Sequence[PollJob]
+    ports: tuple[WatchedPort, ...]
+    """Of all jobs, in their order."""
+    references: tuple[str, ...]
+    known: Mapping[str, tuple[WatchedPort, ...]]
+    """Element → its ports under the index that it gives them now."""
+    absent: frozenset[str]
+    """Port ids that their element does not list."""
+
+
 class Poller:
     """Remembers nothing of what it found but which elements have to be listed anew. Lives in one asyncio loop."""
 
@@ -88,31 +103,29 @@ class Poller:
         """`deadline_s`: the longest that an element may take, where it is shorter than the usual one."""
         deadline = self._deadline if deadline_s is None else min(deadline_s, self._deadline)
         started = self._clock.now()
-        targets, unasked = self._targets(elements)
-        wanted = [element for element, _ in targets]
+        elements = tuple(elements)
+        targets, unasked = await aside(len(elements), self._targets, elements)
         lists, listing_failed = await self._list_ports(targets)
-        known, absent = _indexed(wanted, lists)
-        asked = [self._ask(target, known[target.element]) for _, target in targets]
-        batch = await self._collector.poll([PollJob(each.target, each.refs, deadline) for each in asked])
+        asking = await aside(len(targets), self._asking, targets, lists, deadline)
+        batch = await self._collector.poll(asking.jobs)
         self._remember(batch)
-        ports = tuple(port for each in asked for port in each.indexed)
         return Visit(
             poll_id=new_id("pll", started),
             source=source,
             started_at=started,
             ended_at=self._clock.now(),
             ended=self._clock.monotonic(),
-            elements=tuple(wanted),
-            ports=ports,
+            elements=tuple(element for element, _ in targets),
+            ports=asking.ports,
             batch=batch,
-            references=tuple(reference for each in asked for reference in each.references),
+            references=asking.references,
             found={
                 port.port_id: port.if_index
                 for element in lists
-                for port in known[element]
-                if port.if_index and port.port_id not in absent
+                for port in asking.known[element]
+                if port.if_index and port.port_id not in asking.absent
             },
-            absent=absent,
+            absent=asking.absent,
             unasked=unasked,
             listing_failed=listing_failed,
         )
@@ -120,6 +133,19 @@ class Poller:
     def keep(self, elements: Container[str]) -> None:
         """Forget all others."""
         self._asked = {name: asked for name, asked in self._asked.items() if name in elements}
+
+    def _asking(
+        self, targets: Sequence[tuple[WatchedElement, Target]], lists: Mapping[str, Mapping[str, int]], deadline: float
+    ) -> "_Asking":
+        known, absent = _indexed((element for element, _ in targets), lists)
+        asked = [self._ask(target, known[target.element]) for _, target in targets]
+        return _Asking(
+            [PollJob(each.target, each.refs, deadline) for each in asked],
+            tuple(port for each in asked for port in each.indexed),
+            tuple(reference for each in asked for reference in each.references),
+            known,
+            absent,
+        )
 
     def _ask(self, target: Target, ports: tuple[WatchedPort, ...]) -> "_Asked":
         """What is asked of the element; the same object as last time where nothing is new, for all that was prepared for it."""

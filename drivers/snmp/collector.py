@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from drivers.errors import ElementError
 from drivers.port import Target
 from drivers.snmp import asking, credentials, lldp, walking
+from drivers.snmp.aside import MANY, aside
 from drivers.snmp.asking import GET
 from drivers.snmp.batch import BatchBuilder, PollBatch, PollFailure, PollJob, PortRef, PortSample, Reason
 from drivers.snmp.bulk import address_of
@@ -73,10 +74,11 @@ class Collector:
 
     async def poll(self, jobs: Sequence[PollJob]) -> PollBatch:
         """One cycle over these elements (each at most once)."""
-        memories = [self._recall(job.target.element) for job in jobs]
-        builder = BatchBuilder(jobs, [memory.plan_of(job.ports) for memory, job in zip(memories, jobs, strict=True)])
+        memories, builder = await aside(len(jobs), self._prepared, jobs)
         visits = []
         for element, (job, memory) in enumerate(zip(jobs, memories, strict=True)):
+            if element % MANY == MANY - 1:
+                await asyncio.sleep(0)  # others want the loop, too
             try:
                 speech = await self._speech(job.target, memory)
             except ElementError as error:
@@ -103,6 +105,10 @@ class Collector:
     async def neighbours(self, target: Target, deadline: float = 20.0) -> tuple[lldp.Neighbour, ...]:
         """Who stands at the other ends of its links, by LLDP; nothing for an element that does not speak it."""
         return await lldp.neighbours(await self._asker(target, deadline))
+
+    def _prepared(self, jobs: Sequence[PollJob]) -> tuple[list[Memory], BatchBuilder]:
+        memories = [self._recall(job.target.element) for job in jobs]
+        return memories, BatchBuilder(jobs, [memory.plan_of(job.ports) for memory, job in zip(memories, jobs, strict=True)])
 
     def forget(self, element: str) -> None:
         """The element left the inventory."""

@@ -25,9 +25,10 @@ class Memory:
     speech: Speech | None = None
 
     def plan_of(self, ports: tuple[PortRef, ...]) -> Plan:
-        if self.plan is None or self.plan.ports is not ports:
-            self.plan = Plan(ports)
-        return self.plan
+        plan = self.plan
+        if plan is None or plan.ports is not ports:
+            plan = self.plan = Plan(ports)
+        return plan
 
     def heard(self, heard: bool) -> None:
         """A cycle is over."""
