@@ -31,6 +31,7 @@ PREFIX = "service:"
 """Before a service's id, where an alarm names its object."""
 BURN, BUDGET, BLIND = "slaBudgetBurn", "slaBudgetSpent", "slaIndicatorBlind"
 CAUSES = (BURN, BUDGET, BLIND)
+CROSSED = "thresholdCrossed"
 LATE = timedelta(hours=1)
 """How long after its end a state may still be corrected."""
 MEASURED_EVERY = timedelta(minutes=5)
@@ -81,19 +82,21 @@ class BudgetWatch:
     def look(self, session: Session, at: datetime) -> Looked:
         """One run, in the caller's transaction."""
         self._note_changes(session, at)
+        self._recall(session, at)
         due = [service_id for service_id, known in self._watched.items() if known.due <= at]
-        findings = [
-            finding for service_id, account in self._accounts(session, due, at) for finding in self._judge(session, account, at)
-        ]
+        known = self._accounts(session, due, at)
+        orphans = [finding for service_id in due if service_id not in known for finding in self._forget(service_id, at)]
+        judged = [(account, each) for account in known.values() for each in self._judge(account, at)]
+        findings = [*orphans, *(finding for _, (finding, _) in judged)]
         take(session, findings, at)
+        for account, (_, pressing) in judged:  # after the turn of writing alarms: all who write both take them in this order
+            if pressing is not None:
+                _press(session, account.promise, pressing, at)
         self._since = at
         raised = sum(finding.meaning.raises for finding in findings if finding.meaning)
         return Looked(len(due), raised, len(findings) - raised)
 
     def _note_changes(self, session: Session, at: datetime) -> None:
-        first = self._since is None
-        if first:
-            self._recall(session, at)
         for service_id, trace in _traces(session, at - MONTH if self._since is None else self._since - LATE).items():
             known = self._watched.setdefault(service_id, _Watched(at))
             if not trace <= known.trace:
@@ -105,38 +108,47 @@ class BudgetWatch:
                 self._watched.setdefault(service_id, _Watched(at)).due = at
 
     def _recall(self, session: Session, at: datetime) -> None:
-        standing = select(AlarmRow).where(AlarmRow.cause.in_(CAUSES), AlarmRow.cleared_at.is_(None))
-        for alarm in session.scalars(standing):
-            known = self._watched.setdefault(alarm.element.removeprefix(PREFIX), _Watched(at))
-            known.told[alarm.cause, alarm.qualifier] = alarm.text
+        """What stands, for others clear alarms, too: what still holds is told anew."""
+        columns = (AlarmRow.element, AlarmRow.cause, AlarmRow.qualifier, AlarmRow.text)
+        standing: dict[str, dict[Told, str]] = defaultdict(dict)
+        for name, cause, qualifier, text in session.execute(
+            select(*columns).where(AlarmRow.cause.in_(CAUSES), AlarmRow.cleared_at.is_(None))
+        ):
+            standing[name.removeprefix(PREFIX)][cause, qualifier] = text
+        for service_id in standing.keys() - self._watched.keys():
+            self._watched[service_id] = _Watched(at)
+        for service_id, known in self._watched.items():
+            if known.told != (told := standing.get(service_id, {})):
+                known.told, known.due = told, at
 
     def _measured(self, session: Session, at: datetime) -> list[str]:
         active = list(session.scalars(select(ServiceRow.id).where(ServiceRow.state == "active")))
         return [service_id for service_id, promise in self._promises.of(session, active, at).items() if promise.sla.indicators]
 
-    def _accounts(self, session: Session, due: Collection[str], at: datetime) -> Iterator[tuple[str, Account]]:
+    def _accounts(self, session: Session, due: Collection[str], at: datetime) -> dict[str, Account]:
         promises = self._promises.of(session, due, at)
-        for service_id in due:
-            if service_id not in promises and not self._watched[service_id].told:
-                del self._watched[service_id]
-        if promises:
-            periods = [promise.sla.period_at(at) for promise in promises.values()]
-            since = min([at - max(RATE_WINDOWS), *(period.start for period in periods)])
-            known = accounts(session, promises, Interval(since, at), max(period.end for period in periods))
-            yield from known.items()
+        if not promises:
+            return {}
+        periods = [promise.sla.period_at(at) for promise in promises.values()]
+        since = min([at - max(RATE_WINDOWS), *(period.start for period in periods)])
+        return accounts(session, promises, Interval(since, at), max(period.end for period in periods))
 
-    def _judge(self, session: Session, account: Account, at: datetime) -> Iterator[Finding]:
+    def _forget(self, service_id: str, at: datetime) -> Iterator[Finding]:
+        """Nothing is promised for it any more, so nothing is to be said."""
+        for key in self._watched.pop(service_id).told:
+            yield _silence(service_id, key, at)
+
+    def _judge(self, account: Account, at: datetime) -> Iterator[tuple[Finding, Word | None]]:
+        """With the word that makes work on its tickets more urgent, if it does."""
         service_id, sla = account.promise.service.id, account.promise.sla
         watched, period = self._watched[service_id], sla.period_at(at)
         reviews = list(reviews_of(account, at))
         words = {key: word for each in reviews for key, word in _words(each, sla)}
         for key, word in words.items():
             if watched.told.get(key) != word.text:
-                yield _finding(service_id, key, word, raises=True, at=at)
-                if key[0] != BLIND:
-                    _press(session, account.promise, word, at)
+                yield _finding(service_id, key, word, at), None if key[0] == BLIND else word
         for key in watched.told.keys() - words.keys():
-            yield _finding(service_id, key, Word("", Severity.WARNING, reviews[0]), raises=False, at=at)
+            yield _silence(service_id, key, at), None
         watched.told = {key: word.text for key, word in words.items()}
         waits = [each.next_look for each in reviews if each.next_look is not None]
         if waits or words or account.is_down:
@@ -176,7 +188,7 @@ def _words(each: Review, sla: Sla) -> Iterator[tuple[Told, Word]]:
         yield (BLIND, rule), Word(text, Severity.WARNING, each)
 
 
-def _finding(service_id: str, key: Told, word: Word, *, raises: bool, at: datetime) -> Finding:
+def _finding(service_id: str, key: Told, word: Word, at: datetime) -> Finding:
     cause, rule = key
     view = word.review.forecast
     detail = {
@@ -188,7 +200,14 @@ def _finding(service_id: str, key: Told, word: Word, *, raises: bool, at: dateti
         "breach_at": view.breach_at.isoformat() if view.breach_at else None,
         "burn": [{"window": _span(burn.rule.long), "rate": f"{float(burn.long_rate):.3g}"} for burn in word.review.firing],
     }
-    meaning = Meaning(cause, raises, word.severity, rule, AlarmType.QUALITY, "thresholdCrossed")
+    meaning = Meaning(cause, raises=True, severity=word.severity, qualifier=rule, type=AlarmType.QUALITY, probable_cause=CROSSED)
+    return Finding(cause, f"{PREFIX}{service_id}", "", Transition.at(at), Source.BOOKS, detail, meaning=meaning)
+
+
+def _silence(service_id: str, key: Told, at: datetime) -> Finding:
+    cause, rule = key
+    detail = {"service": service_id, "objective": rule}
+    meaning = Meaning(cause, raises=False, qualifier=rule)
     return Finding(cause, f"{PREFIX}{service_id}", "", Transition.at(at), Source.BOOKS, detail, meaning=meaning)
 
 

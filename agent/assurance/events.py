@@ -76,8 +76,10 @@ def alarm_resource(alarm: Alarm, at: datetime) -> dict[str, Any]:
 
 
 def kind_of(alarm: Alarm) -> str:
-    if alarm.element.startswith("pool:"):
-        return "pool"
+    """Of what is no element, what its name begins with: pool, service, daemon."""
+    kind, colon, _ = alarm.element.partition(":")
+    if colon:
+        return kind
     return "port" if alarm.object else "element"
 
 

@@ -25,8 +25,8 @@ LONGEST_SHELF = timedelta(days=7)
 """Longer is not a shelf but a decision: change what raises the alarm, or announce maintenance."""
 MOST_COMMENT = 4000
 """Characters."""
-OWN = ("pool:", "daemon:")
-"""Before the names of what is no element: fabd's own books, and the daemon itself."""
+NO_ELEMENT = ":"
+"""In the names of what is none, and in no element's: `pool:…`, `service:…`, `daemon:…`. Whoever raises their alarms clears them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +201,7 @@ def close_unwatched(session: Session, elements: AbstractSet[str], ports: Abstrac
 
 
 def _is_watched(element: str, port: str, cause: str, elements: AbstractSet[str], ports: AbstractSet[str]) -> bool:
-    if element.startswith(OWN):
+    if NO_ELEMENT in element:
         return True
     if element not in elements:
         return False

@@ -3,13 +3,15 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from agent.assurance.budgets import BLIND, BUDGET, BURN, BudgetWatch
+from agent.assurance.handling import Word as By
+from agent.assurance.handling import clear, close_unwatched
 from agent.assurance.indicators import Reading, record
 from agent.assurance.tables import AlarmRow, ServiceStateRow
 from crm_bridge.promises import Promises
-from crm_bridge.tables import TicketRow
+from crm_bridge.tables import AgreementRow, TicketRow
 from crm_bridge.tickets import TicketReport, report
 from inventory.maintenance import NewMaintenance, announce
 from inventory.reach import Scope
@@ -165,6 +167,34 @@ def test_a_watch_that_begins_anew_says_nothing_twice(desk):
     assert desk.look(NOON + 2 * MINUTE).raised == 0
     with desk.database.read() as session:
         assert [row.count for row in session.scalars(select(AlarmRow))] == [1]
+
+
+def test_what_somebody_cleared_by_hand_and_still_holds_is_told_again(desk):
+    desk.state("down", NOON)
+    desk.look(NOON + MINUTE)
+    with desk.database.write() as session:
+        (alarm,) = session.scalars(select(AlarmRow.id))
+        clear(session, [alarm], By("ann"), NOON + MINUTE)
+    assert desk.standing() == {}
+    desk.look(NOON + 2 * MINUTE)
+    assert desk.standing() == {(BURN, "availability"): "critical"}
+
+
+def test_a_service_to_which_nothing_is_promised_any_more_keeps_no_alarm(desk):
+    desk.state("down", NOON)
+    desk.look(NOON + MINUTE)
+    with desk.database.write() as session:
+        session.execute(update(AgreementRow).values(valid_to=NOON + 2 * MINUTE))
+    desk.look(NOON + 20 * MINUTE)
+    assert desk.standing() == {}
+
+
+def test_alarms_of_budgets_outlive_a_look_at_the_inventory(desk):
+    desk.state("down", NOON)
+    desk.look(NOON + MINUTE)
+    with desk.database.write() as session:
+        assert close_unwatched(session, frozenset({"pe1"}), frozenset(), NOON + MINUTE) == []
+    assert desk.standing() == {(BURN, "availability"): "critical"}
 
 
 def test_a_burning_budget_makes_the_ticket_urgent(desk):
