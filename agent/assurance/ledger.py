@@ -27,6 +27,8 @@ from policies.values import Severity, new_id
 ROOT = "root"
 SPEAKS_FOR_ITSELF = "speaks for itself"
 FIRST_RULE = "waits for its cause to be decided"
+MAINTENANCE = "maintenance"
+"""What the reason begins with, where announced work holds news back."""
 RAISED, CHANGED = "raised", "changed"
 """What of an alarm waits to be told."""
 
@@ -217,7 +219,7 @@ class Ledger:
             self._calendar = Calendar(self.session, self.at)
         if windows := self._calendar.holding(alarm.element, alarm.object):
             end = windows[0].span.end
-            return f"maintenance {windows[0].maintenance_id} until {end.isoformat(timespec='seconds')}", end
+            return f"{MAINTENANCE} {windows[0].maintenance_id} until {end.isoformat(timespec='seconds')}", end
         return "", None
 
     def write(self) -> None:
@@ -312,7 +314,9 @@ class Ledger:
         worse = meaning.severity.rank < Severity(alarm.severity).rank
         alarm.count += 1
         alarm.last_at = max(alarm.last_at, moment.latest)
-        alarm.text, alarm.severity = text_of(finding, meaning), meaning.severity.value
+        alarm.text = text_of(finding, meaning)
+        if worse or not (alarm.stands and alarm.escalated):  # the same once more does not take an escalation back
+            alarm.severity = meaning.severity.value
         if not alarm.stands:
             reopen(alarm, moment.instant)
             alarm.standing = PENDING if meaning.cause in FAILURES else ROOT

@@ -15,9 +15,10 @@ from agent.assurance.events import ALARM_CHANGED
 from agent.assurance.flapping import OF, release, release_at
 from agent.assurance.grouping import WITHIN, Member, groups
 from agent.assurance.handling import take_down
-from agent.assurance.ledger import ROOT, Ledger
+from agent.assurance.ledger import MAINTENANCE, ROOT, Ledger
 from agent.assurance.tables import AlarmChangeRow, AlarmRow
 from agent.config import AssuranceSettings
+from inventory.maintenance import Calendar
 from inventory.topology import load_topology
 from policies.values import Severity
 
@@ -64,13 +65,16 @@ class Upkeep:
             AlarmRow.shelved_until <= at,
             and_(AlarmRow.cleared_at.is_(None), or_(AlarmRow.muted != "", AlarmRow.cause == FLAPPING)),
         )
-        candidates = load(session, due)
-        return [alarm for alarm in candidates if self._is_due(alarm, at)]
+        calendar = Calendar(session, at)
+        return [alarm for alarm in load(session, due) if self._is_due(alarm, calendar, at)]
 
     @staticmethod
-    def _is_due(alarm: Alarm, at: datetime) -> bool:
+    def _is_due(alarm: Alarm, calendar: Calendar, at: datetime) -> bool:
+        """Maintenance may end before the end that was announced: when it is called off."""
         if alarm.cause == FLAPPING and alarm.stands and release_at(alarm) <= at:
             return True
+        if alarm.shelved_until is None and alarm.muted.startswith(MAINTENANCE):
+            return not calendar.holding(alarm.element, alarm.object)
         ends = alarm.shelved_until or alarm.muted_until
         return ends is not None and ends <= at
 

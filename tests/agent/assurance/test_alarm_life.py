@@ -20,7 +20,7 @@ from agent.config import AssuranceSettings
 from agent.config.assurance import EscalationSettings
 from crm_bridge.tables import EventRow, TicketRow
 from inventory.db import Database
-from inventory.maintenance import NewMaintenance, announce
+from inventory.maintenance import NewMaintenance, announce, cancel
 from inventory.reach import Scope
 from inventory.tables import ElementRow
 from policies.values import Severity
@@ -257,6 +257,30 @@ def test_maintenance_holds_news_and_tickets_and_what_is_wrong_at_its_end_is_told
     assert events(world, alarm.id)[0][0] == "alarmCreateEvent"
     (ticket,) = world.rows(TicketRow)
     assert ticket.root_object == "port:pe1/c2"
+
+
+def test_maintenance_that_is_called_off_holds_nothing_any_longer(world: World) -> None:
+    with world.database.write() as session:
+        now = world.clock.now()
+        window = NewMaintenance(now + timedelta(minutes=1), now + timedelta(hours=5), "new cards", (Scope("element", "pe1"),))
+        maintenance = announce(session, window, now, by="ops").id
+    world.clock.advance(120)
+    world.network.down("pe1/c2")
+    world.poll()
+    with world.database.write() as session:
+        cancel(session, maintenance, world.clock.now(), by="ops")
+    keep_up(world, 60)
+    (alarm,) = alarms(world)
+    assert alarm.muted == ""
+    assert events(world, alarm.id)[0][0] == "alarmCreateEvent"
+
+
+def test_what_escalated_stays_so_when_it_is_told_once_more(world: World) -> None:
+    (raised,) = tell(world, own("bgpDown", "pe1", world.clock.now()))
+    with world.database.write() as session:
+        session.query(AlarmRow).filter_by(id=raised.id).update({"severity": "critical", "escalated": 1})
+    (again,) = tell(world, own("bgpDown", "pe1", world.clock.now()))
+    assert (again.count, again.severity) == (2, "critical")
 
 
 def test_what_was_repaired_within_its_maintenance_is_never_told(world: World) -> None:
