@@ -6,11 +6,12 @@ found out later, once per piece. Bounded; no I/O.
 
 from collections import Counter, deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from agent.assurance.translation import Event, Sender, Translation, sender_of
-from policies.translating import Said
+from drivers.events.syslog import SyslogLine
+from policies.translating import LONGEST_LINE, Said
 from policies.translation import PORT, Rule
 
 MOST_PIECES = 20_000
@@ -63,7 +64,7 @@ class Intake:
 
     def take(self, events: Iterable[Event], now: float) -> None:
         """`now`: monotonic seconds."""
-        for event in events:
+        for event in map(_short, events):
             self.recent.append(event)
             said = self.translation.said(event)
             if said is None:
@@ -133,6 +134,13 @@ class Intake:
             self.dropped[TOO_FEW] += known.in_vain
         new = self._windows[key] = _Window(now, rule.at_least)
         return new
+
+
+def _short(event: Event) -> Event:
+    """What stands behind that says nothing more, and anybody may send thousands of lines of 64 KiB."""
+    if isinstance(event, SyslogLine) and len(event.text) > LONGEST_LINE:
+        return replace(event, text=event.text[:LONGEST_LINE], cut=True)
+    return event
 
 
 def object_of(said: Said) -> str:

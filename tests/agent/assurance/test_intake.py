@@ -10,9 +10,10 @@ from agent.assurance import intake
 from agent.assurance.intake import NO_RULE, OF_NO_CONCERN, TOO_FEW, TOO_MANY_OBJECTS, Intake
 from agent.assurance.translation import Translation
 from agent.catalog import load_translations
+from drivers.events.syslog import SyslogLine
 from drivers.snmp import oids
 from drivers.snmp.traps import Trap
-from policies.translating import Translations, parse_translation
+from policies.translating import LONGEST_LINE, Translations, parse_translation
 from tests.clock import EPOCH
 
 SHIPPED = Translation(load_translations())
@@ -95,3 +96,11 @@ def test_every_event_is_accounted_for(said: list[tuple[str, int, int, float]], m
             if pause > 30:
                 handed += sum(piece.times for piece in taken.hand_over())
         assert handed + taken.waiting + taken.repeated + taken.dropped.total() == len(said)
+
+
+def test_of_a_long_line_only_what_is_looked_at_is_kept() -> None:
+    taken = Intake(SHIPPED)
+    line = SyslogLine(EPOCH, "192.0.2.1", 1, 5, "", "kernel", "eth0: Link is Down" + "." * 60_000)
+    taken.take([line], 0.0)
+    (piece,) = taken.hand_over()
+    assert [len(event.text) for event in (*taken.recent, piece.event) if isinstance(event, SyslogLine)] == [LONGEST_LINE] * 2
