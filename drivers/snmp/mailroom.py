@@ -252,8 +252,8 @@ class _Shift:
         for lane in self._lanes.values():
             self._fill(lane, now)
         for exchange in self._exchanges.values():
-            for ask, error in exchange.flush():
-                self._failed(ask, Wrong(Reason.UNREACHABLE, f"cannot be sent to: {error.strerror}"))
+            for ask, why in exchange.flush():
+                self._failed(ask, Wrong(Reason.UNREACHABLE, f"cannot be sent to: {why.strerror}"))
 
     def _fill(self, lane: _Lane, now: float) -> None:
         """As many questions as the window bears."""
