@@ -21,6 +21,7 @@ from drivers.port import Credential, Target
 from drivers.registry import Drivers
 from drivers.sim.network import SimNetwork
 from drivers.sim.thread import SimThread
+from drivers.ssh.confirmed import TRIAL
 from inventory.db import Database
 from inventory.tables import (
     AllocationRow,
@@ -257,8 +258,10 @@ def _differences(network: SimNetwork, name: str, expected: str) -> list[str]:
     if element._netconf and element._netconf._stores.confirm_pending:
         wrong.append(f"{name} waits for a confirmation that will not come")
     edits = getattr(element._servers.get("ssh"), "_edits", None)
-    if edits is not None and (edits.waiting or edits.names):
-        wrong.append(f"{name} has sessions that nobody will commit or confirm: {edits.waiting} {edits.names}")
+    # a trial that was cut off in the middle stays until the next plan on the element ends it; there is never more than one
+    left = [] if edits is None else [each for each in edits.names if each != TRIAL]
+    if edits is not None and (edits.waiting or left):
+        wrong.append(f"{name} has sessions that nobody will commit or confirm: {edits.waiting} {left}")
     if element._netconf and element._netconf._stores._candidate is not None:
         wrong.append(f"{name} has a candidate that nobody will commit")
     return wrong
