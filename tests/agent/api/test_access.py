@@ -22,6 +22,13 @@ open         GET   /docs
 open         GET   /openapi.json
 viewer       GET   /api/v1/alarms
 viewer       GET   /api/v1/alarms/{alarm_id}
+operator     POST  /api/v1/alarms/{alarm_id}/acknowledge
+operator     POST  /api/v1/alarms/{alarm_id}/assign
+operator     POST  /api/v1/alarms/{alarm_id}/clear
+operator     POST  /api/v1/alarms/{alarm_id}/comment
+operator     POST  /api/v1/alarms/{alarm_id}/shelve
+operator     POST  /api/v1/alarms/{alarm_id}/unacknowledge
+operator     POST  /api/v1/alarms/{alarm_id}/unshelve
 admin        GET   /api/v1/audit
 viewer       GET   /api/v1/bills
 viewer       GET   /api/v1/bills/{bill_id}
@@ -44,6 +51,7 @@ operator     POST  /api/v1/elements/{name}/diff
 operator     POST  /api/v1/elements/{name}/redeploy
 operator     POST  /api/v1/elements/{name}/resolve
 viewer       GET   /api/v1/events
+viewer       GET   /api/v1/impact
 viewer       GET   /api/v1/intake
 viewer       GET   /api/v1/intake/recent
 operator     POST  /api/v1/intake
@@ -95,10 +103,18 @@ viewer       GET   /metrics/elements
 """Of what is not below `/tmf-api`, where one rule holds for every API."""
 
 
+HANDLING = {
+    *("ackAlarms", "unAckAlarms", "clearAlarms", "commentAlarms", "groupAlarms", "unGroupAlarms"),
+    *("problemAcknowledgement", "problemUnacknowledgement", "problemGroup", "problemUngroup"),
+}
+
+
 def tmf_role(method: str, path: str) -> Role:
-    """Viewers read; who orders also changes and hears; an order is forgotten by an admin."""
+    """Viewers read; who orders also changes and hears; operators handle alarms and problems; an admin forgets an order."""
     if method == "DELETE" and path.endswith("/serviceOrder/{order_id}"):
         return Role.ADMIN
+    if method == "POST" and path.rpartition("/")[2] in HANDLING:
+        return Role.OPERATOR
     return Role.VIEWER if method == "GET" and "/hub" not in path else Role.PROVISIONER
 
 
