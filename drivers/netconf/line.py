@@ -3,13 +3,15 @@
 paramiko gives each connection a thread that reads for as long as the connection lives: it looks up ten times a second even when
 nothing comes, and hands every packet over to the thread that waits for it. Here that thread ends when the subsystem has
 started; who asks reads the answer by itself, and what else arrives (new keys, a wider window, the end) is acted on in passing.
-So an idle connection costs nothing, and an answer wakes one thread. That the element is gone, the kernel's keep-alives find out.
+So an idle connection has no thread, and an answer wakes one. That the element is gone, the kernel's keep-alives find out; when the
+element asks whether fabd is, `drivers.netconf.attendant` answers.
 
 The attributes and methods of paramiko's that are named here are its own affair; tests of renewed keys, narrow windows and broken
 connections watch over them.
 """
 
 import socket
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -45,6 +47,8 @@ class Line(paramiko.Transport):
         keep_alive(connection)
         self._socket = BufferedSocket(connection)
         self._driven = False
+        self.using = threading.Lock()
+        """Held by who sends or reads."""
         super().__init__(self._socket, packetizer_class=_Packets)  # type: ignore[arg-type]  # it has all that is used of a socket
         self._channel_handler_table = {**self._channel_handler_table, MSG_CHANNEL_SUCCESS: self._subsystem_runs}
 

@@ -15,10 +15,13 @@ from ncclient.transport import SSHSession
 from ncclient.transport.errors import SessionCloseError, TransportError
 from ncclient.transport.session import NetconfBase
 
+from drivers.netconf.attendant import Attendant
 from drivers.netconf.framing import Decoder, FramingError, encode
 from drivers.netconf.line import Line
 
 READ_BYTES = 64 * 1024
+
+_ATTENDANT = Attendant()
 
 
 class DrivenSession(SSHSession):  # type: ignore[misc]  # ncclient ships no types
@@ -43,6 +46,7 @@ class DrivenSession(SSHSession):  # type: ignore[misc]  # ncclient ships no type
         transport.take_over(self._hello_deadline)
         self._post_connect(timeout)
         self._decoder.chunked = self._base == NetconfBase.BASE_11
+        _ATTENDANT.watch(transport)
 
     @property
     def usable(self) -> bool:
@@ -53,23 +57,29 @@ class DrivenSession(SSHSession):  # type: ignore[misc]  # ncclient ships no type
     def heed(self) -> None:
         """Take note of what the element has sent meanwhile, its end above all."""
         if self.usable:
-            self._transport.heed()
+            with self._transport.using:
+                self._transport.heed()
 
     def start(self) -> None:
         """Where ncclient starts its thread, in the middle of `_post_connect`: its hello is sent and the element's is read."""
         try:
             self._send(encode(self._q.get_nowait().encode(), chunked=False), self._hello_deadline)
             while self._server_capabilities is None:
-                self._dispatch_message(self.receive(self._hello_deadline).decode())
+                self._dispatch_message(self._next(self._hello_deadline).decode())
         except Exception as error:  # noqa: BLE001  handed to ncclient's listener, which raises it from `_post_connect`
             self._dispatch_error(error)
 
     def send_all(self, messages: Iterable[bytes], deadline: float) -> None:
         """`TimeoutError`, or what broke the connection."""
-        self._send(b"".join(encode(message, chunked=self._decoder.chunked) for message in messages), deadline)
+        with self._transport.using:
+            self._send(b"".join(encode(message, chunked=self._decoder.chunked) for message in messages), deadline)
 
     def receive(self, deadline: float) -> bytes:
         """The next message. `TimeoutError`, or what broke the connection."""
+        with self._transport.using:
+            return self._next(deadline)
+
+    def _next(self, deadline: float) -> bytes:
         self._transport.wait_until(deadline)
         try:
             while (message := self._decoder.next()) is None:

@@ -12,6 +12,7 @@ import asyncssh
 import paramiko
 import pytest
 
+from drivers.netconf.attendant import Attendant
 from drivers.netconf.buffered import BufferedSocket, Stalled
 from drivers.netconf.line import Line
 from tests.drivers.simulated import soon
@@ -259,3 +260,32 @@ def test_half_a_packet_stalls_where_nothing_at_all_only_times_out() -> None:
             buffered.recv(1)
         buffered.close()
         assert not buffered.ready
+
+
+def test_an_element_that_asks_whether_anybody_is_there_gets_an_answer_while_nobody_uses_the_line() -> None:
+    with conversation(keepalive_interval=0.1, keepalive_count_max=2) as (_, caller):
+        attendant = Attendant(every=0.02)
+        attendant.watch(caller.line)
+        quiet = time.monotonic() + 1.0
+        until(lambda: time.monotonic() > quiet or not caller.line.active)
+        with caller.line.using:
+            caller.say(b"still here")
+            assert caller.hear(10) == b"still here"
+
+
+def test_the_attendants_thread_ends_with_the_last_line() -> None:
+    with conversation() as (_, caller):
+        attendant = Attendant(every=0.01)
+        attendant.watch(caller.line)
+        assert any(thread.name == "netconf attendant" for thread in threading.enumerate())
+        caller.line.close()
+        until(lambda: not attendant.busy)
+
+
+def test_a_line_in_use_is_left_to_who_uses_it() -> None:
+    with conversation() as (server, caller):
+        attendant = Attendant(every=0.01)
+        with caller.line.using:
+            attendant.watch(caller.line)
+            server.say(b"an answer")
+            assert caller.hear(9) == b"an answer"
