@@ -51,8 +51,8 @@ BUSY_TIMEOUT_MS = 20_000
 LOCK_TIMEOUT_MS = BUSY_TIMEOUT_MS
 """How long PostgreSQL waits for what another transaction has locked: its process may be stopped in the middle."""
 IDLE_TIMEOUT_MS = 30_000
-"""How long a transaction may say nothing on PostgreSQL. A worker that is stopped while it renews its lease would else keep its plan's
-row locked, over which everybody else skips, until it is woken."""
+"""How long a transaction may say nothing on PostgreSQL. A worker that is stopped while it renews its lease would else keep its
+plan's row locked, over which everybody else skips, until it is woken."""
 SET_LOCK_TIMEOUT_MS = 1_000
 """The same, where others wait behind who waits."""
 _SERVER_SETTINGS = {
