@@ -26,7 +26,10 @@ def impact(
     hours: Annotated[float, typer.Option(min=0.01, max=744, help="For how long it would last.")] = 4.0,
     as_json: AsJson = False,
 ) -> None:
-    """Who would suffer if it failed now, and what it would cost this period by the contracts. Nothing is changed."""
+    """Who would suffer if an element, port or link failed, and what it would cost.
+
+    Now, in this period and by the contracts; nothing is changed.
+    """
     found = daemon.get(f"{ROOT}/impact", {"object": what, "hours": str(hours)})
     if as_json:
         print_json(found)

@@ -25,7 +25,7 @@ COMMANDS = {
         "audit": "The audit trail: who changed what, when, from where.",
     },
     "The network": {
-        "inventory": "The network as data: import it from a file, export it, look at it.",
+        "inventory": "The network as data: import it from a file, export it, look at it, compare it.",
         "element": "Network elements: list them, trust their host keys, settle those in doubt, compare them with the intent.",
         "service": "Services on the network: compare them with the intent, put them right.",
         "spec": "Service specifications: list and show them; make, check and render your own.",
