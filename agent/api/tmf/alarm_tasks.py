@@ -81,6 +81,7 @@ class Task:
     done: str
     """Attribute that names the alarms it was carried out on."""
     act: Act
+    example: Mapping[str, Any]
     patterns: str = "alarmPattern"
 
     def kind(self, base: str) -> RecordKind:
@@ -116,13 +117,23 @@ def _ungroup(session: Session, ids: Sequence[str], sent: Mapping[str, Any], acto
     return handling.ungroup(session, ids, Word(actor, system=sent["sourceSystemId"]), at)
 
 
+_MEANT = {"alarmPattern": [{"alarmedObject": {"id": "ups-3"}}]}
+_ACK = {"ackSystemId": "noc-desk", "ackUserId": "jane", **_MEANT}
+_CLEAR = {"clearSystemId": "noc-desk", "clearUserId": "jane", "alarmClearedTime": "2026-01-05T10:00:00Z", **_MEANT}
+_COMMENT = {"comment": {"comment": "technician called", "userId": "jane"}, **_MEANT}
+_GROUP = {
+    "sourceSystemId": "noc-desk",
+    "alarmChangedTime": "2026-01-05T09:30:00Z",
+    "parentAlarm": {"id": "alm-01m80a7m53qb112x1pz9"},
+    "correlatedAlarm": [{"alarmedObject": {"id": "ups-3"}}],
+}
 TASKS = (
-    Task("ackAlarms", "aka", AckEntry, "ackedAlarm", _acknowledge),
-    Task("unAckAlarms", "uka", AckEntry, "unAckedAlarm", _unacknowledge),
-    Task("clearAlarms", "cla", ClearEntry, "clearedAlarm", _clear),
-    Task("commentAlarms", "coa", CommentEntry, "commentedAlarm", _comment),
-    Task("groupAlarms", "gra", GroupEntry, "groupedAlarm", _group, patterns="correlatedAlarm"),
-    Task("unGroupAlarms", "uga", GroupEntry, "unGroupedAlarm", _ungroup, patterns="correlatedAlarm"),
+    Task("ackAlarms", "aka", AckEntry, "ackedAlarm", _acknowledge, _ACK),
+    Task("unAckAlarms", "uka", AckEntry, "unAckedAlarm", _unacknowledge, _ACK),
+    Task("clearAlarms", "cla", ClearEntry, "clearedAlarm", _clear, _CLEAR),
+    Task("commentAlarms", "coa", CommentEntry, "commentedAlarm", _comment, _COMMENT),
+    Task("groupAlarms", "gra", GroupEntry, "groupedAlarm", _group, _GROUP, patterns="correlatedAlarm"),
+    Task("unGroupAlarms", "uga", GroupEntry, "unGroupedAlarm", _ungroup, _GROUP, patterns="correlatedAlarm"),
 )
 
 
@@ -135,7 +146,7 @@ def task_routes(router: APIRouter, base: str, task: Task, alarms: Listing[AlarmR
         f"/{task.resource}",
         dependencies=[needs(Role.OPERATOR)],
         status_code=HTTPStatus.CREATED,
-        **described(f"Carry out {task.resource}", 404, *WRITES, answer=kind.shape, body=task.body),
+        **described(f"Carry out {task.resource}", 404, *WRITES, answer=kind.shape, body=task.body, example=task.example),
     )
     def create_task(request: Request, parts: PartsOf, actor: ActorOf, body: BodyOf) -> Response:
         """On all alarms that have what a pattern says, or on none: then the answer tells why."""

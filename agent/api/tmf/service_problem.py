@@ -282,6 +282,10 @@ def show_event_record(request: Request, parts: PartsOf, record_id: str) -> Respo
 Act = Callable[[Session, Mapping[str, Any], Tracked], Iterable[ProblemRow]]
 
 
+_ACKNOWLEDGED = {"problem": [{"id": "prb-01m80a7m53qb112x1pz9"}], "trackingRecord": {"user": "jane", "description": "seen"}}
+_GROUPED = {"parentProblem": {"id": "prb-01m80a7m53qb112x1pz8"}, "childProblem": [{"id": "prb-01m80a7m53qb112x1pz9"}]}
+
+
 def _task(resource: str, body_model: type[Open], done: str, act: Act) -> None:
     shape = named(resource[0].upper() + resource[1:], opened(**{"@type": TEXT}, id=TEXT, href=TEXT))
 
@@ -289,7 +293,14 @@ def _task(resource: str, body_model: type[Open], done: str, act: Act) -> None:
         f"/{resource}",
         dependencies=[needs(Role.OPERATOR)],
         status_code=HTTPStatus.CREATED,
-        **described(f"Carry out a {resource}", 404, *WRITES, answer=shape, body=body_model),
+        **described(
+            f"Carry out a {resource}",
+            404,
+            *WRITES,
+            answer=shape,
+            body=body_model,
+            example=_ACKNOWLEDGED if body_model is AcknowledgementEntry else _GROUPED,
+        ),
     )
     def carry_out(request: Request, parts: PartsOf, actor: ActorOf, body: BodyOf) -> Response:
         """On all problems that are named, or on none; on fabd's own: clients change the status of theirs themselves."""

@@ -7,6 +7,7 @@ from http import HTTPStatus
 import pytest
 
 from agent.api.openapi import PATCH_MEDIA
+from agent.assurance.tables import ProblemRow
 from tests.agent.api.office import ORDERS
 from tests.agent.api.promise import document
 
@@ -14,6 +15,8 @@ HEADERS = {"Content-Type": "application/json", "Prefer": "respond-async"}
 """No worker runs: there is nothing to wait for."""
 TAKING = ("/serviceOrder", "/ServiceActivationAndConfiguration/v4/service")
 """Where a port is taken, which is there once."""
+PROBLEMS = ("prb-01m80a7m53qb112x1pz8", "prb-01m80a7m53qb112x1pz9")
+"""Of the examples: clients make none of fabd's own."""
 
 
 def post_operations(app):
@@ -27,14 +30,28 @@ def post_operations(app):
 
 @pytest.fixture
 def made(office) -> dict[str, dict]:
-    """Collection → what its example has made. Each names this installation's customer, order and ports instead of its own."""
+    """Collection → what its example has made. Each names what this installation has instead of its own: customer, order, ports,
+    alarms and problems.
+    """
     customer = office.operator.account
+    with office.database.write() as session:
+        for problem in PROBLEMS:
+            session.add(
+                ProblemRow(
+                    id=problem, key=problem, problem_class="linkDown", root_object="port:pe1/1", state="open",
+                    opened_at=office.clock.now(), resolved_at=None, evidence={}, attributes={},
+                )
+            )  # fmt: skip
+    told = {"alarmType": "equipmentAlarm", "perceivedSeverity": "major", "probableCause": "powerProblem", "state": "raised"}
+    about = {"alarmedObject": {"id": "ups-4"}, "sourceSystemId": "building", "alarmRaisedTime": "2026-01-05T09:00:00Z"}
+    alarm = office.post("/tmf-api/alarmManagement/v4/alarm", json=told | about).json()["id"]
     order = office.post(ORDERS, json=office.order("pe1/ge-0/0/0")).json()
     found = {}
     ports = iter(["pe1/ge-0/0/1", "pe2/Gi0/1", "pe2/Gi0/2"])
     for path, example in post_operations(office.app):
         text = re.sub(r'"id": "10\d{4,6}"', f'"id": "{customer}"', json.dumps(example))
         text = re.sub(r'"id": "ord-[^"]*"', f'"id": "{order["id"]}"', text)
+        text = re.sub(r'"id": "alm-[^"]*"', f'"id": "{alarm}"', text)
         if path.endswith(TAKING):
             text = text.replace("pe1/ge-0/0/1", next(ports))
         answer = office.post(path, content=text.encode(), headers=HEADERS)
