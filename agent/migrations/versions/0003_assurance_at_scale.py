@@ -143,9 +143,7 @@ def _history() -> None:
         sa.Column("start", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("data", sa.LargeBinary(), nullable=False),
         sa.Column("rolled", sa.Boolean(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["series_id"], ["history_series.id"], name=op.f("fk_history_series_id"), ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["series_id"], ["history_series.id"], name=op.f("fk_history_series_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("series_id", "step", "start", name=op.f("pk_history")),
     )
     op.create_index("ix_history_due", "history", ["step", "start"], unique=False)
