@@ -42,10 +42,6 @@ class Discovery:
     failures: Mapping[str, str]
     """Element → why it could not be asked."""
 
-    @property
-    def agrees(self) -> bool:
-        return all(each.verdict is Verdict.CONFIRMED for each in self.findings)
-
 
 def compare(topology: Topology, told: Mapping[str, Sequence[Neighbour]], failures: Mapping[str, str]) -> Discovery:
     """`told`: what the elements hear that were asked and answered."""

@@ -65,13 +65,6 @@ def leave(session: Session, wanted: Sequence[Wanted]) -> None:
         session.connection().execute(_LEAVE, [{"plan": each.plan_id, "held": each.fence} for each in wanted])
 
 
-def refuse_if_held(session: Session, plan_id: str, elements: Collection[str]) -> None:
-    """`ElementsHeld` says of each element that another plan holds: who, since when, and what ends it."""
-    held = of_others(session, plan_id, elements)
-    if held:
-        raise _refusal(held)
-
-
 def of_others(session: Session, plan_id: str, elements: Collection[str]) -> Sequence[Holder]:
     """Who else holds which of the elements, by name."""
     return _others(holders(session, elements), plan_id, elements)
