@@ -22,15 +22,15 @@ from agent.api.tmf import catalog_jobs, monitors, service_qualification
 from agent.api.tmf.catalog_transfer import CATALOG_WORK, CatalogJobRunner, CatalogTransfers
 from agent.api.tmf.presenter import TmfPresenter
 from agent.api.tmf.qualification_work import QUALIFICATION_WORK, QualificationRunner, Qualifications
-from agent.assurance.driftalarm import watch_drift
+from agent.assurance.alarms.driftalarm import watch_drift
+from agent.assurance.events.hearing import Ears
+from agent.assurance.events.subscribing import Subscribing
+from agent.assurance.events.translation import Translation
 from agent.assurance.explain import explain
 from agent.assurance.figures import collector_families, daemon_families, element_families
-from agent.assurance.hearing import Ears
+from agent.assurance.history.poolwatch import PoolWatch
 from agent.assurance.history.store import Retention
-from agent.assurance.poolwatch import PoolWatch
 from agent.assurance.service import AssuranceParts, AssuranceService
-from agent.assurance.subscribing import Subscribing
-from agent.assurance.translation import Translation
 from agent.catalog import load_catalog, load_foresight, load_translations
 from agent.clock import SystemClock
 from agent.config import FulfillmentSettings, KeepSettings, OutboxSettings, PollingSettings, Settings

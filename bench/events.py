@@ -27,7 +27,7 @@ import structlog
 import uvloop
 from sqlalchemy import func, select
 
-from agent.assurance.hearing import Ears
+from agent.assurance.events.hearing import Ears
 from agent.assurance.service import AssuranceParts, AssuranceService
 from agent.assurance.tables import AlarmRow, ObservationRow, PollRow
 from agent.catalog import load_catalog

@@ -15,9 +15,9 @@ from pathlib import Path
 from sqlalchemy import insert, update
 from sqlalchemy.engine import URL
 
-from agent.assurance.budgets import BudgetWatch
-from agent.assurance.indicators import Reading, record
-from agent.assurance.sla import Judge
+from agent.assurance.levels.budgets import BudgetWatch
+from agent.assurance.levels.indicators import Reading, record
+from agent.assurance.levels.sla import Judge
 from agent.assurance.tables import ServiceStateRow
 from agent.tables import metadata
 from crm_bridge.agreements import AgreementTerms, agree

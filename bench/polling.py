@@ -15,8 +15,8 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from agent.assurance.thresholds import Threshold
-from agent.assurance.tracks import Rule, Tracks
+from agent.assurance.collection.thresholds import Threshold
+from agent.assurance.collection.tracks import Rule, Tracks
 from agent.clock import SystemClock
 from bench.polling_peer import PeerCost, measure_peer
 from drivers.port import Credential, Target

@@ -20,12 +20,12 @@ from functools import partial
 from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
-from agent.assurance.faults import Faults
 from agent.assurance.findings import Finding, FindingKind, Source, Transition
-from agent.assurance.problems import Patience
-from agent.assurance.reporting import Reporter
+from agent.assurance.problems.correlator import Patience
+from agent.assurance.problems.faults import Faults
+from agent.assurance.problems.reporting import Reporter
 from agent.assurance.tables import AlarmRow, ProblemRow, ServiceStateRow
-from agent.assurance.watchlist import Watchlist, load_watchlist
+from agent.assurance.topology.watchlist import Watchlist, load_watchlist
 from agent.catalog import load_catalog
 from bench.instant import database
 from bench.report import machine

@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 
 from agent.api.admitted import Admitted
 from agent.api.ratelimit import RateLimiter
-from agent.assurance.hearing import Hearing
-from agent.assurance.sla import CasesOf, no_cases
+from agent.assurance.events.hearing import Hearing
+from agent.assurance.levels.sla import CasesOf, no_cases
 from agent.config import ApiSettings
 from agent.fulfillment.service import FulfilmentService
 from agent.metrics import ElementFamilies, Metrics

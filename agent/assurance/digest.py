@@ -8,23 +8,23 @@ from datetime import datetime
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from agent.assurance.alarms import UNASKED
-from agent.assurance.board import Board
-from agent.assurance.counters import WIDE, WRAPPING_WIDTH, Meta, Reading, billable
-from agent.assurance.faults import Faults, Hole
+from agent.assurance.alarms.board import Board
+from agent.assurance.alarms.causes import UNASKED
+from agent.assurance.alarms.ledger import Ledger
+from agent.assurance.collection.counters import WIDE, WRAPPING_WIDTH, Meta, Reading, billable
+from agent.assurance.collection.memory import Evidence, Memory, PortStatus
+from agent.assurance.collection.meter import Meter, Taken
+from agent.assurance.collection.poller import Visit
+from agent.assurance.collection.tracks import Tracks, found_of
+from agent.assurance.events.hints import HintLog
 from agent.assurance.findings import Finding, FindingKind, Source, Transition, instant_of
-from agent.assurance.health import Change
-from agent.assurance.hints import HintLog
-from agent.assurance.ledger import Ledger
-from agent.assurance.measured import Measured
-from agent.assurance.memory import Evidence, Memory, PortStatus
-from agent.assurance.meter import Meter, Taken
-from agent.assurance.poller import Visit
-from agent.assurance.problems import Patience
-from agent.assurance.reporting import Reporter
+from agent.assurance.levels.health import Change
+from agent.assurance.levels.measured import Measured
+from agent.assurance.problems.correlator import Patience
+from agent.assurance.problems.faults import Faults, Hole
+from agent.assurance.problems.reporting import Reporter
 from agent.assurance.tables import PollRow
-from agent.assurance.tracks import Tracks, found_of
-from agent.assurance.watchlist import CONTRACT_FACTOR, UsageMonitor, WatchedPort, Watchlist
+from agent.assurance.topology.watchlist import CONTRACT_FACTOR, UsageMonitor, WatchedPort, Watchlist
 from drivers.snmp.columns import Column
 from inventory.tables import PortRow
 from policies.values import Clock

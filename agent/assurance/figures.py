@@ -5,12 +5,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from agent.assurance.collection.meter import Meter
+from agent.assurance.collection.poller import Visit
+from agent.assurance.collection.tracks import Rule, Tracks, gaps
 from agent.assurance.digest import Digested
 from agent.assurance.findings import Source
-from agent.assurance.meter import Meter
-from agent.assurance.poller import Visit
-from agent.assurance.tracks import Rule, Tracks, gaps
-from agent.assurance.watchlist import Watchlist
+from agent.assurance.topology.watchlist import Watchlist
 from agent.metrics import Family, Sample, Written
 from drivers.snmp.traps import TrapStats
 

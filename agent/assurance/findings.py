@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from agent.assurance.counters import UPTIME_MODULUS
+from agent.assurance.collection.counters import UPTIME_MODULUS
 from policies.values import Severity
 
 TICK = timedelta(milliseconds=10)

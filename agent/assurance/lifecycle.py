@@ -12,13 +12,13 @@ from datetime import datetime
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from agent.assurance import health
-from agent.assurance.counters import WIDE, WRAPPING_WIDTH, Meta, Reading, billable
+from agent.assurance.collection.counters import WIDE, WRAPPING_WIDTH, Meta, Reading, billable
+from agent.assurance.collection.meter import ACTIVATION, FINAL, Meter, Taken
+from agent.assurance.collection.poller import Collects, Resolve
 from agent.assurance.findings import Source, instant_of
-from agent.assurance.meter import ACTIVATION, FINAL, Meter, Taken
-from agent.assurance.poller import Collects, Resolve
+from agent.assurance.levels import health
 from agent.assurance.tables import MonitorRow, PollRow
-from agent.assurance.watchlist import CONTRACT_FACTOR, STATUS, USAGE, UsageMonitor, usage_monitor
+from agent.assurance.topology.watchlist import CONTRACT_FACTOR, STATUS, USAGE, UsageMonitor, usage_monitor
 from agent.measurement.readings import CounterReading, CounterReadings
 from drivers.errors import ElementError
 from drivers.port import Target

@@ -9,30 +9,30 @@ import structlog
 from sqlalchemy import delete, exists, func, select
 from sqlalchemy.orm import Session
 
-from agent.assurance import indicators
-from agent.assurance.alarms import LINK_DOWN, UNREACHABLE
-from agent.assurance.board import Board
-from agent.assurance.budgets import BudgetWatch, Looked
+from agent.assurance.alarms.board import Board
+from agent.assurance.alarms.causes import LINK_DOWN, UNREACHABLE
+from agent.assurance.alarms.handling import close_unwatched
+from agent.assurance.alarms.upkeep import Upkeep
+from agent.assurance.collection.memory import Memory
+from agent.assurance.collection.meter import Meter
+from agent.assurance.collection.poller import Collects, Poller, Resolve, Visit
+from agent.assurance.collection.tracks import CAUSES, rules_of
 from agent.assurance.digest import Digest, Digested
+from agent.assurance.events.hearing import Ears, Hearing
+from agent.assurance.events.translation import Event, Translation
 from agent.assurance.figures import Figures, Gauge
 from agent.assurance.findings import Finding, Source
-from agent.assurance.foresight import Foresight
-from agent.assurance.handling import close_unwatched
-from agent.assurance.hearing import Ears, Hearing
 from agent.assurance.history.feed import values_of
+from agent.assurance.history.foresight import Foresight
 from agent.assurance.history.store import History, Retention
+from agent.assurance.levels import indicators
+from agent.assurance.levels.budgets import BudgetWatch, Looked
+from agent.assurance.levels.sla import CasesOf, Judge, Judged, no_cases
 from agent.assurance.lifecycle import AssuranceLifecycle, MonitorsOf
-from agent.assurance.memory import Memory
-from agent.assurance.meter import Meter
-from agent.assurance.poller import Collects, Poller, Resolve, Visit
-from agent.assurance.problems import Patience
-from agent.assurance.reporting import Reporter
-from agent.assurance.sla import CasesOf, Judge, Judged, no_cases
+from agent.assurance.problems.correlator import Patience
+from agent.assurance.problems.reporting import Reporter
 from agent.assurance.tables import AlarmRow, ObservationRow, PollRow, ReadingRow
-from agent.assurance.tracks import CAUSES, rules_of
-from agent.assurance.translation import Event, Translation
-from agent.assurance.upkeep import Upkeep
-from agent.assurance.watchlist import WatchedElement, Watchlist, load_watchlist
+from agent.assurance.topology.watchlist import WatchedElement, Watchlist, load_watchlist
 from agent.catalog import load_foresight, load_translations
 from agent.config import AssuranceSettings, PollingSettings, UsageSettings
 from crm_bridge.book import PolicyBook

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from agent.assurance.discovery import Discovery, Seen, Verdict, compare
-from agent.assurance.watchlist import WatchedElement, load_watchlist
+from agent.assurance.topology.discovery import Discovery, Seen, Verdict, compare
+from agent.assurance.topology.watchlist import WatchedElement, load_watchlist
 from agent.cli.command import local
 from agent.cli.desk import Desk
 from agent.cli.errors import CliError

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from agent.assurance.recording import becomes, read
-from agent.assurance.translation import Event, Translation
+from agent.assurance.events.recording import becomes, read
+from agent.assurance.events.translation import Event, Translation
 from agent.catalog import load_translations
 from agent.cli.client import Daemon, Document
 from agent.cli.command import local, remote

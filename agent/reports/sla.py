@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from agent.assurance.slareport import OutageLine, ServiceReport
+from agent.assurance.levels.slareport import OutageLine, ServiceReport
 from agent.reports.document import Part, Report, Table
 from policies.maintenance import Counted
 from policies.values import Interval, total

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from agent.assurance.collection.tracks import METRICS
 from agent.assurance.figures import Figures, daemon_families
-from agent.assurance.poolwatch import PoolWatch
-from agent.assurance.tracks import METRICS
+from agent.assurance.history.poolwatch import PoolWatch
 from agent.gauges import stored
 
 RULES = sorted((Path(__file__).parents[2] / "deploy" / "prometheus" / "rules").glob("*.yml"))

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from agent.assurance.alarms.told import Told, tell_of
 from agent.assurance.tables import ProblemRow
-from agent.assurance.told import Told, tell_of
 from crm_bridge.customers import customer_by_account
 from crm_bridge.tickets import TicketReport, annotate, report
 from crm_bridge.usage import UsageInput, receive

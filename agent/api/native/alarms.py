@@ -23,10 +23,10 @@ from agent.api.openapi import described
 from agent.api.parts import PartsOf
 from agent.api.query import Document
 from agent.api.shapes import TRUTH, many, named, row
-from agent.assurance import handling
-from agent.assurance.alarm import Alarm
-from agent.assurance.handling import LONGEST_SHELF, MOST_COMMENT, SHELF, Word
-from agent.assurance.handling import unacknowledge as unack
+from agent.assurance.alarms import handling
+from agent.assurance.alarms.alarm import Alarm
+from agent.assurance.alarms.handling import LONGEST_SHELF, MOST_COMMENT, SHELF, Word
+from agent.assurance.alarms.handling import unacknowledge as unack
 from agent.assurance.tables import AlarmChangeRow, AlarmRow
 from agent.security.audit import record
 from agent.security.roles import Role

@@ -12,8 +12,8 @@ from agent.api.native.plain import plain
 from agent.api.openapi import described
 from agent.api.parts import PartsOf
 from agent.api.shapes import named, value
-from agent.assurance.consequences import LONGEST, Consequences, Question, consequences
-from agent.assurance.watchlist import load_watchlist
+from agent.assurance.problems.consequences import LONGEST, Consequences, Question, consequences
+from agent.assurance.topology.watchlist import load_watchlist
 from agent.security.roles import Role
 
 router = APIRouter(prefix=ROOT, tags=["Alarms and problems"])

@@ -17,8 +17,8 @@ from agent.api.native.plain import columns
 from agent.api.openapi import described
 from agent.api.parts import Parts, PartsOf
 from agent.api.shapes import ANYTHING, TEXT, TEXTS, WHOLE, closed, many, named, opened, row
-from agent.assurance.hearing import EventStatus, Hearing
-from agent.assurance.recording import read
+from agent.assurance.events.hearing import EventStatus, Hearing
+from agent.assurance.events.recording import read
 from agent.assurance.tables import ObservationRow
 from agent.security.audit import Actor, record
 from agent.security.roles import Role

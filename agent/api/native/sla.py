@@ -25,7 +25,7 @@ from agent.api.shapes import (
     many,
     named,
 )
-from agent.assurance.slareport import OutageLine, ServiceReport, SlaReports, Which, services_of
+from agent.assurance.levels.slareport import OutageLine, ServiceReport, SlaReports, Which, services_of
 from agent.reports.formats import FORMATS
 from agent.reports.sla import sla_report
 from agent.security.roles import Role

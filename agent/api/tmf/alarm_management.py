@@ -32,12 +32,12 @@ from agent.api.tmf.hub import Hub, hub_routes
 from agent.api.tmf.open import Open, Reference, Text, refuse_odd_types
 from agent.api.tmf.paths import ALARM, ALARM_MANAGEMENT, alarm_href, service_href
 from agent.api.tmf.presenter import said, text_of
-from agent.assurance import handling, told
-from agent.assurance.alarm import Alarm
-from agent.assurance.events import SERVER_SET, alarm_resource
-from agent.assurance.handling import Word
+from agent.assurance.alarms import handling, told
+from agent.assurance.alarms.alarm import Alarm
+from agent.assurance.alarms.announcing import SERVER_SET, alarm_resource
+from agent.assurance.alarms.handling import Word
+from agent.assurance.alarms.told import Told
 from agent.assurance.tables import AlarmChangeRow, AlarmRow, ProblemRow
-from agent.assurance.told import Told
 from agent.security.audit import record
 from agent.security.roles import Role
 from inventory.tables import ElementRow

@@ -29,9 +29,9 @@ from agent.api.shapes import TEXT, named, opened
 from agent.api.tmf.open import Open, Text
 from agent.api.tmf.paths import alarm_href
 from agent.api.tmf.records import RecordKind
-from agent.assurance import handling
-from agent.assurance.alarm import Alarm
-from agent.assurance.handling import Word
+from agent.assurance.alarms import handling
+from agent.assurance.alarms.alarm import Alarm
+from agent.assurance.alarms.handling import Word
 from agent.assurance.tables import AlarmRow
 from agent.security.roles import Role
 

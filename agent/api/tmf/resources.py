@@ -15,7 +15,7 @@ from agent.api.shapes import ANYTHING, INSTANT, TEXT, Shape, many, named, opened
 from agent.api.tmf.characteristics import characteristics
 from agent.api.tmf.paths import RESOURCE_INVENTORY, service_href
 from agent.api.tmf.presenter import said, text_of
-from agent.assurance.alarms import LINK_DOWN, UNREACHABLE
+from agent.assurance.alarms.causes import LINK_DOWN, UNREACHABLE
 from agent.assurance.tables import AlarmRow
 from inventory.ports import WHOLE_PORT
 from inventory.tables import AllocationRow, ElementRow, LinkRow, PoolRow, PortClaimRow, PortRow, ServicePartRow, SiteRow

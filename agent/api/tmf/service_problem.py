@@ -33,9 +33,9 @@ from agent.api.tmf.open import Open, Reference, Text
 from agent.api.tmf.paths import SERVICE_PROBLEM, alarm_href, problem_href, service_href, ticket_href
 from agent.api.tmf.presenter import said, text_of
 from agent.api.tmf.records import RecordKind, Wish, record_routes
-from agent.assurance import problemdesk
-from agent.assurance.events import problem_resource
-from agent.assurance.problemdesk import Tracked
+from agent.assurance.alarms.announcing import problem_resource
+from agent.assurance.problems import problemdesk
+from agent.assurance.problems.problemdesk import Tracked
 from agent.assurance.tables import AlarmRow, ProblemRow
 from agent.security.audit import record
 from agent.security.roles import Role

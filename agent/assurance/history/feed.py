@@ -5,10 +5,10 @@ from datetime import datetime
 
 import numpy as np
 
+from agent.assurance.collection.rates import Rates
 from agent.assurance.findings import instant_of
 from agent.assurance.history.points import Resolution
 from agent.assurance.history.store import SeriesKey
-from agent.assurance.rates import Rates
 
 PORT = "port:"
 """Before element/port, in the name of what was measured."""

@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
+from agent.assurance.collection.poller import Visit
 from agent.assurance.findings import Source
-from agent.assurance.poller import Visit
 from agent.assurance.tables import AlarmRow, ObservationRow, PollRow, ProblemRow, ReadingRow, UsageBinRow
 from agent.measurement.readings import CounterReadings
 from crm_bridge.tables import TicketRow

@@ -8,14 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from agent.assurance.alarm import Alarm
-from agent.assurance.conditions import take
+from agent.assurance.alarms.alarm import Alarm
+from agent.assurance.alarms.conditions import take
+from agent.assurance.alarms.flap import CEILING, LONGEST, REUSE, Penalty
+from agent.assurance.alarms.handling import Word, acknowledge, assign, clear, comment, group, shelve, unacknowledge, unshelve
 from agent.assurance.errors import AlarmRefused
 from agent.assurance.findings import Finding, Meaning, Source, Transition
-from agent.assurance.flap import CEILING, LONGEST, REUSE, Penalty
-from agent.assurance.grouping import WITHIN, Member, groups
-from agent.assurance.handling import Word, acknowledge, assign, clear, comment, group, shelve, unacknowledge, unshelve
 from agent.assurance.tables import AlarmChangeRow, AlarmRow, ProblemRow, ServiceStateRow
+from agent.assurance.topology.grouping import WITHIN, Member, groups
 from agent.config import AssuranceSettings
 from agent.config.assurance import EscalationSettings
 from crm_bridge.tables import EventRow, TicketRow

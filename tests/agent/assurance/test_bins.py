@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.assurance.bins import INTERPOLATED, MEASURED, MISSING, Stretch, bin_end, bin_start, lay_out, missing, spans
+from agent.assurance.collection.bins import INTERPOLATED, MEASURED, MISSING, Stretch, bin_end, bin_start, lay_out, missing, spans
 from tests.clock import EPOCH
 
 LENGTH = timedelta(seconds=300)

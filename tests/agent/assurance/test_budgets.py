@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select, update
 
-from agent.assurance.budgets import BLIND, BUDGET, BURN, BudgetWatch
-from agent.assurance.handling import Word as By
-from agent.assurance.handling import clear, close_unwatched
-from agent.assurance.indicators import Reading, record
+from agent.assurance.alarms.handling import Word as By
+from agent.assurance.alarms.handling import clear, close_unwatched
+from agent.assurance.levels.budgets import BLIND, BUDGET, BURN, BudgetWatch
+from agent.assurance.levels.indicators import Reading, record
 from agent.assurance.tables import AlarmRow, ServiceStateRow
 from crm_bridge.promises import Promises
 from crm_bridge.tables import AgreementRow, TicketRow

@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from agent.assurance.consequences import AT_RISK, CUT_OFF, DOWN, Consequences, Question, consequences
-from agent.assurance.correlation import Failures, Network, walk
 from agent.assurance.errors import UnknownProblem
-from agent.assurance.isolation import isolation
+from agent.assurance.problems.consequences import AT_RISK, CUT_OFF, DOWN, Consequences, Question, consequences
 from agent.assurance.tables import ProblemRow, ServiceStateRow
-from agent.assurance.watchlist import load_watchlist
+from agent.assurance.topology.correlation import Failures, Network, walk
+from agent.assurance.topology.isolation import isolation
+from agent.assurance.topology.watchlist import load_watchlist
 from inventory.db import Database
 from inventory.errors import UnknownObject
 from inventory.tables import ElementRow, PortRow

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.assurance.correlation import Failures, Network, Standing, at_worst, correlate, element_of
+from agent.assurance.topology.correlation import Failures, Network, Standing, at_worst, correlate, element_of
 
 
 def network(links: Iterable[str], *, attached: Iterable[str] = ()) -> Network:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.assurance.counters import (
+from agent.assurance.collection.counters import (
     Delta,
     Gap,
     GapReason,

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.assurance import counters
-from agent.assurance.counters import Delta, Gap, Skip, compare
-from agent.assurance.deltas import PATIENCE, REASONS, Deltas, Meta, Outcome, Readings, State, follow
+from agent.assurance.collection import counters
+from agent.assurance.collection.counters import Delta, Gap, Skip, compare
+from agent.assurance.collection.deltas import PATIENCE, REASONS, Deltas, Meta, Outcome, Readings, State, follow
 
 GIGABIT = 10**9
 SECOND = 100

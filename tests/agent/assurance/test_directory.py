@@ -2,9 +2,9 @@
 
 import pytest
 
-from agent.assurance.directory import Directory, is_short_for
-from agent.assurance.translation import Sender
-from agent.assurance.watchlist import WatchedElement, WatchedPort, Watchlist
+from agent.assurance.events.directory import Directory, is_short_for
+from agent.assurance.events.translation import Sender
+from agent.assurance.topology.watchlist import WatchedElement, WatchedPort, Watchlist
 from agent.catalog import load_translations
 from inventory.topology import Topology
 from policies.translating import Said

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from agent.assurance.discovery import Discovery, Verdict, compare
+from agent.assurance.topology.discovery import Discovery, Verdict, compare
 from agent.clock import SystemClock
 from drivers.port import Credential, Target
 from drivers.sim.thread import SimThread

@@ -3,9 +3,9 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.assurance.correlation import Network, correlate, walk
-from agent.assurance.docket import Docket
-from agent.assurance.reach import Reach
+from agent.assurance.topology.correlation import Network, correlate, walk
+from agent.assurance.topology.docket import Docket
+from agent.assurance.topology.reach import Reach
 
 NAMES = "abcdefgh"
 

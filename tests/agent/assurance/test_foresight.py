@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from agent.assurance.foresight import Foresight
+from agent.assurance.history.foresight import Foresight
 from agent.assurance.history.store import History, SeriesKey
 from agent.assurance.tables import AlarmRow
 from agent.catalog import load_foresight

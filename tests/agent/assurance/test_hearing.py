@@ -7,11 +7,11 @@ from datetime import timedelta
 
 import pytest
 
-from agent.assurance.claims import AGAIN_AFTER_S
-from agent.assurance.eventwatch import DAEMON, DISBELIEVED, FORGIVEN_AFTER_S, OVER_AFTER_S, STORM
-from agent.assurance.hearing import Ears, Hearing
+from agent.assurance.events.claims import AGAIN_AFTER_S
+from agent.assurance.events.eventwatch import DAEMON, DISBELIEVED, FORGIVEN_AFTER_S, OVER_AFTER_S, STORM
+from agent.assurance.events.hearing import Ears, Hearing
+from agent.assurance.events.translation import Notice
 from agent.assurance.tables import AlarmRow, ObservationRow
-from agent.assurance.translation import Notice
 from agent.config import AssuranceSettings
 from drivers.errors import ElementTimeout
 from drivers.events.senders import ANYBODY

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, select
 
-from agent.assurance.indicators import Reading, prune, record
+from agent.assurance.levels.indicators import Reading, prune, record
 from agent.assurance.tables import IndicatorRow, IndicatorSpanRow
 from crm_bridge.promises import Promises
 from policies.sla import parse_sla

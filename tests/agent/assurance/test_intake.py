@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.assurance import intake
-from agent.assurance.intake import NO_RULE, OF_NO_CONCERN, TOO_FEW, TOO_MANY_OBJECTS, Intake
-from agent.assurance.translation import Translation
+from agent.assurance.events import intake
+from agent.assurance.events.intake import NO_RULE, OF_NO_CONCERN, TOO_FEW, TOO_MANY_OBJECTS, Intake
+from agent.assurance.events.translation import Translation
 from agent.catalog import load_translations
 from drivers.events.syslog import SyslogLine
 from drivers.snmp import oids

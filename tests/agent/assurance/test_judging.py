@@ -6,8 +6,8 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import select
 
-from agent.assurance.indicators import Reading, record
-from agent.assurance.sla import Judge
+from agent.assurance.levels.indicators import Reading, record
+from agent.assurance.levels.sla import Judge
 from agent.assurance.tables import ObjectiveResultRow, ServiceStateRow
 from crm_bridge.errors import ExclusionRefused
 from crm_bridge.exclusions import NewExclusion, exclude

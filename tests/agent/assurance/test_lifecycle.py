@@ -6,10 +6,10 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import delete, select
 
-from agent.assurance import health
 from agent.assurance.findings import Source
+from agent.assurance.levels import health
 from agent.assurance.tables import MonitorRow, PollRow, ReadingRow, ServiceStateRow, UsageBinRow
-from agent.assurance.watchlist import load_watchlist
+from agent.assurance.topology.watchlist import load_watchlist
 from drivers.snmp import oids
 from inventory.db import Database
 from inventory.services import set_resources

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.assurance.collection.memory import Evidence, Memory, PortStatus
 from agent.assurance.findings import FindingKind, Source, Transition, last_change
-from agent.assurance.memory import Evidence, Memory, PortStatus
 from tests.clock import EPOCH
 
 POLL = Evidence(Source.POLL, "pll-1")

@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from agent.assurance.board import Board
-from agent.assurance.handling import close_unwatched
-from agent.assurance.poolwatch import PoolWatch
+from agent.assurance.alarms.board import Board
+from agent.assurance.alarms.handling import close_unwatched
+from agent.assurance.history.poolwatch import PoolWatch
 from agent.assurance.tables import AlarmChangeRow, AlarmRow, ObservationRow, ProblemRow
 from crm_bridge.tables import EventRow
 from inventory.allocation import allocate, release_service

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.assurance.recording import LONGEST_GIST, becomes, read, written
-from agent.assurance.translation import Event, Notice, Translation
+from agent.assurance.events.recording import LONGEST_GIST, becomes, read, written
+from agent.assurance.events.translation import Event, Notice, Translation
 from agent.catalog import load_translations
 from drivers.events.syslog import SyslogLine
 from drivers.snmp import oids

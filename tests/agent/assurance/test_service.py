@@ -7,13 +7,13 @@ from decimal import Decimal
 import pytest
 from sqlalchemy.exc import OperationalError
 
+from agent.assurance.alarms.handling import Word, acknowledge
 from agent.assurance.errors import UnknownAlarm
+from agent.assurance.events.trapdesk import TrapDesk
 from agent.assurance.explain import explain
 from agent.assurance.figures import daemon_families, element_families
-from agent.assurance.handling import Word, acknowledge
-from agent.assurance.sla import evaluate
+from agent.assurance.levels.sla import evaluate
 from agent.assurance.tables import AlarmRow, MonitorRow, ObjectiveResultRow, ObservationRow, PollRow, UsageBinRow
-from agent.assurance.trapdesk import TrapDesk
 from agent.metrics import write
 from crm_bridge.errors import NothingToExplain
 from crm_bridge.tables import CreditRow, TicketRow, ViolationRow

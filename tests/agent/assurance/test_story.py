@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from agent.assurance.explain import explain
-from agent.assurance.sla import evaluate
+from agent.assurance.levels.sla import evaluate
 from agent.assurance.tables import AlarmRow, ObservationRow, PollRow, ProblemRow, ServiceStateRow
 from crm_bridge.explain import Explanation
 from crm_bridge.tables import CreditRow, EventRow, TicketRow, ViolationRow

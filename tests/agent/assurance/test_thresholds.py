@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.assurance.thresholds import Standing, Threshold, judge
+from agent.assurance.collection.thresholds import Standing, Threshold, judge
 
 HIGH = Threshold(raise_at=0.9, clear_at=0.8, raise_after=3, clear_after=2)
 

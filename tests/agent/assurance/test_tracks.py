@@ -2,9 +2,9 @@
 
 import pytest
 
+from agent.assurance.collection.thresholds import Threshold
+from agent.assurance.collection.tracks import Rule, Tracks, found_of, gaps, rules_of
 from agent.assurance.findings import Source
-from agent.assurance.thresholds import Threshold
-from agent.assurance.tracks import Rule, Tracks, found_of, gaps, rules_of
 from agent.config import PollingSettings
 from drivers.port import Credential, Target
 from drivers.snmp.batch import BatchBuilder, PollBatch, PollJob, PortRef, PortSample

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from agent.assurance.hints import WRITTEN_EVERY_S
-from agent.assurance.restraint import BURST, BURST_OF_ALL, PER_SECOND, PER_SECOND_OF_ALL, Restraint
+from agent.assurance.events.hints import WRITTEN_EVERY_S
+from agent.assurance.events.restraint import BURST, BURST_OF_ALL, PER_SECOND, PER_SECOND_OF_ALL, Restraint
+from agent.assurance.events.trapdesk import TrapDesk
 from agent.assurance.tables import AlarmRow, ObservationRow, PollRow
-from agent.assurance.trapdesk import TrapDesk
 from crm_bridge.tables import TicketRow
 from drivers.snmp import oids
 from drivers.snmp.batch import PollBatch, PollJob

@@ -12,7 +12,7 @@ from typing import TypeVar
 import pytest
 from sqlalchemy import select
 
-from agent.assurance.hearing import Ears
+from agent.assurance.events.hearing import Ears
 from agent.assurance.service import AssuranceParts, AssuranceService
 from agent.assurance.tables import AlarmRow, ProblemRow, ReadingRow, ServiceStateRow, UsageBinRow
 from agent.clock import SystemClock

@@ -9,7 +9,7 @@ from typing import TypeVar
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from agent.assurance.hearing import Ears, Receives
+from agent.assurance.events.hearing import Ears, Receives
 from agent.assurance.service import AssuranceParts, AssuranceService
 from agent.config import AssuranceSettings, PollingSettings, UsageSettings
 from agent.measurement.readings import CounterReadings

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from agent.assurance.events.hearing import Ears, Hearing
+from agent.assurance.events.translation import Translation
 from agent.assurance.figures import Gauge
-from agent.assurance.hearing import Ears, Hearing
-from agent.assurance.translation import Translation
-from agent.assurance.watchlist import Watchlist, load_watchlist
+from agent.assurance.topology.watchlist import Watchlist, load_watchlist
 from agent.catalog import load_translations
 from drivers.port import Credential, Target
 from drivers.snmp import oids

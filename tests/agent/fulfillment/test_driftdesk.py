@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, update
 
-from agent.assurance.driftalarm import watch_drift
+from agent.assurance.alarms.driftalarm import watch_drift
 from agent.assurance.tables import AlarmRow
 from agent.fulfillment.drift import DriftState
 from agent.fulfillment.driftdesk import DriftVerb

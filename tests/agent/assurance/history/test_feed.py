@@ -5,10 +5,10 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
+from agent.assurance.collection.rates import METRICS, Rates
 from agent.assurance.history.feed import values_of
 from agent.assurance.history.points import Resolution
 from agent.assurance.history.store import SeriesKey, read, series_of
-from agent.assurance.rates import METRICS, Rates
 from policies.values import Interval
 from tests.agent.assurance.world import metro
 from tests.clock import EPOCH

@@ -1,0 +1,1 @@
+"""Asking elements and what follows from their answers: counters to deltas, thresholds, usage."""

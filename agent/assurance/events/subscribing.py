@@ -1,0 +1,108 @@
+"""Who is subscribed to: the elements whose attribute `notifications` asks for it, kept up with the inventory."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import structlog
+from sqlalchemy import select
+
+from agent.assurance.events.translation import Notice
+from drivers.netconf.notifications import Notification, Subscription
+from drivers.port import Target
+from inventory.db import Database
+from inventory.tables import ElementRow, EndpointRow
+from policies.values import Clock
+
+log = structlog.get_logger(__name__)
+
+ATTRIBUTE = "notifications"
+"""Element attribute: true where fabd shall subscribe."""
+QUEUE = 10_000
+
+TargetOf = Callable[[ElementRow, EndpointRow], Target]
+"""Raises what the credential resolver raises."""
+
+
+@dataclass
+class Subscribing:
+    """Made in the loop that reads `queue`; subscriptions run in threads of their own."""
+
+    database: Database
+    clock: Clock
+    target_of: TargetOf
+    most: int = 256
+    longest_pause_s: float = 60.0
+    dropped: int = 0
+    """Notifications that there was no room for; their elements are looked at as a whole."""
+    queue: asyncio.Queue[Notice] = field(default_factory=lambda: asyncio.Queue(QUEUE))
+    _subscriptions: dict[str, Subscription] = field(default_factory=dict)
+    _resumed: set[str] = field(default_factory=set)
+    _guard: threading.Lock = field(default_factory=threading.Lock)
+    _loop: asyncio.AbstractEventLoop | None = None
+
+    async def refresh(self) -> None:
+        """Subscribe to those that ask for it now, and to no others."""
+        self._loop = asyncio.get_running_loop()
+        wanted = await asyncio.to_thread(self._wanted)
+        for name, subscription in list(self._subscriptions.items()):
+            if wanted.get(name) != subscription.target:
+                subscription.stop()
+                del self._subscriptions[name]
+        for name, target in wanted.items():
+            if name not in self._subscriptions:
+                made = Subscription(target, self._heard, self._resume, self.longest_pause_s)
+                self._subscriptions[name] = made
+                made.start()
+
+    def standing(self) -> Mapping[str, str]:
+        """Element → how its subscription stands."""
+        return {name: subscription.standing for name, subscription in sorted(self._subscriptions.items())}
+
+    def take_resumed(self) -> frozenset[str]:
+        """Elements that may have said something that nobody heard."""
+        with self._guard:
+            taken, self._resumed = frozenset(self._resumed), set()
+        return taken
+
+    def stop(self) -> None:
+        subscriptions = list(self._subscriptions.values())
+        self._subscriptions.clear()
+        for subscription in subscriptions:
+            subscription.stop()
+
+    def _wanted(self) -> dict[str, Target]:
+        statement = (
+            select(ElementRow, EndpointRow)
+            .join(EndpointRow, EndpointRow.element_id == ElementRow.id)
+            .where(EndpointRow.protocol == "netconf", ElementRow.administrative != "locked")
+            .order_by(ElementRow.name)
+        )
+        targets: dict[str, Target] = {}
+        with self.database.read() as session:
+            for element, endpoint in session.execute(statement):
+                if not element.attributes.get(ATTRIBUTE) or len(targets) >= self.most:
+                    continue
+                try:
+                    targets[element.name] = self.target_of(element, endpoint)
+                except (LookupError, OSError, ValueError) as error:
+                    log.warning("not subscribed", element=element.name, reason=str(error))
+        return targets
+
+    def _heard(self, found: Notification) -> None:
+        """In the thread of the subscription."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._put, found)
+
+    def _put(self, found: Notification) -> None:
+        told = "" if found.event_time is None else found.event_time.isoformat()
+        try:
+            self.queue.put_nowait(Notice(self.clock.now(), found.element, found.name, found.leaves, told))
+        except asyncio.QueueFull:
+            self.dropped += 1
+            self._resume(found.element)
+
+    def _resume(self, element: str) -> None:
+        with self._guard:
+            self._resumed.add(element)

@@ -1,0 +1,168 @@
+"""What the history says of the future, looked at every five minutes: warnings before a service is hit.
+
+Thresholds and what is unusual are judged by points of five minutes, trends once an hour by points of an hour. What is usual is
+learnt anew once a day, of a bounded number of series in each turn. A series of which nothing was measured for a day keeps no
+warning.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+import structlog
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from agent.assurance.alarms import conditions
+from agent.assurance.findings import AlarmType, Finding, Meaning, Source, Transition, instant_of
+from agent.assurance.history.feed import PORT
+from agent.assurance.history.points import Resolution, Stretch
+from agent.assurance.history.poolwatch import PREFIX as POOL
+from agent.assurance.history.store import read_all, series_of
+from agent.assurance.tables import AlarmRow
+from inventory.db import Database
+from policies.detection.baseline import Baseline, learn
+from policies.detection.judgement import Judgement, judge
+from policies.detection.rules import Rule
+from policies.detection.series import Series
+from policies.values import Interval
+
+log = structlog.get_logger(__name__)
+
+LEARNT_AT_ONCE = 200
+"""Series whose baseline is learnt in one turn."""
+LEARN_EVERY, TREND_EVERY = timedelta(days=1), timedelta(hours=1)
+GONE_AFTER = timedelta(days=1)
+SUBJECTS = 250
+"""Series read at once."""
+FIVE = timedelta(minutes=5)
+
+_Named = tuple[str, str]
+"""Subject, and name of the rule."""
+
+
+@dataclass(slots=True)
+class _Learnt:
+    at: datetime
+    baseline: Baseline | None
+
+
+class Foresight:
+    """One per process; called by one thread at a time. Baselines are in memory, and learnt again after a start."""
+
+    def __init__(self, database: Database, rules: Sequence[Rule]) -> None:
+        self._database, self._rules = database, tuple(rules)
+        self._learnt: dict[tuple[str, str, int], _Learnt] = {}
+        self._trends_at: datetime | None = None
+
+    def look(self, at: datetime) -> list[Finding]:
+        """One turn; what was found is raised or cleared already. Write the history first: what is not written is not seen."""
+        end = instant_of(int(at.timestamp()) // Resolution.FIVE_MINUTES * Resolution.FIVE_MINUTES)
+        trends = self._trends_at is None or end - self._trends_at >= TREND_EVERY
+        with self._database.read() as session:
+            standing = self._standing(session)
+            found = [
+                finding
+                for rule in self._rules
+                if trends or rule.trend is None
+                for finding in self._of_rule(session, rule, end, {subject for subject, name in standing if name == rule.name})
+            ]
+        if found:
+            with self._database.write() as session:
+                conditions.take(session, found, at)
+        self._trends_at = end if trends else self._trends_at
+        for finding in found:
+            log.info("foreseen", element=finding.element, object=finding.object, text=finding.detail["text"])
+        return found
+
+    def _standing(self, session: Session) -> set[_Named]:
+        names = [rule.name for rule in self._rules]
+        rows = session.execute(
+            select(AlarmRow.element, AlarmRow.object, AlarmRow.qualifier).where(
+                AlarmRow.cleared_at.is_(None), AlarmRow.qualifier.in_(names), AlarmRow.source == ""
+            )
+        )
+        return {(element if element.startswith(POOL) else f"{PORT}{element}/{port}", name) for element, port, name in rows}
+
+    def _of_rule(self, session: Session, rule: Rule, end: datetime, standing: set[str]) -> Iterator[Finding]:
+        subjects = [key.subject for key in series_of(session, metric=rule.metric) if key.subject.startswith((PORT, POOL))]
+        for first in range(0, len(subjects), SUBJECTS):
+            some = subjects[first : first + SUBJECTS]
+            baselines = self._baselines(session, rule, some, end)
+            for subject, series in self._recent(session, rule, some, end).items():
+                found = judge(rule, series, baselines.get(subject), standing=subject in standing)
+                if not series.known.any():
+                    if subject in standing:
+                        yield _finding(rule, subject, Judgement(False), end)
+                elif found.raised is not None and found.raised != (subject in standing):
+                    yield _finding(rule, subject, found, end)
+
+    def _recent(self, session: Session, rule: Rule, subjects: Sequence[str], end: datetime) -> Mapping[str, Series]:
+        if rule.trend is not None:
+            start, resolution = end - timedelta(days=rule.trend.history_days), Resolution.HOUR
+        else:
+            start, resolution = end - GONE_AFTER, Resolution.FIVE_MINUTES
+        found = read_all(session, rule.metric, Interval(start, end), resolution, subjects=subjects)
+        return {subject: _series(stretch) for subject, stretch in found.items()}
+
+    def _baselines(self, session: Session, rule: Rule, subjects: Sequence[str], end: datetime) -> Mapping[str, Baseline]:
+        """What is known of them by now; the oldest knowledge is renewed first."""
+        if rule.unusual is None:
+            return {}
+        days = rule.unusual.history_days
+        known = {subject: self._learnt.get((subject, rule.metric, days)) for subject in subjects}
+        due = [subject for subject, learnt in known.items() if learnt is None or end - learnt.at >= LEARN_EVERY]
+        due.sort(key=lambda subject: learnt.at.timestamp() if (learnt := known[subject]) else 0.0)
+        if due:
+            span = Interval(end - timedelta(days=days), end)
+            found = read_all(session, rule.metric, span, Resolution.FIVE_MINUTES, subjects=due[:LEARNT_AT_ONCE])
+            for subject, stretch in found.items():
+                known[subject] = self._learnt[subject, rule.metric, days] = _Learnt(end, learn(_since_known(_series(stretch))))
+        return {subject: learnt.baseline for subject, learnt in known.items() if learnt and learnt.baseline}
+
+
+def _series(stretch: Stretch) -> Series:
+    return Series(stretch.start, stretch.step, np.asarray(stretch.mean))
+
+
+def _since_known(series: Series) -> Series:
+    """What is new has not been measured badly before."""
+    known = np.flatnonzero(series.known)
+    return series.last((len(series.values) - int(known[0])) * series.step) if len(known) else series
+
+
+def _finding(rule: Rule, subject: str, found: Judgement, at: datetime) -> Finding:
+    """A warning, or its end; it makes no ticket, for no service is hit."""
+    element, port = _named(subject)
+    meaning = Meaning(
+        cause=rule.cause,
+        raises=bool(found.raised),
+        severity=rule.severity,
+        qualifier=rule.name,
+        type=AlarmType.QUALITY,
+        probable_cause="thresholdCrossed",
+    )
+    where = f"{element}/{port}" if port else element
+    detail: dict[str, object] = {"text": f"{where}: {found.text or rule.text}", "rule": rule.name, "metric": rule.metric}
+    if found.value is not None:
+        detail |= {"value": float(f"{found.value:.6g}"), "confidence": found.confidence}
+    if found.forecast is not None:
+        detail["expected"] = instant_of(found.forecast.likely).isoformat()
+    return Finding(
+        "foreseen" if found.raised else "foreseenNoMore",
+        element,
+        port,
+        Transition.at(at),
+        Source.BOOKS,
+        detail,
+        meaning=meaning,
+    )
+
+
+def _named(subject: str) -> tuple[str, str]:
+    """Element and port of an alarm; pools have alarms of their own."""
+    if subject.startswith(POOL):
+        return subject, ""
+    element, _, port = subject.removeprefix(PORT).partition("/")
+    return element, port

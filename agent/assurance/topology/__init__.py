@@ -1,0 +1,1 @@
+"""What is watched, how it hangs together, and what that says of causes. Pure, but for reading the inventory."""
