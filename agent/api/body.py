@@ -3,6 +3,7 @@
 import asyncio
 import json
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -42,6 +43,18 @@ def _sane(at: datetime) -> datetime:
 
 Instant = Annotated[AwareDatetime, BeforeValidator(_written), AfterValidator(_sane)]
 """With a time zone; UTC from here on."""
+
+
+def _echoable(text: str) -> str:
+    if not _RFC3339.fullmatch(text):
+        raise ValueError("write the date as in 2026-11-22T09:00:00Z")
+    _sane(datetime.fromisoformat(text.upper()))
+    return text
+
+
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+InstantText = Annotated[str, AfterValidator(_echoable)]
+"""A date-time that is kept and given back in the client's own words."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from agent.api.body import InstantText
 from agent.api.errors import BadRequest, Detail
 from agent.api.patch import pointer
 
@@ -39,7 +40,7 @@ class Party(Reference):
 class Note(Open):
     id: str | None = None
     author: str | None = None
-    date: str | None = None
+    date: InstantText | None = None
     text: str | None = None
 
 

@@ -77,6 +77,16 @@ def test_what_only_describes_a_service_is_changed_at_once(office, service):
     }
 
 
+@pytest.mark.parametrize(
+    "date", ["", "yesterday", "2026-01-05", "2026-01-05 09:00:00Z", "2026-02-30T09:00:00Z", "2026-01-05T09:00:00"]
+)
+def test_a_note_s_date_that_is_none_is_refused(office, service, date):
+    refused = patch(office, service["href"], {"note": [{"text": "n", "date": date}]})
+    assert refused.status_code == 400
+    assert "date" in refused.json()["message"], refused.text
+    assert patch(office, service["href"], {"note": [{"date": "2026-01-05T10:00:00.5+01:00"}]}).status_code == 200
+
+
 def test_a_service_is_suspended_by_an_order(office, service):
     reason = [{"name": "suspensionReason", "value": "unpaid"}]
     answer = patch(office, service["href"], {"state": "inactive", "serviceCharacteristic": reason})

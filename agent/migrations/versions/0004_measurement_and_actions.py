@@ -1,0 +1,15 @@
+"""Active measurement, actions, and what else the closed loop keeps."""
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+
+revision = "0004"
+down_revision = "0003"
+branch_labels = None
+depends_on = None
+
+DOCUMENT = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
+
+
+def upgrade() -> None:
+    """Each part of the house adds a function of its own."""
