@@ -78,7 +78,7 @@ def _topology(elements: int, ports: int) -> dict[str, object]:
     names = f"ge-0/0/[1-{ports}]"
     return {
         "name": "bench",
-        "network": f"127.{100 + os.getpid() % 150}.0.0/16",
+        "network": f"127.{100 + os.getpid() % 90}.0.0/16",
         "elements": [
             {"name": f"n{number}", "platform": "ietf", "role": "edge", "site": "lab", "ports": [names]}
             for number in range(1, elements + 1)

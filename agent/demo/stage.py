@@ -53,7 +53,7 @@ class Network:
         trap_port = _free_udp_port()
         pid = os.getpid()
         document |= {
-            "network": f"127.{64 + pid // 256 % 128}.{pid % 256}.0/24",
+            "network": f"127.{192 + pid // 256 % 62}.{pid % 256}.0/24",
             "traps_to": [f"{HOST}:{trap_port}"],
         }
         return cls(parse_topology(document, "network.yaml"), trap_port)

@@ -25,6 +25,7 @@ from drivers.sim.thread import SimThread
 from drivers.sim.topology import parse_topology
 from inventory.db import Database
 from tests.agent.fulfillment.network import Operator
+from tests.loopback import numbered
 
 PATIENCE_S = 60.0
 """Far more than anything here takes, on a machine that does other things."""
@@ -61,9 +62,7 @@ format = "json"
 
 def simulated_network(number: int, keys: Path, topology: Mapping[str, Any] = NETWORK) -> SimThread:
     """On addresses of this process's own; `number` (0 to 3) tells its networks apart. Host keys are kept in `keys`."""
-    pid = os.getpid()
-    network = f"127.{200 + pid % 50}.{(pid // 50 * 4 + number) % 256}.0/24"
-    return SimThread(parse_topology({**topology, "network": network}), keys)
+    return SimThread(parse_topology({**topology, "network": numbered(number)}), keys)
 
 
 class Installation:

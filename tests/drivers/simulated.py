@@ -1,6 +1,5 @@
 """A simulated NETCONF router and a command-line router, and targets for them."""
 
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from drivers.port import Credential, Target
 from drivers.sim.faults import ElementFaults
 from drivers.sim.thread import SimThread
 from drivers.sim.topology import parse_topology
+from tests.loopback import numbered
 
 PORTS = {"pe1": "ge-0/0/[0-3]", "pe2": "GigabitEthernet0/[0-3]", "pe3": "Ethernet[1-3]"}
 PLATFORMS = {"pe1": ("ietf", "netconf"), "pe2": ("ios", "ssh"), "pe3": ("eos", "ssh")}
@@ -46,11 +46,10 @@ class Simulated:
 @contextmanager
 def simulated(folder: Path, subnet: int) -> Iterator[Simulated]:
     """Addresses of this process's own, so that test runs side by side do not meet."""
-    pid = os.getpid()
     topology = parse_topology(
         {
             "name": "drivers",
-            "network": f"127.{100 + pid % 100}.{(pid // 100 * 8 + subnet) % 256}.0/24",
+            "network": numbered(16 + subnet),
             "elements": [{"name": name, "platform": PLATFORMS[name][0], "ports": [PORTS[name]]} for name in PORTS],
             "links": [{"a": "pe1:ge-0/0/0", "b": "pe2:GigabitEthernet0/0"}],
         }

@@ -1,7 +1,6 @@
 """The same story over real sockets: simulated elements, SNMP polls, SNMP traps, a cut, a repair."""
 
 import asyncio
-import os
 import socket
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -35,6 +34,7 @@ from inventory.tables import LinkRow, ServiceRow
 from tests.agent.assurance.world import all_rows
 from tests.agent.fulfillment.network import shipped
 from tests.inventory.factory import port_id
+from tests.loopback import fresh
 
 Row = TypeVar("Row")
 PATIENCE_S = 15
@@ -58,9 +58,7 @@ def sim() -> Iterator[SimThread]:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.bind(("127.0.0.1", 0))
         free = probe.getsockname()[1]
-    pid = os.getpid()
-    network = f"127.{100 + pid % 100}.{(pid // 100 * 8 + 79) % 256}.0/24"
-    topology = parse_topology(TOPOLOGY | {"traps_to": [f"127.0.0.1:{free}"]}).moved(network)
+    topology = parse_topology(TOPOLOGY | {"traps_to": [f"127.0.0.1:{free}"]}).moved(fresh())
     with SimThread(topology) as thread:
         yield thread
 

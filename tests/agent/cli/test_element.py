@@ -1,7 +1,5 @@
 """`fabd element`: host keys over real sockets, and the word about elements in doubt."""
 
-import os
-
 import paramiko
 import pytest
 import yaml
@@ -17,6 +15,7 @@ from drivers.sim.thread import SimThread
 from drivers.sim.topology import parse_topology
 from inventory.tables import WorkItemRow
 from tests.clock import EPOCH
+from tests.loopback import fresh
 
 ELEMENTS = [
     {"name": "pe1", "platform": "ietf", "ports": ["ge-0/0/1"]},
@@ -27,9 +26,7 @@ ELEMENTS = [
 
 @pytest.fixture(scope="module")
 def sim():
-    pid = os.getpid()
-    network = f"127.{60 + pid % 40}.{pid // 40 % 256}.0/24"
-    with SimThread(parse_topology({"name": "trust", "network": network, "elements": ELEMENTS})) as sim:
+    with SimThread(parse_topology({"name": "trust", "network": fresh(), "elements": ELEMENTS})) as sim:
         yield sim
 
 

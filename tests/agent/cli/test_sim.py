@@ -1,6 +1,5 @@
 """`fabd sim`: a simulated network from the outside."""
 
-import os
 import re
 import signal
 import subprocess
@@ -14,15 +13,15 @@ from drivers.sim.thread import SimThread
 from drivers.sim.topology import parse_topology
 from inventory.importer import plan_import
 from inventory.source import Source
+from tests.loopback import numbered
 
 PATIENCE_S = 60.0
 
 
 def network_document(subnet: int) -> dict:
-    pid = os.getpid()
     return {
         "name": "metro",
-        "network": f"127.{160 + pid % 40}.{(pid // 40 * 2 + subnet) % 256}.0/24",
+        "network": numbered(8 + subnet),
         "elements": [
             {"name": "pe1", "platform": "ietf", "ports": ["ge-0/0/[0-1]"]},
             {"name": "pe2", "platform": "ios", "ports": ["Gi0/[0-1]"]},

@@ -1,4 +1,3 @@
-import os
 from collections.abc import Iterator
 
 import pytest
@@ -6,13 +5,12 @@ import pytest
 from drivers.sim.thread import SimThread
 from drivers.sim.topology import parse_topology
 from tests.agent.fulfillment.running import TOPOLOGY, Running
+from tests.loopback import fresh
 
 
 @pytest.fixture(scope="module")
 def sim() -> Iterator[SimThread]:
-    pid = os.getpid()
-    network = f"127.{100 + pid % 100}.{(pid // 100 * 8 + 77) % 256}.0/24"
-    with SimThread(parse_topology(TOPOLOGY | {"network": network})) as thread:
+    with SimThread(parse_topology(TOPOLOGY | {"network": fresh()})) as thread:
         yield thread
 
 

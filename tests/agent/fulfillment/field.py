@@ -1,6 +1,5 @@
 """Services that stand on simulated elements, put there without an order: for what looks at the network, not for what changes it."""
 
-import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -28,6 +27,7 @@ from inventory.topology import load_topology
 from inventory.work import DatabaseQueue
 from policies.rendering import ServiceFacts, needs
 from tests.agent.fulfillment.network import REALISES, Operator, shipped
+from tests.loopback import numbered
 
 NETWORK = {
     "name": "field",
@@ -140,9 +140,7 @@ class Field:
 
 @contextmanager
 def field(database, folder, keys) -> Iterator[Field]:
-    pid = os.getpid()
-    network = f"127.{150 + pid % 50}.{pid // 50 % 256}.0/24"
-    with SimThread(parse_topology(NETWORK | {"network": network}), keys) as sim:
+    with SimThread(parse_topology(NETWORK | {"network": numbered(4)}), keys) as sim:
         made = Field(database, sim, folder)
         try:
             yield made

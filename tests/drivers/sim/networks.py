@@ -1,15 +1,12 @@
 """Simulated networks for tests, each on loopback addresses of its own."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import count
 
 from drivers.sim.thread import SimThread
 from drivers.sim.topology import Topology, parse_topology
 from tests.drivers.sim.exchange import Server
-
-_numbers = count()
+from tests.loopback import fresh
 
 TRIANGLE: dict[str, object] = {
     "name": "triangle",
@@ -28,14 +25,8 @@ TRIANGLE: dict[str, object] = {
 """Two edges joined directly and over a core; `office` takes the direct link while it is up."""
 
 
-def loopback() -> str:
-    """A /24 that no other test of this machine uses at the moment: by process, then by number."""
-    number = os.getpid() * 8 + next(_numbers)
-    return f"127.{64 + number // 256 % 128}.{number % 256}.0/24"
-
-
 def topology(document: dict[str, object] | None = None, **changes: object) -> Topology:
-    return parse_topology({**(document or TRIANGLE), "network": loopback(), **changes})
+    return parse_topology({**(document or TRIANGLE), "network": fresh(), **changes})
 
 
 @contextmanager
