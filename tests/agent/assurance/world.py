@@ -1,7 +1,7 @@
 """A network that lives in memory under a clock that tests set, and assurance watching it."""
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
@@ -94,12 +94,15 @@ class FakeNetwork:
         for port in self.elements[element].ports.values():
             port.octets_in = port.octets_out = port.changed = 0
 
+    def answers(self, element: str) -> bool:
+        return not self.elements[element].silent
+
     async def poll(self, jobs: Sequence[PollJob]) -> PollBatch:
         builder = BatchBuilder(jobs)
         for row, job in enumerate(jobs):
             name = job.target.element
             self.asked.append((name, tuple(port.name for port in job.ports)))
-            if self.elements[name].silent:
+            if not self.answers(name):
                 builder.failed(PollFailure(name, Reason.TIMEOUT, "no answer in 1 s"))
                 continue
             builder.answered(row, self.clock.now().timestamp(), self.clock.monotonic(), self.uptime(name))
@@ -115,13 +118,13 @@ class FakeNetwork:
 
     async def discover(self, target: Target, deadline: float = 10.0) -> tuple[PortRef, ...]:
         del deadline
-        if self.elements[target.element].silent:
+        if not self.answers(target.element):
             raise ElementTimeout(target.element, "no answer in 1 s")
         return tuple(PortRef(port.index, name) for name, port in self.elements[target.element].ports.items())
 
     async def targeted(self, target: Target, if_index: int, deadline: float = 3.0) -> PortSample:
         del deadline
-        if self.elements[target.element].silent:
+        if not self.answers(target.element):
             raise ElementTimeout(target.element, "no answer in 1 s")
         sample = self._sample(target.element, if_index)
         if sample is None:
@@ -169,6 +172,9 @@ class World:
     polling: PollingSettings = field(default_factory=lambda: PollingSettings(interval_s=INTERVAL))
     assurance: AssuranceSettings = field(default_factory=AssuranceSettings)
     usage: UsageSettings = field(default_factory=lambda: UsageSettings(bin_s=300))
+    book: Book = field(default_factory=Book)
+    monitors: Mapping[str, Sequence[Monitor]] = field(default_factory=dict)
+    """Of specifications; what is usual for all others."""
     customers: dict[str, str] = field(default_factory=dict)
     """Name → account number."""
 
@@ -183,8 +189,8 @@ class World:
                 clock=self.clock,
                 collector=self.network,
                 resolve=Credential,
-                book=Book(),
-                monitors_of=_no_specification,
+                book=self.book,
+                monitors_of=self._monitors_of,
                 polling=self.polling,
                 assurance=self.assurance,
                 usage=self.usage,
@@ -272,12 +278,16 @@ class World:
         self.run(self.service.call_silent())
 
     def trap(self, reference: str, oid: str = oids.LINK_DOWN, *, source: str = "") -> None:
+        self.run(self.service.handle_traps([self.trap_of(reference, oid, source=source)]))
+
+    def trap_of(self, reference: str, oid: str = oids.LINK_DOWN, *, source: str = "") -> Trap:
+        """Of a port (element/port) or an element, as it is heard now."""
         element, _, name = reference.partition("/")
         varbinds: tuple[tuple[str, object], ...] = ()
         if name:
             index = self.network.port(reference).index
             varbinds = ((f"{oids.IF_INDEX}.{index}", index),)
-        trap = Trap(
+        return Trap(
             received_at=self.clock.now(),
             source=source or self.host(element),
             version="v2c",
@@ -285,7 +295,9 @@ class World:
             uptime=self.network.uptime(element),
             varbinds=varbinds,  # type: ignore[arg-type]
         )
-        self.run(self.service.handle_traps([trap]))
+
+    def _monitors_of(self, specification: str) -> Sequence[Monitor]:
+        return self.monitors[specification]
 
     def rows(self, table: type[T], *order: object) -> list[T]:
         with self.database.read() as session:
@@ -294,10 +306,6 @@ class World:
 
 def all_rows(session: Session, table: type[T], *order: object) -> list[T]:
     return list(session.scalars(select(table).order_by(*order)))  # type: ignore[arg-type]
-
-
-def _no_specification(name: str) -> Sequence[Monitor]:
-    raise LookupError(name)
 
 
 def metro(database: Database, clock: FakeClock, **settings: object) -> World:
