@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from inventory.changes import note_network_change
 from inventory.errors import UnknownObject
 from inventory.tables import ElementRow, EndpointRow, PortRow, SiteRow
 
@@ -85,6 +86,7 @@ def set_administrative(session: Session, name: str, state: str) -> None:
     if state not in {LOCKED, "unlocked"}:
         raise ValueError(f"{state!r} is neither locked nor unlocked")
     element_row(session, name).administrative = state
+    note_network_change(session)
 
 
 def set_if_indexes(session: Session, name: str, indexes: Mapping[str, int]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from inventory.allocation import reserve
+from inventory.changes import note_network_change
 from inventory.checks import problems_of
 from inventory.difference import Change, Entry, difference
 from inventory.document import (
@@ -61,6 +62,8 @@ def plan_import(
 def apply_import(session: Session, plan: ImportPlan, at: datetime) -> None:
     """Make the changes of a plan, in the transaction in which it was made."""
     _Applier(session, at).apply(plan.changes)
+    if plan.changes:
+        note_network_change(session)
 
 
 def import_document(

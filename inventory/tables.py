@@ -82,6 +82,15 @@ class LinkRow(Base):
     attributes: Mapped[dict[str, Any]] = mapped_column(default=dict)
 
 
+class ChangeRow(Base):
+    """How often something that others keep in memory was changed (`inventory.changes`)."""
+
+    __tablename__ = "change_count"
+
+    what: Mapped[str] = mapped_column(primary_key=True)
+    count: Mapped[int] = mapped_column(BigInteger)
+
+
 class PoolRow(Base):
     """Something given out: kind vlan, integer, ipv4-prefix, ipv6-prefix, ipv4-address, ipv6-address, rd, rt, vni, bandwidth.
 

@@ -26,6 +26,7 @@ from agent.assurance.problems.reporting import Reporter
 from agent.assurance.tables import PollRow
 from agent.assurance.topology.watchlist import CONTRACT_FACTOR, UsageMonitor, WatchedPort, Watchlist
 from drivers.snmp.columns import Column
+from inventory.changes import note_network_change
 from inventory.tables import PortRow
 from policies.values import Clock
 
@@ -200,9 +201,11 @@ def _store_indexes(session: Session, visit: Visit) -> None:
     if not visit.found:
         return
     known = {port.port_id: port.if_index for element in visit.elements for port in element.ports}
-    for port_id, if_index in visit.found.items():
-        if known.get(port_id) != if_index:
-            session.execute(update(PortRow).where(PortRow.id == port_id).values(if_index=if_index))
+    moved = {port_id: if_index for port_id, if_index in visit.found.items() if known.get(port_id) != if_index}
+    for port_id, if_index in moved.items():
+        session.execute(update(PortRow).where(PortRow.id == port_id).values(if_index=if_index))
+    if moved:
+        note_network_change(session)
 
 
 def _value(visit: Visit, row: int, column: Column) -> int | None:

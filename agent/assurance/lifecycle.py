@@ -24,7 +24,7 @@ from drivers.errors import ElementError
 from drivers.port import Target
 from drivers.snmp.batch import PortSample
 from drivers.snmp.columns import Column
-from inventory.db import Database
+from inventory.db import Database, once_committed
 from inventory.surroundings import Surroundings
 from inventory.tables import ElementRow, EndpointRow, PortRow, ServiceRow
 from inventory.topology import Graph, split_reference
@@ -53,9 +53,18 @@ class _Place:
 
 class AssuranceLifecycle:
     def __init__(
-        self, database: Database, clock: Clock, meter: Meter, collector: Collects, *, resolve: Resolve, monitors_of: MonitorsOf
+        self,
+        database: Database,
+        clock: Clock,
+        meter: Meter,
+        collector: Collects,
+        *,
+        resolve: Resolve,
+        monitors_of: MonitorsOf,
+        changed: Callable[[], None] = lambda: None,
     ) -> None:
-        self._database, self._clock, self._meter = database, clock, meter
+        """`changed` is called when what is watched for services is another."""
+        self._database, self._clock, self._meter, self._changed = database, clock, meter, changed
         self._collector, self._resolve, self._monitors_of = collector, resolve, monitors_of
 
     def read_counters(self, ports: Sequence[str], deadline: float) -> CounterReadings:
@@ -83,6 +92,7 @@ class AssuranceLifecycle:
         self.modified(session, service, CounterReadings(), readings, at)
 
     def modified(self, session: Session, service: ServiceRow, left: CounterReadings, came: CounterReadings, at: datetime) -> None:
+        once_committed(session, self._changed)
         topology = Surroundings(session)
         wanted = self._wanted(service)
         held = {(row.port_id, row.kind): row for row in _monitors(session, service.id)}
@@ -105,6 +115,7 @@ class AssuranceLifecycle:
         self.terminated(session, service, readings, at)
 
     def terminated(self, session: Session, service: ServiceRow, readings: CounterReadings, at: datetime) -> None:
+        once_committed(session, self._changed)
         topology = Surroundings(session)
         for row in _monitors(session, service.id):
             if row.ended_at is None:

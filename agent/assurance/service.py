@@ -32,7 +32,8 @@ from agent.assurance.lifecycle import AssuranceLifecycle, MonitorsOf
 from agent.assurance.problems.correlator import Patience
 from agent.assurance.problems.reporting import Reporter
 from agent.assurance.tables import AlarmRow, ObservationRow, PollRow, ReadingRow
-from agent.assurance.topology.watchlist import WatchedElement, Watchlist, load_watchlist
+from agent.assurance.topology.watching import Watching
+from agent.assurance.topology.watchlist import WatchedElement, Watchlist
 from agent.catalog import load_foresight, load_translations
 from agent.config import AssuranceSettings, PollingSettings, UsageSettings
 from crm_bridge.book import PolicyBook
@@ -97,6 +98,7 @@ class AssuranceService:
         self.history = History(parts.database)
         self._foresight = Foresight(parts.database, parts.foresight)
         self._turn = asyncio.Lock()
+        self._watching = Watching()
         self._memory, self._digest = self._forget()
         self._promises = Promises(parts.book)
         self._periods, self._budgets = Judge(parts.book, parts.cases_of), BudgetWatch(self._promises)
@@ -116,7 +118,13 @@ class AssuranceService:
             recheck_s=parts.assurance.recheck_s,
         )
         self.lifecycle = AssuranceLifecycle(
-            parts.database, parts.clock, self._meter, parts.collector, resolve=parts.resolve, monitors_of=parts.monitors_of
+            parts.database,
+            parts.clock,
+            self._meter,
+            parts.collector,
+            resolve=parts.resolve,
+            monitors_of=parts.monitors_of,
+            changed=self._watching.services_changed,
         )
 
     async def start(self) -> None:
@@ -283,7 +291,7 @@ class AssuranceService:
 
     def _correlate(self) -> None:
         with self._parts.database.write() as session:
-            board = self._digest.correlate(session, load_watchlist(session), self._parts.clock.now())
+            board = self._digest.correlate(session, self._watching.watchlist(session), self._parts.clock.now())
             self._note(bool(board.pending), len(board.failures.silent))
 
     def _note(self, pending: bool, silent: int) -> None:
@@ -312,9 +320,10 @@ class AssuranceService:
         """`tidy`: forget what is not watched any more, and close its alarms."""
         if not tidy:
             with self._parts.database.read() as session:
-                return load_watchlist(session)
+                return self._watching.watchlist(session)
+        self._watching.forget()
         with self._parts.database.write() as session:
-            watchlist = load_watchlist(session)
+            watchlist = self._watching.watchlist(session)
             elements, now = watchlist.topology.elements.keys(), self._parts.clock.now()
             close_unwatched(session, elements, watchlist.ports, now)
             self._recall(session, watchlist)

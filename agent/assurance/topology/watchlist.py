@@ -1,7 +1,7 @@
 """What is watched: elements with an SNMP endpoint, the ports of their links, and the ports that services want watched."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 
@@ -94,20 +94,36 @@ class Watchlist:
         return frozenset(near & set(self.elements)) - names
 
 
-def load_watchlist(session: Session) -> Watchlist:
+@dataclass(frozen=True, slots=True)
+class Wires:
+    """What of a watchlist only the inventory says."""
+
+    topology: Topology
+    managed: tuple[WatchedElement, ...]
+    """By SNMP, without ports."""
+
+
+def load_wires(session: Session) -> Wires:
     topology = load_topology(session)
-    usage, monitored = _monitors(session, topology)
-    wanted = {end.reference: end for link in topology.links for end in (link.a, link.b)} | monitored
-    ports: dict[str, list[WatchedPort]] = {}
-    for node in sorted(wanted.values(), key=lambda port: port.reference):
-        ports.setdefault(node.element, []).append(WatchedPort(node.id, node.element, node.name, node.if_index, node.speed_bps))
     rows = session.execute(
         select(ElementRow.id, ElementRow.name, ElementRow.platform, EndpointRow.host, EndpointRow.port, EndpointRow.credential)
         .join(EndpointRow, EndpointRow.element_id == ElementRow.id)
         .where(EndpointRow.protocol == "snmp", ElementRow.administrative != "locked")
         .order_by(ElementRow.name)
     )
-    elements = {row.name: WatchedElement(*row, ports=tuple(ports.get(row.name, ()))) for row in rows}
+    return Wires(topology, tuple(WatchedElement(*row, ports=()) for row in rows))
+
+
+def load_watchlist(session: Session, wires: Wires | None = None) -> Watchlist:
+    """`wires`: where they are known already."""
+    known = wires or load_wires(session)
+    topology, managed = known.topology, known.managed
+    usage, monitored = _monitors(session, topology)
+    wanted = {end.reference: end for link in topology.links for end in (link.a, link.b)} | monitored
+    ports: dict[str, list[WatchedPort]] = {}
+    for node in sorted(wanted.values(), key=lambda port: port.reference):
+        ports.setdefault(node.element, []).append(WatchedPort(node.id, node.element, node.name, node.if_index, node.speed_bps))
+    elements = {element.name: replace(element, ports=tuple(ports.get(element.name, ()))) for element in managed}
     return Watchlist(topology, elements, usage, frozenset(wanted))
 
 

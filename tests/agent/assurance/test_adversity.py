@@ -4,7 +4,6 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
 
 from agent.assurance.collection.poller import Visit
 from agent.assurance.findings import Source
@@ -13,8 +12,9 @@ from agent.measurement.readings import CounterReadings
 from crm_bridge.tables import TicketRow
 from drivers.port import Credential
 from inventory.db import Database
+from inventory.elements import set_administrative
 from inventory.services import set_resources
-from inventory.tables import ElementRow, ServiceRow
+from inventory.tables import ServiceRow
 from tests.agent.assurance.test_story import states
 from tests.agent.assurance.world import World, metro
 from tests.clock import FakeClock
@@ -229,7 +229,7 @@ def test_a_silent_element_that_is_locked_costs_nothing(world: World) -> None:
     world.tick()
     world.tick()
     with world.database.write() as session:
-        session.scalars(select(ElementRow).where(ElementRow.name == "pe1")).one().administrative = "locked"
+        set_administrative(session, "pe1", "locked")
     before = len(world.rows(PollRow))
     for _ in range(100):
         world.tick()

@@ -1,0 +1,56 @@
+"""The watchlist in memory: loaded anew when what it was made of has changed, not each time that somebody asks for it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from agent.assurance.tables import MonitorRow
+from agent.assurance.topology.watchlist import Watchlist, Wires, load_watchlist, load_wires
+from inventory.changes import network_changes
+
+Monitored = tuple[int, int, datetime | None, datetime | None]
+"""Monitors, those of them that ended, and when one began and ended last: another whenever a service begins or ends."""
+
+
+@dataclass
+class Watching:
+    """Used with one transaction at a time.
+
+    A contract that changes moves no monitor: who changes one in this process says so by `services_changed`. What another daemon
+    changed so is seen with the next whole cycle, which begins by forgetting everything.
+    """
+
+    _wires: Wires | None = None
+    _changes: int = -1
+    _monitored: Monitored | None = None
+    _found: Watchlist | None = None
+    _services_changed: bool = False
+
+    def services_changed(self) -> None:
+        """From any thread."""
+        self._services_changed = True
+
+    def forget(self) -> None:
+        self._wires = self._found = None
+
+    def watchlist(self, session: Session) -> Watchlist:
+        changes, monitored = network_changes(session), _monitored(session)
+        if self._services_changed or monitored != self._monitored:
+            self._services_changed = False  # before they are read: what comes meanwhile counts for the next time
+            self._found = None
+        if self._wires is None or changes != self._changes:
+            self._wires, self._found = load_wires(session), None
+        if self._found is None:
+            self._found = load_watchlist(session, self._wires)
+        self._changes, self._monitored = changes, monitored
+        return self._found
+
+
+def _monitored(session: Session) -> Monitored:
+    found = select(
+        func.count(MonitorRow.id), func.count(MonitorRow.ended_at), func.max(MonitorRow.started_at), func.max(MonitorRow.ended_at)
+    )
+    count, ended, began_last, ended_last = session.execute(found).one()
+    return count, ended, began_last, ended_last
