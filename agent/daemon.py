@@ -45,6 +45,7 @@ from agent.housekeeping import Housekeeping
 from agent.instance import Instance
 from agent.listening import Addresses, Listening, syslog_listener
 from agent.metrics import Metrics
+from agent.prometheus.services import of_services
 from agent.punctuality import cases_of
 from agent.scheduler import Scheduler
 from agent.security.audit import DAEMON, record
@@ -168,7 +169,8 @@ class Daemon:
                 metrics=self.metrics,
                 limiter=RateLimiter(settings.api.rate_per_minute, self.clock.monotonic),
                 readiness=self._awaited,
-                element_families=lambda: element_families(self.assurance.figures()),
+                element_families=lambda shard: element_families(self.assurance.figures(), shard),
+                service_families=of_services(self.database, self.clock, self.catalog),
                 explain=explain,
                 hearing=self.assurance.hearing,
                 cases_of=cases_of,

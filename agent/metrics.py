@@ -13,6 +13,8 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from agent.shard import Shard
+
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 CHUNK = 64 * 1024
@@ -47,7 +49,11 @@ class Written:
 
 
 Families = Callable[[], Iterable[Family]]
-ElementFamilies = Callable[[], Iterable[Family | Written]]
+ElementFamilies = Callable[[Shard], Iterable[Family | Written]]
+
+
+def no_families(_shard: Shard) -> Iterable[Family | Written]:
+    return ()
 
 
 class Metrics:

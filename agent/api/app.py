@@ -30,6 +30,7 @@ from agent.api.native import (
     plans,
     pools,
     problems,
+    prometheus,
     services,
     sla,
     specifications,
@@ -91,6 +92,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     intake.router,
     specifications.router,
     audit.router,
+    prometheus.router,
 )
 
 

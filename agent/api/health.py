@@ -4,6 +4,7 @@ from fastapi import APIRouter
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 
 from agent.api.access import OPEN, needs
+from agent.api.native.prometheus import ShardOf
 from agent.api.openapi import described
 from agent.api.parts import PartsOf
 from agent.api.shapes import TEXTS, TRUTH, closed
@@ -34,7 +35,13 @@ def metrics(parts: PartsOf) -> Response:
     return Response(parts.metrics.text(), media_type=CONTENT_TYPE)
 
 
+@router.get("/metrics/services", dependencies=[needs(Role.VIEWER)], **described("Numbers of the services, for Prometheus"))
+def service_metrics(parts: PartsOf) -> Response:
+    """Active services: how they are, and how their objectives stand; at most a minute old."""
+    return StreamingResponse(write(parts.service_families()), media_type=CONTENT_TYPE)
+
+
 @router.get("/metrics/elements", dependencies=[needs(Role.VIEWER)], **described("Numbers of the elements, for Prometheus"))
-def element_metrics(parts: PartsOf) -> Response:
-    """Last values that were polled, of the ports that services use; streamed, for there may be very many."""
-    return StreamingResponse(write(parts.element_families()), media_type=CONTENT_TYPE)
+def element_metrics(parts: PartsOf, shard: ShardOf) -> Response:
+    """Last values that were polled; streamed, for there may be very many. `shard=i/n`: of one part of the elements."""
+    return StreamingResponse(write(parts.element_families(shard)), media_type=CONTENT_TYPE)

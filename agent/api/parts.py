@@ -14,7 +14,7 @@ from agent.assurance.events.hearing import Hearing
 from agent.assurance.levels.sla import CasesOf, no_cases
 from agent.config import ApiSettings
 from agent.fulfillment.service import FulfilmentService
-from agent.metrics import ElementFamilies, Metrics
+from agent.metrics import ElementFamilies, Families, Metrics, no_families
 from crm_bridge.callbacks import CallbackPolicy, Resolver, system_resolver
 from crm_bridge.explain import Explanation, explain
 from inventory.db import Database
@@ -41,8 +41,10 @@ class Parts:
     callbacks: CallbackPolicy = field(default_factory=CallbackPolicy)
     """Where events may be sent."""
     resolve: Resolver = system_resolver
-    element_families: ElementFamilies = tuple
-    """Last values of the ports that services use, for `/metrics/elements`."""
+    element_families: ElementFamilies = no_families
+    """Last values of the ports of some elements, for `/metrics/elements`."""
+    service_families: Families = tuple
+    """Numbers of services and their objectives, for `/metrics/services`."""
     hearing: Hearing | None = None
     """What elements say unasked; None where nobody listens."""
     explain: Callable[[Session, str], Explanation] = explain

@@ -12,6 +12,7 @@ from agent.assurance.digest import Digested
 from agent.assurance.findings import Source
 from agent.assurance.topology.watchlist import Watchlist
 from agent.metrics import Family, Sample, Written
+from agent.shard import WHOLE, Shard
 from drivers.snmp.traps import TrapStats
 
 EXPIRY = 3
@@ -146,10 +147,11 @@ def daemon_families(figures: Figures) -> Iterator[Family]:
     yield _total("fabd_traps_dropped", "Traps that were lost, and events of all kinds that led to nothing.", drops)
 
 
-def element_families(figures: Figures) -> Iterator[Family | Written]:
+def element_families(figures: Figures, shard: Shard = WHOLE) -> Iterator[Family | Written]:
     """For `/metrics/elements`: cached values of the last poll."""
-    yield Written(figures.tracks.lines(figures.fresh_since))
-    info = ({"service_id": service, "element": element, "port": port} for service, element, port in figures.service_ports)
+    yield Written(figures.tracks.lines(figures.fresh_since, shard))
+    ports = (each for each in figures.service_ports if each[1] in shard)
+    info = ({"service_id": service, "element": element, "port": port} for service, element, port in ports)
     text = "Ports that services are counted at (cached: as last polled)."
     yield Family("fabd_service_port_info", "gauge", text, (Sample(labels, 1) for labels in info))
 

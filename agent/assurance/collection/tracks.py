@@ -21,6 +21,7 @@ from agent.assurance.collection.thresholds import Standing, Threshold
 from agent.assurance.findings import AlarmType, Finding, Meaning, Source, Transition, instant_of
 from agent.config import PollingSettings
 from agent.metrics import Kind
+from agent.shard import WHOLE, Shard
 from drivers.snmp.batch import PollBatch
 from drivers.snmp.columns import Column
 from policies.values import Severity
@@ -143,7 +144,7 @@ class Tracks:
         self._standing = {(rule, direction): Standing.nothing(0) for rule in rules for direction, _ in DIRECTIONS[rule.measure]}
         self._recalled: set[tuple[str, str, str, str]] = set()
         """Element, port, cause and direction of warnings that stand, as long as the port has not been read."""
-        self._shown = (self._state, self._labels, self._seen, self._oper)
+        self._shown = (self._state, self._labels, self._seen, self._oper, self._blocks)
         """What belongs together, replaced as one: others read it at any time."""
 
     def __len__(self) -> int:
@@ -160,7 +161,7 @@ class Tracks:
             if element in changed:
                 labels[block.first : block.first + len(block.names)] = port_labels(element, block.names, self._services)
         self._labels = labels
-        self._shown = (self._state, labels, self._seen, self._oper)
+        self._shown = (self._state, labels, self._seen, self._oper, self._blocks)
 
     def recall(self, warnings: Iterable[tuple[str, str, str, str]]) -> None:
         """Element, port, cause and direction of those that stand, from an earlier process: they end when the port is well."""
@@ -198,10 +199,10 @@ class Tracks:
             found.extend(self._follow(batch, part, rows[part], contract[part], of_service[part]))
         return found
 
-    def lines(self, since: float) -> Iterator[str]:
-        """The text of all series that were read since then (Unix seconds)."""
-        state, labels, seen, oper = self._shown
-        fresh = seen >= since
+    def lines(self, since: float, shard: Shard = WHOLE) -> Iterator[str]:
+        """The text of all series of these elements that were read since then (Unix seconds)."""
+        state, labels, seen, oper, blocks = self._shown
+        fresh = (seen >= since) & _within(blocks, shard, len(labels))
         for column, name, text in METRICS:
             number = COUNTERS.index(column)
             yield from _series(name, "counter", text, state.base.values[number], state.base.present[number] & fresh, labels)
@@ -247,7 +248,7 @@ class Tracks:
         self._oper = np.append(self._oper, np.uint64(0))[kept]
         self._seen = np.append(self._seen, -np.inf)[kept]
         self._blocks, self._labels = blocks, labels
-        self._shown = (self._state, labels, self._seen, self._oper)
+        self._shown = (self._state, labels, self._seen, self._oper, self._blocks)
         self._put_recalled()
 
     def _put_recalled(self) -> None:
@@ -292,6 +293,16 @@ class Tracks:
                     wall=float(now.wall[place]),
                     before=float(before[place]),
                 )
+
+
+def _within(blocks: Mapping[str, _Block], shard: Shard, rows: int) -> Flags:
+    """Rows whose element is in the shard."""
+    if shard == WHOLE:
+        return np.ones(rows, np.bool_)
+    within = np.zeros(rows, np.bool_)
+    for element, block in blocks.items():
+        within[block.first : block.first + len(block.names)] = element in shard
+    return within
 
 
 def _in_block(block: _Block, names: tuple[str, ...]) -> Rows:

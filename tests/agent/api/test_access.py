@@ -99,6 +99,9 @@ admin        POST  /api/v1/subscriptions/{subscription_id}/replay
 viewer       GET   /api/v1/violations
 viewer       GET   /metrics
 viewer       GET   /metrics/elements
+viewer       GET   /metrics/services
+viewer       GET   /api/v1/prometheus/targets
+viewer       GET   /api/v1/prometheus/elements
 """
 """Of what is not below `/tmf-api`, where one rule holds for every API."""
 

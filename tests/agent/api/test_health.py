@@ -70,7 +70,7 @@ def test_numbers_of_elements_have_a_page_of_their_own(office):
         ),
         Family("fabd_port_oper_status", "gauge", "Two\nlines.", [Sample({}, 1.5)]),
     ]
-    app = create_app(replace(office.parts, metrics=Metrics(), element_families=lambda: families))
+    app = create_app(replace(office.parts, metrics=Metrics(), element_families=lambda _shard: families))
     office.app = app
     page = office.get("/metrics/elements")
     assert page.headers["content-type"].startswith("text/plain; version=0.0.4")
