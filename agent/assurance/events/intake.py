@@ -22,6 +22,8 @@ MOST_COUNTED = 50_000
 MOST_RECENT = 1000
 
 NO_RULE, OF_NO_CONCERN, TOO_FEW, TOO_MANY_OBJECTS = "no-rule", "of-no-concern", "too-few-yet", "too-many-objects"
+NOT_UNDERSTOOD = "not-understood"
+"""Events over which a rule, or fabd itself, stumbles."""
 
 Key = tuple[Sender, str, str]
 
@@ -59,20 +61,21 @@ class Intake:
     recent: deque[Event] = field(default_factory=lambda: deque(maxlen=MOST_RECENT))
     """The events taken in last."""
     lost: Counter[str] = field(default_factory=Counter)
-    """Source addresses of events that there was no room for."""
+    """Senders of events that there was no room for, or that were not understood."""
+    stumbled: Exception | None = None
+    """Over an event, since somebody looked."""
     _windows: dict[Key, _Window] = field(default_factory=dict)
 
     def take(self, events: Iterable[Event], now: float) -> None:
-        """`now`: monotonic seconds."""
+        """`now`: monotonic seconds. One that makes trouble is counted, and the others are taken."""
         for event in map(_short, events):
             self.recent.append(event)
-            said = self.translation.said(event)
-            if said is None:
-                self.dropped[NO_RULE] += 1
-            elif said.rule.rule.means == "nothing":
-                self.dropped[OF_NO_CONCERN] += 1
-            else:
-                self._take(event, said, now)
+            try:
+                self._understand(event, now)
+            except Exception as error:  # noqa: BLE001  what came with it, and comes after it, has done nothing wrong
+                self.stumbled = error
+                self.dropped[NOT_UNDERSTOOD] += 1
+                self.lost[sender_of(event).name] += 1
 
     @property
     def waiting(self) -> int:
@@ -96,6 +99,15 @@ class Intake:
             if known is not piece:
                 known.times, known.first_at = known.times + piece.times, piece.first_at
 
+    def _understand(self, event: Event, now: float) -> None:
+        said = self.translation.said(event)
+        if said is None:
+            self.dropped[NO_RULE] += 1
+        elif said.rule.rule.means == "nothing":
+            self.dropped[OF_NO_CONCERN] += 1
+        else:
+            self._take(event, said, now)
+
     def _take(self, event: Event, said: Said, now: float) -> None:
         key = (sender_of(event), said.rule.name, object_of(said))
         times = self._due(key, said.rule.rule, now)
@@ -108,7 +120,7 @@ class Intake:
             self.pieces[key] = Piece(key[0], said, event, event.received_at, times)
         else:
             self.dropped[TOO_MANY_OBJECTS] += times
-            self.lost[key[0].address] += times
+            self.lost[key[0].name] += times
 
     def _due(self, key: Key, rule: Rule, now: float) -> int:
         """How many events this one stands for: none while there are too few, or when there were enough."""

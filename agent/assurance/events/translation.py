@@ -48,6 +48,11 @@ class Sender:
     element: str = ""
     """Where it is known beyond doubt."""
 
+    @property
+    def name(self) -> str:
+        """By which a directory finds its element."""
+        return self.address or self.element
+
 
 class Translation:
     def __init__(self, rules: Translations) -> None:

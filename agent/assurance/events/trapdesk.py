@@ -89,6 +89,8 @@ class TrapDesk:
         self._later = Later()
         self._news = asyncio.Event()
         self._heard: set[str] = set()
+        self._told: set[str] = set()
+        """Kinds of errors over events that the log has."""
 
     async def handle(self, events: Sequence[Event]) -> None:
         """Take them in, and read at once what they speak of."""
@@ -97,6 +99,8 @@ class TrapDesk:
 
     def take(self, events: Iterable[Event]) -> None:
         self.intake.take(events, self._clock.monotonic())
+        stumbled, self.intake.stumbled = self.intake.stumbled, None
+        self._tell(stumbled)
         self._news.set()
 
     async def turn(self) -> None:
@@ -112,6 +116,8 @@ class TrapDesk:
             self.intake.give_back(pieces)
             raise
         heard = hear(pieces, self.directory(watchlist))
+        self.intake.lost.update(heard.lost)
+        self._tell(heard.stumbled)
         self._count(heard)
         await self._act(watchlist, heard)
 
@@ -173,6 +179,12 @@ class TrapDesk:
             await self.turn()
         except Exception:  # the next events must be heard whatever became of these
             log.exception("events could not be handled")
+
+    def _tell(self, stumbled: Exception | None) -> None:
+        """Of each kind of error the first only: the same event may come a thousand times a second."""
+        if stumbled is not None and (kind := type(stumbled).__name__) not in self._told:
+            self._told.add(kind)
+            log.error("events are not understood; they are counted as not-understood", exc_info=stumbled)
 
     def directory(self, watchlist: Watchlist) -> Directory:
         return Directory(watchlist, self.aliases, self._relays)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from agent.assurance.events.claims import Claim, Subject, claim_of
 from agent.assurance.events.directory import Directory
-from agent.assurance.events.intake import Piece
+from agent.assurance.events.intake import NOT_UNDERSTOOD, Piece
 from agent.assurance.events.translation import KINDS, detail_of, source_of
 from agent.assurance.findings import Finding, Source, Transition
 from agent.assurance.topology.correlation import Network
@@ -34,33 +34,65 @@ class Heard:
     """By reason: events that lead to nothing."""
     by_trap: frozenset[str] = frozenset()
     """Elements that were heard by SNMP, whatever they said."""
+    lost: Mapping[str, int] = field(default_factory=dict)
+    """Sender → events that were not understood."""
+    stumbled: Exception | None = None
+    """Over the last of them."""
 
 
 def hear(pieces: Iterable[Piece], directory: Directory) -> Heard:
-    findings: dict[tuple[Key, str, Source], Finding] = {}
-    claims: dict[Subject, Claim] = {}
-    dropped: Counter[str] = Counter()
-    by_trap: set[str] = set()
-    processed = 0
+    """A piece that makes trouble is counted, and the others are heard."""
+    ears = _Ears(directory)
     for piece in pieces:
-        element = directory.element(piece.sender)
+        try:
+            ears.hear(piece)
+        except Exception as error:  # noqa: BLE001  one element's strange word must not deafen fabd to the others
+            ears.stumbled = error
+            ears.dropped[NOT_UNDERSTOOD] += piece.times
+            ears.lost[piece.sender.name] += piece.times
+    return ears.heard()
+
+
+@dataclass
+class _Ears:
+    directory: Directory
+    findings: dict[tuple[Key, str, Source], Finding] = field(default_factory=dict)
+    claims: dict[Subject, Claim] = field(default_factory=dict)
+    dropped: Counter[str] = field(default_factory=Counter)
+    lost: Counter[str] = field(default_factory=Counter)
+    by_trap: set[str] = field(default_factory=set)
+    processed: int = 0
+    stumbled: Exception | None = None
+
+    def hear(self, piece: Piece) -> None:
+        element = self.directory.element(piece.sender)
         if element is None:
-            dropped[UNKNOWN_SOURCE] += piece.times
-            continue
+            self.dropped[UNKNOWN_SOURCE] += piece.times
+            return
         if source_of(piece.event) is Source.TRAP:
-            by_trap.add(element.name)
-        if (claim := claim_of(piece, element, directory)) is not None:
-            known = claims.get(claim.subject)
+            self.by_trap.add(element.name)
+        if (claim := claim_of(piece, element, self.directory)) is not None:
+            known = self.claims.get(claim.subject)
             if known is None or known.at <= claim.at:
-                claims[claim.subject] = claim
-        elif (finding := _finding(piece, element, directory)) is not None:
-            findings[(finding.element, finding.object), finding.kind, finding.source] = finding
+                self.claims[claim.subject] = claim
+        elif (finding := _finding(piece, element, self.directory)) is not None:
+            self.findings[(finding.element, finding.object), finding.kind, finding.source] = finding
         else:
-            dropped[NOT_WATCHED] += piece.times
-            continue
-        processed += piece.times
-    objects = frozenset(key for key, _, _ in findings)
-    return Heard(objects, tuple(findings.values()), tuple(claims.values()), processed, dropped, frozenset(by_trap))
+            self.dropped[NOT_WATCHED] += piece.times
+            return
+        self.processed += piece.times
+
+    def heard(self) -> Heard:
+        return Heard(
+            objects=frozenset(key for key, _, _ in self.findings),
+            findings=tuple(self.findings.values()),
+            claims=tuple(self.claims.values()),
+            processed=self.processed,
+            dropped=self.dropped,
+            by_trap=frozenset(self.by_trap),
+            lost=self.lost,
+            stumbled=self.stumbled,
+        )
 
 
 def _finding(piece: Piece, element: WatchedElement, directory: Directory) -> Finding | None:

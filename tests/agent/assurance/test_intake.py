@@ -7,13 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.assurance.events import intake
-from agent.assurance.events.intake import NO_RULE, OF_NO_CONCERN, TOO_FEW, TOO_MANY_OBJECTS, Intake
-from agent.assurance.events.translation import Translation
+from agent.assurance.events.intake import NO_RULE, NOT_UNDERSTOOD, OF_NO_CONCERN, TOO_FEW, TOO_MANY_OBJECTS, Intake
+from agent.assurance.events.translation import Event, Translation
 from agent.catalog import load_translations
 from drivers.events.syslog import SyslogLine
 from drivers.snmp import oids
 from drivers.snmp.traps import Trap
-from policies.translating import LONGEST_LINE, Translations, parse_translation
+from policies.translating import LONGEST_LINE, Said, Translations, parse_translation
 from tests.clock import EPOCH
 
 SHIPPED = Translation(load_translations())
@@ -50,6 +50,21 @@ def test_room_is_bounded_and_whose_events_found_none_is_known(monkeypatch: pytes
     assert [piece.times for piece in taken.hand_over()] == [2, 1]
     assert taken.dropped == {TOO_MANY_OBJECTS: 2}
     assert taken.take_lost() == {"192.0.2.3": 2}
+
+
+def test_an_event_that_makes_trouble_is_counted_and_the_others_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken, understood = Intake(SHIPPED), Translation.said
+
+    def stumbles(self: Translation, event: Event) -> Said | None:
+        if event.source == "192.0.2.9":
+            raise ValueError("odd")
+        return understood(self, event)
+
+    monkeypatch.setattr(Translation, "said", stumbles)
+    taken.take([trap(index=1), trap(source="192.0.2.9"), trap(index=2)], 0.0)
+    assert [piece.event.varbinds for piece in taken.hand_over()] == [trap(index=1).varbinds, trap(index=2).varbinds]
+    assert (taken.dropped, taken.take_lost()) == ({NOT_UNDERSTOOD: 1}, {"192.0.2.9": 1})
+    assert repr(taken.stumbled) == "ValueError('odd')"
 
 
 LEAST = """

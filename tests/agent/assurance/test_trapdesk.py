@@ -6,10 +6,15 @@ from collections.abc import Sequence
 
 import pytest
 
+from agent.assurance.events import traps
+from agent.assurance.events.claims import Claim
+from agent.assurance.events.directory import Directory
 from agent.assurance.events.hints import WRITTEN_EVERY_S
+from agent.assurance.events.intake import NOT_UNDERSTOOD, Piece
 from agent.assurance.events.restraint import BURST, BURST_OF_ALL, PER_SECOND, PER_SECOND_OF_ALL, Restraint
 from agent.assurance.events.trapdesk import TrapDesk
 from agent.assurance.tables import AlarmRow, ObservationRow, PollRow
+from agent.assurance.topology.watchlist import WatchedElement
 from crm_bridge.tables import TicketRow
 from drivers.snmp import oids
 from drivers.snmp.batch import PollBatch, PollJob
@@ -108,6 +113,27 @@ def test_an_element_that_does_not_answer_delays_no_other(world: World, monkeypat
         return tickets
 
     assert asyncio.run(story()) == 1
+
+
+def test_a_word_that_nobody_can_make_sense_of_costs_the_others_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    claimed = traps.claim_of
+
+    def stumbles(piece: Piece, element: WatchedElement, directory: Directory) -> Claim | None:
+        if element.name == "sw1":
+            raise ValueError("odd")
+        return claimed(piece, element, directory)
+
+    monkeypatch.setattr(traps, "claim_of", stumbles)
+    world.network.down("pe1/c1", "sw1/c1")
+    for _ in range(2):
+        world.run(world.service.handle_traps([trap(world, "sw1/c1"), trap(world, "pe1/c1")]))
+    assert [alarm.element for alarm in world.rows(AlarmRow)] == ["pe1"]
+    assert world.service.figures().traps_dropped == {NOT_UNDERSTOOD: 2}
+    assert capsys.readouterr().out.count("events are not understood") == 1
+    world.run(world.service.hearing.look_out())
+    assert world.service.hearing.status().storms == {"sw1": 2}
 
 
 def test_restraint_fills_again_with_time_and_keeps_elements_apart() -> None:
