@@ -118,6 +118,17 @@ class Network:
             self.pause(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
 
+    def rest(self, time: timedelta) -> None:
+        """Leave the change as it stands for so long; provisional commits are kept waiting."""
+        deadline = self._deadline(time + self.settings.finish_timeout)
+        left = time.total_seconds()
+        while left > 0:
+            pause = min(left, LONGEST_PAUSE)
+            self._extend(pause, deadline)
+            self.stalls.beat(self.plan_id)
+            self.pause(pause)
+            left -= pause
+
     def confirm(self) -> Failures:
         """After the decision. An element that lost the change meanwhile (its timeout expired, it was swapped) gets it again."""
         deadline = self._deadline(self.settings.finish_timeout)

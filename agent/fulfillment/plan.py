@@ -51,6 +51,8 @@ class Purpose(StrEnum):
     ORDER = "order"
     REDEPLOY = "redeploy"
     """The network is made to match the intent again: no order stands behind it."""
+    BOUNCE = "bounce"
+    """A port is shut for a moment: the change is always taken back, and that is its success."""
 
 
 class Approval(StrEnum):

@@ -75,6 +75,10 @@ class Progress:
             row.decision, row.error = Decision.REVERT, _error([CANCELLED])
             self._tools.outcomes.reverting(session, row, self._now())
 
+    def decide_to_take_back(self) -> None:
+        """It has done what it was for: there is no error, and nothing of it is to stay."""
+        self._advance("decide", Step.REVERT, self._mark(Step.DECIDE, "revert: it was meant for a moment"), decision=Decision.REVERT)
+
     def decide_to_revert(self, failures: Failures) -> None:
         mark = self._mark(Step.DECIDE, f"revert: {PhaseFailed(_told(failures))}")
         with self._point("decide", step=Step.REVERT, mark=mark) as (_, row):
@@ -112,7 +116,7 @@ class Progress:
         with self._point("undone", step=Step.RELEASE, mark=self._mark(Step.RELEASE, "everything is as it was")) as (session, row):
             at = self._now()
             self._tools.outcomes.fail(session, row, _reasons(row), at, used=True)
-            self._end(session, row, PlanState.FAILED, at)
+            self._end(session, row, PlanState.FAILED if row.error else PlanState.DONE, at)
 
     def refused(self, failures: Sequence[Failure]) -> None:
         """It failed before anything was changed."""

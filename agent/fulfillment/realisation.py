@@ -17,7 +17,7 @@ from agent.fulfillment.errors import PhaseFailed
 from agent.fulfillment.events import Announcer
 from agent.fulfillment.intents import REDEPLOY, refuse_other_intent
 from agent.fulfillment.lifecycle import CounterReadings, ServiceLifecycle
-from agent.fulfillment.plan import Failure, Plan
+from agent.fulfillment.plan import Failure, Plan, Purpose
 from agent.fulfillment.reservation import give_back, outlook_of, take_up
 from agent.fulfillment.shared import Conflict, Shared, said
 from agent.fulfillment.tables import ChangeSetRow, OrderItemRow, OrderRow, PlanRow
@@ -63,9 +63,9 @@ class Realisation:
         Plan → those that are other than planned with this, by element; or `PhaseFailed`, when another service has come to say
         something else in a place that holds one value: then nothing of the plan was written. Called again for a plan that starts
         again: what others own may be another by then. A redeployment is what it says, whoever owns it, as long as services are
-        what they were when the elements were compared.
+        what they were when the elements were compared; and a bounce says what nobody wants to last.
         """
-        orders = [plan for plan in plans if plan.purpose != REDEPLOY]
+        orders = [plan for plan in plans if plan.purpose == Purpose.ORDER]
         known = self._said_beside([plan for plan in orders if plan.actions <= {"add", "noChange"}], session)
         shared = Shared(session, known)
         settled = {plan.id: self._settle(session, plan, shared) for plan in plans}
@@ -84,6 +84,8 @@ class Realisation:
 
     def _settle(self, session: Session, plan: Plan, shared: Shared) -> Settled:
         settled: dict[str, ChangeSet] = {}
+        if plan.purpose == Purpose.BOUNCE:
+            return settled
         try:
             if plan.purpose == REDEPLOY:
                 refuse_other_intent(session, session.get_one(PlanRow, plan.id), self.platforms)

@@ -6,16 +6,14 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from agent.fulfillment import unordered
 from agent.fulfillment.drift import Drift, DriftState
 from agent.fulfillment.errors import Refusal, StateRefused
-from agent.fulfillment.freezes import frozen
-from agent.fulfillment.intents import REDEPLOY
-from agent.fulfillment.outcome import PLAN_WORK
-from agent.fulfillment.plan import VERSION, ChangeState, PlanState, Step
+from agent.fulfillment.plan import ChangeState, Purpose
 from agent.fulfillment.settings import FulfilmentSettings
-from agent.fulfillment.tables import ChangeSetRow, PlanRow
+from agent.fulfillment.tables import ChangeSetRow
 from drivers.platform import Platform
-from inventory.work import Work, WorkQueue
+from inventory.work import WorkQueue
 from policies.values import new_id
 
 
@@ -30,25 +28,8 @@ class Redeployer:
         drifted = [drift for drift in drifts if drift.state is DriftState.DRIFTED]
         if not drifted:
             raise StateRefused(*(_nothing_to_do(drift) for drift in drifts))
-        freeze = frozen(session, self.settings.freezes, at, urgent=False)
-        if freeze is not None:
-            message = f"nothing is changed until {freeze.until.isoformat(timespec='minutes')}: {freeze.reason}"
-            raise StateRefused(Refusal("changeFreeze", "", message, "wait, or end it: `fabd freeze end`"))
-        plan = PlanRow(
-            id=new_id("pln", at),
-            order_id="",
-            purpose=REDEPLOY,
-            version=VERSION,
-            state=PlanState.WAITING,
-            step=Step.CONNECT,
-            created_at=at,
-            deadline=at + self.settings.plan_timeout,
-            change_sets=[_change(drift, self.platforms(drift.platform), at) for drift in drifted],
-        )
-        session.add(plan)
-        session.flush()
-        self.queue.submit(session, Work(PLAN_WORK, plan.id), at)
-        return plan.id
+        changes = [_change(drift, self.platforms(drift.platform), at) for drift in drifted]
+        return unordered.begin(session, self.queue, self.settings, Purpose.REDEPLOY, changes, at)
 
 
 def _change(drift: Drift, platform: Platform, at: datetime) -> ChangeSetRow:

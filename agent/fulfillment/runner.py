@@ -18,7 +18,7 @@ from agent.fulfillment.network import Failures, Network
 from agent.fulfillment.outcome import PLAN_WORK
 from agent.fulfillment.overtaken import ask
 from agent.fulfillment.participant import Participant
-from agent.fulfillment.plan import SETTLED, ChangeState, Failure, Verb
+from agent.fulfillment.plan import SETTLED, ChangeState, Failure, Purpose, Verb
 from agent.fulfillment.points import Entry, write_set
 from agent.fulfillment.progress import Progress
 from agent.fulfillment.realisation import ports_that_begin, ports_that_end
@@ -150,10 +150,18 @@ class _Run:
         if failures:
             self._progress.decide_to_revert(failures)
             self._go_back()
+        elif self._plan.purpose == Purpose.BOUNCE:
+            self._take_back()
         elif self._decided_to_commit():
             self._roll_forward()
         else:
             self._go_back()
+
+    def _take_back(self) -> None:
+        """What holds everywhere has done what it was for once it has stood for a moment."""
+        self.network.rest(self._settings.bounce)
+        self._progress.decide_to_take_back()
+        self._go_back()
 
     def _decided_to_commit(self) -> bool:
         """Unless the order was cancelled meanwhile: then it is decided to revert."""

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from agent.fulfillment import approving, freezes, resolution, waiting
 from agent.fulfillment.amendment import Amendment, Amendments
+from agent.fulfillment.bouncing import Bouncer
 from agent.fulfillment.cancellation import CancellationRunner, Cancellations, CancelRequest
 from agent.fulfillment.designer import Designer
 from agent.fulfillment.doors import CredentialResolver, DriverLookup, InventoryDoors
@@ -109,6 +110,7 @@ class FulfilmentService:
             checkpoint=parts.checkpoint,
             gone=lambda name: self.worker.name.is_gone(name),  # noqa: PLW0108  the worker is made below
         )
+        self.bouncer = Bouncer(parts.queue, parts.settings, parts.platforms.load)
         redeployer = Redeployer(parts.queue, parts.settings, parts.platforms.load)
         rechecker = Rechecker(parts.database, parts.clock, parts.queue, doors, parts.platforms.load, comparer, redeployer)
         handlers: dict[str, Handler] = {
@@ -208,6 +210,12 @@ class FulfilmentService:
     def redeploy(self, session: Session, drifts: Sequence[Drift]) -> str:
         """Put right what has drifted; the plan's id. Raises `StateRefused` when nothing has, or nothing may be changed now."""
         plan_id = self.drift.redeploy(session, drifts)
+        once_committed(session, self.worker.kick)
+        return plan_id
+
+    def bounce(self, session: Session, reference: str, at: datetime) -> str:
+        """Shut a customer port (`element/port`) for a moment; the plan's id. Raises `Missing`, or `StateRefused`."""
+        plan_id = self.bouncer.plan(session, reference, at)
         once_committed(session, self.worker.kick)
         return plan_id
 

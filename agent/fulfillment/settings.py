@@ -34,6 +34,8 @@ class FulfilmentSettings:
     """How long configuration and ports may take to show what was committed."""
     finish_timeout: timedelta = timedelta(seconds=30)
     """Confirming and saving, or reverting, before an element counts as in doubt."""
+    bounce: timedelta = timedelta(seconds=3)
+    """How long a port that is bounced stays shut once it is."""
     reading_timeout: timedelta = timedelta(seconds=5)
     """The counter reading at activation and before a delete."""
     plan_timeout: timedelta = timedelta(minutes=15)

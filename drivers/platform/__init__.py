@@ -9,6 +9,7 @@ from drivers.platform.kind import Platform
 from drivers.platform.lines import LineRule, LineRules, SectionRule
 from drivers.platform.netconf import Netconf, PortRequest
 from drivers.platform.ssh import Linux, Ssh
+from drivers.platform.toggle import Toggle
 from drivers.platform.transaction import Transaction
 from drivers.platform.trees import XmlRules
 from drivers.platform.uses import UseRule
@@ -23,6 +24,7 @@ __all__ = [
     "PortRequest",
     "SectionRule",
     "Ssh",
+    "Toggle",
     "Transaction",
     "UseRule",
     "XmlRules",

@@ -9,6 +9,7 @@ from drivers.platform.data import Data, Feature
 from drivers.platform.lines import LineRules
 from drivers.platform.netconf import Netconf
 from drivers.platform.ssh import Ssh
+from drivers.platform.toggle import Toggle
 from drivers.platform.trees import XmlRules
 from drivers.platform.uses import UseRule
 from drivers.port import Commitment
@@ -29,6 +30,8 @@ class Platform(Data):
     """What its ports are called, for samples: `ge-0/0/{n}`."""
     uses: tuple[UseRule, ...] = ()
     """What an audit looks for; the objects of a bridge are known."""
+    toggle: Toggle | None = None
+    """How a port is shut and opened again; without it no port is ever bounced here."""
     xml: XmlRules | None = None
     lines: LineRules | None = None
     netconf: Netconf | None = None

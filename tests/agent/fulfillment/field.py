@@ -100,7 +100,7 @@ class Field:
                 drivers=self.drivers,
                 credentials=self._credential,
                 lifecycle=NoLifecycle(),
-                settings=FulfilmentSettings(poll=timedelta(milliseconds=50)),
+                settings=FulfilmentSettings(poll=timedelta(milliseconds=50), bounce=timedelta(milliseconds=200)),
                 known_hosts=self.known_hosts,
                 drift_watch=watch,
             )

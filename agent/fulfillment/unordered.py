@@ -1,0 +1,45 @@
+"""Plans without an order: they change the network for its own sake, through the same transaction as any other plan."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from agent.fulfillment.errors import Refusal, StateRefused
+from agent.fulfillment.freezes import frozen
+from agent.fulfillment.outcome import PLAN_WORK
+from agent.fulfillment.plan import VERSION, PlanState, Purpose, Step
+from agent.fulfillment.settings import FulfilmentSettings
+from agent.fulfillment.tables import ChangeSetRow, PlanRow
+from inventory.work import Work, WorkQueue
+from policies.values import new_id
+
+
+def begin(  # noqa: PLR0917  a plan and what it is made with
+    session: Session,
+    queue: WorkQueue,
+    settings: FulfilmentSettings,
+    purpose: Purpose,
+    changes: Iterable[ChangeSetRow],
+    at: datetime,
+) -> str:
+    """The plan's id. `StateRefused` when nothing may be changed now."""
+    freeze = frozen(session, settings.freezes, at, urgent=False)
+    if freeze is not None:
+        message = f"nothing is changed until {freeze.until.isoformat(timespec='minutes')}: {freeze.reason}"
+        raise StateRefused(Refusal("changeFreeze", "", message, "wait, or end it: `fabd freeze end`"))
+    plan = PlanRow(
+        id=new_id("pln", at),
+        order_id="",
+        purpose=purpose,
+        version=VERSION,
+        state=PlanState.WAITING,
+        step=Step.CONNECT,
+        created_at=at,
+        deadline=at + settings.plan_timeout,
+        change_sets=list(changes),
+    )
+    session.add(plan)
+    session.flush()
+    queue.submit(session, Work(PLAN_WORK, plan.id), at)
+    return plan.id
