@@ -105,7 +105,7 @@ class Daemon:
                 collector=self.collector,
                 resolve=self.credentials.resolve,
                 book=self.catalog,
-                monitors_of=lambda name: self.catalog.specification(name).monitors,
+                monitors_of=lambda name: self.catalog.specification(name).watched,
                 polling=settings.polling,
                 assurance=settings.assurance,
                 usage=settings.usage,

@@ -147,7 +147,7 @@ async def measured(storm: Storm, made: Database) -> dict[str, Any]:
             collector=collector,
             resolve=lambda reference: Credential(reference, community=COMMUNITY),
             book=catalog,
-            monitors_of=lambda name: catalog.specification(name).monitors,
+            monitors_of=lambda name: catalog.specification(name).watched,
             polling=PollingSettings(),
             assurance=AssuranceSettings(),
             usage=UsageSettings(),

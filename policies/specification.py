@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import PurePosixPath as Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from jsonschema import Draft202012Validator, FormatChecker, SchemaError, TypeChecker, ValidationError, validators
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -26,6 +26,8 @@ CONTEXT = frozenset({"service", "text", "characteristics", "element", "attachmen
 """What a template can name; see `policies.rendering.context`."""
 CONDITIONS = frozenset({"characteristics", "constants"})
 NAMES = CONDITIONS | {"customer"}
+PROBED = CONDITIONS | {"service", "allocations"}
+"""What the target of a probe can name; see `policies.probes`."""
 _LONGEST_MESSAGE = 300
 
 LayoutKind = Literal["access", "path", "tree", "sites", "overlay"]
@@ -77,6 +79,39 @@ class Monitor(_Data):
     of: tuple[Role, ...] = ("endpoint",)
 
 
+class Acceptance(_Data):
+    """What a service has to measure before it counts as delivered, and after a change; what it measured is kept as its baseline."""
+
+    packets: int = Field(20, ge=2, le=1000)
+    loss_ratio: float = Field(0.0, ge=0, le=1)
+    """At most; with 1 nothing has to answer."""
+    delay_s: float | None = Field(None, gt=0)
+    """Mean, there and back, at most; any when left out."""
+    jitter_s: float | None = Field(None, gt=0)
+
+
+class ProbeMonitor(_Data):
+    """What is measured actively: by ICMP echo, or by STAMP (RFC 8762) of a reflector at the customer's end.
+
+    `when` is an expression and `target` a template that gives an IP address, over `service`, `characteristics`, `allocations` and
+    `constants`; with one per site over `at`, too: its `port`, `characteristics` (of the place, over those of the whole) and
+    `allocations`.
+    """
+
+    kind: Literal["echo", "stamp"]
+    target: str = Field(min_length=1)
+    port: int = Field(862, ge=1, le=65_535)
+    """UDP, of STAMP."""
+    when: str = "true"
+    per: Literal["service", "site"] = "service"
+    every_s: float = Field(1.0, ge=0.1, le=60)
+    """Seconds between packets."""
+    credential: str = ""
+    """Reference whose password is the key of authenticated STAMP; "" for the open mode."""
+    acceptance: Acceptance | None = None
+    """None: the service is delivered without it."""
+
+
 class ServiceTest(_Data):
     """What is tried on an element before the service counts as delivered, once for each of its ports that `of` names.
 
@@ -124,7 +159,7 @@ class Specification(_Data):
     constants: dict[str, Any] = {}
     """Values of the product's own, for templates and expressions."""
     resources: tuple[ResourceRule, ...] = ()
-    monitors: tuple[Monitor, ...] = ()
+    monitors: tuple[Annotated[Monitor | ProbeMonitor, Field(discriminator="kind")], ...] = ()
     tests: tuple[ServiceTest, ...] = ()
     sla: str | None = None
     """Default for agreements that name none."""
@@ -162,6 +197,16 @@ class Specification(_Data):
             if roles.count(role) > 1:
                 raise ValueError(f"two `resources` have the role {role!r}")
         return self
+
+    @cached_property
+    def watched(self) -> tuple[Monitor, ...]:
+        """What is watched of its ports."""
+        return tuple(monitor for monitor in self.monitors if isinstance(monitor, Monitor))
+
+    @cached_property
+    def probes(self) -> tuple[ProbeMonitor, ...]:
+        """What is measured actively."""
+        return tuple(monitor for monitor in self.monitors if isinstance(monitor, ProbeMonitor))
 
     @cached_property
     def known(self) -> frozenset[str]:
@@ -325,6 +370,11 @@ def _expressions(spec: Specification) -> Iterator[tuple[DocumentPath, str, froze
         yield ("resources", position, "pool"), rule.pool, rule.names
         for key, text in (("when", rule.when), ("wanted", rule.wanted or "none"), ("amount_bps", rule.amount_bps)):
             yield ("resources", position, key), _expression(text), rule.names
+    for position, monitor in enumerate(spec.monitors):
+        if isinstance(monitor, ProbeMonitor):
+            names = PROBED | {"at"} if monitor.per == "site" else PROBED
+            yield ("monitors", position, "when"), _expression(monitor.when), names
+            yield ("monitors", position, "target"), monitor.target, names
     for position, test in enumerate(spec.tests):
         names = CONTEXT if test.of == "element" else CONTEXT | {"at"}
         yield ("tests", position, "when"), _expression(test.when), names

@@ -10,7 +10,7 @@ from agent.cli.command import local
 from agent.cli.desk import Desk
 from agent.cli.options import AsJson, argument
 from agent.cli.output import print_json, print_rows, show_facts, show_rows
-from policies.specification import ServiceTest, Specification
+from policies.specification import ProbeMonitor, ServiceTest, Specification
 
 app = typer.Typer(no_args_is_help=True, help="Service specifications: list and show them; make, check and render your own.")
 
@@ -52,7 +52,8 @@ def show_(desk: Desk, name: _NAME, as_json: AsJson = False) -> None:
         {
             "": spec.description.strip(),
             "platforms": [platform for platform in desk.platforms.names() if spec.template(platform)],
-            "monitors": [f"{monitor.kind} of {' and '.join(monitor.of)} ports" for monitor in spec.monitors],
+            "monitors": [f"{monitor.kind} of {' and '.join(monitor.of)} ports" for monitor in spec.watched],
+            "measured": [_measured(probe) for probe in spec.probes],
             "tests": [_told(test) for test in spec.tests],
             "samples": list(spec.samples),
             "SLA": spec.sla,
@@ -61,6 +62,14 @@ def show_(desk: Desk, name: _NAME, as_json: AsJson = False) -> None:
     )
     show_rows(_characteristics(spec), empty="no characteristics")
     show_rows(_resources(spec), empty="takes nothing from pools")
+
+
+def _measured(probe: ProbeMonitor) -> str:
+    port = f" port {probe.port}" if probe.kind == "stamp" else ""
+    each = "" if probe.per == "service" else f" of each {probe.per}"
+    condition = "" if probe.when == "true" else f" when {probe.when}"
+    tried = f", {probe.acceptance.packets} packets before it is delivered" if probe.acceptance else ""
+    return f"{probe.kind} {probe.target}{port}{each}, a packet each {probe.every_s:g} s{condition}{tried}"
 
 
 def _characteristics(spec: Specification) -> list[dict[str, object]]:

@@ -77,7 +77,7 @@ class Watch:
                 collector=Collector(clock, CollectorLimits(attempt=0.5)),
                 resolve=lambda reference: Credential(reference, community=secrets.community),
                 book=catalog,
-                monitors_of=lambda name: catalog.specification(name).monitors,
+                monitors_of=lambda name: catalog.specification(name).watched,
                 polling=PollingSettings(interval_s=1),
                 assurance=AssuranceSettings(recheck_s=60),
                 usage=UsageSettings(bin_s=2),

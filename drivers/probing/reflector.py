@@ -1,0 +1,121 @@
+"""The reflecting side of STAMP (RFC 8762 §4.3), stateful: each session has a sequence of its own."""
+
+import socket
+import threading
+import time
+from collections import Counter, OrderedDict
+from collections.abc import Callable
+from contextlib import suppress
+
+from drivers.probing.clock import ErrorEstimate, ntp_of, own_estimate
+from drivers.probing.errors import AddressUnusable, NotStamp
+from drivers.probing.kernel import arrival_of, enable_timestamps, hops_of, report_hops
+from drivers.probing.stamp import Reflected, octets_of, pack_reflected, unpack_sent
+
+MOST_SESSIONS = 10_000
+"""Remembered; those that were silent for the longest are forgotten first, and begin anew at 0."""
+LARGEST = 65_535
+WAKE_S = 0.5
+
+Source = tuple[str, int]
+Instant = Callable[[], int]
+"""Unix nanoseconds."""
+
+
+class Reflections:
+    """What is answered to whom. One thread."""
+
+    def __init__(
+        self,
+        key: bytes = b"",
+        *,
+        now: Instant = time.time_ns,
+        estimate: Callable[[], ErrorEstimate] = own_estimate,
+        most: int = MOST_SESSIONS,
+    ) -> None:
+        self._key, self._now, self._most = key, now, most
+        self._error = estimate().pack()
+        self._next: OrderedDict[tuple[Source, int], int] = OrderedDict()
+        self.counts: Counter[str] = Counter()
+        """reflected, refused."""
+
+    def answer(self, data: bytes, source: Source, received: int, ttl: int = 0) -> bytes | None:
+        """`received`: Unix nanoseconds. None for what is not answered; an answer is never longer than what was asked."""
+        try:
+            sent = unpack_sent(data, self._key)
+        except NotStamp:
+            self.counts["refused"] += 1
+            return None
+        session = source, sent.session
+        sequence = self._next.pop(session, 0)
+        self._next[session] = (sequence + 1) & 0xFFFFFFFF
+        if len(self._next) > self._most:
+            self._next.popitem(last=False)
+        self.counts["reflected"] += 1
+        back = Reflected(
+            sequence=sequence,
+            stamp=ntp_of(self._now()),
+            error=self._error,
+            session=sent.session,
+            received=ntp_of(received),
+            sender_sequence=sent.sequence,
+            sender_stamp=sent.stamp,
+            sender_error=sent.error,
+            ttl=ttl,
+        )
+        return pack_reflected(back, self._key, data[octets_of(self._key) :])
+
+
+class Reflector:
+    """On a UDP socket, in a thread of its own or in the caller's (`serve`)."""
+
+    def __init__(self, host: str, port: int, key: bytes = b"") -> None:
+        """Raises `AddressUnusable`."""
+        self._socket = _bound(host, port)
+        enable_timestamps(self._socket, sending=False)
+        report_hops(self._socket)
+        self.reflections = Reflections(key)
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    @property
+    def address(self) -> Source:
+        """Where it listens."""
+        name = self._socket.getsockname()
+        return str(name[0]), int(name[1])
+
+    def start(self) -> None:
+        self._thread = threading.Thread(target=self.serve, name="stamp-reflector", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join(10 * WAKE_S)
+        self._socket.close()
+
+    def serve(self) -> None:
+        """Until `stop`."""
+        self._socket.settimeout(WAKE_S)
+        while not self._stopping.is_set():
+            with suppress(OSError):  # nobody asked meanwhile, or one who asked has gone
+                data, ancillary, _, source = self._socket.recvmsg(LARGEST, 256)
+                received = arrival_of(ancillary) or time.time_ns()
+                if answer := self.reflections.answer(data, (source[0], source[1]), received, hops_of(ancillary)):
+                    self._socket.sendto(answer, source)
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM, flags=socket.AI_PASSIVE)[0]
+        made = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise AddressUnusable(f"{host}: no address to listen on: {error.strerror or error}") from error
+    try:
+        made.bind(address)
+    except OSError as error:
+        made.close()
+        hint = "ports below 1024 need CAP_NET_BIND_SERVICE; take another one" if isinstance(error, PermissionError) else ""
+        message = f"cannot listen on {host} port {port}: {error.strerror}"
+        raise AddressUnusable(f"{message}; {hint or 'stop who has it or take another port'}") from error
+    return made

@@ -1,0 +1,75 @@
+"""Where a service is measured: the targets that its specification's monitors come to. Pure."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from policies.expressions import Expressions
+from policies.rendering import ServiceFacts
+from policies.specification import Acceptance, ProbeMonitor, Specification
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    kind: Literal["echo", "stamp"]
+    address: str
+    """As the template gave it: whoever sends checks that it is one."""
+    port: int
+    every_s: float
+    site: str = ""
+    """The place that it measures, as in `Attachment.site`; "" for the service as a whole."""
+    credential: str = ""
+    acceptance: Acceptance | None = None
+
+
+def probes(
+    spec: Specification, service: ServiceFacts, characteristics: Mapping[str, Any], allocations: Mapping[str, str]
+) -> tuple[Probe, ...]:
+    """What is measured of the service; `allocations` by role, as `policies.rendering.Need` has it. Raises `RenderingFailed`."""
+    found = [probe for monitor in spec.probes for probe in _probes(spec, monitor, service, characteristics, allocations)]
+    return tuple(dict.fromkeys(found))
+
+
+def _probes(
+    spec: Specification,
+    monitor: ProbeMonitor,
+    service: ServiceFacts,
+    characteristics: Mapping[str, Any],
+    allocations: Mapping[str, str],
+) -> Iterator[Probe]:
+    whole: dict[str, object] = {
+        "service": {"id": service.id, "name": service.name, "customer": service.customer},
+        "allocations": {role: value for role, value in allocations.items() if ":" not in role},
+    }
+    for site, names in _occasions(monitor, characteristics, allocations):
+        expressions = Expressions(spec, {**whole, **names}, characteristics)
+        if expressions.of(monitor.when):
+            address = expressions.text(monitor.target).strip()
+            yield Probe(monitor.kind, address, monitor.port, monitor.every_s, site, monitor.credential, monitor.acceptance)
+
+
+def _occasions(
+    monitor: ProbeMonitor, characteristics: Mapping[str, Any], allocations: Mapping[str, str]
+) -> Iterator[tuple[str, Mapping[str, object]]]:
+    if monitor.per == "service":
+        yield "", {}
+        return
+    for place in _places(characteristics):
+        vlan = place.get("vlan")
+        site = str(place["port"]) if vlan is None else f"{place['port']}.{vlan}"
+        suffix = f":{site}"
+        own = {role.removesuffix(suffix): value for role, value in allocations.items() if role.endswith(suffix)}
+        merged = {**characteristics, **place}
+        yield site, {"at": {"port": place["port"], "characteristics": merged, "allocations": own}}
+
+
+def _places(characteristics: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """As the layouts read them: `sites`, or `a` and `b`, or `port`."""
+    if sites := characteristics.get("sites"):
+        yield from sites
+        return
+    ends = [characteristics[name] for name in ("a", "b") if name in characteristics]
+    yield from ({"port": each} for each in ends)
+    if not ends and "port" in characteristics:
+        vlan = characteristics.get("vlan")
+        yield {"port": characteristics["port"]} | ({} if vlan is None else {"vlan": vlan})
