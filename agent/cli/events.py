@@ -62,6 +62,10 @@ def status(daemon: Daemon, as_json: AsJson = False) -> None:
     show_facts("notifications", found["notifications"] or {"": "no element is subscribed to"})
     troubles = [{"element": name, "trouble": "storm", "number": count, "what": "lost"} for name, count in found["storms"].items()]
     troubles += [
+        {"element": name, "trouble": "too many conditions", "number": count, "what": "left out"}
+        for name, count in found["crowds"].items()
+    ]
+    troubles += [
         {"element": name, "trouble": "not believed", "number": count, "what": reason}
         for name, reasons in found["disbelieved"].items()
         for reason, count in reasons.items()

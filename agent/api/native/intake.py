@@ -39,6 +39,7 @@ INTAKE = named(
         waiting=WHOLE,
         dropped=_COUNTS,
         storms=_COUNTS,
+        crowds=_COUNTS,
         disbelieved={"type": "object", "additionalProperties": _COUNTS},
         strangers=many(_STRANGER),
     ),
@@ -139,6 +140,7 @@ def _shown(status: EventStatus) -> dict[str, Any]:
         "waiting": status.waiting,
         "dropped": dict(status.dropped),
         "storms": dict(status.storms),
+        "crowds": dict(status.crowds),
         "disbelieved": {name: dict(reasons) for name, reasons in status.disbelieved.items()},
         "strangers": [{"source": source, "reason": reason, "messages": count} for source, reason, count in status.strangers],
     }

@@ -75,7 +75,8 @@ class Standings:
                 self.untold[subject] = times
                 continue
             if known is None and len(self.stored) >= MOST_STANDINGS:
-                self.stored.pop(next(iter(self.stored)))
+                self.untold.pop(oldest := next(iter(self.stored)), None)
+                del self.stored[oldest]
             self.stored[subject] = (standing, now)
             told.append(replace(claim, times=times))
         return told

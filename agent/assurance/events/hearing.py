@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from agent.assurance.alarms.conditions import take
 from agent.assurance.events.claims import NO_ANSWER, NOT_KEPT, Answer, Claim, Standings, Subject, settle
+from agent.assurance.events.crowding import CROWD, Crowds, bounded, fitting
 from agent.assurance.events.eventwatch import DAEMON, DISBELIEVED, STORM, EventWatch, Now
 from agent.assurance.events.recording import becomes, written
 from agent.assurance.events.translation import Event, Translation
@@ -119,6 +120,8 @@ class EventStatus:
     waiting: int
     storms: Mapping[str, int]
     """Element (or the daemon) → events lost in a storm that is not over."""
+    crowds: Mapping[str, int]
+    """Element → conditions that were left out, because it claims too many."""
     disbelieved: Mapping[str, Mapping[str, int]]
     """Element → reason → traps that were not believed."""
     notices: Mapping[str, str]
@@ -160,6 +163,7 @@ class Hearing:
     poll_all: Callable[[], Awaitable[None]]
     recheck_s: float
     watch: EventWatch = field(default_factory=EventWatch)
+    crowds: Crowds = field(default_factory=Crowds)
     _standings: Standings = field(default_factory=Standings)
     _kernel: int = 0
     _recalled: bool = False
@@ -167,6 +171,7 @@ class Hearing:
 
     def __post_init__(self) -> None:
         self.watchlist = _Recent(self.watchlist, self.clock)
+        self._causes = frozenset(rule.rule.alarm.cause for rule in self.translation.rules.rules if rule.rule.alarm is not None)
         self.desk = TrapDesk(
             self.translation,
             self.clock,
@@ -224,6 +229,7 @@ class Hearing:
                 findings += self.watch.disbelieve(refused, elements, credentials, Now(at, now))
         over = self.watch.over(at, now)
         findings += over.findings
+        findings += self.crowds.news(at, now)
         self.desk.resync(over.resync | (self.ears.notices.take_resumed() if self.ears.notices else frozenset()))
         if findings:
             await self.store(lambda session: _take(session, findings, self.clock))
@@ -233,10 +239,17 @@ class Hearing:
 
     async def settle(self, watchlist: Watchlist, claims: Sequence[Claim]) -> None:
         """Read back what events claim, and raise or clear by it."""
+        refused = Counter[str]()
+        claims = bounded(claims, refused)
         answers = await self._answers(watchlist, claims)
         news = self._standings.news(claims, answers, self.clock.monotonic())
         if news:
-            await self.store(lambda session: _settle(session, news, answers, self.clock))
+
+            def work(session: Session) -> None:
+                _settle(session, fitting(session, news, answers, self._causes, refused), answers, self.clock)
+
+            await self.store(work)
+        self.crowds.add(refused, self.clock.monotonic())
 
     def recent(self) -> list[str]:
         """The events that were heard last, the latest at the end, as lines of a recording."""
@@ -258,6 +271,7 @@ class Hearing:
             dropped=dict(figures.traps_dropped),
             waiting=self.desk.intake.waiting,
             storms={name: storm.lost for name, storm in self.watch.storms.items()},
+            crowds=dict(self.crowds.refused),
             disbelieved={name: dict(known.reasons) for name, known in self.watch.disbelieved.items()},
             notices=self.ears.notices.standing() if self.ears.notices else {},
             strangers=[(source, reason, count) for (source, reason), count in self.watch.strangers.most_common()],
@@ -273,6 +287,8 @@ class Hearing:
             yield Family("fabd_syslog_dropped_total", "counter", "Syslog messages that were lost.", lost)
         yield Family("fabd_events_waiting", "gauge", "Events that are not looked at yet.", [Sample({}, status.waiting)])
         yield Family("fabd_event_storms", "gauge", "Elements whose events are being lost.", [Sample({}, len(status.storms))])
+        crowds = "Conditions that events claimed of elements that have too many, and that were left out."
+        yield Family("fabd_event_conditions_refused_total", "counter", crowds, [Sample({}, self.crowds.total)])
         standing = list(status.notices.values())
         held = [Sample({"standing": name}, count) for name, count in _counted(standing).items()]
         yield Family("fabd_notification_subscriptions", "gauge", "Elements asked for notifications (RFC 5277).", held)
@@ -280,8 +296,10 @@ class Hearing:
     def _recall(self, session: Session) -> None:
         """Before the first look, which alone reads the watch."""
         told = select(AlarmRow.element, AlarmRow.cause, AlarmRow.raised_at)
-        standing = session.execute(told.where(AlarmRow.cleared_at.is_(None), AlarmRow.cause.in_([STORM, DISBELIEVED])))
-        self.watch.recall(((row.element, row.cause, row.raised_at) for row in standing), self.clock.monotonic())
+        standing = session.execute(told.where(AlarmRow.cleared_at.is_(None), AlarmRow.cause.in_([STORM, DISBELIEVED, CROWD]))).all()
+        now = self.clock.monotonic()
+        self.watch.recall(((row.element, row.cause, row.raised_at) for row in standing if row.cause != CROWD), now)
+        self.crowds.recall((row.element for row in standing if row.cause == CROWD), now)
 
     def _losses(self) -> tuple[Counter[str], Counter[tuple[str, str]]]:
         """By source address; what is not known by one as `ANYBODY`."""

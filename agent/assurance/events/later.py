@@ -8,6 +8,9 @@ from agent.assurance.events.claims import Claim, Subject
 from agent.assurance.events.traps import Key
 from agent.assurance.findings import Finding, Source
 
+MOST_CLAIMS = 50_000
+"""Neighbours and parts are not in the inventory, so that what is said of them has a bound of its own."""
+
 
 @dataclass
 class Later:
@@ -40,6 +43,8 @@ class Later:
         for claim in claims:
             known = self.claims.get(claim.subject)
             if known is None:
+                if len(self.claims) >= MOST_CLAIMS:  # the oldest goes unverified, or unheard: senders choose their number
+                    del self.claims[next(iter(self.claims))]
                 self.claims[claim.subject] = (claim, due)
             else:
                 self.claims[claim.subject] = (replace(claim, times=claim.times + known[0].times), min(due, known[1]))

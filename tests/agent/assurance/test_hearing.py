@@ -7,7 +7,9 @@ from datetime import timedelta
 
 import pytest
 
+from agent.assurance.events import crowding
 from agent.assurance.events.claims import AGAIN_AFTER_S
+from agent.assurance.events.crowding import CROWD
 from agent.assurance.events.eventwatch import DAEMON, DISBELIEVED, FORGIVEN_AFTER_S, OVER_AFTER_S, STORM
 from agent.assurance.events.hearing import Ears, Hearing
 from agent.assurance.events.translation import Notice
@@ -103,6 +105,62 @@ def test_what_cannot_be_read_back_stands_on_the_elements_word_and_says_so(world:
     world.clock.advance(5)
     handle(world, bgp(world, ESTABLISHED, 6))
     assert alarms(world, "bgpNeighbourDown")[0].cleared_at is not None
+
+
+def of_peer(world: World, number: int, oid: str = BACKWARD, element: str = "pe1") -> Trap:
+    state = 6 if oid == ESTABLISHED else 1
+    return Trap(world.clock.now(), world.host(element), "v2c", oid, 0, ((f"{STATE}.198.51.100.{number}", state),))
+
+
+def standing(world: World, element: str = "pe1") -> list[str]:
+    found = [alarm for alarm in alarms(world, "bgpNeighbourDown") if alarm.element == element and alarm.cleared_at is None]
+    return sorted(alarm.qualifier for alarm in found)
+
+
+def test_one_element_cannot_fill_the_books_with_conditions(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crowding, "MOST_OF_ELEMENT", 2)
+    for number in range(1, 6):
+        handle(world, of_peer(world, number))
+    assert standing(world) == ["198.51.100.1", "198.51.100.2"]
+    assert hearing(world).status().crowds == {"pe1": 3}
+    look_out(world)
+    (alarm,) = alarms(world, CROWD)
+    assert alarm.cleared_at is None
+    assert alarm.text.startswith("events of pe1 claim more than the 2 conditions that are kept of one element")
+    handle(world, of_peer(world, 9, element="sw1"))
+    assert standing(world, "sw1") == ["198.51.100.9"]
+
+
+def test_what_ends_makes_room_and_the_crowd_is_over_after_a_while(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crowding, "MOST_OF_ELEMENT", 2)
+    for number in (1, 2, 3):
+        handle(world, of_peer(world, number))
+    look_out(world)
+    handle(world, of_peer(world, 1, ESTABLISHED))
+    world.clock.advance(AGAIN_AFTER_S)
+    handle(world, of_peer(world, 3))
+    assert standing(world) == ["198.51.100.2", "198.51.100.3"]
+    look_out(world, after=crowding.OVER_AFTER_S)
+    assert alarms(world, CROWD)[0].cleared_at is not None
+    assert hearing(world).status().crowds == {}
+
+
+def test_a_flood_of_one_round_is_bounded_before_anything_is_read_back(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crowding, "MOST_OF_ELEMENT", 2)
+    handle(world, *(of_peer(world, number) for number in range(1, 101)))
+    assert [len(objects) for _, objects in world.objects.asked] == [2]  # type: ignore[attr-defined]
+    assert hearing(world).status().crowds == {"pe1": 98}
+
+
+def test_a_crowd_that_an_earlier_process_told_of_ends(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crowding, "MOST_OF_ELEMENT", 2)
+    handle(world, *(of_peer(world, number) for number in range(1, 4)))
+    look_out(world)
+    hearing(world).crowds = crowding.Crowds()
+    hearing(world)._recalled = False
+    look_out(world)
+    look_out(world, after=crowding.OVER_AFTER_S)
+    assert alarms(world, CROWD)[0].cleared_at is not None
 
 
 def test_a_second_look_ends_what_has_mended_itself_unsaid(world: World) -> None:
