@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 class Commitment(StrEnum):
@@ -163,6 +163,27 @@ class Use:
     value: str
     where: str
     """In the operator's words: the line with the headers above it, the entry, the row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What an element is asked to show, in one of its languages."""
+
+    command: str = ""
+    """Of a command line."""
+    get: str = ""
+    """Subtree filter of a NETCONF `<get>`, as XML."""
+    rpc: str = ""
+    """A NETCONF operation of the platform's own, as XML."""
+
+
+@runtime_checkable
+class Shows(Protocol):
+    """What a session may be able to do beside carrying a change set."""
+
+    def show(self, question: Question, deadline: float) -> str:
+        """The element's answer as it stands. `EditRefused` when it refuses, `PlatformUnsupported` when it cannot be asked so."""
+        ...
 
 
 class ElementSession(Protocol):

@@ -4,7 +4,8 @@ PolicyError                 any failure of this package
 ├── InvalidPolicy           a file of data with mistakes, each with its file, line and path (ValueError)
 ├── NotInCatalog           no specification, SLA or tariff of that name (LookupError)
 ├── Refused                 a request that does not fit a specification or the network (ValueError)
-└── RenderingFailed         a template that cannot say what should be on an element (ValueError)
+├── RenderingFailed         a template that cannot say what should be on an element (ValueError)
+└── UnreadableAnswer        what an element answered is not what a collector reads (ValueError)
 """
 
 from collections.abc import Sequence
@@ -74,3 +75,7 @@ class RenderingFailed(PolicyError, ValueError):
     def __init__(self, template: str, element: str, line: int, message: str) -> None:
         super().__init__(f"{template}:{line}: cannot be rendered for element {element}: {message}")
         self.template, self.element, self.line, self.message = template, element, line, message
+
+
+class UnreadableAnswer(PolicyError, ValueError):
+    """The text says what is wrong with the answer, and how it begins."""

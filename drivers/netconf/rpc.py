@@ -43,6 +43,11 @@ def data(reply: etree._Element) -> str:
     return "" if found is None else "\n".join(etree.tostring(child, encoding="unicode", with_tail=False) for child in found)
 
 
+def content(reply: etree._Element) -> str:
+    """All that a reply holds as text."""
+    return "\n".join(etree.tostring(child, encoding="unicode", with_tail=False) for child in reply)
+
+
 def lock(datastore: str) -> etree._Element:
     return _operation("lock", _datastore("target", datastore))
 

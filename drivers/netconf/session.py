@@ -15,7 +15,7 @@ from drivers.errors import EditRefused, ElementError, ElementLocked, PlatformUns
 from drivers.netconf import holders, ports, rpc
 from drivers.netconf.client import Client, Reply
 from drivers.platform import Netconf, Platform
-from drivers.port import ChangeSet, Check, CheckResult, PortState, Standing, Use, Verification
+from drivers.port import ChangeSet, Check, CheckResult, PortState, Question, Standing, Use, Verification
 
 CONFIRMED_COMMIT = {
     "persist": (":confirmed-commit:1.1", "confirmed commit with persist (RFC 6241 §8.4)"),
@@ -110,6 +110,13 @@ class NetconfSession:
         if not roots:
             return ()
         return uses(self._platform, rpc.data(self._client.request(rpc.get_config("running", roots), deadline)))
+
+    def show(self, question: Question, deadline: float) -> str:
+        if question.get:
+            return rpc.data(self._client.request(rpc.get(question.get), deadline))
+        if question.rpc:
+            return rpc.content(self._client.request(rpc.custom(question.rpc), deadline))
+        raise PlatformUnsupported(self._element, "NETCONF knows no commands; correct what is asked, or the element's endpoint")
 
     def standing(self, change: ChangeSet, deadline: float) -> Standing:
         return self._compare(change, deadline).standing

@@ -12,9 +12,9 @@ from drivers import testing
 from drivers.diff import as_found, lines
 from drivers.diff.comparison import Comparison
 from drivers.diff.uses import uses
-from drivers.errors import EditRefused, ElementDisconnected, ElementError, RevertFailed
+from drivers.errors import EditRefused, ElementDisconnected, ElementError, PlatformUnsupported, RevertFailed
 from drivers.platform import LineRules, Platform, Ssh
-from drivers.port import ChangeSet, Check, CheckResult, PortState, Standing, Use, Verification
+from drivers.port import ChangeSet, Check, CheckResult, PortState, Question, Standing, Use, Verification
 from drivers.ssh.linux import LinuxShell
 from drivers.ssh.shell import Shell
 
@@ -83,6 +83,11 @@ class SshSession:
 
     def uses(self, deadline: float) -> tuple[Use, ...]:
         return uses(self._platform, self._running(deadline))
+
+    def show(self, question: Question, deadline: float) -> str:
+        if not question.command:
+            raise PlatformUnsupported(self._element, "a command line is asked by commands; correct what is asked, or its endpoint")
+        return self._read(question.command, deadline)
 
     def standing(self, change: ChangeSet, deadline: float) -> Standing:
         return self._assess(change, self._running(deadline)).standing
