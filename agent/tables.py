@@ -4,6 +4,7 @@ import agent.api.tables
 import agent.assurance.history.tables
 import agent.assurance.tables
 import agent.fulfillment.tables
+import agent.measurement.tables
 import agent.security.tables
 import crm_bridge.tables
 import inventory.tables

@@ -7,6 +7,8 @@ from functools import cache
 
 NTP_EPOCH = 2_208_988_800
 """Seconds from 1900 to 1970."""
+ERA = 1 << 32
+"""Seconds of one turn of NTP's count."""
 SECOND = 10**9
 """Nanoseconds."""
 _UNSYNCHRONISED = 0x0040
@@ -23,8 +25,8 @@ def ntp_of(nanoseconds: int) -> int:
 def unix_of(stamp: int, near: int) -> int:
     """Back to Unix nanoseconds, in the NTP era that is closest to `near` (Unix nanoseconds)."""
     seconds, fraction = stamp >> 32, stamp & 0xFFFFFFFF
-    era = round((near // SECOND + NTP_EPOCH - seconds) / 2**32)
-    return (seconds + (era << 32) - NTP_EPOCH) * SECOND + (fraction * SECOND >> 32)
+    era = round((near // SECOND + NTP_EPOCH - seconds) / ERA)
+    return (seconds + era * ERA - NTP_EPOCH) * SECOND + (fraction * SECOND >> 32)
 
 
 @dataclass(frozen=True, slots=True)
