@@ -1,0 +1,1 @@
+"""What may be done about an alarm without being told each time, and what stands against it: pure."""
