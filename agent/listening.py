@@ -42,6 +42,8 @@ def syslog_listener(wanted: WantedLines, clock: Clock) -> SyslogListener:
         queue_size=wanted.queue,
         per_source_s=wanted.per_source_s,
         connections=wanted.connections,
+        connections_per_source=wanted.connections_per_source,
+        idle_s=wanted.idle_s,
     )
     return SyslogListener(settings, clock)
 

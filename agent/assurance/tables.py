@@ -283,3 +283,13 @@ class IndicatorSpanRow(Base):
     end: Mapped[datetime]
     good: Mapped[bool]
     """Whether the objective of that time was met; what no span covers is unknown."""
+
+
+class HeardUntilRow(Base):
+    """How far an element's notifications were heard: from there on they are asked for again after a restart."""
+
+    __tablename__ = "heard_until"
+
+    element: Mapped[str] = mapped_column(primary_key=True)
+    event_time: Mapped[datetime]
+    """Of its latest event, by its own clock."""

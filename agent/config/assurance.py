@@ -55,6 +55,10 @@ class SyslogSettings(Section):
     queue: Number = Field(10_000, description="Messages waiting to be processed; more are dropped and counted.")
     per_source_s: Number = Field(1000, description="Messages a second that one address may send; more are dropped and counted.")
     connections: Number = Field(256, description="TCP connections open at the same time; further ones are closed.")
+    connections_per_source: Number = Field(32, description="TCP connections that one address may have open at the same time.")
+    idle_s: Seconds = Field(
+        600.0, description="Silence after which a connection gives up its place to a new one when all are taken, seconds."
+    )
     relays: list[str] = Field(
         default_factory=list, description="Addresses of relays that are believed whose messages they pass on (by host name)."
     )

@@ -4,13 +4,16 @@ What comes out is a bounded queue; what does not come out is counted by reason.
 """
 
 import asyncio
+import contextlib
 import socket
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import cast
 
 from drivers.events.errors import ListenerSetupError
 from drivers.events.kernel import kernel_drops, make_room
+from drivers.events.places import Places
 from drivers.events.senders import Senders
 from drivers.events.syslog import MAX_OCTETS, SyslogLine, parse
 from policies.values import Clock
@@ -20,6 +23,12 @@ BURST_S = 5
 FREE_PORTS_TRIED = 20
 _LONGEST_COUNT = 6
 _DIGITS = frozenset(b"0123456789")
+_KEEP_ALIVE = (
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 20),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +41,10 @@ class SyslogSettings:
     per_source_s: float = 1000.0
     """Messages a second that one address may send."""
     connections: int = 256
-    """Open at the same time; further ones are closed at once."""
+    """Open at the same time; further ones are closed at once, unless one has been silent."""
+    connections_per_source: int = 32
+    idle_s: float = 600.0
+    """A connection without a message for so long gives up its place when all are taken."""
     receive_buffer: int = 16 * 1024 * 1024
 
 
@@ -53,6 +65,12 @@ class SyslogStats:
     """TCP connections closed because what they said could not be taken apart."""
     refused: int = 0
     """TCP connections beyond the limit."""
+    source_refused: int = 0
+    """TCP connections beyond the limit of their source."""
+    idle_ended: int = 0
+    """TCP connections that were silent when others needed their places."""
+    connected: int = 0
+    """TCP connections open now."""
 
 
 class SyslogListener:
@@ -65,7 +83,7 @@ class SyslogListener:
         self._counts: Counter[str] = Counter()
         self._udp: asyncio.DatagramTransport | None = None
         self._tcp: asyncio.Server | None = None
-        self._connections: set[_Stream] = set()
+        self._places = Places(settings.connections, settings.connections_per_source, settings.idle_s, self._count)
 
     @property
     def address(self) -> Address:
@@ -77,7 +95,7 @@ class SyslogListener:
 
     @property
     def stats(self) -> SyslogStats:
-        return SyslogStats(**self._counts, kernel_drops=self._kernel_drops())
+        return SyslogStats(**self._counts, kernel_drops=self._kernel_drops(), connected=len(self._places.taken))
 
     async def start(self) -> None:
         """ListenerSetupError when the port cannot be had."""
@@ -93,7 +111,7 @@ class SyslogListener:
             self._udp.close()
         if self._tcp is not None:
             self._tcp.close()
-            for connection in list(self._connections):
+            for connection in list(self._places.taken):
                 connection.end()
         self._udp = self._tcp = None
         await asyncio.sleep(0)
@@ -109,18 +127,23 @@ class SyslogListener:
             self._queue(parse(octets, self._clock.now(), source))
 
     def connected(self, stream: "_Stream") -> bool:
-        """False: there are too many already."""
-        if len(self._connections) >= self._settings.connections:
-            self._counts["refused"] += 1
-            return False
-        self._connections.add(stream)
-        return True
+        """False: there is no place for it."""
+        stream.heard = self._clock.monotonic()
+        return self._places.take(stream, stream.heard)
 
     def disconnected(self, stream: "_Stream") -> None:
-        self._connections.discard(stream)
+        self._places.leave(stream)
+
+    def told(self, stream: "_Stream", messages: Iterable[bytes]) -> None:
+        for message in messages:
+            self.received(message, stream.source)
+            stream.heard = self._clock.monotonic()
 
     def unframed(self) -> None:
         self._counts["unframed"] += 1
+
+    def _count(self, what: str) -> None:
+        self._counts[what] += 1
 
     def _queue(self, line: SyslogLine) -> None:
         try:
@@ -212,25 +235,26 @@ class _Stream(asyncio.Protocol):
     def __init__(self, listener: SyslogListener) -> None:
         self._listener, self._frames = listener, Frames()
         self._transport: asyncio.Transport | None = None
-        self._source = ""
+        self.source = ""
+        self.heard = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
-        self._source = str(transport.get_extra_info("peername")[0])
+        self.source = str(transport.get_extra_info("peername")[0])
+        _keep_alive(transport.get_extra_info("socket"))
         if not self._listener.connected(self):
             self.end()
 
     def data_received(self, data: bytes) -> None:
         try:
-            for message in self._frames.feed(data):
-                self._listener.received(message, self._source)
+            self._listener.told(self, self._frames.feed(data))
         except ValueError:
             self._listener.unframed()
             self.end()
 
     def eof_received(self) -> None:
         if rest := self._frames.rest():
-            self._listener.received(rest, self._source)
+            self._listener.told(self, [rest])
 
     def connection_lost(self, exc: Exception | None) -> None:
         del exc
@@ -239,6 +263,13 @@ class _Stream(asyncio.Protocol):
     def end(self) -> None:
         if self._transport is not None:
             self._transport.abort()
+
+
+def _keep_alive(sock: socket.socket) -> None:
+    """A sender that is gone without a word is noticed after two minutes, and its place is free."""
+    for level, option, value in _KEEP_ALIVE:
+        with contextlib.suppress(OSError):  # it may be gone already
+            sock.setsockopt(level, option, value)
 
 
 def _sockets(settings: SyslogSettings) -> tuple[socket.socket, socket.socket | None]:

@@ -17,6 +17,7 @@ from agent.assurance.events.claims import NO_ANSWER, NOT_KEPT, Answer, Claim, St
 from agent.assurance.events.crowding import CROWD, Crowds, bounded, fitting
 from agent.assurance.events.eventwatch import DAEMON, DISBELIEVED, STORM, EventWatch, Now
 from agent.assurance.events.recording import becomes, written
+from agent.assurance.events.subscribing import NOT_SUBSCRIBED
 from agent.assurance.events.translation import Event, Translation
 from agent.assurance.events.trapdesk import Events, Reads, TrapDesk
 from agent.assurance.figures import Gauge
@@ -285,6 +286,15 @@ class Hearing:
             drops = {"empty": lines.empty, "queue": lines.queue_drops, "rate": lines.rate_drops, "kernel": lines.kernel_drops}
             lost = [Sample({"reason": reason}, count) for reason, count in drops.items()]
             yield Family("fabd_syslog_dropped_total", "counter", "Syslog messages that were lost.", lost)
+            ended = {
+                "connections": lines.refused,
+                "source": lines.source_refused,
+                "idle": lines.idle_ended,
+                "unframed": lines.unframed,
+            }
+            closed = [Sample({"reason": reason}, count) for reason, count in ended.items()]
+            yield Family("fabd_syslog_connections_closed_total", "counter", "TCP connections that were not kept.", closed)
+            yield Family("fabd_syslog_connections", "gauge", "TCP connections open.", [Sample({}, lines.connected)])
         yield Family("fabd_events_waiting", "gauge", "Events that are not looked at yet.", [Sample({}, status.waiting)])
         yield Family("fabd_event_storms", "gauge", "Elements whose events are being lost.", [Sample({}, len(status.storms))])
         crowds = "Conditions that events claimed of elements that have too many, and that were left out."
@@ -346,10 +356,13 @@ class Hearing:
 
 
 def _counted(standing: Iterable[str]) -> dict[str, int]:
-    counts = {"subscribed": 0, "waiting": 0, "unable": 0}
+    counts = {"subscribed": 0, "waiting": 0, "unable": 0, "no-room": 0}
     for each in standing:
-        counts["subscribed" if each == LISTENING else "unable" if each == UNABLE else "waiting"] += 1
+        counts[_STANDINGS.get(each, "no-room" if each.startswith(NOT_SUBSCRIBED) else "waiting")] += 1
     return counts
+
+
+_STANDINGS = {LISTENING: "subscribed", UNABLE: "unable"}
 
 
 def _answer(name: str, value: int | None) -> Answer:

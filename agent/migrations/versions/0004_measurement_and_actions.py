@@ -16,6 +16,7 @@ def upgrade() -> None:
     """Each part of the house adds a function of its own."""
     _measurement()
     _changes()
+    _notifications()
 
 
 def _changes() -> None:
@@ -48,3 +49,12 @@ def _measurement() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_service_measurement")),
     )
     op.create_index("ix_service_measurement_service", "service_measurement", ["service_id", "started_at"], unique=False)
+
+
+def _notifications() -> None:
+    op.create_table(
+        "heard_until",
+        sa.Column("element", sa.String(), nullable=False),
+        sa.Column("event_time", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("element", name=op.f("pk_heard_until")),
+    )

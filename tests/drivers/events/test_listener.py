@@ -19,8 +19,8 @@ SETTINGS = SyslogSettings(port=0)
 
 
 @asynccontextmanager
-async def listening(settings: SyslogSettings = SETTINGS) -> AsyncIterator[SyslogListener]:
-    listener = SyslogListener(settings, FakeClock())
+async def listening(settings: SyslogSettings = SETTINGS, clock: FakeClock | None = None) -> AsyncIterator[SyslogListener]:
+    listener = SyslogListener(settings, clock or FakeClock())
     await listener.start()
     try:
         yield listener
@@ -105,6 +105,59 @@ def test_connections_are_bounded() -> None:
             second.close()
 
     asyncio.run(story())
+
+
+def test_one_source_has_its_bound_and_leaves_room_to_others() -> None:
+    async def story() -> None:
+        async with listening(replace(SETTINGS, connections_per_source=1)) as listener:
+            _, first = await asyncio.open_connection(*listener.address)
+            await counted(listener, SyslogStats(connected=1))
+            reader, second = await asyncio.open_connection(*listener.address)
+            async with asyncio.timeout(10):
+                assert await closed(reader)
+            await counted(listener, SyslogStats(source_refused=1, connected=1))
+            first.close()
+            await counted(listener, SyslogStats(source_refused=1))
+            second.close()
+
+    asyncio.run(story())
+
+
+def test_a_silent_connection_gives_up_its_place_to_a_new_one() -> None:
+    async def story() -> None:
+        clock = FakeClock()
+        async with listening(replace(SETTINGS, connections=2, idle_s=60), clock) as listener:
+            reader, silent = await asyncio.open_connection(*listener.address)
+            await counted(listener, SyslogStats(connected=1))
+            _, talking = await asyncio.open_connection(*listener.address)
+            await counted(listener, SyslogStats(connected=2))
+            clock.advance(60)
+            silent.write(b"<13>half a li")
+            talking.write(b"<13>one\n")
+            assert await taken(listener, 1) == ["one"]
+            _, new = await asyncio.open_connection(*listener.address)
+            new.write(b"<13>two\n")
+            assert await taken(listener, 1) == ["two"]
+            async with asyncio.timeout(10):
+                assert await closed(reader)
+            assert listener.stats == SyslogStats(received=2, accepted=2, idle_ended=1, connected=2)
+            for each in (silent, talking, new):
+                each.close()
+
+    asyncio.run(story())
+
+
+def test_a_sender_that_is_gone_without_a_word_is_noticed() -> None:
+    async def story() -> int:
+        async with listening() as listener:
+            _, writer = await asyncio.open_connection(*listener.address)
+            await counted(listener, SyslogStats(connected=1))
+            (stream,) = listener._places.taken
+            alive = stream._transport.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+            writer.close()
+            return int(alive)
+
+    assert asyncio.run(story()) == 1
 
 
 def test_a_full_queue_and_a_loud_source_are_counted_and_known_by_name() -> None:
