@@ -43,6 +43,7 @@ COMMANDS = {
         "alarm": "Alarms: what stands, why each is a cause or a symptom, who takes care of it.",
         "problem": "Problems: one per root cause, with its alarms, services and tickets.",
         "impact": "Who would suffer if an element, port or link failed, and what it would cost.",
+        "measure": "Loss, delay and jitter now, by ICMP echo or STAMP: of an address, or of a service as its specification says.",
         "history": "What was measured over time: traffic, errors, how full pools are.",
         "foresight": "Early warnings: what will be at its limit or is unusual, and the rules for that.",
         "ticket": "Tickets: one per problem and affected customer.",

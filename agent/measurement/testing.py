@@ -128,7 +128,13 @@ class ServiceTests:
 
 
 def send(
-    targets: Sequence[ProbeTarget], packets: int, deadline: float, limits: ProbeLimits = USUAL, *, interval_s: float = 0.0
+    targets: Sequence[ProbeTarget],
+    packets: int,
+    deadline: float,
+    limits: ProbeLimits = USUAL,
+    *,
+    interval_s: float = 0.0,
+    size: int = 0,
 ) -> Mapping[ProbeTarget, Tally]:
     """To all of them at the same time, over sockets of their own: a reflector that counts per session counts these alone.
 
@@ -141,7 +147,7 @@ def send(
     prober = Prober(limits)
     prober.start()
     try:
-        return prober.measure(distinct, packets=count, interval_s=interval, deadline=deadline)
+        return prober.measure(distinct, packets=count, interval_s=interval, deadline=deadline, size=size)
     except NoProbeSocket as error:
         raise CannotMeasure(str(error)) from error
     finally:

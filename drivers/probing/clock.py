@@ -41,7 +41,7 @@ class ErrorEstimate:
         """16 bits. The multiplier is never 0, which would say that nobody can tell (it is then to be dropped)."""
         units = max(1.0, self.seconds * 2**32)
         scale = max(0, math.ceil(math.log2(units / _LARGEST)))
-        multiplier = min(_LARGEST, max(1, math.ceil(units / 2**scale)))
+        multiplier = min(_LARGEST, max(1, math.ceil(units / (1 << scale))))
         return self.synchronised << 15 | min(_MOST_SCALE, scale) << 8 | multiplier
 
     @classmethod
