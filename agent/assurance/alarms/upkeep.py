@@ -65,8 +65,11 @@ class Upkeep:
             AlarmRow.shelved_until <= at,
             and_(AlarmRow.cleared_at.is_(None), or_(AlarmRow.muted != "", AlarmRow.cause == FLAPPING)),
         )
+        held = load(session, due)
+        if not held:
+            return []
         calendar = Calendar(session, at)
-        return [alarm for alarm in load(session, due) if self._is_due(alarm, calendar, at)]
+        return [alarm for alarm in held if self._is_due(alarm, calendar, at)]
 
     @staticmethod
     def _is_due(alarm: Alarm, calendar: Calendar, at: datetime) -> bool:

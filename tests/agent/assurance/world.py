@@ -1,7 +1,7 @@
 """A network that lives in memory under a clock that tests set, and assurance watching it."""
 
 import asyncio
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Container, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
@@ -63,6 +63,7 @@ class FakeNetwork:
         self.elements: dict[str, FakeElement] = {}
         self.asked: list[tuple[str, tuple[str, ...]]] = []
         self.speed_mbps = SPEED_MBPS
+        self.kept: Container[str] = ()
         self.narrow = False
         """Counters of 32 bits only."""
 
@@ -130,6 +131,9 @@ class FakeNetwork:
         if sample is None:
             raise NoSuchObject(target.element, f"no port with ifIndex {if_index}")
         return sample
+
+    def keep(self, elements: Container[str]) -> None:
+        self.kept = elements
 
     def _sample(self, element: str, if_index: int) -> PortSample | None:
         found = next(((name, port) for name, port in self.elements[element].ports.items() if port.index == if_index), None)
@@ -232,13 +236,20 @@ class World:
         return self.customers[name]
 
     def order(
-        self, service_id: str, customer: str, ports: Sequence[str], *, transit: Sequence[str] = (), links: Sequence[str] = ()
+        self,
+        service_id: str,
+        customer: str,
+        ports: Sequence[str],
+        *,
+        transit: Sequence[str] = (),
+        links: Sequence[str] = (),
+        specification: str = "internet-access",
     ) -> str:
         """A service that is active from now on, with first readings of its endpoints."""
         account = self.customer(customer)
         lifecycle = self.service.lifecycle
         with self.database.write() as session:
-            new = NewService(service_id, "internet-access", "1", account, {}, id=service_id)
+            new = NewService(service_id, specification, "1", account, {}, id=service_id)
             row = create_service(session, new, self.clock.now())
             resources: dict[str, Role] = {port_id(session, port): "transit" for port in transit}
             resources |= {port_id(session, port): "endpoint" for port in ports}

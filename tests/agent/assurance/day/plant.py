@@ -1,0 +1,173 @@
+"""The network of the day as it physically is: what is cut, dark or hung, what follows for ports and answers, and a log of both.
+
+Ports lose their light together with the far end; an answer needs an open way from the poller. Nothing here knows fabd's rules.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from drivers.snmp import oids
+from drivers.snmp.batch import PollBatch, PollJob
+from tests.agent.assurance.world import FakeNetwork, FakePort
+from tests.clock import FakeClock
+
+UP, DOWN = 1, 2
+POLLER = "noc"
+PPM = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One question to an element."""
+
+    second: int
+    answered: bool
+    ports: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A port that changed its state."""
+
+    second: int
+    up: bool
+    told: bool
+    """By ifLastChange; a restart forgets it."""
+
+
+@dataclass
+class Log:
+    asked: dict[str, list[Asked]] = field(default_factory=lambda: defaultdict(list))
+    """By element."""
+    edges: dict[str, list[Edge]] = field(default_factory=lambda: defaultdict(list))
+    """By element/port."""
+
+
+class Plant(FakeNetwork):
+    """Ports change by `settle`, after whatever was done to the sets."""
+
+    def __init__(self, clock: FakeClock, start: datetime) -> None:
+        super().__init__(clock)
+        self.start = start
+        self.links: dict[str, tuple[str, str]] = {}
+        self.cut: set[str] = set()
+        self.swallowing: set[str] = set()
+        """Links that are up and carry nothing."""
+        self.shut: set[str] = set()
+        """Ports that are down by themselves."""
+        self.off: set[str] = set()
+        self.hung: set[str] = set()
+        """Elements whose agent says nothing, though they carry traffic."""
+        self.lost: dict[str, int] = {}
+        """Element → how many of its next answers get lost."""
+        self.fast: dict[str, tuple[datetime, int]] = {}
+        """Elements whose clocks run fast: since when, and by how many parts per million."""
+        self.log = Log()
+        self._far: dict[str, tuple[str, str]] = {}
+        """Port → its link, and the port at the other end."""
+        self._pulled: dict[str, FakePort] = {}
+        self._open: frozenset[str] | None = None
+
+    @property
+    def second(self) -> int:
+        return int((self.clock.now() - self.start).total_seconds())
+
+    def join(self, link: str, a: str, b: str) -> None:
+        self.links[link] = (a, b)
+        self._far |= {a: (link, b), b: (link, a)}
+
+    def uptime(self, element: str) -> int:
+        now = self.clock.now()
+        since, ppm = self.fast.get(element, (now, 0))
+        ahead = (now - since).total_seconds() * ppm / PPM
+        return round(((now - self.elements[element].booted).total_seconds() + ahead) * 100) % 2**32
+
+    # -- what it is by now
+
+    def settle(self) -> list[str]:
+        """Bring all ports to what follows; gives those that changed on elements that live to tell, as element/port."""
+        self._open = None
+        changed = []
+        for name, element in self.elements.items():
+            if name in self.off:
+                continue
+            for port_name, port in element.ports.items():
+                reference = f"{name}/{port_name}"
+                wanted = UP if self._lit(reference) else DOWN
+                if port.oper != wanted:
+                    port.oper, port.changed = wanted, self.uptime(name)
+                    self.log.edges[reference].append(Edge(self.second, wanted == UP, told=True))
+                    changed.append(reference)
+        return changed
+
+    def boot(self, element: str) -> None:
+        """It comes back knowing nothing of before: its ports are as they are since it started."""
+        self.off.discard(element)
+        self.reboot(element)
+        for name, port in self.elements[element].ports.items():
+            reference = f"{element}/{name}"
+            wanted = UP if self._lit(reference) else DOWN
+            if port.oper != wanted:
+                self.log.edges[reference].append(Edge(self.second, wanted == UP, told=False))
+            port.oper = wanted
+
+    def pull(self, reference: str) -> None:
+        """The port is not there any more."""
+        element, _, name = reference.partition("/")
+        self._pulled[reference] = self.elements[element].ports.pop(name)
+        self.log.edges[reference].append(Edge(self.second, up=False, told=False))
+
+    def plug(self, reference: str) -> None:
+        element, _, name = reference.partition("/")
+        port = self.elements[element].ports[name] = self._pulled.pop(reference)
+        port.changed = self.uptime(element)
+        self.log.edges[reference].append(Edge(self.second, up=True, told=True))
+
+    def answers(self, element: str) -> bool:
+        return element not in self.off and element not in self.hung and self.reached(element)
+
+    def reached(self, element: str) -> bool:
+        """Whether there is an open way between it and the poller."""
+        if self._open is None:
+            self._open = self._walk()
+        return element in self._open
+
+    async def poll(self, jobs: Sequence[PollJob]) -> PollBatch:
+        lost = {job.target.element for job in jobs if self.lost.get(job.target.element, 0) > 0}
+        for element in lost:
+            self.lost[element] -= 1
+        hung, self.hung = self.hung, self.hung | lost
+        for job in jobs:
+            name = job.target.element
+            answered = self.answers(name)
+            self.log.asked[name].append(Asked(self.second, answered, frozenset(port.name for port in job.ports)))
+        batch = await super().poll(jobs)
+        self.hung = hung
+        self.asked.clear()
+        return batch
+
+    def _lit(self, reference: str) -> bool:
+        if reference in self.shut:
+            return False
+        link, far = self._far.get(reference, ("", ""))
+        return not link or (link not in self.cut and far not in self.shut and far.partition("/")[0] not in self.off)
+
+    def _walk(self) -> frozenset[str]:
+        reached, waiting = {POLLER}, [POLLER]
+        ways: dict[str, list[tuple[str, str]]] = defaultdict(list)
+        for link, (a, b) in self.links.items():
+            if link not in self.swallowing and self._lit(a) and self._lit(b):
+                ways[a.partition("/")[0]].append((link, b.partition("/")[0]))
+                ways[b.partition("/")[0]].append((link, a.partition("/")[0]))
+        while waiting:
+            for _, element in ways[waiting.pop()]:
+                if element not in reached and element not in self.off:
+                    reached.add(element)
+                    waiting.append(element)
+        return frozenset(reached)
+
+
+def word_of(up: bool) -> str:  # noqa: FBT001  of one bit
+    return oids.LINK_UP if up else oids.LINK_DOWN
