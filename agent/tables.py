@@ -1,5 +1,6 @@
 """Every table of every package, in one place: what migrations and tests see."""
 
+import agent.actions.tables
 import agent.api.tables
 import agent.assurance.history.tables
 import agent.assurance.tables

@@ -1,6 +1,6 @@
 """The part of the network that is asked for, read as it is asked for: three ports cost three ports, however many there are."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, bindparam, or_, select
@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session, aliased
 from inventory.errors import UnknownObject
 from inventory.prepared import Prepared
 from inventory.tables import ElementRow, LinkRow, PortRow, SiteRow
-from inventory.topology import ElementNode, Graph, Hop, LinkNode, PortNode, both_ways, no_such_port, split_reference
+from inventory.topology import Accept, ElementNode, Graph, Hop, LinkNode, PortNode, both_ways, no_such_port, split_reference
 
 _A, _B = aliased(PortRow), aliased(PortRow)
 _PORT = (PortRow.id, PortRow.element_id, PortRow.name, PortRow.if_index, PortRow.speed_bps, PortRow.role)
@@ -128,6 +128,19 @@ class Surroundings(Graph):
         node = PortNode(port_id, self._names[element_id], name, if_index, speed_bps, role)
         self._ports[node.id] = self._by_reference[node.reference] = node
         return node
+
+
+class Detour(Surroundings):
+    """The same, but for links that no way leads over."""
+
+    def __init__(self, session: Session, without: Collection[str]) -> None:
+        super().__init__(session)
+        self._without = without
+
+    def route(
+        self, start: str, *, goal: Accept, through: Accept = lambda _: True, over: Callable[[LinkNode], bool] = lambda _: True
+    ) -> tuple[Hop, ...] | None:
+        return super().route(start, goal=goal, through=through, over=lambda link: link.name not in self._without and over(link))
 
 
 def _elements() -> Select[Any]:

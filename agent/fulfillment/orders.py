@@ -41,7 +41,7 @@ from inventory.pools import BANDWIDTH
 from inventory.prepared import Prepared
 from inventory.services import NewService, create_service
 from inventory.storing import new_row, store, write
-from inventory.surroundings import Surroundings
+from inventory.surroundings import Detour, Surroundings
 from inventory.tables import ServiceRow
 from inventory.work import Work, WorkQueue
 from policies.values import new_id
@@ -77,7 +77,7 @@ class OrderDesk:
         wrong = mistakes(request, at)
         if wrong:
             raise OrderMalformed(*wrong)
-        case = Submission(session, request, _customer(session, request.customer), Surroundings(session), at)
+        case = Submission(session, request, _customer(session, request.customer), _network(session, request), at)
         designs = self.designer.designs(case)
         services = [
             self._store_service(case, design, design.product)
@@ -104,16 +104,21 @@ class OrderDesk:
             raise OrderMalformed(*wrong)
         with database.read() as session:
             customer = Account("", "0") if nobody else _customer(session, request.customer)
-            thought = self.designer.thought(Submission(session, request, customer, Surroundings(session), at))
+            thought = self.designer.thought(Submission(session, request, customer, _network(session, request), at))
         with database.write() as session:
-            given = allotted(Submission(session, request, customer, Surroundings(session), at), thought)
+            given = allotted(Submission(session, request, customer, _network(session, request), at), thought)
             session.rollback()
         with database.read() as session:
-            case = Submission(session, request, customer, Surroundings(session), at)
+            case = Submission(session, request, customer, _network(session, request), at)
             designs = self.designer.rendered(case, given)
             by_reference = {design.request.reference: design for design in designs}
             bundles = [[by_reference[reference] for reference in bundle] for bundle in arrange(request).bundles]
             return preview(session, designs, [self._thought(case, mine) for mine in bundles])
+
+    def think(self, session: Session, request: OrderRequest, at: datetime) -> list[Design]:
+        """Every item as far as it can be without taking anything. Only reads; refuses as `place` does."""
+        customer = _customer(session, request.customer)
+        return self.designer.thought(Submission(session, request, customer, _network(session, request), at))
 
     def _thought(self, case: Submission, designs: Sequence[Design]) -> ThoughtPlan:
         changed = self._changes(case, designs)
@@ -248,6 +253,10 @@ def _customer(session: Session, number: str) -> Account:
         return account(session, number)
     except UnknownCustomer as error:
         raise OrderMalformed(refusals.of_customer(number, error.meant)) from error
+
+
+def _network(session: Session, request: OrderRequest) -> Surroundings:
+    return Detour(session, request.avoid) if request.avoid else Surroundings(session)
 
 
 def _order_row(request: OrderRequest, client: str, undoes: str, at: datetime) -> OrderRow:

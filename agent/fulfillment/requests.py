@@ -73,6 +73,8 @@ class OrderRequest:
     """Lower is sooner."""
     sent_digest: str = ""
     """Of the order as it was sent, when it was completed since by what services had at the time."""
+    avoid: frozenset[str] = frozenset()
+    """Links (names) that no new way leads over. Orders of fabd's own say so."""
 
     @property
     def digest(self) -> str:

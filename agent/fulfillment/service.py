@@ -35,6 +35,8 @@ from agent.fulfillment.recheck import Rechecker
 from agent.fulfillment.redeployment import Redeployer
 from agent.fulfillment.removal import remove
 from agent.fulfillment.requests import OrderRequest
+from agent.fulfillment.rerouting import CLIENT as REROUTES
+from agent.fulfillment.rerouting import Rerouter
 from agent.fulfillment.runner import PlanRunner, elements_of
 from agent.fulfillment.settings import FulfilmentSettings
 from agent.fulfillment.stalls import Stalls
@@ -80,6 +82,7 @@ class FulfilmentService:
         pace = Pace(PLAN_WORK, parts.settings.workers)
         self._desk = OrderDesk(designer, parts.queue, announcer, parts.settings, pace)
         realisation = Realisation(parts.lifecycle, announcer, parts.platforms.load)
+        self.rerouter = Rerouter(self._desk)
         self._announcer = announcer
         self._amendments = Amendments(parts.queue, announcer, parts.settings, pace)
         outcomes = self._outcomes = Outcomes(parts.queue, realisation, announcer, parts.settings, pace)
@@ -218,6 +221,10 @@ class FulfilmentService:
         plan_id = self.bouncer.plan(session, reference, at)
         once_committed(session, self.worker.kick)
         return plan_id
+
+    def move(self, session: Session, service_id: str, avoid: frozenset[str], reason: str, at: datetime) -> OrderRow:
+        """Take a service off these links (names); the order. Raises `StateRefused` or `OrderRefused`."""
+        return self.place(session, self.rerouter.request(session, service_id, avoid, reason), REROUTES, at).order
 
     def begin_drift_run(
         self, session: Session, verb: DriftVerb, elements: Collection[str] | None, *, dry_run: bool, by: str

@@ -17,6 +17,7 @@ def upgrade() -> None:
     _measurement()
     _changes()
     _notifications()
+    _actions()
 
 
 def _changes() -> None:
@@ -58,3 +59,52 @@ def _notifications() -> None:
         sa.Column("event_time", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("element", name=op.f("pk_heard_until")),
     )
+
+
+def _actions() -> None:
+    op.create_table(
+        "action",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("rule", sa.String(), nullable=False),
+        sa.Column("deed", sa.String(), nullable=False),
+        sa.Column("mode", sa.String(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("object", sa.String(), nullable=False),
+        sa.Column("elements", DOCUMENT, nullable=False),
+        sa.Column("services", DOCUMENT, nullable=False),
+        sa.Column("alarm_id", sa.String(), nullable=True),
+        sa.Column("occurrence", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("asked_by", sa.String(), nullable=False),
+        sa.Column("approved_by", sa.String(), nullable=False),
+        sa.Column("note", sa.String(), nullable=False),
+        sa.Column("reverse", sa.String(), nullable=False),
+        sa.Column("objections", DOCUMENT, nullable=False),
+        sa.Column("plan_id", sa.String(), nullable=False),
+        sa.Column("orders", DOCUMENT, nullable=False),
+        sa.Column("outcome", sa.String(), nullable=False),
+        sa.Column("before", DOCUMENT, nullable=False),
+        sa.Column("after", DOCUMENT, nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("began_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("acted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_action")),
+        sa.UniqueConstraint("rule", "alarm_id", "occurrence", name=op.f("uq_action_rule_alarm_id_occurrence")),
+    )
+    op.create_index("ix_action_began", "action", ["began_at"], unique=False)
+    op.create_index("ix_action_created", "action", ["created_at"], unique=False)
+    op.create_index(op.f("ix_action_state"), "action", ["state"], unique=False)
+    op.create_index(op.f("ix_action_alarm_id"), "action", ["alarm_id"], unique=False)
+    op.create_table(
+        "action_change",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("action_id", sa.String(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("by", sa.String(), nullable=False),
+        sa.Column("detail", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(["action_id"], ["action.id"], name=op.f("fk_action_change_action_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_action_change")),
+    )
+    op.create_index("ix_action_change_action", "action_change", ["action_id", "at"], unique=False)
