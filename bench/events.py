@@ -16,7 +16,7 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,6 +95,8 @@ class InstantAgents:
 
     async def targeted(self, target: Target, if_index: int, deadline: float = 3.0) -> PortSample:
         raise NotImplementedError
+
+    def keep(self, elements: Container[str]) -> None: ...
 
 
 def inventory(storm: Storm) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import asyncio
 import ipaddress
 import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
 from drivers.errors import ElementError
@@ -110,9 +110,10 @@ class Collector:
         memories = [self._recall(job.target.element) for job in jobs]
         return memories, BatchBuilder(jobs, [memory.plan_of(job.ports) for memory, job in zip(memories, jobs, strict=True)])
 
-    def forget(self, element: str) -> None:
-        """The element left the inventory."""
-        self._memory.pop(element, None)
+    def keep(self, elements: Container[str]) -> None:
+        """Forget what was learnt of all others, their keys with it: they left the inventory."""
+        for gone in [name for name in list(self._memory) if name not in elements]:
+            self._memory.pop(gone, None)
 
     async def _done(self, visits: Sequence[Visit]) -> None:
         loop = asyncio.get_running_loop()

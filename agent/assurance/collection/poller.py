@@ -35,6 +35,10 @@ class Collects(Protocol):
         """Raises `ElementError`."""
         ...
 
+    def keep(self, elements: Container[str]) -> None:
+        """Forget all others."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Visit:
@@ -133,6 +137,8 @@ class Poller:
     def keep(self, elements: Container[str]) -> None:
         """Forget all others."""
         self._asked = {name: asked for name, asked in self._asked.items() if name in elements}
+        self._stale = {name for name in self._stale if name in elements}
+        self._collector.keep(elements)
 
     def _asking(
         self, targets: Sequence[tuple[WatchedElement, Target]], lists: Mapping[str, Mapping[str, int]], deadline: float

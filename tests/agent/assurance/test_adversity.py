@@ -248,3 +248,12 @@ def test_silent_elements_are_called_apart_from_the_cycle_and_its_verification(wo
     assert {name for name, _ in world.network.asked} == {"pe1", "p1", "pe2"}
     world.run(world.service.call_silent())
     assert world.network.asked[-1] == ("sw1", ("u1",))
+
+
+def test_nothing_is_kept_of_elements_that_are_not_watched_any_more(world: World) -> None:
+    world.poll()
+    assert "pe1" in world.network.kept
+    with world.database.write() as session:
+        set_administrative(session, "pe1", "locked")
+    world.poll()
+    assert "pe1" not in world.network.kept

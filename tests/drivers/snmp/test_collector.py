@@ -153,6 +153,16 @@ def test_an_element_that_answers_again_is_read_again(lab: Lab) -> None:
     assert asyncio.run(story()) == [False, True, True]
 
 
+def test_what_was_learnt_of_elements_that_are_gone_is_forgotten(lab: Lab) -> None:
+    async def story() -> Collector:
+        collector = Collector(FakeClock(), QUICK)
+        await collector.poll([PollJob(lab.target(V3), PORTS), PollJob(NOBODY, ())])
+        collector.keep({lab.target(V3).element})
+        return collector
+
+    assert set(asyncio.run(story())._memory) == {lab.target(V3).element}
+
+
 def test_discovery_lists_every_port(lab: Lab) -> None:
     assert asyncio.run(Collector(FakeClock()).discover(lab.target(V3))) == PORTS
 
