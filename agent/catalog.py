@@ -17,6 +17,9 @@ from pathlib import Path
 from agent.config import CatalogSettings
 from agent.errors import ConfigurationError
 from policies.catalog import Catalog
+from policies.collecting.collector import Collector
+from policies.collecting.meaning import distinct as distinct_collectors
+from policies.collecting.meaning import parse_collector
 from policies.detection.rules import Rule, parse_rules
 from policies.errors import InvalidPolicy, Problem
 from policies.sla import parse_sla
@@ -64,6 +67,19 @@ def load_foresight(settings: CatalogSettings | None = None) -> tuple[Rule, ...]:
     own = settings.foresight if settings else []
     rules = [rule for name, text in _documents(files("policies") / "foresight", own) for rule in parse_rules(text, name)]
     return tuple({rule.name: rule for rule in rules}.values())
+
+
+def load_collectors(settings: CatalogSettings | None = None) -> tuple[Collector, ...]:
+    """What elements are asked beside SNMP. A collector of the operator's own takes the place of a shipped one of its name.
+
+    Raises like `load_catalog`.
+    """
+    shipped = files("policies") / "collectors"
+    own = [(name, parse_collector(text, name)) for name, text in _documents(shipped, settings.collectors if settings else [])]
+    count = len(list(_yaml_of(shipped)))
+    distinct_collectors(own[:count])
+    distinct_collectors(own[count:])
+    return tuple({collector.name: collector for _, collector in own}.values())
 
 
 def specification_texts(settings: CatalogSettings) -> Mapping[str, Texts]:

@@ -23,6 +23,9 @@ from agent.api.tmf.catalog_transfer import CATALOG_WORK, CatalogJobRunner, Catal
 from agent.api.tmf.presenter import TmfPresenter
 from agent.api.tmf.qualification_work import QUALIFICATION_WORK, QualificationRunner, Qualifications
 from agent.assurance.alarms.driftalarm import watch_drift
+from agent.assurance.collectors.asking import Asking
+from agent.assurance.collectors.collecting import CollectingParts
+from agent.assurance.collectors.roster import Place
 from agent.assurance.events.hearing import Ears
 from agent.assurance.events.subscribing import Subscribing
 from agent.assurance.events.translation import Translation
@@ -31,7 +34,7 @@ from agent.assurance.figures import collector_families, daemon_families, element
 from agent.assurance.history.poolwatch import PoolWatch
 from agent.assurance.history.store import Retention
 from agent.assurance.service import AssuranceParts, AssuranceService
-from agent.catalog import load_catalog, load_foresight, load_translations
+from agent.catalog import load_catalog, load_collectors, load_foresight, load_translations
 from agent.clock import SystemClock
 from agent.config import FulfillmentSettings, KeepSettings, OutboxSettings, PollingSettings, Settings
 from agent.errors import AddressInUse
@@ -119,6 +122,7 @@ class Daemon:
                     objects=ObjectReader(settings.polling.timeout_s),
                     relays=tuple(settings.syslog.relays),
                 ),
+                asks=self._collecting(),
                 translation=Translation(load_translations(settings.catalog)),
             )
         )
@@ -154,6 +158,8 @@ class Daemon:
         self.metrics.add(lambda: daemon_families(self.assurance.figures()))
         self.metrics.add(lambda: collector_families(self.collector.drops))
         self.metrics.add(self.assurance.hearing.families)
+        if self.assurance.collecting is not None:
+            self.metrics.add(self.assurance.collecting.families)
         self.pools = PoolWatch(self.database, self.clock, self.assurance.history)
         self.metrics.add(self.pools.families)
         self.housekeeping = Housekeeping(self.database, self.clock, settings.keep)
@@ -248,6 +254,18 @@ class Daemon:
             lambda: CatalogTransfers(self.app.state.parts, outbound),
             catalog_jobs.KINDS,
         )
+
+    def _collecting(self) -> CollectingParts:
+        known_hosts, resolve = self.settings.known_hosts_file, self.credentials.resolve
+        platforms = Platforms(tuple(self.settings.catalog.platforms))
+
+        def target_of(place: Place) -> Target:
+            credential = resolve(place.credential)
+            platform = platforms.place(place.platform)
+            return Target(place.element, platform, place.protocol, place.host, place.port, credential, known_hosts)
+
+        asking = Asking(self.drivers, target_of, self.clock)
+        return CollectingParts(load_collectors(self.settings.catalog), asking, self.settings.collectors)
 
     def _subscribing(self) -> Subscribing:
         known_hosts, resolve = self.settings.known_hosts_file, self.credentials.resolve

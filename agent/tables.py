@@ -2,6 +2,7 @@
 
 import agent.actions.tables
 import agent.api.tables
+import agent.assurance.collectors.tables
 import agent.assurance.history.tables
 import agent.assurance.tables
 import agent.fulfillment.tables

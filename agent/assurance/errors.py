@@ -3,6 +3,7 @@
 AssuranceError
 ├── UnknownAlarm      there is no alarm with this id (LookupError)
 ├── UnknownProblem    there is no problem with this id (LookupError)
+├── NotCollected      no such collector, or it does not ask that element (LookupError)
 ├── AlarmRefused      it cannot be done to this alarm (ValueError)
 └── NoHistory         nothing of this was ever measured (LookupError)
 """
@@ -32,3 +33,7 @@ class UnknownProblem(AssuranceError, LookupError):
 
 class AlarmRefused(AssuranceError, ValueError):
     """The text says to which alarm, why, and what can be done instead."""
+
+
+class NotCollected(AssuranceError, LookupError):
+    """The text says which collector, and which elements it asks."""

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import structlog
@@ -17,6 +17,7 @@ from agent.assurance.collection.memory import Memory
 from agent.assurance.collection.meter import Meter
 from agent.assurance.collection.poller import Collects, Poller, Resolve, Visit
 from agent.assurance.collection.tracks import CAUSES, rules_of
+from agent.assurance.collectors.collecting import Collecting, CollectingParts
 from agent.assurance.digest import Digest, Digested
 from agent.assurance.events.hearing import Ears, Hearing
 from agent.assurance.events.translation import Event, Translation
@@ -69,6 +70,8 @@ class AssuranceParts:
     foresight: tuple[Rule, ...] = field(default_factory=load_foresight)
     cases_of: CasesOf = no_cases
     ears: Ears = Ears()  # noqa: RUF009  immutable
+    asks: CollectingParts | None = None
+    """Collectors beside SNMP; None where nobody is asked."""
     translation: Translation = field(default_factory=lambda: Translation(load_translations()))
 
 
@@ -105,8 +108,9 @@ class AssuranceService:
         self._recalled = False
         self._pending = False
         self._verify: dict[str, float] = {}
+        self.collecting = self._collecting(parts)
         self.hearing = Hearing(
-            parts.ears,
+            replace(parts.ears, collectors=self.collecting),
             parts.translation,
             parts.clock,
             self._gauge,
@@ -133,6 +137,8 @@ class AssuranceService:
 
     async def stop(self) -> None:
         await self.hearing.stop()
+        if self.collecting is not None:
+            await self.collecting.stop()
         await self.write_history()
 
     def jobs(self) -> tuple[Job, ...]:
@@ -149,6 +155,7 @@ class AssuranceService:
             Job("budgets", timedelta(seconds=settings.sla_interval_s), self.watch_budgets),
             Job("alarm upkeep", UPKEEP_EVERY, self.keep_up),
             Job("prune polls", PRUNE_EVERY, self.prune),
+            *([Job("collectors", TICK, self.collecting.turn)] if self.collecting is not None else []),
             Job("history", WRITE_HISTORY_EVERY, self.keep_history),
             Job("tidy history", TIDY_HISTORY_EVERY, self.tidy_history),
         )
@@ -241,6 +248,19 @@ class AssuranceService:
         """Write how often events said what they said."""
         if self._digest.hints.due(now := self._parts.clock.monotonic()):
             await self._carry_out(lambda session: self._digest.hints.settle(session, now))
+
+    def _collecting(self, parts: AssuranceParts) -> Collecting | None:
+        if parts.asks is None or not parts.asks.settings.enabled:
+            return None
+        return Collecting(
+            parts.asks,
+            parts.database,
+            parts.clock,
+            self.history,
+            store=self._carry_out,
+            watchlist=self._watchlist,
+            silent=lambda element: self._memory.silent(element),  # noqa: PLW0108  the memory is replaced after a failure
+        )
 
     async def _carry_out(self, work: Callable[[Session], object]) -> None:
         def carried() -> None:

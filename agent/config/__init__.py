@@ -2,6 +2,7 @@
 
 from agent.config.assurance import (
     AssuranceSettings,
+    CollectorSettings,
     NotificationSettings,
     PollingSettings,
     SyslogSettings,
@@ -11,6 +12,7 @@ from agent.config.assurance import (
 from agent.config.daemon import ApiSettings, CatalogSettings, KeepSettings, LogSettings
 from agent.config.fulfillment import DriftSettings, FulfillmentSettings
 from agent.config.loading import load_settings
+from agent.config.measurement import MeasurementSettings
 from agent.config.outbox import OutboxSettings, WebhookSettings
 from agent.config.settings import Settings
 from agent.config.sources import PREFIX, Location, read_sources
@@ -20,11 +22,13 @@ __all__ = [
     "ApiSettings",
     "AssuranceSettings",
     "CatalogSettings",
+    "CollectorSettings",
     "DriftSettings",
     "FulfillmentSettings",
     "KeepSettings",
     "Location",
     "LogSettings",
+    "MeasurementSettings",
     "NotificationSettings",
     "OutboxSettings",
     "PollingSettings",

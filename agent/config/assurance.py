@@ -70,6 +70,13 @@ class NotificationSettings(Section):
     attempt_s: Seconds = Field(60.0, description="Longest pause between attempts to subscribe again, seconds.")
 
 
+class CollectorSettings(Section):
+    enabled: bool = Field(True, description="Ask elements for what SNMP does not have, by command line and NETCONF.")
+    interval_s: Seconds = Field(60.0, description="Seconds between two runs on one element, where a collector names no interval.")
+    deadline_s: Seconds = Field(15.0, description="Longest that all of one element's collectors may take together, seconds.")
+    at_once: Number = Field(8, description="Elements that are asked at the same time, each over one session.")
+
+
 class EscalationSettings(Section):
     severity: Severity = Field(Severity.CRITICAL, description="Of the alarms that it is about.")
     after_s: Seconds = Field(900.0, description="How long one may stand without being acknowledged, seconds.")

@@ -76,6 +76,9 @@ class CatalogSettings(Section):
     translations: list[Path] = Field(
         default_factory=list, description="Files or folders with further rules for events; tried before those shipped."
     )
+    collectors: list[Path] = Field(
+        default_factory=list, description="Folders with further collectors; they replace shipped ones of their name."
+    )
     foresight: list[Path] = Field(
         default_factory=list, description="Folders with further rules of early detection; they replace shipped ones of their name."
     )

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from agent.config.assurance import (
     AssuranceSettings,
+    CollectorSettings,
     NotificationSettings,
     PollingSettings,
     SyslogSettings,
@@ -15,6 +16,7 @@ from agent.config.assurance import (
 )
 from agent.config.daemon import ApiSettings, CatalogSettings, CredentialSettings, DatabaseSettings, KeepSettings, LogSettings
 from agent.config.fulfillment import DriftSettings, FulfillmentSettings
+from agent.config.measurement import MeasurementSettings
 from agent.config.outbox import OutboxSettings
 from agent.config.section import Section
 
@@ -37,7 +39,9 @@ class Settings(Section):
     traps: TrapSettings = Field(default_factory=TrapSettings)
     syslog: SyslogSettings = Field(default_factory=SyslogSettings)
     notifications: NotificationSettings = Field(default_factory=NotificationSettings)
+    collectors: CollectorSettings = Field(default_factory=CollectorSettings)
     assurance: AssuranceSettings = Field(default_factory=AssuranceSettings)
+    measurement: MeasurementSettings = Field(default_factory=MeasurementSettings)
     usage: UsageSettings = Field(default_factory=UsageSettings)
     outbox: OutboxSettings = Field(default_factory=OutboxSettings)
     keep: KeepSettings = Field(default_factory=KeepSettings)

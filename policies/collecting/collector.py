@@ -133,8 +133,6 @@ class StateRule(_Data):
     qualifier: str
     also: tuple[str, ...] = ()
     """Other names that events have for it: an alarm of one of them is an alarm of this, too."""
-    port: str = ""
-    """The port that the alarm is about; empty for the element."""
     state: str = "{state}"
     words: dict[str, str] = Field(default_factory=dict)
     """Pattern of a whole state → the word for it."""
@@ -164,7 +162,7 @@ class StateRule(_Data):
 
     @property
     def texts(self) -> tuple[str, ...]:
-        return (self.qualifier, *self.also, self.port, self.state, self.text)
+        return (self.qualifier, *self.also, self.state, self.text)
 
 
 class ValueRule(_Data):

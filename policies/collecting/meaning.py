@@ -32,7 +32,6 @@ class State:
     qualifier: str
     names: frozenset[str]
     """All that events may call it; the qualifier among them."""
-    port: str
     shown: str
     """In the element's word."""
     standing: Standing
@@ -100,9 +99,7 @@ def _state(rule: StateRule, row: Row, element: str) -> State | None:
     shown = _words(rule.state, row, element)
     shown = next((word for pattern, word in rule.words.items() if re.fullmatch(pattern, shown)), shown)
     names = frozenset((qualifier, *(name for each in rule.also if (name := _words(each, row, element)))))
-    return State(
-        rule, qualifier, names, _words(rule.port, row, element), shown, _standing(rule, shown), _words(rule.text, row, element)
-    )
+    return State(rule, qualifier, names, shown, _standing(rule, shown), _words(rule.text, row, element))
 
 
 def _standing(rule: StateRule, shown: str) -> Standing:

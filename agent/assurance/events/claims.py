@@ -49,10 +49,21 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came of reading back: `value` None with the reason when nothing did."""
+    """What came of reading back, or of a collector: with the reason when nothing did."""
 
     value: int | None
+    """Of the object that was read."""
     reason: str = ""
+    stands: bool | None = None
+    """What a collector found."""
+    shown: str = ""
+    """The collector, and what the element showed."""
+    qualifier: str = ""
+    """What the collector calls it, where that is not the event's name for it."""
+
+    @property
+    def tells(self) -> bool:
+        return self.value is not None or self.stands is not None
 
 
 @dataclass
@@ -125,21 +136,17 @@ def settle(session: Session, claims: Sequence[Claim], answers: Mapping[Subject, 
 
 def stands(claim: Claim, answer: Answer | None) -> bool:
     """Whether the condition holds."""
-    if answer is None or answer.value is None:
+    if answer is None or not answer.tells:
         return claim.meaning.raises
-    return answer.value not in claim.good
+    return answer.value not in claim.good if answer.stands is None else answer.stands
 
 
 def _finding(claim: Claim, answer: Answer | None) -> Finding:
-    known = answer is not None and answer.value is not None
-    meaning = claim.meaning
-    raises = stands(claim, answer)
-    if raises is not meaning.raises:
-        meaning = Meaning(
-            meaning.cause, raises, meaning.severity, meaning.qualifier, probable_cause=meaning.probable_cause, type=meaning.type
-        )
+    known = answer is not None and answer.tells
+    qualifier = answer.qualifier if answer is not None and answer.qualifier else claim.meaning.qualifier
+    meaning = replace(claim.meaning, raises=stands(claim, answer), qualifier=qualifier)
     text = claim.text or f"{claim.element}: {meaning.cause} {meaning.qualifier}".rstrip()
-    read = {"readBack": {claim.read_back: answer.value}} if known and answer is not None else {}
+    read = _read(claim, answer) if answer is not None else {}
     return Finding(
         kind=claim.rule,
         element=claim.element,
@@ -152,7 +159,12 @@ def _finding(claim: Claim, answer: Answer | None) -> Finding:
     )
 
 
+def _read(claim: Claim, answer: Answer) -> Mapping[str, object]:
+    """For the evidence."""
+    if answer.stands is not None:
+        return {"collected": answer.shown}
+    return {"readBack": {claim.read_back: answer.value}} if answer.value is not None else {}
+
+
 def _why(claim: Claim, answer: Answer | None) -> str:
-    if claim.word_only or answer is None:
-        return claim.word_only or "nothing was asked"
-    return answer.reason
+    return (answer.reason if answer is not None else "") or claim.word_only or "nothing was asked"

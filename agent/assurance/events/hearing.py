@@ -97,6 +97,14 @@ class ReadsObjects(Protocol):
         ...
 
 
+class Confirms(Protocol):
+    """`agent.assurance.collectors.collecting.Collecting`, or a stand-in."""
+
+    async def confirm(self, wanted: Iterable[Subject]) -> Mapping[Subject, Answer]:
+        """Nothing for what no collector tells of."""
+        ...
+
+
 Stores = Callable[[Callable[[Session], object]], Awaitable[None]]
 """Carries work out in one transaction, when nobody else of assurance writes."""
 
@@ -108,6 +116,8 @@ class Ears:
     notices: HearsNotices | None = None
     objects: ReadsObjects | None = None
     """Reads back what no port tells; without it events are all there is."""
+    collectors: Confirms | None = None
+    """Asks elements otherwise than by SNMP about what could not be read back."""
     relays: tuple[str, ...] = ()
     """Addresses of syslog relays."""
 
@@ -326,6 +336,14 @@ class Hearing:
         return lost, refused
 
     async def _answers(self, watchlist: Watchlist, claims: Sequence[Claim]) -> dict[Subject, Answer]:
+        """By SNMP where that tells, otherwise by a collector of the element's."""
+        answers = await self._objects(watchlist, claims)
+        open_ = {claim.subject for claim in claims if claim.subject not in answers or not answers[claim.subject].tells}
+        if self.ears.collectors is not None and open_:
+            answers |= await self.ears.collectors.confirm(open_)
+        return answers
+
+    async def _objects(self, watchlist: Watchlist, claims: Sequence[Claim]) -> dict[Subject, Answer]:
         wanted: dict[str, dict[str, list[Claim]]] = {}
         for claim in claims:
             if claim.read_back:

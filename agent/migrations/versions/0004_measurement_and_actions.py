@@ -18,6 +18,7 @@ def upgrade() -> None:
     _changes()
     _notifications()
     _actions()
+    _collected()
 
 
 def _changes() -> None:
@@ -108,3 +109,19 @@ def _actions() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_action_change")),
     )
     op.create_index("ix_action_change_action", "action_change", ["action_id", "at"], unique=False)
+
+
+def _collected() -> None:
+    op.create_table(
+        "collected",
+        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("element", sa.String(), nullable=False),
+        sa.Column("cause", sa.String(), nullable=False),
+        sa.Column("qualifier", sa.String(), nullable=False),
+        sa.Column("collector", sa.String(), nullable=False),
+        sa.Column("standing", sa.String(), nullable=False),
+        sa.Column("shown", sa.String(), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_collected")),
+        sa.UniqueConstraint("element", "cause", "qualifier", name=op.f("uq_collected_element_cause_qualifier")),
+    )

@@ -1,0 +1,208 @@
+"""From replies to findings: what has changed since an element was last asked, beside the alarms that stand."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from agent.assurance.collectors.asking import Reply
+from agent.assurance.collectors.tables import CollectedRow
+from agent.assurance.findings import Finding, Meaning, Source, Transition
+from agent.assurance.tables import AlarmRow
+from policies.collecting.collector import Collector, StateRule
+from policies.collecting.meaning import Standing, State
+
+Subject = tuple[str, str, str]
+"""Element, cause and qualifier."""
+NOT_LISTED = "not listed any more"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    collector: str
+    standing: str
+    shown: str
+    since: datetime
+    read_at: datetime
+    names: frozenset[str]
+    told: bool = True
+    """Whether what follows from its standing was done; an event since may have changed the alarm."""
+
+
+@dataclass
+class Standings:
+    """One per process, used by one transaction at a time; `recall` comes first, and again after a transaction that failed."""
+
+    known: dict[Subject, Known] = field(default_factory=dict)
+    _spoken: list[Subject] = field(default_factory=list)
+    """What events spoke of since the last time."""
+    _by_element: dict[tuple[str, str], set[Subject]] = field(default_factory=dict)
+    """Element and collector → what is known by it."""
+
+    def recall(self, session: Session) -> None:
+        """As it was when this was last stored."""
+        self.known.clear()
+        self._by_element.clear()
+        for row in session.scalars(select(CollectedRow)):
+            known = Known(row.collector, row.standing, row.shown, row.since, row.since, frozenset({row.qualifier}))
+            self._put((row.element, row.cause, row.qualifier), known)
+
+    def digest(self, session: Session, replies: Sequence[Reply]) -> list[Finding]:
+        """What they change; it is stored already, but for the findings."""
+        self._listen()
+        alarms = _Alarms.read(session, replies)
+        found: list[Finding] = []
+        changed: dict[Subject, Known | None] = {}
+        for reply in replies:
+            if reply.found is not None:
+                found += self._states(reply, reply.found.states, alarms, changed)
+        _store(session, changed)
+        return found
+
+    def heard(self, element: str, cause: str, name: str) -> None:
+        """An event has spoken of it, and may have changed its alarm: what is read next is news. From any thread."""
+        self._spoken.append((element, cause, name))
+
+    def keep(self, elements: Iterable[str]) -> set[str]:
+        """Forget all other elements; those that were forgotten."""
+        wanted = set(elements)
+        gone = {subject for subject in self.known if subject[0] not in wanted}
+        for subject in gone:
+            self._drop(subject)
+        return {element for element, _, _ in gone}
+
+    def _listen(self) -> None:
+        spoken, self._spoken = set(self._spoken), []
+        if not spoken:
+            return
+        elements = {element for element, _, _ in spoken}
+        for subject in [subject for (element, _), known in self._by_element.items() if element in elements for subject in known]:
+            if any((*subject[:2], name) in spoken for name in self.known[subject].names):
+                self.known[subject] = replace(self.known[subject], told=False)
+
+    def _states(
+        self, reply: Reply, states: Sequence[State], alarms: "_Alarms", changed: dict[Subject, Known | None]
+    ) -> Iterator[Finding]:
+        listed = set()
+        for state in states:
+            subject = (reply.element, state.rule.cause, state.qualifier)
+            listed.add(subject)
+            if state.standing is not Standing.PASSING:
+                yield from self._state(reply, state, subject, alarms, changed)
+        rules = {rule.cause: rule for rule in reply.collector.states}
+        for subject in sorted(self._by_element.get((reply.element, reply.collector.name), set()) - listed):
+            if (rule := rules.get(subject[1])) is not None:
+                yield from self._absent(reply, rule, subject, alarms, changed)
+
+    def _state(
+        self, reply: Reply, state: State, subject: Subject, alarms: "_Alarms", changed: dict[Subject, Known | None]
+    ) -> Iterator[Finding]:
+        before = self.known.get(subject)
+        news = before is None or before.standing != state.standing
+        since = reply.at if before is None or news else before.since
+        known = Known(reply.collector.name, state.standing.value, state.shown, since, reply.at, state.names)
+        self._put(subject, known)
+        if news or (before is not None and before.shown != state.shown):
+            changed[subject] = known
+        standing = alarms.of(subject, state.names)
+        if state.standing is Standing.BAD:
+            if not standing and (news or (before is not None and not before.told)):
+                yield _finding(reply, state.rule, state.qualifier, before, state.shown, state.text, raises=True)
+        else:
+            for name in standing:
+                yield _finding(reply, state.rule, name, before, state.shown, state.text, raises=False)
+
+    def _absent(
+        self, reply: Reply, rule: StateRule, subject: Subject, alarms: "_Alarms", changed: dict[Subject, Known | None]
+    ) -> Iterator[Finding]:
+        before = self.known[subject]
+        standing = alarms.of(subject, before.names)
+        if rule.absent == "unknown":
+            self._drop(subject)
+            changed[subject] = None
+            for name in standing:
+                yield _finding(reply, rule, name, before, NOT_LISTED, f"{subject[0]}: {name} is {NOT_LISTED}", raises=False)
+            return
+        if before.standing != Standing.GOOD:
+            return
+        changed[subject] = replace(before, standing=Standing.BAD.value, shown=NOT_LISTED, since=reply.at)
+        self._put(subject, changed[subject] or before)
+        if not standing:
+            text = f"{subject[0]}: {rule.cause} {subject[2]}: {NOT_LISTED}"
+            yield _finding(reply, rule, subject[2], before, NOT_LISTED, text, raises=True)
+
+    def _put(self, subject: Subject, known: Known) -> None:
+        self.known[subject] = known
+        self._by_element.setdefault((subject[0], known.collector), set()).add(subject)
+
+    def _drop(self, subject: Subject) -> None:
+        known = self.known.pop(subject)
+        self._by_element[subject[0], known.collector].discard(subject)
+
+
+@dataclass(frozen=True)
+class _Alarms:
+    """Those that stand about what collectors tell of."""
+
+    standing: Mapping[tuple[str, str], frozenset[str]]
+    """Element and cause → qualifiers."""
+
+    @classmethod
+    def read(cls, session: Session, replies: Sequence[Reply]) -> "_Alarms":
+        causes = sorted({cause for reply in replies for cause in reply.collector.causes})
+        elements = sorted({reply.element for reply in replies})
+        rows = session.execute(
+            select(AlarmRow.element, AlarmRow.cause, AlarmRow.qualifier).where(
+                AlarmRow.cleared_at.is_(None),
+                AlarmRow.source == "",
+                AlarmRow.object == "",
+                AlarmRow.cause.in_(causes),
+                AlarmRow.element.in_(elements),
+            )
+        )
+        found: dict[tuple[str, str], set[str]] = {}
+        for element, cause, qualifier in rows:
+            found.setdefault((element, cause), set()).add(qualifier)
+        return cls({key: frozenset(names) for key, names in found.items()})
+
+    def of(self, subject: Subject, names: frozenset[str]) -> list[str]:
+        return sorted(self.standing.get(subject[:2], frozenset()) & (names | {subject[2]}))
+
+
+def meaning_of(rule: StateRule, qualifier: str, *, raises: bool) -> Meaning:
+    return Meaning(rule.cause, raises, rule.severity, qualifier, probable_cause=rule.probable_cause)
+
+
+def _finding(  # noqa: PLR0917  one class in this module calls it
+    reply: Reply, rule: StateRule, qualifier: str, before: Known | None, shown: str, text: str, *, raises: bool
+) -> Finding:
+    return Finding(
+        reply.collector.name,
+        reply.element,
+        "",
+        Transition.between(before.read_at if before else None, reply.at, None),
+        Source.POLL,
+        {"text": text, "collector": reply.collector.name, "state": shown, "asked": asked(reply.collector)},
+        meaning=meaning_of(rule, qualifier, raises=raises),
+    )
+
+
+def asked(collector: Collector) -> str:
+    """What it asks, in short."""
+    return collector.ask.command or ("an operation over NETCONF" if collector.ask.rpc else "a subtree over NETCONF")
+
+
+def _store(session: Session, changed: Mapping[Subject, Known | None]) -> None:
+    for (element, cause, qualifier), known in changed.items():
+        same = (CollectedRow.element == element, CollectedRow.cause == cause, CollectedRow.qualifier == qualifier)
+        if known is None:
+            session.execute(delete(CollectedRow).where(*same))
+            continue
+        row = session.scalars(select(CollectedRow).where(*same)).first()
+        if row is None:
+            row = CollectedRow(element=element, cause=cause, qualifier=qualifier)
+            session.add(row)
+        row.collector, row.standing, row.shown, row.since = known.collector, known.standing, known.shown, known.since
+    session.flush()

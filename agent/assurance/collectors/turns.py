@@ -1,0 +1,70 @@
+"""When whom to ask: spread over the interval, less often where nobody answers. No I/O; times are monotonic."""
+
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from agent.assurance.collectors.roster import Assignment, Roster
+from policies.collecting.collector import Collector
+
+LONGEST_PAUSE_S = 900.0
+Key = tuple[str, str]
+"""Element and protocol."""
+
+
+@dataclass
+class Turns:
+    interval_s: float
+    """Of collectors that name none."""
+    due: dict[tuple[str, str, str], float] = field(default_factory=dict)
+    """Element, protocol and collector → when it is asked next."""
+    failures: dict[Key, int] = field(default_factory=dict)
+    """How often in a row it could not be spoken to."""
+    paused: dict[Key, float] = field(default_factory=dict)
+    """Until when it is left alone."""
+
+    def keep(self, roster: Roster, now: float) -> None:
+        """Give those that are new their place in the interval, always the same; forget those that are gone."""
+        wanted = {(*key, collector.name): collector for key, each in roster.items() for collector in each.collectors}
+        self.due = {key: self.due.get(key, now + _share(key[0]) * self._interval(collector)) for key, collector in wanted.items()}
+        self.failures = {key: count for key, count in self.failures.items() if key in roster}
+        self.paused = {key: until for key, until in self.paused.items() if key in roster}
+
+    def take(self, roster: Roster, now: float, free: Callable[[Key], bool]) -> Iterator[tuple[Assignment, list[Collector]]]:
+        """Those whose turn it is, who has waited longest first; each has its next turn then."""
+        waiting = sorted((min(times), key) for key, each in roster.items() if (times := self._times(key, each, now)))
+        for _, key in waiting:
+            if self.paused.get(key, now) <= now and free(key):
+                assignment = roster[key]
+                asked = [each for each in assignment.collectors if self.due[(*key, each.name)] <= now]
+                for collector in asked:
+                    self._next((*key, collector.name), self._interval(collector), now)
+                yield assignment, asked
+
+    def done(self, key: Key, now: float, *, reached: bool) -> None:
+        if reached:
+            self.failures.pop(key, None)
+            self.paused.pop(key, None)
+            return
+        count = self.failures[key] = self.failures.get(key, 0) + 1
+        self.paused[key] = now + min(self.interval_s * 2.0 ** (count - 1), LONGEST_PAUSE_S)
+
+    def lateness(self, now: float) -> float:
+        """Of the one that has waited longest; seconds."""
+        return max((now - at for at in self.due.values()), default=0.0)
+
+    def _times(self, key: Key, assignment: Assignment, now: float) -> list[float]:
+        return [at for each in assignment.collectors if (at := self.due.get((*key, each.name), now)) <= now]
+
+    def _next(self, key: tuple[str, str, str], interval: float, now: float) -> None:
+        """In step with its place; turns that were missed are left out."""
+        missed = int((now - self.due[key]) // interval)
+        self.due[key] += (missed + 1) * interval
+
+    def _interval(self, collector: Collector) -> float:
+        return float(collector.interval_s or self.interval_s)
+
+
+def _share(name: str) -> float:
+    """0 to 1, spread evenly over names."""
+    return zlib.crc32(name.encode()) / 2**32
