@@ -1,6 +1,6 @@
 """Thinking an order's items through: from request to allocated values and desired configuration, in the caller's transaction."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -16,8 +16,10 @@ from agent.fulfillment.requests import ItemRequest, arrange
 from agent.fulfillment.shared import Conflict, Shared
 from agent.fulfillment.states import FINAL
 from agent.fulfillment.tables import OrderItemRow
+from agent.measurement.checks import acceptance_checks
 from drivers.errors import DriverSetupError
 from drivers.platform import Platform
+from drivers.port import Check
 from inventory.capacity import free_bps
 from inventory.services import parts_of, service_view
 from inventory.tables import ServiceRow
@@ -98,11 +100,13 @@ class Designer:
             known = contexts(product.layout, case.network, facts, characteristics=wanted, allocations=values)
             texts = desired(product.spec, case.network, known)
             tests = tests_of(product.spec, known)
+            measured = acceptance_checks(product.spec, facts, wanted, values)
         except RenderingFailed as error:
             raise OrderConflict(refusals.of_data(error, design.where)) from error
         if design.state == INACTIVE:
             return replace(design, intent=replace(design.intent, planned=texts))
         ports = _new_ports(case.session, design, ports_of(product.layout))
+        tests = _with_measured(tests, measured, design.intent.before, texts)
         return replace(design, intent=replace(design.intent, after=texts, planned=texts, ports=ports, checks=tests))
 
     def _beside_others(self, case: Submission, designs: list[Design]) -> Iterator[Design]:
@@ -124,6 +128,16 @@ class Designer:
                 except Conflict as conflict:
                     raise OrderConflict(refusals.of_conflict(conflict, design.where)) from conflict
             yield replace(design, intent=replace(intent, shared=found))
+
+
+def _with_measured(
+    tests: dict[str, tuple[Check, ...]], measured: tuple[Check, ...], before: Mapping[str, str], after: Mapping[str, str]
+) -> dict[str, tuple[Check, ...]]:
+    """What fabd measures by itself is tried once, beside the tests of one of the elements that are changed."""
+    changed = [name for name in sorted(after) if after[name] != before.get(name)]
+    if not measured or not changed:
+        return tests
+    return {**tests, changed[-1]: (*tests.get(changed[-1], ()), *measured)}
 
 
 def _all_or_refused(thoughts: Iterator[Callable[[], Design]]) -> list[Design]:

@@ -97,6 +97,7 @@ class _Run:
             guard=journal.guard,
             stalls=tools.stalls,
             remark=journal.remark,
+            measure=tools.measure,
             saved_before=any(planned.resolution is Verb.REVERT for planned in plan.changes),
         )
         self._progress = Progress(tools, claim, journal, self.network)

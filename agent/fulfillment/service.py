@@ -24,6 +24,7 @@ from agent.fulfillment.freezes import NewFreeze
 from agent.fulfillment.jeopardy import Lookout
 from agent.fulfillment.journal import Checkpoint, no_checkpoint
 from agent.fulfillment.lifecycle import ServiceLifecycle
+from agent.fulfillment.measuring import Measure, unmeasured
 from agent.fulfillment.orders import OrderDesk, Placed
 from agent.fulfillment.outcome import CANCEL_WORK, PLAN_WORK, Outcomes
 from agent.fulfillment.overtaken import RECHECK_WORK
@@ -69,6 +70,7 @@ class Parts:
     """Other kinds of work that the worker is to do."""
     platforms: Platforms = field(default_factory=Platforms)
     checkpoint: Checkpoint = no_checkpoint
+    measure: Measure = unmeasured
     drift_watch: Watch = unwatched
     """Hears how elements stand against the intent."""
 
@@ -111,6 +113,7 @@ class FulfilmentService:
             stalls=stalls,
             stopping=lambda: self.worker.stopping,
             checkpoint=parts.checkpoint,
+            measure=parts.measure,
             gone=lambda name: self.worker.name.is_gone(name),  # noqa: PLW0108  the worker is made below
         )
         self.bouncer = Bouncer(parts.queue, parts.settings, parts.platforms.load)

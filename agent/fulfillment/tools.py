@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from agent.fulfillment.doors import Doors
 from agent.fulfillment.journal import Checkpoint, no_checkpoint
 from agent.fulfillment.lifecycle import ServiceLifecycle
+from agent.fulfillment.measuring import Measure, unmeasured
 from agent.fulfillment.outcome import Outcomes
 from agent.fulfillment.settings import FulfilmentSettings
 from agent.fulfillment.stalls import Stalls
@@ -29,5 +30,6 @@ class Tools:
     stopping: Callable[[], bool] = lambda: False
     """Whether the daemon is asked to end: a plan that has changed nothing yet is given back."""
     checkpoint: Checkpoint = no_checkpoint
+    measure: Measure = unmeasured
     gone: Callable[[str], bool] = lambda _: True
     """Whether a worker of that name is dead for sure."""

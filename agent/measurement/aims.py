@@ -1,6 +1,6 @@
 """Where services are measured: their specifications' probes, with the addresses and keys that they come to."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -23,6 +23,7 @@ log = structlog.get_logger(__name__)
 MEASURED = ("active",)
 """Services in these states stand on the network."""
 Resolve = Callable[[str], Credential]
+ANEW_EVERY = 20
 _BATCH = 500
 
 
@@ -47,6 +48,9 @@ class Aim:
 class Aims:
     def __init__(self, catalog: Specifications, resolve: Resolve) -> None:
         self._catalog, self._resolve = catalog, resolve
+        self._known: dict[str, tuple[int, tuple[Aim, ...]]] = {}
+        """Service → its revision and what it came to."""
+        self._turns = 0
 
     def of(self, session: Session, service: ServiceRow) -> tuple[Aim, ...]:
         """Raises `TargetUnusable` for a target that makes no sense."""
@@ -57,23 +61,36 @@ class Aims:
         return self._aims(spec, service, _allocated(session, [service.id]).get(service.id, {})) if spec.probes else ()
 
     def standing(self, session: Session) -> list[Aim]:
-        """Of every service on the network. A target that makes no sense is logged and left out."""
+        """Of every service on the network. A target that makes no sense is logged and left out.
+
+        What a service comes to is remembered while the service is the same, and thought through anew now and then, for keys may
+        be others by then.
+        """
         probed = [spec.name for spec in self._catalog.specifications.values() if spec.probes]
         if not probed:
             return []
-        wanted = select(ServiceRow).where(ServiceRow.state.in_(MEASURED), ServiceRow.specification.in_(probed))
-        services = session.scalars(wanted.order_by(ServiceRow.id)).all()
-        found: list[Aim] = []
-        for begin in range(0, len(services), _BATCH):
-            some = services[begin : begin + _BATCH]
-            values = _allocated(session, [service.id for service in some])
-            for service in some:
-                spec = self._catalog.specifications[service.specification]
-                try:
-                    found += self._aims(spec, service, values.get(service.id, {}))
-                except TargetUnusable as error:
-                    log.warning("a service is not measured", service=service.id, reason=str(error))
-        return found
+        self._turns += 1
+        if self._turns % ANEW_EVERY == 0:
+            self._known.clear()
+        standing = select(ServiceRow.id, ServiceRow.revision).where(
+            ServiceRow.state.in_(MEASURED), ServiceRow.specification.in_(probed)
+        )
+        revisions = dict(session.execute(standing.order_by(ServiceRow.id)).all())
+        self._known = {service_id: known for service_id, known in self._known.items() if known[0] == revisions.get(service_id)}
+        unknown = [service_id for service_id in revisions if service_id not in self._known]
+        for begin in range(0, len(unknown), _BATCH):
+            self._learn(session, unknown[begin : begin + _BATCH])
+        return [aim for service_id in revisions if service_id in self._known for aim in self._known[service_id][1]]
+
+    def _learn(self, session: Session, services: Sequence[str]) -> None:
+        values = _allocated(session, services)
+        for service in session.scalars(select(ServiceRow).where(ServiceRow.id.in_(services))):
+            aims: tuple[Aim, ...] = ()
+            try:
+                aims = self._aims(self._catalog.specifications[service.specification], service, values.get(service.id, {}))
+            except TargetUnusable as error:
+                log.warning("a service is not measured", service=service.id, reason=str(error))
+            self._known[service.id] = service.revision, aims
 
     def aim(self, service_id: str, probe: Probe) -> Aim:
         """Raises `TargetUnusable`."""

@@ -1,0 +1,54 @@
+"""Measuring before a service counts as delivered: as a check of its plan, and as its baseline once the plan holds."""
+
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from agent.measurement.aims import Specifications
+from agent.measurement.checks import probe_of
+from agent.measurement.errors import CannotMeasure, MeasurementError
+from agent.measurement.outcome import TestResult, milliseconds
+from agent.measurement.store import take_as_baseline
+from agent.measurement.testing import ServiceTests
+from drivers.port import Check, CheckOutcome, CheckResult
+from drivers.probing.tally import Figures
+from inventory.tables import ServiceRow
+from policies.errors import NotInCatalog
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptor:
+    """What fulfilment calls for checks of these kinds, and assurance when a service holds."""
+
+    tests: ServiceTests
+    catalog: Specifications
+
+    def measure(self, check: Check, deadline: float) -> CheckResult:
+        """Blocks; `deadline` on the monotonic clock. Where the system lets nobody measure, nothing is known."""
+        try:
+            result = self.tests.accept(check.arguments["service"], probe_of(check), by="fabd", deadline=deadline)
+        except CannotMeasure as error:
+            return CheckResult(check, CheckOutcome.UNSUPPORTED, str(error))
+        except MeasurementError as error:
+            return CheckResult(check, CheckOutcome.FAILED, str(error))
+        outcome = CheckOutcome.PASSED if result.passed else CheckOutcome.FAILED
+        return CheckResult(check, outcome, _told(result))
+
+    def renew(self, session: Session, service: ServiceRow) -> None:
+        """The service is active from now on, or is another: what it measured on the way is what it is compared with."""
+        try:
+            spec = self.catalog.specification(service.specification)
+        except NotInCatalog:
+            return
+        if any(probe.acceptance for probe in spec.probes):
+            take_as_baseline(session, service.id)
+
+
+def _told(result: TestResult) -> str:
+    if result.faults:
+        return "; ".join(result.faults)
+    return "; ".join(_words(each.figures) for each in result.results)
+
+
+def _words(found: Figures) -> str:
+    return f"delay {milliseconds(found.delay_s)}, jitter {milliseconds(found.jitter_s)}, {found.loss_ratio or 0:.1%} lost"
