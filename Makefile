@@ -9,7 +9,7 @@ SOURCES := agent drivers inventory policies crm_bridge
 SPREAD := -n 3 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-sqlite test-postgresql coverage check conformance chaos fuzz format golden docs lab-check lab-test lab-uml wheel clean
+.PHONY: help demo test test-sqlite test-postgresql coverage check conformance chaos fuzz format golden docs prometheus-test lab-check lab-test lab-uml wheel clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -34,13 +34,13 @@ demo: $(VENV)/.run ## Run the whole line on the simulated network (ARGS=--once e
 test: test-sqlite test-postgresql ## Run the tests on SQLite and PostgreSQL (no server needed)
 
 test-sqlite: $(VENV)/.dev
-	FABD_TEST_DATABASE=sqlite $(BIN)/pytest -m "not lab and not uml" $(SPREAD) $(PYTEST_ARGS)
+	FABD_TEST_DATABASE=sqlite $(BIN)/pytest -m "not lab and not uml and not prometheus" $(SPREAD) $(PYTEST_ARGS)
 
 test-postgresql: $(VENV)/.dev
-	FABD_TEST_DATABASE=postgresql $(BIN)/pytest -m "database and not lab and not uml" $(SPREAD) $(PYTEST_ARGS)
+	FABD_TEST_DATABASE=postgresql $(BIN)/pytest -m "database and not lab and not uml and not prometheus" $(SPREAD) $(PYTEST_ARGS)
 
 coverage: $(VENV)/.dev ## Run the tests on SQLite and say which lines none of them reaches (half as long again)
-	FABD_TEST_DATABASE=sqlite $(BIN)/pytest -m "not lab and not uml" $(SPREAD) --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
+	FABD_TEST_DATABASE=sqlite $(BIN)/pytest -m "not lab and not uml and not prometheus" $(SPREAD) --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
 
 check: $(VENV)/.dev ## Linters, types and import contracts
 	$(BIN)/ruff check .
@@ -62,11 +62,15 @@ format: $(VENV)/.dev ## Format and mend what linters can
 golden: $(VENV)/.dev ## Write anew what shipped specifications are on every platform (review the difference)
 	$(BIN)/python -m tests.agent.authoring.write_golden
 
-docs: $(VENV)/.dev ## Regenerate what docs/ derives from the code
+docs: $(VENV)/.dev ## Regenerate what docs/ derives from the code, and Grafana's dashboards
 	$(BIN)/fabd config reference > docs/configuration.md
+	$(BIN)/python -m deploy.grafana
 
 conformance: $(VENV)/.dev ## Check every operation against the TM Forum's official Swagger files (TMF=FOLDER)
 	$(BIN)/python -m tests.conformance $(TMF)
+
+prometheus-test: $(VENV)/.dev ## Test against Prometheus and Alertmanager (programs in PATH or the folder FABD_TEST_PROMETHEUS)
+	$(BIN)/pytest tests/prometheus -m prometheus -n 0 $(PYTEST_ARGS)
 
 lab-check: $(VENV)/.dev ## Say what the lab of real elements is missing
 	$(BIN)/python -m tests.lab check

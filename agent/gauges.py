@@ -13,7 +13,7 @@ from agent.fulfillment.plan import PlanState
 from agent.fulfillment.tables import ElementHoldRow, PlanRow
 from agent.metrics import Family, Sample
 from crm_bridge.deliveries import snapshot
-from crm_bridge.tables import TicketRow, UsageRecordRow
+from crm_bridge.tables import CreditRow, TicketRow, UsageRecordRow, ViolationRow
 from crm_bridge.ticketstates import ENDED
 from crm_bridge.usage import UsageStatus
 from inventory.db import Database
@@ -53,6 +53,8 @@ def _families(session: Session, clock: Clock) -> Iterator[Family]:
     yield _counted(session, "fabd_tickets_open", "Tickets not closed.", TicketRow.status, worked_on)
     rejected = UsageRecordRow.status == UsageStatus.REJECTED.value
     yield _counted(session, "fabd_usage_rejected", "Usage nobody could be found for.", UsageRecordRow.status, rejected)
+    yield _totalled(session, "fabd_violations_total", "Objectives missed in periods that were judged.", ViolationRow.rule)
+    yield _totalled(session, "fabd_credits_total", "Credits granted.", CreditRow.currency)
     outbox = snapshot(session, clock.now())
     yield _one("fabd_outbox_deliveries_due", "Events that wait for their subscribers.", outbox.due)
     yield _one("fabd_outbox_deliveries_dead", "Events given up; see fabd outbox replay.", outbox.dead)
@@ -70,6 +72,11 @@ def _counted(
     """By the values of a column, which gives the label its name."""
     rows = session.execute(select(column, func.count()).where(condition).group_by(column).order_by(column))
     return Family(name, "gauge", text, [Sample({column.key: value}, number) for value, number in rows])
+
+
+def _totalled(session: Session, name: str, text: str, column: InstrumentedAttribute[Any]) -> Family:
+    rows = session.execute(select(column, func.count()).group_by(column).order_by(column))
+    return Family(name, "counter", text, [Sample({column.key: value}, number) for value, number in rows])
 
 
 def _one(name: str, text: str, value: float) -> Family:

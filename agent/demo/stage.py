@@ -62,12 +62,13 @@ class Network:
 class Stage:
     """Use it as a context: inside, everything runs; afterwards everything that was started has stopped."""
 
-    def __init__(self, folder: Path, now: datetime, *, port: int = 0, log_level: str = "error") -> None:
+    def __init__(self, folder: Path, now: datetime, *, port: int = 0, log_level: str = "error", more: str = "") -> None:
+        """`more` settings, as TOML."""
         self.folder = folder
         self.anchor = (now + UNTIL_PERIOD_ENDS).replace(microsecond=0)
         network = Network.of_this_process()
         self.sim = SimThread(network.topology, keys=folder / "host-keys", control=(HOST, 0))
-        self.settings = load_settings(_write_settings(folder, network, port, log_level), environment={})
+        self.settings = load_settings(_write_settings(folder, network, port, log_level, more), environment={})
         self._runner: _Runner | None = None
         self._http: httpx.Client | None = None
         self.token = ""
@@ -202,7 +203,7 @@ class _Runner:
                 await self.daemon.stop()
 
 
-def _write_settings(folder: Path, network: Network, port: int, log_level: str) -> Path:
+def _write_settings(folder: Path, network: Network, port: int, log_level: str, more: str) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     secrets = network.topology.credentials.resolve()
     credentials = folder / "credentials.toml"
@@ -235,7 +236,7 @@ level = "{log_level}"
 [catalog]
 slas = ["{CONTENT / "slas"}"]
 tariffs = ["{CONTENT / "tariffs"}"]
-"""
+{more}"""
     )
     return file
 

@@ -71,7 +71,7 @@ def _services(session: Session) -> Iterator[Family]:
 
 def _objectives(session: Session, book: BudgetBook, at: datetime) -> Iterator[Family]:
     budgets = book.of_all(session, at)
-    target = [(each, float(each.target) / 100) for each in budgets]
+    target = [(each, float(each.target / 100)) for each in budgets]
     yield _of_budgets("fabd_objective_target_ratio", "What is promised, as a share of the agreed time.", target)
     spent = [(each, each.spent) for each in budgets]
     yield _of_budgets("fabd_objective_budget_spent_ratio", "Share of the period's allowed bad time that is gone.", spent)
@@ -90,7 +90,7 @@ def _judged(session: Session, at: datetime) -> list[Sample]:
     row = ObjectiveResultRow
     columns = (row.service_id, row.rule, row.measured)
     recent = select(*columns).where(row.period_end > at - PERIODS, row.measured.is_not(None)).order_by(row.period_end)
-    latest = {(service_id, rule): float(measured or 0) / 100 for service_id, rule, measured in session.execute(recent)}
+    latest = {(service_id, rule): float((measured or 0) / 100) for service_id, rule, measured in session.execute(recent)}
     return [Sample({"service_id": service_id, "rule": rule}, value) for (service_id, rule), value in sorted(latest.items())]
 
 

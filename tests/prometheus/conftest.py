@@ -1,0 +1,70 @@
+"""One demonstration of fabd, told to its end, that a real Prometheus has scraped from the beginning."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from agent.demo.stage import Stage
+from agent.demo.steps import STEPS
+from agent.demo.story import Story
+from tests.prometheus.programs import Prometheus, eventually
+
+ROOT = Path(__file__).parents[2]
+RULES = sorted((ROOT / "deploy" / "prometheus" / "rules").glob("*.yml"))
+SECOND = "1s"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.prometheus)
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    stage: Stage
+    story: Story
+    prometheus: Prometheus
+
+
+@pytest.fixture(scope="session")
+def scene(tmp_path_factory) -> Iterator[Scene]:
+    folder = tmp_path_factory.mktemp("scene")
+    with Stage(folder / "demo", datetime.now(UTC)) as stage:
+        with Prometheus(folder / "prometheus", scraping(stage, folder)) as prometheus:
+            story = Story(stage, datetime.now(UTC))
+            outcomes = list(story.tell(STEPS))
+            assert all(each.ok for each in outcomes), [each.problem for each in outcomes]
+            eventually(lambda: prometheus.query("fabd_credits_total"), "what the story ended with to be scraped")
+            yield Scene(stage, story, prometheus)
+
+
+def scraping(stage: Stage, folder: Path) -> dict[str, Any]:
+    """What fabd says is to be scraped, with the shipped rules, each second instead of each minute."""
+    token = folder / "token"
+    token.write_text(stage.token)
+    authorization = {"type": "Bearer", "credentials_file": str(token)}  # 2.42 forgets the type in http_sd_configs
+    discovery = {
+        "url": f"{stage.url}/api/v1/prometheus/targets?shards=2",
+        "refresh_interval": SECOND,
+        "authorization": authorization,
+    }
+    return {
+        "global": {"scrape_interval": SECOND, "evaluation_interval": SECOND},
+        "rule_files": [str(_each_second(file, folder)) for file in RULES],
+        "scrape_configs": [{"job_name": "fabd-all", "authorization": authorization, "http_sd_configs": [discovery]}],
+    }
+
+
+def _each_second(file: Path, folder: Path) -> Path:
+    document = yaml.safe_load(file.read_text())
+    for group in document["groups"]:
+        group["interval"] = SECOND
+    changed = folder / file.name
+    changed.write_text(yaml.safe_dump(document))
+    return changed
