@@ -1,12 +1,16 @@
 """The cable room: a namespace in which every cable is a bridge between two patch leads.
 
 Unplugging a cable takes the carrier away from both its ports while both stay administratively up, as a cut fibre does.
-(Setting one end of a plain veth pair down would be an administrative act of that router: no fault to report.)
+(Setting one end of a plain veth pair down would be an administrative act of that router: no fault to report.) A cable can also
+swallow what it is given: both ports keep their carrier, and nothing, or not all of it, comes out at the other end.
 """
 
 from tests.lab import namespaces
 from tests.lab.shell import run
-from tests.lab.topology import CABLES, CABLES_LAID, Cable
+from tests.lab.topology import CABLES, CABLES_LAID, Cable, End, ends_of
+
+_LLDP = str(1 << 0x0E)
+"""Of the groups 01:80:c2:00:00:00 to 0f."""
 
 
 def lay() -> None:
@@ -17,14 +21,21 @@ def lay() -> None:
         namespaces.ip(CABLES, "link", "add", bridge, "type", "bridge", "mcast_snooping", "0")
         namespaces.ip(CABLES, "link", "set", bridge, "up")
         for end in cable.ends:
-            connect(end.node, end.port, CABLES, end.label)
-            namespaces.ip(CABLES, "link", "set", end.label, "master", bridge)
+            _attach(end, bridge)
 
 
-def connect(node: str, port: str, other: str, other_port: str) -> None:
+def _attach(end: End, bridge: str, number: int | None = None) -> None:
+    connect(end.node, end.port, CABLES, end.label, number)
+    namespaces.ip(CABLES, "link", "set", end.label, "master", bridge)
+    # A bridge keeps frames of LLDP to itself, which a cable does not.
+    namespaces.ip(CABLES, "link", "set", end.label, "type", "bridge_slave", "group_fwd_mask", _LLDP)
+
+
+def connect(node: str, port: str, other: str, other_port: str, number: int | None = None) -> None:
     """A veth pair, created in its two namespaces at once, so that interface numbers are small and the same every time."""
     peer = ["peer", "name", other_port, "netns", namespaces.full_name(other)]
-    run(["ip", "link", "add", port, "netns", namespaces.full_name(node), "type", "veth", *peer])
+    numbered = ["index", str(number)] if number else []
+    run(["ip", "link", "add", port, *numbered, "netns", namespaces.full_name(node), "type", "veth", *peer])
     namespaces.ip(node, "link", "set", port, "up")
     namespaces.ip(other, "link", "set", other_port, "up")
 
@@ -37,3 +48,31 @@ def unplug(cable: Cable) -> None:
 def plug(cable: Cable) -> None:
     for end in cable.ends:
         namespaces.ip(CABLES, "link", "set", end.label, "up")
+
+
+def replace_ports(node: str) -> None:
+    """Make a node's ports anew, as a restart does: same names and numbers, no address, and counters at 0."""
+    numbers = {name: int(str(port["ifindex"])) for name, port in namespaces.ports(node).items()}
+    for end in ends_of(node):
+        namespaces.ip(CABLES, "link", "delete", end.label)
+        bridge = next(f"cable{number}" for number, cable in enumerate(CABLES_LAID) if end in cable.ends)
+        _attach(end, bridge, numbers[end.port])
+
+
+def swallow(cable: Cable, percent: int = 100) -> None:
+    """Let so much of what goes through it be lost, both ways. Until `carry`."""
+    lost = "" if percent == 100 else f"numgen random mod 100 < {percent} "
+    commands = [f"add table netdev {_table(cable)}"]
+    for number, end in enumerate(cable.ends):
+        chain = f"{_table(cable)} way{number}"
+        hook = f'{{ type filter hook ingress device "{end.label}" priority 0; }}'
+        commands += [f"add chain netdev {chain} {hook}", f"add rule netdev {chain} {lost}drop"]
+    namespaces.execute(CABLES, ["nft", "; ".join(commands)])
+
+
+def carry(cable: Cable) -> None:
+    namespaces.execute(CABLES, ["nft", f"delete table netdev {_table(cable)}"])
+
+
+def _table(cable: Cable) -> str:
+    return cable.name.replace("-", "_")

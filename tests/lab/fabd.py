@@ -130,7 +130,8 @@ class Fabd:
 
     def command(self, *arguments: str) -> str:
         """:raises CommandFailed: with what the command said."""
-        return self.lab.exec(MANAGEMENT, [str(PROGRAM), "--config", str(self._settings), *arguments])
+        environment = {**os.environ, "FABD_TOKEN": self._token, "COLUMNS": "200"}
+        return self.lab.exec(MANAGEMENT, [str(PROGRAM), "--config", str(self._settings), *arguments], env=environment)
 
     def listed(self, *arguments: str) -> list[Document]:
         found: list[Document] = json.loads(self.command(*arguments, "--json"))

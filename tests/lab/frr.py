@@ -11,7 +11,7 @@ import pwd
 import shutil
 from pathlib import Path
 
-from tests.lab import namespaces
+from tests.lab import namespaces, syslog
 from tests.lab.topology import AUTONOMOUS_SYSTEM, LEAVES, ROUTERS, Router, ends_of
 
 PROGRAMS = Path("/usr/lib/frr")
@@ -64,6 +64,7 @@ def configuration(router: Router) -> str:
             "frr defaults traditional",
             f"hostname {router.name}",
             "service integrated-vtysh-config",
+            "log syslog informational",
             "agentx",
             "ip forwarding",
             "ipv6 forwarding",
@@ -82,6 +83,7 @@ def configuration(router: Router) -> str:
             "exit",
             f"router bgp {AUTONOMOUS_SYSTEM}",
             f" bgp router-id {router.loopback}",
+            " bgp log-neighbor-changes",
             " no bgp default ipv4-unicast",
             *(line for peer in peers for line in _neighbor(peer)),
             *(line for family in ("ipv4", "ipv6") for line in _address_family(f"{family} unicast", peers)),
@@ -97,15 +99,9 @@ def prepare(memory: Path) -> None:
     memory.write_text("".join(f"{path}\n" for path in _SHARED if not path.exists()))
 
 
-def start(router: Router, logs: Path, memory: Path) -> None:
-    """Start the daemons (each returns once it is up) and load the configuration.
-
-    `memory` also gets the daemons' crash log folders: a daemon removes its own only if it ends well.
-
-    :raises CommandFailed: a daemon did not start, or vtysh refused the configuration.
-    """
-    space = namespaces.full_name(router.name)
-    folder = _CONFIG / space
+def install(router: Router, logs: Path) -> None:
+    """Write the configuration with which it starts, and where its daemons find what they need."""
+    folder = _CONFIG / namespaces.full_name(router.name)
     folder.mkdir()
     (folder / "frr.conf").write_text(configuration(router))
     (folder / "vtysh.conf").write_text("")
@@ -113,12 +109,21 @@ def start(router: Router, logs: Path, memory: Path) -> None:
     # FRR's AgentX side reads frr.conf below SNMPCONFPATH: where the master agent listens, inside this namespace.
     (logs / "agentx").mkdir()
     (logs / "agentx" / "frr.conf").write_text("agentXSocket tcp:127.0.0.1:705\n")
+
+
+def start(router: Router, logs: Path, memory: Path) -> None:
+    """Start the daemons (each returns once it is up) and load the saved configuration.
+
+    `memory` also gets the daemons' crash log folders: a daemon removes its own only if it ends well.
+
+    :raises CommandFailed: a daemon did not start, or vtysh refused the configuration.
+    """
     environment = {**os.environ, "SNMPCONFPATH": str(logs / "agentx"), "MIBS": ""}
     for daemon in DAEMONS:
         pid = _start_daemon(router, daemon, logs, environment)
         with memory.open("a") as file:
             file.write(f"{_CRASH_LOGS / daemon}.{pid}\n")
-    namespaces.execute(router.name, ["vtysh", "-N", space, "-b"])
+    namespaces.execute(router.name, ["vtysh", "-N", namespaces.full_name(router.name), "-b"])
 
 
 def missing_neighbours(router: Router) -> list[str]:
@@ -162,7 +167,7 @@ def _start_daemon(router: Router, daemon: str, logs: Path, environment: dict[str
         options += ["-s", _NETLINK_BUFFER]
     if daemon in WITH_SNMP:
         options += ["-M", "snmp"]
-    tell_pid = ["sh", "-c", 'echo $$ && exec "$@"', "sh", str(PROGRAMS / daemon), *options]
+    tell_pid = ["sh", "-c", 'echo $$ && exec "$@"', "sh", *syslog.heard(logs, [str(PROGRAMS / daemon), *options])]
     return int(namespaces.execute(router.name, tell_pid, env=environment).stdout.split()[0])
 
 

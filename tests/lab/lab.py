@@ -10,7 +10,7 @@ from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
 from pathlib import Path
 from typing import Any
 
-from tests.lab import cables, frr, inventory, namespaces, netconfd, netsnmp, openssh, requirements, users, watchdog
+from tests.lab import cables, frr, inventory, lldp, namespaces, netconfd, netsnmp, openssh, requirements, syslog, users, watchdog
 from tests.lab.credentials import CLI_USER, Credentials
 from tests.lab.errors import LabError
 from tests.lab.shell import wait_until
@@ -27,6 +27,7 @@ from tests.lab.topology import (
     SSH_PORT,
     Router,
     cable_at,
+    ends_of,
 )
 
 FOLDER = Path("/run/fabd-lab")
@@ -34,7 +35,9 @@ NODES = (MANAGEMENT, CABLES, *(router.name for router in ROUTERS), *HOSTS)
 CONVERGED_WITHIN = 40.0  # seconds; 4 to 10, measured on two cores
 _MARKER = "is-fabd-lab"  # a folder without it is somebody else's and is never removed
 _SSHD_MARKER = "made-run-sshd"
+_LLDP_MARKER = "made-run-lldpd"
 _FRR_MEMORY = "made-by-frr"
+_SHELL_KEY = "shell_key"
 
 
 class Lab:
@@ -70,6 +73,7 @@ class Lab:
         users.remove()
         if (self.folder / _MARKER).exists():
             openssh.clean(self.folder / _SSHD_MARKER)
+            lldp.clean(self.folder / _LLDP_MARKER)
             shutil.rmtree(self.folder)
 
     def faults(self) -> list[str]:
@@ -88,12 +92,20 @@ class Lab:
 
     # What tests do
 
-    def exec(self, node: str, argv: Sequence[str], *, timeout: float = 20.0, check: bool = True) -> str:
+    def exec(
+        self,
+        node: str,
+        argv: Sequence[str],
+        *,
+        timeout: float = 20.0,
+        check: bool = True,
+        env: dict[str, str] | None = None,
+    ) -> str:
         """The standard output of a program that ran to its end on a node.
 
         :raises CommandFailed: it ended with an error (only with `check`), or ran longer than `timeout` seconds.
         """
-        return namespaces.execute(node, argv, timeout=timeout, check=check).stdout
+        return namespaces.execute(node, argv, timeout=timeout, check=check, env=env).stdout
 
     def spawn(self, node: str, argv: Sequence[str], *, log: Path, env: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
         """A program that goes on running on a node (the daemon, say); both its outputs go to `log`.
@@ -116,6 +128,31 @@ class Lab:
 
     def link_up(self, node: str, port: str) -> None:
         cables.plug(cable_at(node, port))
+
+    @contextmanager
+    def swallowing(self, node: str, port: str, percent: int = 100) -> Iterator[None]:
+        """A silent fault: what goes into the cable at a port is lost, while both ends keep their carrier."""
+        cable = cable_at(node, port)
+        cables.swallow(cable, percent)
+        try:
+            yield
+        finally:
+            cables.carry(cable)
+
+    @contextmanager
+    def switched_off(self, router: Router) -> Iterator[None]:
+        """Take the power from a router: it comes back with its saved configuration, and counts from 0 everywhere."""
+        laid = [cable_at(router.name, end.port) for end in ends_of(router.name)]
+        with self.without_management(router.name):
+            for cable in laid:
+                cables.unplug(cable)
+            namespaces.end([namespaces.full_name(router.name)])
+            namespaces.ip(router.name, "address", "flush", "dev", "lo", "scope", "global")
+            yield
+            cables.replace_ports(router.name)
+            for cable in laid:
+                cables.plug(cable)
+        self._boot(router)
 
     @contextmanager
     def paused(self, router: str, daemon: str) -> Iterator[None]:
@@ -203,27 +240,40 @@ class Lab:
         namespaces.ip(each.name, "address", "add", f"{each.management}/24", "dev", "mgmt0")
 
     def _start_elements(self) -> None:
-        key = self.folder / "shell_key"
+        key = self.folder / _SHELL_KEY
         openssh.generate_key(key, "fabd")
         secrets = Credentials.drawn(key)
         secrets.write(self.folder / "secrets.json")
         users.create(secrets)
         openssh.prepare(self.folder / _SSHD_MARKER)
+        lldp.prepare(self.folder / _LLDP_MARKER)
         frr.prepare(self.folder / _FRR_MEMORY)
         known = []
         for each in ROUTERS:
             folder = self.folder / each.name
-            netsnmp.start(each, secrets, folder)
-            frr.start(each, folder, self.folder / _FRR_MEMORY)
-            self._open_a_door(each, folder, key)
+            syslog.install(folder)
+            frr.install(each, folder)
+            netsnmp.install(each, secrets, folder)
+            lldp.install(each, folder)
+            if each in LEAVES:
+                frr.write_program(each.name, folder / "bin")
+            self._boot(each)
             known.append(openssh.known_hosts_line(folder, str(each.management), SSH_PORT))
         netconfd.start(self.folder / NC1.name)
         known.append(openssh.known_hosts_line(self.folder / NC1.name, str(NC1.management.ip), NETCONF_PORT))
         self.known_hosts.write_text("".join(line + "\n" for line in known))
 
-    def _open_a_door(self, each: Router, folder: Path, key: Path) -> None:
+    def _boot(self, each: Router) -> None:
+        folder = self.folder / each.name
+        syslog.start(each, folder)
+        netsnmp.start(each, folder)
+        lldp.start(each, folder)
+        frr.start(each, folder, self.folder / _FRR_MEMORY)
+        self._open_a_door(each, folder)
+
+    def _open_a_door(self, each: Router, folder: Path) -> None:
         if each in LEAVES:
-            frr.write_program(each.name, folder / "bin")
+            key = self.folder / _SHELL_KEY
             user, only = "root", openssh.root_shell(key, folder / "bin")
         else:
             user, only = CLI_USER, f"ForceCommand {frr.log_in_command(each.name)}"
@@ -234,7 +284,7 @@ class Lab:
 
 
 def _processes() -> dict[str, set[str]]:
-    of_router = {*frr.DAEMONS, "snmpd", "sshd"}
+    of_router = {*frr.DAEMONS, "snmpd", "sshd", "lldpd", "rsyslogd"}
     return {MANAGEMENT: {"netconfd", "sshd"}, **{router.name: of_router for router in ROUTERS}}
 
 

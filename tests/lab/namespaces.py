@@ -47,14 +47,22 @@ def delete(namespaces: Sequence[str]) -> None:
 
     :raises NotReady: a process outlived SIGKILL.
     """
+    end(namespaces)
+    for namespace in namespaces:
+        run(["ip", "netns", "delete", namespace])
+
+
+def end(namespaces: Sequence[str]) -> None:
+    """End every process in these namespaces (full names), except this one.
+
+    :raises NotReady: a process outlived SIGKILL.
+    """
     _signal(namespaces, signal.SIGTERM)
     try:
         wait_until("every process of the lab has ended", lambda: not _pids(namespaces), within=TERM_GRACE)
     except NotReady:
         _signal(namespaces, signal.SIGKILL)
         wait_until("every process of the lab is killed", lambda: not _pids(namespaces), within=KILL_GRACE)
-    for namespace in namespaces:
-        run(["ip", "netns", "delete", namespace])
 
 
 def processes(node: str) -> list[str]:

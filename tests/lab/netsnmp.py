@@ -9,6 +9,7 @@ from tests.lab.topology import MANAGEMENT_ADDRESS, SITE, SNMP_PORT, TRAP_PORT, T
 
 SNMPD = "/usr/sbin/snmpd"
 SNMPSET = "/usr/bin/snmpset"
+_CONFIG, _STATE = "snmpd.conf", "snmp-state"
 _PERIOD = 1  # seconds between two looks of the agent at its own ifOperStatus
 _LOCAL = "local"  # a community for the agent's own host, good for one object
 _CACHE_TIMEOUT = ".1.3.6.1.4.1.8072.1.5.3.1.2"  # nsCacheTimeout, NET-SNMP-AGENT-MIB; seconds
@@ -50,14 +51,17 @@ monitor -r {_PERIOD} -S -e linkDownTrap linkDown {_OPER_STATUS} == 2
 """
 
 
-def start(router: Router, secrets: Credentials, folder: Path) -> None:
-    """Start the agent; it returns once its sockets are open."""
-    config = folder / "snmpd.conf"
+def install(router: Router, secrets: Credentials, folder: Path) -> None:
+    config = folder / _CONFIG
     config.touch(mode=0o600)
     config.write_text(configuration(router, secrets))
-    (folder / "snmp-state").mkdir()
-    environment = {**os.environ, "MIBS": "", "SNMP_PERSISTENT_DIR": str(folder / "snmp-state")}
-    options = ["-C", "-c", str(config), "-Lf", str(folder / "snmpd.log"), "-p", str(folder / "snmpd.pid"), "-r"]
+    (folder / _STATE).mkdir()
+
+
+def start(router: Router, folder: Path) -> None:
+    """Start the agent; it returns once its sockets are open. Its engine counts its starts."""
+    environment = {**os.environ, "MIBS": "", "SNMP_PERSISTENT_DIR": str(folder / _STATE)}
+    options = ["-C", "-c", str(folder / _CONFIG), "-Lf", str(folder / "snmpd.log"), "-p", str(folder / "snmpd.pid"), "-r"]
     namespaces.execute(router.name, [SNMPD, *options], env=environment)
     _look_every_second(router)
 

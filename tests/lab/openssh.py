@@ -29,10 +29,13 @@ SetEnv PATH={programs}:/usr/sbin:/usr/bin:/sbin:/bin HOME=/nonexistent"""
 def start(node: str, folder: Path, *, listen: str, port: int, user: str, only: str) -> None:
     """Serve `listen`:`port` inside a node until the node goes; `only` is what of sshd_config confines `user`.
 
+    Its host key is made once, and is the same after a restart.
+
     :raises CommandFailed: sshd refused its configuration or the address.
     """
     key = folder / "host_key"
-    generate_key(key, node)
+    if not key.exists():
+        generate_key(key, node)
     config = folder / "sshd_config"
     config.write_text(f"""\
 Port {port}

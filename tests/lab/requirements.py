@@ -26,12 +26,16 @@ PACKAGES = {
     ),
     "frr-snmp": ("/usr/lib/*/frr/modules/zebra_snmp.so",),
     "snmpd": ("/usr/sbin/snmpd",),
-    "snmp": ("/usr/bin/snmpset",),
+    "snmp": ("/usr/bin/snmpset", "/usr/bin/snmptrap"),
+    "lldpd": ("/usr/sbin/lldpd",),
+    "rsyslog": ("/usr/sbin/rsyslogd",),
+    "nftables": ("/usr/sbin/nft",),
     "netconfd": ("/usr/sbin/netconfd", "/usr/sbin/netconf-subsystem"),
     "libyuma-base": ("/usr/share/yuma/modules/ietf/ietf-ip@*.yang",),
 }
 _UNWANTED = "netconfd-module-ietf-interfaces"
 _UNWANTED_FILE = "/usr/lib/*/yuma/libietf-interfaces.so"
+_HOOK = "add table netdev t; add chain netdev t c { type filter hook ingress device probe priority 0; }"
 _PROBES = ("fabdlab-probe-a", "fabdlab-probe-b")
 
 
@@ -50,12 +54,12 @@ def missing() -> list[Missing]:
     if os.geteuid() != 0:
         return [Missing("root", "run as root: the lab makes network namespaces and users"), *found]
     if "iproute2" not in packages and (refusal := _kernel_refusal()):
-        found.append(Missing(f"namespaces, veth, bridge and VXLAN devices in this kernel ({refusal})", _KERNEL_REMEDY))
+        found.append(Missing(f"namespaces, veth, bridge and VXLAN devices and nftables in this kernel ({refusal})", _KERNEL_REMEDY))
     return found
 
 
 _KERNEL_REMEDY = (
-    "use a kernel with CONFIG_NET_NS, CONFIG_VETH, CONFIG_BRIDGE and CONFIG_VXLAN; "
+    "use a kernel with CONFIG_NET_NS, CONFIG_VETH, CONFIG_BRIDGE, CONFIG_VXLAN and CONFIG_NF_TABLES_NETDEV; "
     "a container needs CAP_SYS_ADMIN and CAP_NET_ADMIN"
 )
 
@@ -82,6 +86,7 @@ def _kernel_refusal() -> str:
         ["ip", "link", "add", "probe", "netns", a, "type", "veth", "peer", "name", "probe", "netns", b],
         ["ip", "-n", a, "link", "add", "bridge", "type", "bridge"],
         ["ip", "-n", a, "link", "add", "tunnel", "type", "vxlan", "id", "1", "dstport", "4789"],
+        ["ip", "netns", "exec", a, "nft", _HOOK],
         ["ip", "netns", "exec", a, "unshare", "--uts", "hostname", "probe"],
     ]
     try:

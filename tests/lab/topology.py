@@ -23,6 +23,7 @@ SNMP_PORT = 161
 NETCONF_PORT = 8300
 TRAP_PORT = 1162  # SNMPv2c
 TRAP_V3_PORT = 1163  # the same events, SNMPv3 authPriv
+SYSLOG_PORT = 1514
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,39 @@
+"""lldpd on one router: it tells its neighbours who it is, and SNMP who they are (AgentX below net-snmp's agent)."""
+
+import os
+from pathlib import Path
+
+from tests.lab import namespaces
+from tests.lab.topology import Router
+
+LLDPD = "/usr/sbin/lldpd"
+PRIVILEGE_SEPARATION = Path("/run/lldpd")  # compiled into Debian's lldpd; systemd makes it where lldpd is a service
+_PORTS = "c-*,cust*"
+_IN_BACKGROUND = 'out=$1; shift; exec "$@" >"$out" 2>&1'
+
+
+def install(router: Router, folder: Path) -> None:
+    (folder / "lldpd.conf").write_text(f"""\
+configure system hostname {router.name}
+configure lldp portidsubtype ifname
+configure lldp tx-interval 1
+""")
+
+
+def start(router: Router, folder: Path) -> None:
+    agent = ["-x", "-X", "tcp:127.0.0.1:705"]
+    options = ["-d", *agent, "-u", str(folder / "lldpd.sock"), "-I", _PORTS, "-O", str(folder / "lldpd.conf")]
+    in_background = ["setsid", "--fork", "sh", "-c", _IN_BACKGROUND, "sh", str(folder / "lldpd.log")]
+    namespaces.execute(router.name, [*in_background, LLDPD, *options], env={**os.environ, "MIBS": ""})
+
+
+def prepare(marker: Path) -> None:
+    """Make lldpd's compiled-in folder if this machine has none; `marker` remembers that it is ours to remove."""
+    if not PRIVILEGE_SEPARATION.exists():
+        marker.touch()
+        PRIVILEGE_SEPARATION.mkdir(mode=0o755)
+
+
+def clean(marker: Path) -> None:
+    if marker.exists() and PRIVILEGE_SEPARATION.is_dir():
+        PRIVILEGE_SEPARATION.rmdir()
