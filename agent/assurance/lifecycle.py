@@ -34,6 +34,15 @@ from policies.values import Clock, new_id
 MonitorsOf = Callable[[str], Sequence[Monitor]]
 """Name of a specification → its monitors; raises `LookupError` for one that is not installed."""
 
+Renewed = Callable[[Session, ServiceRow], None]
+"""Told of each service that is active from now on, or another; in the transaction in which that holds."""
+
+
+def unnoticed(session: Session, service: ServiceRow) -> None:
+    """Nobody wants to know."""
+    del session, service
+
+
 USUAL = (Monitor(kind="usage", of=("endpoint",)), Monitor(kind="state", of=("endpoint", "transit")))
 """For services whose specification is not installed any more."""
 
@@ -62,10 +71,12 @@ class AssuranceLifecycle:
         resolve: Resolve,
         monitors_of: MonitorsOf,
         changed: Callable[[], None] = lambda: None,
+        renewed: Renewed = unnoticed,
     ) -> None:
         """`changed` is called when what is watched for services is another."""
         self._database, self._clock, self._meter, self._changed = database, clock, meter, changed
         self._collector, self._resolve, self._monitors_of = collector, resolve, monitors_of
+        self._renewed = renewed
 
     def read_counters(self, ports: Sequence[str], deadline: float) -> CounterReadings:
         """Blocks its thread, which must have no running loop. `deadline`: seconds on `time.monotonic()`."""
@@ -109,6 +120,7 @@ class AssuranceLifecycle:
                 monitor = usage_monitor(row, node, service.characteristics)
                 self._meter.begin(session, monitor, _taken(came, node.reference, ACTIVATION))
         health.begin(session, topology, service.id, at)
+        self._renewed(session, service)
 
     def suspended(self, session: Session, service: ServiceRow, readings: CounterReadings, at: datetime) -> None:
         """The time until it is active again has no state: it is neither up nor down, and none of it was promised."""

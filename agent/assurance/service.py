@@ -25,11 +25,12 @@ from agent.assurance.figures import Figures, Gauge
 from agent.assurance.findings import Finding, Source
 from agent.assurance.history.feed import values_of
 from agent.assurance.history.foresight import Foresight
-from agent.assurance.history.store import History, Retention
+from agent.assurance.history.store import History, Retention, SeriesKey
 from agent.assurance.levels import indicators
 from agent.assurance.levels.budgets import BudgetWatch, Looked
+from agent.assurance.levels.measuring import readings_of, series_of
 from agent.assurance.levels.sla import CasesOf, Judge, Judged, no_cases
-from agent.assurance.lifecycle import AssuranceLifecycle, MonitorsOf
+from agent.assurance.lifecycle import AssuranceLifecycle, MonitorsOf, Renewed, unnoticed
 from agent.assurance.problems.correlator import Patience
 from agent.assurance.problems.reporting import Reporter
 from agent.assurance.tables import AlarmRow, ObservationRow, PollRow, ReadingRow
@@ -37,6 +38,7 @@ from agent.assurance.topology.watching import Watching
 from agent.assurance.topology.watchlist import WatchedElement, Watchlist
 from agent.catalog import load_foresight, load_translations
 from agent.config import AssuranceSettings, PollingSettings, UsageSettings
+from agent.measurement.minutes import ServiceMinute
 from crm_bridge.book import PolicyBook
 from crm_bridge.promises import Promises
 from inventory.db import Database
@@ -69,6 +71,7 @@ class AssuranceParts:
     retention: Retention = Retention()  # noqa: RUF009  immutable
     foresight: tuple[Rule, ...] = field(default_factory=load_foresight)
     cases_of: CasesOf = no_cases
+    renewed: Renewed = unnoticed
     ears: Ears = Ears()  # noqa: RUF009  immutable
     asks: CollectingParts | None = None
     """Collectors beside SNMP; None where nobody is asked."""
@@ -129,6 +132,7 @@ class AssuranceService:
             resolve=parts.resolve,
             monitors_of=parts.monitors_of,
             changed=self._watching.services_changed,
+            renewed=parts.renewed,
         )
 
     async def start(self) -> None:
@@ -243,6 +247,18 @@ class AssuranceService:
     async def keep_up(self) -> None:
         """What time does to alarms."""
         await self._carry_out(lambda session: self._upkeep.run(session, self._parts.clock.now()))
+
+    async def take_measured(self, minutes: Sequence[ServiceMinute]) -> None:
+        """Judge what was measured of services against what was promised for them, and keep it for a while."""
+        if minutes:
+            async with self._turn:
+                await asyncio.to_thread(self._take_measured, minutes)
+
+    def _take_measured(self, minutes: Sequence[ServiceMinute]) -> None:
+        with self._parts.database.write() as session:
+            indicators.record(session, self._promises, readings_of(minutes), self._parts.clock.now())
+        for at, values in series_of(minutes):
+            self.history.take(at, {SeriesKey(*key): value for key, value in values.items()})
 
     async def settle_hints(self) -> None:
         """Write how often events said what they said."""
