@@ -1,11 +1,11 @@
 """Time that no objective counts, by somebody's word: force majeure, and what the customer brought about.
 
-Each has an author and a reason, and is told. A period that has led to a violation is settled: what is learned of it later is a
-matter of an adjustment on a bill, not of another figure for the same month.
+Each has an author and a reason, and is told. A period that has led to a violation is settled, and so is one that was judged with
+the time excused: what is learned of it later is a matter of an adjustment on a bill, not of another figure for the same month.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, get_args
@@ -26,6 +26,9 @@ LONGEST = timedelta(days=92)
 MOST_REASON = 500
 """Characters."""
 _BATCH = 500
+
+JudgedUntil = Callable[[Session, str], datetime | None]
+"""Service (id) → end of its last period that has been judged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +62,29 @@ def exclude(session: Session, new: NewExclusion, at: datetime, *, by: str) -> Ex
     return row
 
 
-def withdraw(session: Session, exclusion_id: str, at: datetime, *, by: str) -> ExclusionRow:
-    """The time counts again. Raises `UnknownExclusion`, or `ExclusionRefused` when it was withdrawn already."""
+def withdraw(
+    session: Session, exclusion_id: str, at: datetime, *, by: str, judged_until: JudgedUntil = lambda *_: None
+) -> ExclusionRow:
+    """The time counts again, but for what has been judged with it: that stays excused, and the exclusion then ends there.
+
+    Raises `UnknownExclusion`, or `ExclusionRefused` when it was withdrawn already, or all of its time is judged.
+    """
     statement = select(ExclusionRow).where(ExclusionRow.id == exclusion_id).with_for_update()
     row = session.scalars(statement.execution_options(populate_existing=True)).one_or_none()
     if row is None:
         raise UnknownExclusion(exclusion_id)
     if row.withdrawn_at is not None:
         raise ExclusionRefused(f"exclusion {row.id} was withdrawn at {row.withdrawn_at.isoformat(timespec='seconds')}")
-    row.withdrawn_at, row.withdrawn_by = at, by
+    judged = judged_until(session, row.service_id)
+    if judged is not None and row.end <= judged:
+        raise ExclusionRefused(
+            f"exclusion {row.id} excused time of a period that has been judged (up to {judged.isoformat(timespec='seconds')}), and "
+            "that stands; put it right by an adjustment on a bill"
+        )
+    if judged is not None and row.start < judged:
+        row.end = judged
+    else:
+        row.withdrawn_at, row.withdrawn_by = at, by
     session.flush()
     _tell(session, row, "slaExclusionStateChangeEvent", at)
     return row

@@ -136,7 +136,8 @@ def withdraw(
     if as_json:
         print_json(made)
     else:
-        say(f"exclusion {made['id']} is withdrawn: its time counts again")
+        rest = f" from {when(made['end'])} on; what was judged before stays excused" if made["withdrawn_at"] is None else ""
+        say(f"exclusion {made['id']} is withdrawn: its time counts again{rest}")
 
 
 @app.command()

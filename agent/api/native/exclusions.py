@@ -23,6 +23,7 @@ from agent.api.openapi import described
 from agent.api.parts import PartsOf
 from agent.api.query import Document
 from agent.api.shapes import named, row
+from agent.assurance.levels.sla import judged_until
 from agent.security.audit import record
 from agent.security.roles import Role
 from crm_bridge.exclusions import MOST_REASON, Kind, NewExclusion, exclude, withdraw
@@ -113,8 +114,10 @@ def add_exclusion(request: Request, parts: PartsOf, actor: ActorOf, body: BodyOf
     **described("Let excused time count again", 404, 409, 422, answer=EXCLUSION),
 )
 def withdraw_exclusion(request: Request, parts: PartsOf, actor: ActorOf, exclusion_id: str) -> Response:
+    """Time of periods that have been judged stays excused: when some of it is, the exclusion ends there instead."""
+
     def work(session: Session, at: datetime) -> Answer:
-        document = columns(withdraw(session, exclusion_id, at, by=actor.name))
+        document = columns(withdraw(session, exclusion_id, at, by=actor.name, judged_until=judged_until))
         record(session, actor, "withdraw", f"exclusion {exclusion_id}", at, after=document)
         return Answer(HTTPStatus.OK, document)
 

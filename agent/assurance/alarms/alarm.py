@@ -15,6 +15,8 @@ from policies.values import derived_id
 T = TypeVar("T")
 
 PENDING = "pending"
+OF_SERVICE = "service:"
+"""Before a service's id, where an alarm is about no element."""
 CHUNK = 1000
 """Values that one statement looks up."""
 
@@ -60,6 +62,11 @@ class Alarm:
     def reference(self) -> str:
         """element/port, or the element's name."""
         return f"{self.element}/{self.object}" if self.object else self.element
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """The service that it is about itself: its budget, its indicators."""
+        return (self.element.removeprefix(OF_SERVICE),) if self.element.startswith(OF_SERVICE) else ()
 
     @property
     def stands(self) -> bool:

@@ -217,7 +217,7 @@ class Ledger:
             return f"it is flapping, and {flapping.id} speaks for it", None
         if self._calendar is None:
             self._calendar = Calendar(self.session, self.at)
-        if windows := self._calendar.holding(alarm.element, alarm.object):
+        if windows := self._calendar.holding(alarm.element, alarm.object, alarm.services):
             end = windows[0].span.end
             return f"{MAINTENANCE} {windows[0].maintenance_id} until {end.isoformat(timespec='seconds')}", end
         return "", None

@@ -77,7 +77,7 @@ class Upkeep:
         if alarm.cause == FLAPPING and alarm.stands and release_at(alarm) <= at:
             return True
         if alarm.shelved_until is None and alarm.muted.startswith(MAINTENANCE):
-            return not calendar.holding(alarm.element, alarm.object)
+            return not calendar.holding(alarm.element, alarm.object, alarm.services)
         ends = alarm.shelved_until or alarm.muted_until
         return ends is not None and ends <= at
 

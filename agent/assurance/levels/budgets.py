@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from agent.assurance.alarms.alarm import OF_SERVICE
 from agent.assurance.alarms.conditions import take
 from agent.assurance.findings import AlarmType, Finding, Meaning, Source, Transition
 from agent.assurance.levels.accounts import Account, accounts
@@ -27,8 +28,6 @@ from policies.sla import Sla
 from policies.values import Interval, Severity
 from policies.verdicts import AVAILABILITY
 
-PREFIX = "service:"
-"""Before a service's id, where an alarm names its object."""
 BURN, BUDGET, BLIND = "slaBudgetBurn", "slaBudgetSpent", "slaIndicatorBlind"
 CAUSES = (BURN, BUDGET, BLIND)
 CROSSED = "thresholdCrossed"
@@ -114,7 +113,7 @@ class BudgetWatch:
         for name, cause, qualifier, text in session.execute(
             select(*columns).where(AlarmRow.cause.in_(CAUSES), AlarmRow.cleared_at.is_(None))
         ):
-            standing[name.removeprefix(PREFIX)][cause, qualifier] = text
+            standing[name.removeprefix(OF_SERVICE)][cause, qualifier] = text
         for service_id in standing.keys() - self._watched.keys():
             self._watched[service_id] = _Watched(at)
         for service_id, known in self._watched.items():
@@ -130,7 +129,8 @@ class BudgetWatch:
         if not promises:
             return {}
         periods = [promise.sla.period_at(at) for promise in promises.values()]
-        since = min([at - max(RATE_WINDOWS), *(period.start for period in periods)])
+        longest = max([*RATE_WINDOWS, *(longest_window(promise.sla) for promise in promises.values())])
+        since = min([at - longest, *(period.start for period in periods)])
         return accounts(session, promises, Interval(since, at), max(period.end for period in periods))
 
     def _forget(self, service_id: str, at: datetime) -> Iterator[Finding]:
@@ -162,13 +162,18 @@ def reviews_of(account: Account, at: datetime) -> Iterator[Review]:
     sla = account.promise.sla
     period = sla.period_at(at)
     health = account.health(period, at)
-    longest = max((rule.long for rule in sla.burn_rules(sla.objective)), default=timedelta())
-    reach = Interval(min(period.start, at - longest), period.end)
+    reach = Interval(min(period.start, at - longest_window(sla)), period.end)
     agreed = sla.agreed(reach, health.excluded)
     yield review(sla, Goal(AVAILABILITY, sla.availability), agreed, health)
     for goal in sla.indicators:
         own = account.indicator_health(goal.metric, health, fresh=FRESH)
         yield review(sla, Goal(goal.rule, goal.of_time), agreed, own)
+
+
+def longest_window(sla: Sla) -> timedelta:
+    """Of the burn rules of all its objectives: which of them can fire depends on how strict each is."""
+    objectives = [sla.objective, *(Goal(goal.rule, goal.of_time).objective for goal in sla.indicators)]
+    return max((rule.long for objective in objectives for rule in sla.burn_rules(objective)), default=timedelta())
 
 
 def _words(each: Review, sla: Sla) -> Iterator[tuple[Told, Word]]:
@@ -201,14 +206,14 @@ def _finding(service_id: str, key: Told, word: Word, at: datetime) -> Finding:
         "burn": [{"window": _span(burn.rule.long), "rate": f"{float(burn.long_rate):.3g}"} for burn in word.review.firing],
     }
     meaning = Meaning(cause, raises=True, severity=word.severity, qualifier=rule, type=AlarmType.QUALITY, probable_cause=CROSSED)
-    return Finding(cause, f"{PREFIX}{service_id}", "", Transition.at(at), Source.BOOKS, detail, meaning=meaning)
+    return Finding(cause, f"{OF_SERVICE}{service_id}", "", Transition.at(at), Source.BOOKS, detail, meaning=meaning)
 
 
 def _silence(service_id: str, key: Told, at: datetime) -> Finding:
     cause, rule = key
     detail = {"service": service_id, "objective": rule}
     meaning = Meaning(cause, raises=False, qualifier=rule)
-    return Finding(cause, f"{PREFIX}{service_id}", "", Transition.at(at), Source.BOOKS, detail, meaning=meaning)
+    return Finding(cause, f"{OF_SERVICE}{service_id}", "", Transition.at(at), Source.BOOKS, detail, meaning=meaning)
 
 
 def _press(session: Session, promise: Promise, word: Word, at: datetime) -> None:

@@ -155,6 +155,11 @@ def evaluate(session: Session, book: PolicyBook, at: datetime, *, grace: timedel
     return Judge(book).run(session, at, grace=grace)
 
 
+def judged_until(session: Session, service_id: str) -> datetime | None:
+    """End of its last period that was judged."""
+    return _cursors(session, [service_id]).get(service_id)
+
+
 def outages_of(session: Session, service_id: str, spells: Sequence[Spell]) -> list[Outage]:
     """Stretches of downtime, each with what it is known from; of the tickets those that name the service."""
     problems = {problem for spell in spells for problem in spell.evidence.get("problems", [])}

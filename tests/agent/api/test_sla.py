@@ -4,10 +4,11 @@ import csv
 import html
 import io
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 import pytest
 
-from agent.assurance.tables import ServiceStateRow
+from agent.assurance.tables import ObjectiveResultRow, ServiceStateRow
 from agent.security.roles import Role
 from agent.security.tables import AuditRow
 from crm_bridge.tables import EventRow
@@ -142,6 +143,47 @@ def test_excused_time_counts_neither_as_agreed_nor_as_down_until_it_is_withdrawn
     assert office.post(f"{EXCLUSIONS}/{made['id']}/withdraw", json={}).status_code == 409
     assert office.get(REPORT, params={"service_id": service}).json() == [before]
     assert office.get(f"{EXCLUSIONS}?withdrawn=true").json()[0]["withdrawn_by"] == "admin"
+
+
+def judged(office, until):
+    """As the run over periods that ended leaves it."""
+    began = until - timedelta(days=30)
+    with office.database.write() as session:
+        session.add(
+            ObjectiveResultRow(
+                id="obj-1",
+                service_id="svc-1",
+                agreement_id="agr-1",
+                rule="availability",
+                period_start=began,
+                period_end=until,
+                objective=Decimal("99.9"),
+                measured=Decimal(100),
+                agreed_s=Decimal(1),
+                down_s=Decimal(0),
+                unknown_s=Decimal(0),
+                violation_id=None,
+                judged_at=until,
+            )
+        )
+
+
+def test_what_was_judged_with_excused_time_stays_and_the_refusal_names_the_remedy(office, service):
+    made = office.post(EXCLUSIONS, json=excuse(office, service)).json()
+    judged(office, datetime.fromisoformat(made["end"]))
+    answer = office.post(f"{EXCLUSIONS}/{made['id']}/withdraw", json={})
+    assert answer.status_code == 409
+    assert "put it right by an adjustment on a bill" in answer.json()["detail"]
+    assert office.get(f"{EXCLUSIONS}?withdrawn=false").json()[0]["id"] == made["id"]
+
+
+def test_an_exclusion_that_goes_on_beyond_what_was_judged_ends_there(office, service):
+    made = office.post(EXCLUSIONS, json=excuse(office, service)).json()
+    half = datetime.fromisoformat(made["start"]) + timedelta(minutes=5)
+    judged(office, half)
+    withdrawn = office.post(f"{EXCLUSIONS}/{made['id']}/withdraw", json={}).json()
+    assert (datetime.fromisoformat(withdrawn["end"]), withdrawn["withdrawn_at"]) == (half, None)
+    assert office.post(f"{EXCLUSIONS}/{made['id']}/withdraw", json={}).status_code == 409
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,11 @@ from sqlalchemy import select, update
 
 from agent.assurance.alarms.handling import Word as By
 from agent.assurance.alarms.handling import clear, close_unwatched
-from agent.assurance.levels.budgets import BLIND, BUDGET, BURN, BudgetWatch
+from agent.assurance.alarms.upkeep import Upkeep
+from agent.assurance.levels.budgets import BLIND, BUDGET, BURN, BudgetWatch, longest_window
 from agent.assurance.levels.indicators import Reading, record
 from agent.assurance.tables import AlarmRow, ServiceStateRow
+from agent.config import AssuranceSettings
 from crm_bridge.promises import Promises
 from crm_bridge.tables import AgreementRow, TicketRow
 from crm_bridge.tickets import TicketReport, report
@@ -22,7 +24,7 @@ from tests.crm_bridge.rows import party
 
 BEGAN = datetime(2026, 2, 1, tzinfo=UTC)
 NOON = datetime(2026, 2, 10, 12, tzinfo=UTC)
-SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
+SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 GOLD = """
 name: gold
 availability: 99.9
@@ -67,6 +69,10 @@ class Desk:
     def look(self, at):
         with self.database.write() as session:
             return self.watch.look(session, at)
+
+    def alarms(self):
+        with self.database.read() as session:
+            return session.scalars(select(AlarmRow)).all()
 
     def standing(self):
         with self.database.read() as session:
@@ -146,6 +152,51 @@ def test_maintenance_that_was_written_down_too_late_excuses_nothing(desk):
     desk.state("down", NOON)
     desk.look(NOON + 2 * MINUTE)
     assert desk.standing() == {(BURN, "availability"): "critical"}
+
+
+@pytest.mark.parametrize("kind", ["service", "customer"])
+def test_maintenance_over_a_service_or_its_customer_holds_what_its_budget_says(desk, kind):
+    """Written down too late for the contract, it still keeps people from being called."""
+    scope = Scope(kind, {"service": "svc-acme", "customer": desk.acme.customer.account_number}[kind])
+    with desk.database.write() as session:
+        announce(session, NewMaintenance(NOON, NOON + HOUR, "new router", (scope,)), NOON, by="noc")
+    desk.state("down", NOON)
+    desk.look(NOON + 10 * MINUTE)
+    assert {each.muted.partition(" ")[0] for each in desk.alarms()} == {"maintenance"}
+    assert {each.untold for each in desk.alarms()} == {"raised"}
+    upkeep = Upkeep(AssuranceSettings())
+    with desk.database.write() as session:
+        upkeep.run(session, NOON + 30 * MINUTE)
+    assert {each.muted.partition(" ")[0] for each in desk.alarms()} == {"maintenance"}
+    with desk.database.write() as session:
+        upkeep.run(session, NOON + HOUR)
+    assert {each.muted for each in desk.alarms()} == {""}
+
+
+def test_maintenance_over_another_service_holds_nothing(desk):
+    with desk.database.write() as session:
+        other = party(session, BEGAN, name="Bolt")
+        work = NewMaintenance(NOON, NOON + HOUR, "new router", (Scope("customer", other.customer.account_number),))
+        announce(session, work, NOON, by="noc")
+    desk.state("down", NOON)
+    desk.look(NOON + 10 * MINUTE)
+    assert {each.muted for each in desk.alarms()} == {""}
+
+
+def test_the_longest_window_is_that_of_the_objective_with_the_longest():
+    assert longest_window(parse_sla(GOLD, "gold.yaml")) == timedelta(days=3)
+    assert longest_window(parse_sla(GOLD + "burn: [{budget: 50, long: 10 days}]", "gold.yaml")) == timedelta(days=10)
+
+
+def test_a_rule_longer_than_the_period_so_far_looks_back_into_the_one_before(database):
+    desk = Desk(database, PLAIN + "burn: [{budget: 60, long: 10 days, short: 2 days}]")
+    march = datetime(2026, 3, 1, tzinfo=UTC)
+    desk.state("down", march - timedelta(days=9))
+    desk.state("up", march - timedelta(days=9) + 20 * MINUTE)
+    desk.look(march - timedelta(days=9) + 20 * MINUTE)
+    desk.state("down", march + HOUR)
+    desk.look(march + HOUR + 7 * MINUTE)
+    assert (BURN, "availability") in desk.standing()
 
 
 def test_a_silent_element_makes_blind_and_burns_nothing(desk):
