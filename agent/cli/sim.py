@@ -212,6 +212,34 @@ def lose(
 
 @app.command()
 @local
+def attenuate(
+    _desk: Desk,
+    port: _Port,
+    db: Annotated[float, typer.Argument(metavar="DB", min=0, max=60, help="Decibels; 0 is as it was.", show_default=False)],
+    control: _Control = DEFAULT_CONTROL,
+) -> None:
+    """Take some of the light that arrives at a port, as dirt or a bend does."""
+    with _network(control) as network:
+        network.attenuate(*_split(port), db)
+
+
+@app.command()
+@local
+def session(
+    _desk: Desk,
+    element: _Element,
+    neighbour: Annotated[str, argument("NEIGHBOUR", "The element at the other end.")],
+    *,
+    up: Annotated[bool, typer.Option("--up/--down", help="Let it come up again, or keep it down.", show_default=False)],
+    control: _Control = DEFAULT_CONTROL,
+) -> None:
+    """Keep the BGP session of two elements from being established, or let it."""
+    with _network(control) as network:
+        network.hold_session(element, neighbour, held=not up)
+
+
+@app.command()
+@local
 def reboot(
     _desk: Desk,
     element: _Element,

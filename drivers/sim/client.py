@@ -69,6 +69,12 @@ class SimControl:
     def lose(self, element: str, port: str, fraction: float) -> None:
         self._ask("PUT", f"/elements/{element}/ports", {"port": port, "loss": fraction})
 
+    def attenuate(self, element: str, port: str, db: float) -> None:
+        self._ask("PUT", f"/elements/{element}/ports", {"port": port, "attenuation_db": db})
+
+    def hold_session(self, element: str, neighbour: str, *, held: bool) -> None:
+        self._ask("PUT", f"/elements/{element}/sessions", {"neighbour": neighbour, "held": held})
+
     def set_traffic(self, name: str, bps: float, reverse_bps: float | None = None) -> None:
         self._ask("PUT", "/traffic", {"name": name, "bps": bps, "reverse_bps": reverse_bps})
 

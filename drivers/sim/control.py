@@ -33,6 +33,14 @@ class PortChange(_Body):
     enabled: bool | None = None
     plugged: bool | None = None
     loss: float | None = Field(None, ge=0, le=1)
+    attenuation_db: float | None = Field(None, ge=0, le=60)
+
+
+class SessionChange(_Body):
+    """A BGP session between two elements of the mesh."""
+
+    neighbour: str
+    held: bool
 
 
 class LinkChange(_Body):
@@ -170,6 +178,12 @@ def _add_changes(app: FastAPI, network: SimNetwork) -> None:
             network.plug(name, change.port, plugged=change.plugged)
         if change.loss is not None:
             network.lose(name, change.port, change.loss)
+        if change.attenuation_db is not None:
+            network.attenuate(name, change.port, change.attenuation_db)
+
+    @app.put("/elements/{name}/sessions", status_code=204)
+    async def change_session(name: str, change: SessionChange) -> None:
+        network.hold_session(name, change.neighbour, held=change.held)
 
 
 def _add_misfortunes(app: FastAPI, network: SimNetwork) -> None:
@@ -217,7 +231,7 @@ def _dump(element: SimElement) -> Plain:
         **_summary(element),
         "running": element.running_text(),
         "uptime": state.uptime() / 100,
-        "ports": [{**asdict(port), "oper_up": port.oper_up} for port in state.ports.values()],
+        "ports": [{**asdict(port), "oper_up": port.oper_up, "receive_dbm": port.receive_dbm} for port in state.ports.values()],
         "vlans": [
             {**asdict(vlan), "egress": sorted(vlan.egress), "untagged": sorted(vlan.untagged)} for vlan in state.vlans.values()
         ],

@@ -13,6 +13,7 @@ from typing import Self
 
 from drivers.sim.element import SimElement
 from drivers.sim.errors import SimError, UnknownObject
+from drivers.sim.neighbours import Neighbour
 from drivers.sim.paths import End, Flow, Graph, Wire, rates
 from drivers.sim.sshd import load_host_keys
 from drivers.sim.state import ElementState, EventKind, Interface, SimPort
@@ -50,6 +51,8 @@ class SimNetwork:
         self.links = {link.label: SimLink(link.label, link.a, link.b) for link in topology.links}
         self._link_at = {end: link for link in self.links.values() for end in (link.a, link.b)}
         self.demands = {spec.label: _demand(spec) for spec in topology.traffic}
+        self._held: set[frozenset[str]] = set()
+        """Pairs of elements whose BGP session is kept from being established."""
         self._rewiring = False
         self._stale = False
         self._reboots: set[asyncio.Task[None]] = set()
@@ -62,6 +65,7 @@ class SimNetwork:
             element.faults.on_plug = self.rewire
             element.state.beyond = partial(self._answers_beyond, element.spec.name)
             element.state.heard = partial(self._heard, element.spec.name)
+            element.state.adjacent = partial(self._adjacent, element.spec.name)
         self.rewire()
         try:
             for element in self.elements.values():
@@ -126,6 +130,30 @@ class SimNetwork:
                 found[name] = (far.element, far.port)
         return found
 
+    def _adjacent(self, element: str) -> list[Neighbour]:
+        """OSPF with routers at the other ends of links, BGP with all of the mesh; bridges have no part in either."""
+        if not self._routes(element):
+            return []
+        found = [
+            Neighbour("ospf", self.elements[far].state.address, port=port)
+            for port, (far, _) in self._heard(element).items()
+            if self._routes(far)
+        ]
+        if element in self.topology.bgp:
+            reached = self._reached(element)
+            for name in (name for name in self.topology.bgp if name != element):
+                established = name in reached and frozenset({element, name}) not in self._held
+                found.append(Neighbour("bgp", self.elements[name].state.address, established))
+        return found
+
+    def _routes(self, element: str) -> bool:
+        return self.elements[element].spec.platform != "qbridge"
+
+    def _reached(self, element: str) -> set[str]:
+        """Elements that traffic gets to over links that are up."""
+        graph = Graph(Wire(link.a, link.b) for link in self.links.values() if self._is_up(link))
+        return {name for name in graph.reachable(element) if self.elements[name].powered}
+
     # -- doing
 
     def cut(self, link: str) -> None:
@@ -150,6 +178,18 @@ class SimNetwork:
     def lose(self, element: str, port: str, fraction: float) -> None:
         self.element(element).faults.lose(port, fraction)
         self.rewire()
+
+    def attenuate(self, element: str, port: str, db: float) -> None:
+        """Take so much of the light that arrives at a port."""
+        self.port(element, port).attenuation_db = db
+
+    def hold_session(self, element: str, other: str, *, held: bool) -> None:
+        """Keep the BGP session of two elements of the mesh from being established, or let it come up again."""
+        for name in (element, other):
+            if name not in self.topology.bgp:
+                raise UnknownObject(f"{name} speaks no BGP; those that do are {', '.join(self.topology.bgp) or 'none'}")
+        pair = frozenset({element, other})
+        (self._held.add if held else self._held.discard)(pair)
 
     def set_demand(self, name: str, bps: float, reverse_bps: float | None = None) -> None:
         if name not in self.demands:
@@ -241,8 +281,7 @@ class SimNetwork:
 
     def _answers_beyond(self, asking: str, vrf: str, address: str) -> bool:
         """Whether an element that can be reached over the links has the address on a port that works."""
-        graph = Graph(Wire(link.a, link.b) for link in self.links.values() if self._is_up(link))
-        near = (self.elements[name].state for name in graph.reachable(asking) if name != asking and self.elements[name].powered)
+        near = (self.elements[name].state for name in self._reached(asking) if name != asking)
         return any(
             (interface.vrf or "") == vrf and state.oper_up(interface.name) and _has_address(interface, address)
             for state in near

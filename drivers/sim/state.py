@@ -4,16 +4,20 @@ All of it lives in one asyncio loop (see `drivers.sim.network`); nothing here is
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
+
+from drivers.sim.neighbours import Neighbour
 
 Ticks = int
 """Hundredths of a second (TimeTicks, RFC 2578)."""
 
 COUNTER64 = 2**64
 COUNTER32 = 2**32
+LIT_DBM, RECEIVED_DBM, DARK_DBM = -2.0, -6.0, -40.0
+"""What a transceiver sends, what arrives of it at the other end, and what it shows when there is none."""
 
 
 @dataclass(slots=True)
@@ -82,6 +86,9 @@ class SimPort:
     """Fraction of the traffic that the port drops."""
     plugged: bool = True
     """False while somebody has pulled the cable out of this port (flap, unplug); the link model turns it into carrier."""
+    attenuation_db: float = 0.0
+    """What the fibre to this port takes away beyond the usual: dirt, a bend, an ageing laser at the other end."""
+    temperature_celsius: float = 35.0
     counters: Counters = field(default_factory=Counters)
     counted_at: float = 0.0
     """`time.monotonic()` up to which `counters` hold the traffic."""
@@ -89,6 +96,14 @@ class SimPort:
     @property
     def oper_up(self) -> bool:
         return self.admin_up and self.carrier
+
+    @property
+    def receive_dbm(self) -> float:
+        return max(RECEIVED_DBM - self.attenuation_db, DARK_DBM) if self.carrier else DARK_DBM
+
+    @property
+    def transmit_dbm(self) -> float:
+        return LIT_DBM if self.admin_up else DARK_DBM
 
 
 @dataclass(slots=True)
@@ -179,6 +194,8 @@ class ElementState:
     """(VRF, address) → whether the network behind this element answers (see `drivers.sim.network`)."""
     heard: Callable[[], Mapping[str, tuple[str, str]]] = dict
     """Port → element and port at the other end of its link, while it has carrier (see `drivers.sim.network`)."""
+    adjacent: Callable[[], Sequence[Neighbour]] = tuple
+    """Neighbours of routing protocols (see `drivers.sim.network`)."""
     saved: Saved = field(default_factory=Saved)
 
     def __post_init__(self) -> None:

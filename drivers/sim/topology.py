@@ -163,6 +163,8 @@ class Topology(_Model):
     elements: list[ElementSpec] = Field(min_length=1)
     links: list[LinkSpec] = []
     traffic: list[DemandSpec] = []
+    bgp: list[str] = []
+    """Elements between all of which there are sessions of internal BGP."""
 
     def addresses(self) -> dict[str, str]:
         """Element → its loopback address."""
@@ -266,6 +268,10 @@ def _element_problems(topology: Topology) -> Iterator[str]:
         yield from _repeated(f"elements[{number}].ports", "index", indexes)
         if element.address and element.address not in topology.network:
             yield f"elements[{number}].address: {element.address} is not in {topology.network}; choose one inside it"
+    names = [e.name for e in topology.elements]
+    for number, name in enumerate(topology.bgp):
+        if name not in names:
+            yield f"bgp[{number}]: there is no element {name}; it has {', '.join(names)}"
 
 
 def _repeated(where: str, what: str, values: list[str]) -> Iterator[str]:

@@ -133,6 +133,8 @@ class StateRule(_Data):
     qualifier: str
     also: tuple[str, ...] = ()
     """Other names that events have for it: an alarm of one of them is an alarm of this, too."""
+    over: str = ""
+    """The port over which it is; while that is down, nothing more is said of it."""
     state: str = "{state}"
     words: dict[str, str] = Field(default_factory=dict)
     """Pattern of a whole state → the word for it."""
@@ -162,7 +164,7 @@ class StateRule(_Data):
 
     @property
     def texts(self) -> tuple[str, ...]:
-        return (self.qualifier, *self.also, self.state, self.text)
+        return (self.qualifier, *self.also, self.over, self.state, self.text)
 
 
 class ValueRule(_Data):

@@ -32,6 +32,8 @@ class State:
     qualifier: str
     names: frozenset[str]
     """All that events may call it; the qualifier among them."""
+    over: str
+    """Port, as the element calls it; "" where it is over none."""
     shown: str
     """In the element's word."""
     standing: Standing
@@ -99,7 +101,8 @@ def _state(rule: StateRule, row: Row, element: str) -> State | None:
     shown = _words(rule.state, row, element)
     shown = next((word for pattern, word in rule.words.items() if re.fullmatch(pattern, shown)), shown)
     names = frozenset((qualifier, *(name for each in rule.also if (name := _words(each, row, element)))))
-    return State(rule, qualifier, names, shown, _standing(rule, shown), _words(rule.text, row, element))
+    over, text = _words(rule.over, row, element), _words(rule.text, row, element)
+    return State(rule, qualifier, names, over, shown, _standing(rule, shown), text)
 
 
 def _standing(rule: StateRule, shown: str) -> Standing:

@@ -3,12 +3,15 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import TypeVar
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from agent.assurance.alarms.causes import LINK_DOWN
 from agent.assurance.collectors.asking import Reply
 from agent.assurance.collectors.tables import CollectedRow
+from agent.assurance.events.directory import is_short_for
 from agent.assurance.findings import Finding, Meaning, Source, Transition
 from agent.assurance.tables import AlarmRow
 from policies.collecting.collector import Collector, StateRule
@@ -16,6 +19,7 @@ from policies.collecting.meaning import Standing, State
 
 Subject = tuple[str, str, str]
 """Element, cause and qualifier."""
+_Group = TypeVar("_Group", str, tuple[str, str])
 NOT_LISTED = "not listed any more"
 
 
@@ -27,6 +31,8 @@ class Known:
     since: datetime
     read_at: datetime
     names: frozenset[str]
+    over: str = ""
+    """Port over which it is, as the element calls it."""
     told: bool = True
     """Whether what follows from its standing was done; an event since may have changed the alarm."""
 
@@ -102,13 +108,15 @@ class Standings:
         before = self.known.get(subject)
         news = before is None or before.standing != state.standing
         since = reply.at if before is None or news else before.since
-        known = Known(reply.collector.name, state.standing.value, state.shown, since, reply.at, state.names)
-        self._put(subject, known)
+        known = Known(reply.collector.name, state.standing.value, state.shown, since, reply.at, state.names, state.over)
         if news or (before is not None and before.shown != state.shown):
             changed[subject] = known
         standing = alarms.of(subject, state.names)
+        untold = news or (before is not None and not before.told)
+        explained = state.standing is Standing.BAD and alarms.is_down(reply.element, state.over)
+        self._put(subject, replace(known, told=not (untold and explained)))
         if state.standing is Standing.BAD:
-            if not standing and (news or (before is not None and not before.told)):
+            if not standing and untold and not explained:
                 yield _finding(reply, state.rule, state.qualifier, before, state.shown, state.text, raises=True)
         else:
             for name in standing:
@@ -125,11 +133,13 @@ class Standings:
             for name in standing:
                 yield _finding(reply, rule, name, before, NOT_LISTED, f"{subject[0]}: {name} is {NOT_LISTED}", raises=False)
             return
-        if before.standing != Standing.GOOD:
-            return
-        changed[subject] = replace(before, standing=Standing.BAD.value, shown=NOT_LISTED, since=reply.at)
-        self._put(subject, changed[subject] or before)
-        if not standing:
+        untold = before.standing == Standing.GOOD or not before.told
+        explained = alarms.is_down(subject[0], before.over)
+        known = replace(before, standing=Standing.BAD.value, shown=NOT_LISTED, told=not (untold and explained))
+        if before.standing == Standing.GOOD:
+            known = changed[subject] = replace(known, since=reply.at)
+        self._put(subject, known)
+        if not standing and untold and not explained:
             text = f"{subject[0]}: {rule.cause} {subject[2]}: {NOT_LISTED}"
             yield _finding(reply, rule, subject[2], before, NOT_LISTED, text, raises=True)
 
@@ -148,6 +158,8 @@ class _Alarms:
 
     standing: Mapping[tuple[str, str], frozenset[str]]
     """Element and cause → qualifiers."""
+    down: Mapping[str, frozenset[str]]
+    """Element → ports that are down."""
 
     @classmethod
     def read(cls, session: Session, replies: Sequence[Reply]) -> "_Alarms":
@@ -162,13 +174,29 @@ class _Alarms:
                 AlarmRow.element.in_(elements),
             )
         )
-        found: dict[tuple[str, str], set[str]] = {}
-        for element, cause, qualifier in rows:
-            found.setdefault((element, cause), set()).add(qualifier)
-        return cls({key: frozenset(names) for key, names in found.items()})
+        ports = session.execute(
+            select(AlarmRow.element, AlarmRow.object).where(
+                AlarmRow.cleared_at.is_(None), AlarmRow.cause == LINK_DOWN, AlarmRow.element.in_(elements)
+            )
+        )
+        return cls(
+            _grouped(((element, cause), qualifier) for element, cause, qualifier in rows),
+            _grouped((element, port) for element, port in ports),
+        )
+
+    def is_down(self, element: str, port: str) -> bool:
+        """IOS shows Gi0/1 where the inventory may have GigabitEthernet0/1."""
+        return bool(port) and any(name == port or is_short_for(name, port) for name in self.down.get(element, ()))
 
     def of(self, subject: Subject, names: frozenset[str]) -> list[str]:
         return sorted(self.standing.get(subject[:2], frozenset()) & (names | {subject[2]}))
+
+
+def _grouped(pairs: Iterable[tuple[_Group, str]]) -> dict[_Group, frozenset[str]]:
+    found: dict[_Group, set[str]] = {}
+    for key, value in pairs:
+        found.setdefault(key, set()).add(value)
+    return {key: frozenset(values) for key, values in found.items()}
 
 
 def meaning_of(rule: StateRule, qualifier: str, *, raises: bool) -> Meaning:

@@ -12,6 +12,7 @@ from drivers.sim.cli import (
     config_switchport,
     eos,
     exec_commands,
+    monitoring,
     reach,
     show,
 )
@@ -23,7 +24,7 @@ from drivers.sim.cli.modes import PARENT, Mode
 from drivers.sim.faults import Phase
 from drivers.sim.state import ElementState
 
-_EXEC = (*exec_commands.COMMANDS, *show.COMMANDS, *reach.COMMANDS)
+_EXEC = (*exec_commands.COMMANDS, *show.COMMANDS, *monitoring.COMMANDS, *reach.COMMANDS)
 _INTERFACE = (*config_interface.COMMANDS, *config_switchport.COMMANDS, *config_subscriber.PORT_COMMANDS)
 COMMANDS: dict[Mode, tuple[Command, ...]] = {
     Mode.EXEC: _EXEC,
@@ -40,9 +41,13 @@ COMMANDS: dict[Mode, tuple[Command, ...]] = {
 
 
 EOS_COMMANDS = COMMANDS | {
-    Mode.EXEC: (*config_edits.EXEC_COMMANDS, *_EXEC),
+    Mode.EXEC: (*config_edits.EXEC_COMMANDS, *monitoring.EOS_COMMANDS, *_EXEC),
     Mode.CONFIG: (*config_edits.CONFIG_COMMANDS, *COMMANDS[Mode.CONFIG]),
 }
+
+
+AS_JSON = "json"
+"""Behind the bar, on EOS: the command shows its data as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +111,8 @@ class Shell:
 
 def _parse_exec(line: str, commands: dict[Mode, tuple[Command, ...]]) -> Parsed:
     body, bar, tail = line.partition("|")
+    if tail.strip() == AS_JSON and commands is EOS_COMMANDS:
+        return _lookup(f"{body.rstrip()} {AS_JSON}", commands[Mode.EXEC])
     parsed = _lookup(body, commands[Mode.EXEC])
     if not bar:
         return parsed

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
 
-from drivers.sim.netconf import binding, edit, notify
+from drivers.sim.netconf import binding, edit, notify, openconfig
 from drivers.sim.netconf.errors import RpcErrors, protocol_refusal
 from drivers.sim.netconf.locks import Locks, Target, Who, denied
 from drivers.sim.netconf.names import Element
@@ -79,6 +79,10 @@ class Datastores:
 
     def operational(self) -> Element:
         return binding.with_state(deepcopy(self.read(Target.RUNNING)), self._state)
+
+    def beside(self) -> list[Element]:
+        """State that no configuration of ours goes with."""
+        return openconfig.state_of(self._state)
 
     @property
     def confirm_pending(self) -> bool:

@@ -3,8 +3,9 @@
 from copy import deepcopy
 
 from drivers.sim.netconf.names import IF, IP, Element, elements, local, namespace, new, q, text_of
+from drivers.sim.netconf.openconfig import INSTANCES, PLATFORM
 
-_KEYS = frozenset({q(IF, "name"), q(IP, "ip")})
+_KEYS = frozenset({q(IF, "name"), q(IP, "ip"), q(PLATFORM, "name"), q(INSTANCES, "neighbor-address")})
 """List keys accompany whatever is selected of their entry."""
 
 

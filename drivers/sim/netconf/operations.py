@@ -78,6 +78,7 @@ class Operations:
         await self._faults.before(Phase.READ)
         data = self._stores.operational()
         data.append(library.modules_state())
+        data.extend(self._stores.beside())
         return [_data(select(data, _filter(given)))]
 
     async def _get_config(self, given: Parameters, _: Caller) -> list[Element]:
