@@ -20,7 +20,6 @@ from agent.assurance.collection.rates import Rates, rates_of
 from agent.assurance.collection.thresholds import Standing, Threshold
 from agent.assurance.findings import AlarmType, Finding, Meaning, Source, Transition, instant_of
 from agent.config import PollingSettings
-from agent.metrics import Kind
 from agent.shard import WHOLE, Shard
 from drivers.snmp.batch import PollBatch
 from drivers.snmp.columns import Column
@@ -118,11 +117,35 @@ def found_of(crossing: Crossing, source: Source, poll_id: str) -> Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class _Block:
+class Block:
     """The rows of one element."""
 
     first: int
     names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What belongs together of all ports, as of the last cycle; a row is a port. The next cycle writes into the same columns."""
+
+    state: State
+    oper: Unsigned
+    seen: Seconds
+    """When the port was read, Unix seconds; -inf for never."""
+    labels: list[str]
+    """As text. Another list when any of them has changed."""
+    blocks: Mapping[str, Block]
+    services: Mapping[tuple[str, str], str]
+    """(element, port) → the service whose port it is."""
+
+    def series(self, wanted: Flags) -> Iterator[Series]:
+        """Every metric; present in those of the wanted rows that have a value."""
+        for column, name, text in METRICS:
+            number = COUNTERS.index(column)
+            yield Series(name, "counter", text, self.state.base.values[number], self.state.base.present[number] & wanted)
+        status = "The port's ifOperStatus, 1 is up"
+        yield Series("fabd_port_oper_status", "gauge", status, self.oper, wanted & (self.oper > 0))
+        yield Series("fabd_port_last_poll_timestamp_seconds", "gauge", "When the port was read", self.seen, wanted)
 
 
 class Tracks:
@@ -135,7 +158,7 @@ class Tracks:
         """Ports whose agents showed the same again in the last cycle."""
         self.rates: list[Rates] = []
         """What the ports of services did, as of the last cycle."""
-        self._blocks: dict[str, _Block] = {}
+        self._blocks: dict[str, Block] = {}
         self._labels: list[str] = []
         self._services: Mapping[tuple[str, str], str] = {}
         self._state = State.nothing(len(COUNTERS), 0)
@@ -144,8 +167,8 @@ class Tracks:
         self._standing = {(rule, direction): Standing.nothing(0) for rule in rules for direction, _ in DIRECTIONS[rule.measure]}
         self._recalled: set[tuple[str, str, str, str]] = set()
         """Element, port, cause and direction of warnings that stand, as long as the port has not been read."""
-        self._shown = (self._state, self._labels, self._seen, self._oper, self._blocks)
-        """What belongs together, replaced as one: others read it at any time."""
+        self._shown = Shown(self._state, self._oper, self._seen, self._labels, self._blocks, self._services)
+        """Replaced as one: others read it at any time."""
 
     def __len__(self) -> int:
         return len(self._labels)
@@ -161,7 +184,7 @@ class Tracks:
             if element in changed:
                 labels[block.first : block.first + len(block.names)] = port_labels(element, block.names, self._services)
         self._labels = labels
-        self._shown = (self._state, labels, self._seen, self._oper, self._blocks)
+        self._shown = Shown(self._state, self._oper, self._seen, labels, self._blocks, self._services)
 
     def recall(self, warnings: Iterable[tuple[str, str, str, str]]) -> None:
         """Element, port, cause and direction of those that stand, from an earlier process: they end when the port is well."""
@@ -188,6 +211,8 @@ class Tracks:
         """
         rows = self._rows(batch)
         read = np.flatnonzero(batch.read & batch.present.any(axis=0))
+        # a cycle that waited for somebody silent comes after the targeted reads that it was overtaken by
+        read = read[batch.monotonic[read] >= self._state.base.monotonic[rows[read]]]
         contract = np.zeros(len(rows), np.uint64)
         contract[list(contract_bps)] = list(contract_bps.values())
         of_service = np.zeros(len(rows), np.bool_)
@@ -201,13 +226,14 @@ class Tracks:
 
     def lines(self, since: float, shard: Shard = WHOLE) -> Iterator[str]:
         """The text of all series of these elements that were read since then (Unix seconds)."""
-        state, labels, seen, oper, blocks = self._shown
-        fresh = (seen >= since) & _within(blocks, shard, len(labels))
-        for column, name, text in METRICS:
-            number = COUNTERS.index(column)
-            yield from _series(name, "counter", text, state.base.values[number], state.base.present[number] & fresh, labels)
-        yield from _series("fabd_port_oper_status", "gauge", "The port's ifOperStatus, 1 is up", oper, fresh & (oper > 0), labels)
-        yield from _series("fabd_port_last_poll_timestamp_seconds", "gauge", "When the port was read", seen, fresh, labels)
+        shown = self._shown
+        fresh = (shown.seen >= since) & _within(shown.blocks, shard, len(shown.labels))
+        for series in shown.series(fresh):
+            yield from exposition.text(series, shown.labels)
+
+    @property
+    def shown(self) -> "Shown":
+        return self._shown
 
     def _rows(self, batch: PollBatch) -> Rows:
         """The row here of every row of the batch; elements and ports that are new get theirs."""
@@ -230,10 +256,10 @@ class Tracks:
 
     def _arrange(self, wanted: Mapping[str, tuple[str, ...]]) -> None:
         rows: list[int] = []
-        blocks: dict[str, _Block] = {}
+        blocks: dict[str, Block] = {}
         labels: list[str] = []
         for element, names in wanted.items():
-            blocks[element] = _Block(len(rows), names)
+            blocks[element] = Block(len(rows), names)
             known = self._blocks.get(element)
             if known is not None and known.names == names:
                 rows.extend(range(known.first, known.first + len(names)))
@@ -248,7 +274,7 @@ class Tracks:
         self._oper = np.append(self._oper, np.uint64(0))[kept]
         self._seen = np.append(self._seen, -np.inf)[kept]
         self._blocks, self._labels = blocks, labels
-        self._shown = (self._state, labels, self._seen, self._oper, self._blocks)
+        self._shown = Shown(self._state, self._oper, self._seen, labels, self._blocks, self._services)
         self._put_recalled()
 
     def _put_recalled(self) -> None:
@@ -295,7 +321,7 @@ class Tracks:
                 )
 
 
-def _within(blocks: Mapping[str, _Block], shard: Shard, rows: int) -> Flags:
+def _within(blocks: Mapping[str, Block], shard: Shard, rows: int) -> Flags:
     """Rows whose element is in the shard."""
     if shard == WHOLE:
         return np.ones(rows, np.bool_)
@@ -305,7 +331,7 @@ def _within(blocks: Mapping[str, _Block], shard: Shard, rows: int) -> Flags:
     return within
 
 
-def _in_block(block: _Block, names: tuple[str, ...]) -> Rows:
+def _in_block(block: Block, names: tuple[str, ...]) -> Rows:
     if names == block.names:
         return np.arange(block.first, block.first + len(names))
     places = {name: block.first + number for number, name in enumerate(block.names)}
@@ -349,9 +375,3 @@ def _readings(batch: PollBatch, read: Rows) -> Readings:
 def _speed(batch: PollBatch, read: Rows, contract: Unsigned) -> Unsigned:
     told = batch.column(Column.HIGH_SPEED)[read] * np.uint64(MEGABIT)
     return np.where(told > 0, told, contract)
-
-
-def _series(  # noqa: PLR0917  two places in this module call it
-    name: str, kind: Kind, text: str, values: Unsigned | Seconds, present: Flags, labels: Sequence[str]
-) -> Iterator[str]:
-    return exposition.text(Series(name, kind, text, values, present), labels)
