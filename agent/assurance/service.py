@@ -53,6 +53,8 @@ WRITE_HISTORY_EVERY = timedelta(minutes=5)
 TIDY_HISTORY_EVERY = timedelta(days=1)
 UPKEEP_EVERY = timedelta(seconds=5)
 HINTS_EVERY = timedelta(seconds=15)
+PRUNED_AT_ONCE = 1000
+"""Poll cycles in one transaction."""
 JUDGED_AT_ONCE = 500
 """Services whose periods are judged in one transaction."""
 
@@ -398,8 +400,21 @@ class AssuranceService:
         before = self._parts.clock.now() - timedelta(days=self._parts.assurance.poll_retention_days)
         read = exists().where(ReadingRow.poll_id == PollRow.id)
         observed = exists().where(ObservationRow.poll_id == PollRow.id)
-        statement = delete(PollRow).where(PollRow.started_at < before, ~read, ~observed)
-        with self._parts.database.write() as session:
-            self._upkeep.forget(session, self._parts.clock.now())
-            indicators.prune(session, before)
-            return len(session.scalars(statement.returning(PollRow.id)).all())
+        old = select(PollRow.id).where(PollRow.started_at < before, ~read, ~observed).limit(PRUNED_AT_ONCE)
+
+        def polls(session: Session) -> int:
+            return len(session.scalars(delete(PollRow).where(PollRow.id.in_(old)).returning(PollRow.id)).all())
+
+        self._in_pieces(lambda session: self._upkeep.forget(session, self._parts.clock.now()))
+        self._in_pieces(lambda session: indicators.prune(session, before))
+        return self._in_pieces(polls)
+
+    def _in_pieces(self, work: Callable[[Session], int]) -> int:
+        """Each in a transaction of its own, until one finds nothing left: others want to write meanwhile."""
+        done = 0
+        while True:
+            with self._parts.database.write() as session:
+                found = work(session)
+            if not found:
+                return done
+            done += found

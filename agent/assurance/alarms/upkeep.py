@@ -51,13 +51,18 @@ class Upkeep:
         return len(work) + len(together)
 
     def forget(self, session: Session, at: datetime) -> int:
-        """Throw away what cleared long ago with its history, and what is older of the histories that go on."""
+        """Throw away some of what cleared long ago with its history, and of what is older of the histories that go on.
+
+        Returns how many rows; 0 when there is nothing left.
+        """
         before = at - timedelta(days=self._settings.alarm_retention_days)
-        old = select(AlarmRow.id).where(AlarmRow.cleared_at < before).limit(FORGOTTEN_AT_ONCE)
-        ids = list(session.scalars(old))
-        session.execute(delete(AlarmChangeRow).where(or_(AlarmChangeRow.alarm_id.in_(ids), AlarmChangeRow.at < before)))
-        session.execute(delete(AlarmRow).where(AlarmRow.id.in_(ids)))
-        return len(ids)
+        gone = select(AlarmRow.id).where(AlarmRow.cleared_at < before)
+        old = select(AlarmChangeRow.id).where(or_(AlarmChangeRow.alarm_id.in_(gone), AlarmChangeRow.at < before))
+        for rows, ids in ((AlarmChangeRow, old), (AlarmRow, gone)):
+            if found := list(session.scalars(ids.limit(FORGOTTEN_AT_ONCE))):
+                session.execute(delete(rows).where(rows.id.in_(found)))
+                return len(found)
+        return 0
 
     def _held(self, session: Session, at: datetime) -> list[Alarm]:
         """What is held back, and need not be any more."""

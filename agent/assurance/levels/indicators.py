@@ -17,6 +17,7 @@ from crm_bridge.once import insert_all_once
 from crm_bridge.promises import Promise, Promises
 
 MEASURED, MISSING = "measured", "missing"
+PRUNED_AT_ONCE = timedelta(minutes=10)
 _BATCH = 500
 """Services asked for at once: databases bound the parameters of a statement."""
 
@@ -60,9 +61,12 @@ def record(session: Session, promises: Promises, readings: Sequence[Reading], at
 
 
 def prune(session: Session, before: datetime) -> int:
-    """Forget minutes from before `before`; the spans that objectives count stay."""
-    statement = delete(IndicatorRow).where(IndicatorRow.start < before).returning(IndicatorRow.start)
-    return len(session.execute(statement).all())
+    """Forget the oldest minutes from before `before`; the spans that objectives count stay. Returns how many; 0: none is left."""
+    oldest = session.scalar(select(func.min(IndicatorRow.start)).where(IndicatorRow.start < before))
+    if oldest is None:
+        return 0
+    statement = delete(IndicatorRow).where(IndicatorRow.start < min(before, oldest + PRUNED_AT_ONCE))
+    return len(session.execute(statement.returning(IndicatorRow.start)).all())
 
 
 def _keep(session: Session, readings: Sequence[Reading]) -> list[Reading]:

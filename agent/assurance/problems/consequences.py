@@ -18,7 +18,7 @@ from agent.assurance.alarms.alarm import chunks
 from agent.assurance.alarms.board import Board
 from agent.assurance.errors import UnknownProblem
 from agent.assurance.levels.accounts import Account, accounts
-from agent.assurance.levels.impact import Footprint, footprints, ports_over
+from agent.assurance.levels.impact import Footprint, footprints, ports_over, services_on
 from agent.assurance.tables import ProblemRow
 from agent.assurance.topology.correlation import ELEMENT, LINK, PORT
 from agent.assurance.topology.isolation import Isolation, far_ends, isolation
@@ -155,9 +155,12 @@ def root_of(session: Session, watchlist: Watchlist, name: str) -> str:
 def _suffering(
     session: Session, watchlist: Watchlist, down: frozenset[str], parted: Isolation
 ) -> dict[str, tuple[str, tuple[str, ...]]]:
-    active = session.scalars(select(ServiceRow.id).where(ServiceRow.state == "active"))
+    """Looked up from the ports that are concerned: what stands elsewhere costs nothing."""
+    topology = watchlist.topology
+    parts = (parted.cut_off | parted.at_risk) & topology.elements.keys()
+    concerned = down | {port.reference for name in parts for port in topology.ports_of(name)}
     found = {}
-    for service_id, footprint in footprints(session, watchlist.topology, active).items():
+    for service_id, footprint in footprints(session, topology, services_on(session, topology, concerned)).items():
         state = _state(footprint, down, parted)
         if state is not None:
             found[service_id] = state

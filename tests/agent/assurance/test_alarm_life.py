@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
 
+from agent.assurance.alarms import upkeep
 from agent.assurance.alarms.alarm import Alarm
 from agent.assurance.alarms.conditions import take
 from agent.assurance.alarms.flap import CEILING, LONGEST, REUSE, Penalty
@@ -326,6 +327,24 @@ def test_old_alarms_go_and_those_that_stand_for_ever_are_flagged(world: World) -
     world.clock.advance(400 * 86400)
     world.run(world.service.prune())
     assert [row.cause for row in world.rows(AlarmRow)] == ["ospfDown"]
+
+
+def test_what_is_forgotten_goes_in_pieces_each_of_them_bounded(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upkeep, "FORGOTTEN_AT_ONCE", 3)
+    causes = [f"cause{number}" for number in range(5)]
+    tell(world, *(own(cause, "pe1", world.clock.now()) for cause in causes))
+    world.clock.advance(1)
+    tell(world, *(own(cause, "pe1", world.clock.now(), raises=False) for cause in causes[1:]))
+    world.clock.advance(401 * 86400)
+    keeper, pieces = upkeep.Upkeep(AssuranceSettings()), []
+    while True:
+        with world.database.write() as session:
+            pieces.append(keeper.forget(session, world.clock.now()))
+        if not pieces[-1]:
+            break
+    assert max(pieces) == 3
+    assert [row.cause for row in world.rows(AlarmRow)] == ["cause0"]
+    assert world.rows(AlarmChangeRow) == []
 
 
 def test_what_is_near_and_soon_after_a_failure_is_grouped_with_it(world: World) -> None:

@@ -1,5 +1,6 @@
 """Who would suffer, and what it would cost: before it happens, and while it goes on."""
 
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from decimal import Decimal
 
@@ -7,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from agent.assurance.errors import UnknownProblem
+from agent.assurance.levels.impact import Footprint, footprints
 from agent.assurance.problems.consequences import AT_RISK, CUT_OFF, DOWN, Consequences, Question, consequences
 from agent.assurance.tables import ProblemRow, ServiceStateRow
 from agent.assurance.topology.correlation import Failures, Network, walk
@@ -17,6 +20,7 @@ from agent.assurance.topology.watchlist import load_watchlist
 from inventory.db import Database
 from inventory.errors import UnknownObject
 from inventory.tables import ElementRow, PortRow
+from inventory.topology import Graph
 from tests.agent.assurance.world import World, metro
 from tests.clock import FakeClock
 from tests.crm_bridge.book import Book
@@ -51,6 +55,18 @@ def test_a_link_takes_what_runs_over_it_and_what_it_cuts_off(world: World) -> No
     assert states(found) == {"web": DOWN, "hop": CUT_OFF}
     assert found.cut_off == ("sw1",)
     assert set(found.customers.values()) == {"Bolt", "Cone"}
+
+
+def test_services_that_are_not_concerned_are_not_looked_at(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at: set[str] = set()
+
+    def noting(session: Session, topology: Graph, services: Iterable[str]) -> Mapping[str, Footprint]:
+        looked_at.update(services := set(services))
+        return footprints(session, topology, services)
+
+    monkeypatch.setattr("agent.assurance.problems.consequences.footprints", noting)
+    ask(world, "pe2/u1")
+    assert looked_at == {"web", "hop"}
 
 
 def test_an_element_takes_its_ports_and_those_that_face_it(world: World) -> None:

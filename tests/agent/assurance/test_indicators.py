@@ -65,6 +65,13 @@ def test_old_minutes_are_forgotten_and_their_spans_stay(database, promises):
         assert len(spans(session)) == 2
 
 
+def test_many_old_minutes_are_forgotten_in_pieces(database, promises):
+    with database.write() as session:
+        record(session, promises, readings([GOOD] * 25), BEGAN)
+        forgotten = [prune(session, BEGAN + 24 * MINUTE) for _ in range(4)]
+        assert forgotten == [10, 10, 4, 0]
+
+
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(values=st.lists(st.sampled_from([GOOD, BAD, None]), min_size=1, max_size=20), cut=st.integers(0, 20))
 def test_spans_say_of_every_minute_what_was_measured(database, promises, values, cut):
