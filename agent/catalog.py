@@ -16,6 +16,8 @@ from pathlib import Path
 
 from agent.config import CatalogSettings
 from agent.errors import ConfigurationError
+from policies.acting.rules import Rule as ActionRule
+from policies.acting.rules import parse_actions
 from policies.catalog import Catalog
 from policies.collecting.collector import Collector
 from policies.collecting.meaning import distinct as distinct_collectors
@@ -80,6 +82,15 @@ def load_collectors(settings: CatalogSettings | None = None) -> tuple[Collector,
     distinct_collectors(own[:count])
     distinct_collectors(own[count:])
     return tuple({collector.name: collector for _, collector in own}.values())
+
+
+def load_actions(settings: CatalogSettings | None = None) -> tuple[ActionRule, ...]:
+    """What may be done about alarms. A rule of the operator's own takes the place of a shipped one of its name. Raises like
+    `load_catalog`.
+    """
+    own = settings.actions if settings else []
+    rules = [rule for name, text in _documents(files("policies") / "actions", own) for rule in parse_actions(text, name)]
+    return tuple({rule.name: rule for rule in rules}.values())
 
 
 def specification_texts(settings: CatalogSettings) -> Mapping[str, Texts]:

@@ -1,5 +1,6 @@
 """Settings: one model; `fabd.toml`, then environment `FABD_SECTION__KEY`, then flags, each over the one before."""
 
+from agent.config.actions import ActionSettings
 from agent.config.assurance import (
     AssuranceSettings,
     CollectorSettings,
@@ -19,6 +20,7 @@ from agent.config.sources import PREFIX, Location, read_sources
 
 __all__ = [
     "PREFIX",
+    "ActionSettings",
     "ApiSettings",
     "AssuranceSettings",
     "CatalogSettings",

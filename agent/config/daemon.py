@@ -82,4 +82,7 @@ class CatalogSettings(Section):
     foresight: list[Path] = Field(
         default_factory=list, description="Folders with further rules of early detection; they replace shipped ones of their name."
     )
+    actions: list[Path] = Field(
+        default_factory=list, description="Folders with further rules of actions; they replace shipped ones of their name."
+    )
     platforms: list[Path] = Field(default_factory=list, description="Folders with further platforms (one folder each).")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pydantic import Field
 
+from agent.config.actions import ActionSettings
 from agent.config.assurance import (
     AssuranceSettings,
     CollectorSettings,
@@ -42,6 +43,7 @@ class Settings(Section):
     collectors: CollectorSettings = Field(default_factory=CollectorSettings)
     assurance: AssuranceSettings = Field(default_factory=AssuranceSettings)
     measurement: MeasurementSettings = Field(default_factory=MeasurementSettings)
+    actions: ActionSettings = Field(default_factory=ActionSettings)
     usage: UsageSettings = Field(default_factory=UsageSettings)
     outbox: OutboxSettings = Field(default_factory=OutboxSettings)
     keep: KeepSettings = Field(default_factory=KeepSettings)

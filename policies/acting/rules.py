@@ -3,7 +3,7 @@
 from datetime import timedelta
 from enum import StrEnum
 from fnmatch import fnmatchcase
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -103,7 +103,9 @@ class Rule(_Data):
     mode: Mode = Mode.OFF
     guards: Guards = Guards()
     clears_within_s: Annotated[int, Field(ge=1, le=86_400)] = 300
-    """How long the alarm has to clear after the action; what stands then was not helped by it."""
+    """How long there is for it to help; what is wrong then was not helped by it."""
+    measured_by: Literal["alarm", "services"] = "alarm"
+    """It has helped when the alarm has cleared, or when none of the services is down any more."""
 
 
 class RuleFile(_Data):

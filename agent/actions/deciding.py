@@ -1,0 +1,121 @@
+"""Whether an action may begin now, and what it is then: inside one transaction, by the guards of its rule and of the settings."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from agent.actions import book
+from agent.actions.around import around
+from agent.actions.deeds.deed import Deed, Target
+from agent.actions.errors import NotMeant, NotPossible
+from agent.actions.figures import figures
+from agent.actions.state import State
+from agent.actions.subject import Subject
+from agent.actions.tables import ActionRow
+from agent.fulfillment.freezes import WeeklyFreeze
+from agent.security.audit import Actor
+from inventory.work import Work, WorkQueue
+from policies.acting import guards
+from policies.acting.guards import Limits, Objection, Wanted
+from policies.acting.rules import Deed as Kind
+from policies.acting.rules import Mode, Rule
+from policies.values import new_id
+
+ACTION_WORK = "action"
+"""Kind of the work item of an action; its key is the action's id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decider:
+    rules: Mapping[str, Rule]
+    """With the modes that the settings give them."""
+    deeds: Mapping[Kind, Deed]
+    limits: Limits
+    freezes: Sequence[WeeklyFreeze]
+    queue: WorkQueue
+    patience: timedelta
+    """How long an action waits for an approval, or for what stands against it where no alarm says how long it matters."""
+
+    def target(self, session: Session, rule: Rule, subject: Subject, at: datetime) -> Target:
+        """`NotMeant` or `NotPossible`."""
+        return self.deeds[rule.deed].target(session, subject, at)
+
+    def objections(self, session: Session, rule: Rule, target: Target, at: datetime) -> tuple[Objection, ...]:
+        """Everything that stands against it now. The caller has its turn (`take_turn`) if it means to begin."""
+        wanted = Wanted(rule.name, target.object, target.elements, target.reverse)
+        return guards.objections(wanted, rule.guards, self.limits, around(session, target, self.freezes, at))
+
+    def make(
+        self,
+        rule: Rule,
+        target: Target,
+        at: datetime,
+        *,
+        by: str,
+        alarm_id: str | None,
+        occurrence: datetime | None,
+        note: str = "",
+    ) -> ActionRow:
+        approving = rule.mode is Mode.APPROVE
+        return ActionRow(
+            id=new_id("act", at),
+            rule=rule.name,
+            deed=rule.deed,
+            mode=rule.mode,
+            state=State.PROPOSED if approving else State.HELD,
+            object=target.object,
+            elements=sorted(target.elements),
+            services=list(target.services),
+            alarm_id=alarm_id,
+            occurrence=occurrence,
+            asked_by=by,
+            note=note,
+            reverse=target.reverse,
+            created_at=at,
+            due_at=at + self.patience,
+        )
+
+    def consider(self, session: Session, row: ActionRow, actor: Actor, at: datetime) -> None:
+        """One that waits: it begins, is held back with the reasons, or is refused for good. The caller has its turn."""
+        rule = self.rules.get(row.rule)
+        if rule is None or rule.mode is Mode.OFF:
+            return book.move(session, row, State.OBSOLETE, at, f"rule {row.rule} has been turned off", by=actor)
+        try:
+            target = self.target(session, rule, Subject.parse(row.object), at)
+        except (NotMeant, NotPossible) as error:
+            return book.move(session, row, State.REFUSED, at, str(error), by=actor)
+        row.elements, row.services, row.reverse = sorted(target.elements), list(target.services), target.reverse
+        found = self.objections(session, rule, target, at)
+        before = [each["guard"] for each in row.objections]
+        row.objections = [told(each) for each in found]
+        if any(each.final for each in found):
+            return book.move(session, row, State.REFUSED, at, words(found), by=actor)
+        if row.state == State.PROPOSED and not row.approved_by:
+            return None
+        if not found:
+            return self._begin(session, row, actor, at)
+        if row.state != State.HELD or [each.guard for each in found] != before:
+            book.move(session, row, State.HELD, at, words(found), by=actor)
+        return None
+
+    def _begin(self, session: Session, row: ActionRow, actor: Actor, at: datetime) -> None:
+        row.began_at, row.due_at = at, None
+        row.before = figures(session, row.alarm_id, row.services, at)
+        book.move(session, row, State.RUNNING, at, by=actor)
+        book.write_down(session, row, f"Begun: {row.deed} on {row.object}.", at)
+        self.queue.submit(session, Work(ACTION_WORK, row.id), at)
+
+
+def told(objection: Objection) -> dict[str, Any]:
+    return {
+        "guard": objection.guard,
+        "message": objection.message,
+        "until": objection.until.isoformat() if objection.until else None,
+    }
+
+
+def words(found: Sequence[Objection]) -> str:
+    return "; ".join(each.message for each in found)

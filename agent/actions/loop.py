@@ -1,0 +1,122 @@
+"""The turn of the closed loop: alarms become actions, what waits is considered, what is under way is followed and measured."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from agent.actions import book
+from agent.actions.around import take_turn
+from agent.actions.deciding import Decider
+from agent.actions.errors import NotMeant, NotPossible
+from agent.actions.following import follow, measure
+from agent.actions.state import OPEN, State
+from agent.actions.tables import ActionRow
+from agent.actions.triggers import Call, calls
+from agent.assurance.tables import AlarmRow
+from agent.security.audit import DAEMON
+from inventory.db import Database, once_committed
+from policies.acting.rules import Mode
+from policies.values import Clock
+
+PASSED_OVER_S = 600.0
+"""How long an alarm is left alone that a rule turned out not to be for."""
+MOST_PASSED_OVER = 20_000
+MOST_OPEN = 500
+"""Actions that wait: what comes beyond waits as an alarm."""
+
+
+@dataclass(slots=True)
+class Loop:
+    database: Database
+    clock: Clock
+    decider: Decider
+    wake: Callable[[], None]
+    _passed_over: dict[tuple[str, str, datetime], float] = field(default_factory=dict)
+    """Rule and occurrence of an alarm → until when, on the monotonic clock."""
+
+    def turn(self) -> None:
+        """Looks first, without anybody's place; writes only when there is something to do."""
+        now = self.clock.monotonic()
+        self._passed_over = {key: until for key, until in self._passed_over.items() if until > now}
+        with self.database.read() as session:
+            called = self._calls(session, self.clock.now())
+            waiting = session.scalars(select(ActionRow.id).where(ActionRow.state.in_(OPEN)).limit(1)).first()
+        if called or waiting:
+            with self.database.write() as session:
+                take_turn(session)
+                self._work(session, called, self.clock.now())
+                once_committed(session, self.wake)
+
+    def forget(self, before: datetime, limit: int) -> int:
+        """Delete actions that ended before that; how many."""
+        old = select(ActionRow.id).where(ActionRow.ended_at < before).order_by(ActionRow.id).limit(limit)
+        with self.database.write() as session:
+            ids = session.scalars(old).all()
+            session.execute(delete(ActionRow).where(ActionRow.id.in_(ids)).execution_options(synchronize_session=False))
+        return len(ids)
+
+    def _calls(self, session: Session, at: datetime) -> list[Call]:
+        by_themselves = [rule for rule in self.decider.rules.values() if rule.mode in {Mode.APPROVE, Mode.AUTOMATIC}]
+        return [call for rule in by_themselves for call in calls(session, rule, self._passed_over.keys(), at)]
+
+    def _work(self, session: Session, called: Sequence[Call], at: datetime) -> None:
+        opened = session.scalars(select(ActionRow).where(ActionRow.state.in_(OPEN)).order_by(ActionRow.id)).all()
+        for row in opened:
+            self._go_on(session, row, at)
+        for call in called[: max(0, MOST_OPEN - len(opened))]:
+            self._answer(session, call, at)
+
+    def _go_on(self, session: Session, row: ActionRow, at: datetime) -> None:
+        match row.state:
+            case State.RUNNING:
+                follow(session, self.decider.queue, row, at)
+            case State.MEASURING:
+                measure(session, self.decider.rules, row, at)
+            case _:
+                self._wait(session, row, at)
+
+    def _wait(self, session: Session, row: ActionRow, at: datetime) -> None:
+        if row.alarm_id is not None and not _stands(session, row):
+            book.move(session, row, State.OBSOLETE, at, "the alarm was over before it began")
+        elif row.due_at is not None and row.due_at <= at and _expires(row):
+            why = "nobody approved it in time" if row.state == State.PROPOSED else "what stood against it did so for too long"
+            book.move(session, row, State.EXPIRED, at, why)
+        else:
+            self.decider.consider(session, row, DAEMON, at)
+
+    def _answer(self, session: Session, call: Call, at: datetime) -> None:
+        """An alarm that calls for a rule: an action of it, which begins, waits or is refused."""
+        seen = select(ActionRow.id).where(
+            ActionRow.rule == call.rule.name, ActionRow.alarm_id == call.alarm_id, ActionRow.occurrence == call.raised_at
+        )
+        if session.scalars(seen).first() is not None:  # of another daemon, since we looked
+            return
+        try:
+            target = self.decider.target(session, call.rule, call.subject, at)
+        except (NotMeant, NotPossible):
+            self._pass_over(call)
+            return
+        row = self.decider.make(call.rule, target, at, by=DAEMON.name, alarm_id=call.alarm_id, occurrence=call.raised_at)
+        book.enter(session, row, DAEMON, at, call.text)
+        self.decider.consider(session, row, DAEMON, at)
+
+    def _pass_over(self, call: Call) -> None:
+        """It leaves no row: `fabd action why ALARM` explains it whenever somebody asks."""
+        if len(self._passed_over) >= MOST_PASSED_OVER:
+            self._passed_over.clear()
+        self._passed_over[call.key] = self.clock.monotonic() + PASSED_OVER_S
+
+
+def _stands(session: Session, row: ActionRow) -> bool:
+    alarm = session.get(AlarmRow, row.alarm_id, populate_existing=True)
+    if alarm is None or alarm.cleared_at is not None:
+        return False
+    return row.occurrence is None or alarm.raised_at == row.occurrence
+
+
+def _expires(row: ActionRow) -> bool:
+    """What an alarm called for and nobody has to approve matters as long as the alarm stands."""
+    return row.state == State.PROPOSED or row.alarm_id is None

@@ -1,0 +1,34 @@
+"""How an action stands."""
+
+from enum import StrEnum
+
+
+class State(StrEnum):
+    PROPOSED = "proposed"
+    """Waits for somebody's approval."""
+    HELD = "held"
+    """Something stands against it; it begins when that is over."""
+    RUNNING = "running"
+    MEASURING = "measuring"
+    """The deed is done; whether the alarm clears is awaited."""
+    EFFECTIVE = "effective"
+    """The alarm cleared in time."""
+    INEFFECTIVE = "ineffective"
+    """The alarm stood all the same."""
+    DONE = "done"
+    """The deed is done, and there was no alarm to measure it by."""
+    FAILED = "failed"
+    """The deed could not be done; what it had begun was taken back."""
+    REFUSED = "refused"
+    """It cannot be done, or not be taken back."""
+    REJECTED = "rejected"
+    """By somebody."""
+    OBSOLETE = "obsolete"
+    """The alarm was over before it began."""
+    EXPIRED = "expired"
+    """Nobody approved it in time, or what stood against it did so for too long."""
+
+
+WAITING = frozenset({State.PROPOSED, State.HELD})
+OPEN = WAITING | {State.RUNNING, State.MEASURING}
+ENDED = frozenset(State) - OPEN

@@ -1,0 +1,113 @@
+"""Which alarms call for which rules: read set-wise, and explained one by one."""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, and_, exists, or_, select
+from sqlalchemy.orm import Session
+
+from agent.actions.subject import Subject
+from agent.actions.tables import ActionRow
+from agent.assurance.alarms.causes import FAILURES
+from agent.assurance.tables import AlarmRow
+from inventory.tables import ElementRow, SiteRow
+from policies.acting.rules import Rule
+from policies.values import Severity
+
+AT_ONCE = 200
+"""Alarms of one rule that are looked at in one turn; the others wait for the next."""
+MAINTENANCE = "maintenance"
+"""How the reason of alarms begins that are held back by it; a guard says the same of the action."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """An alarm that a rule is for."""
+
+    rule: Rule
+    alarm_id: str
+    raised_at: datetime
+    subject: Subject
+    text: str
+
+    @property
+    def key(self) -> tuple[str, str, datetime]:
+        return self.rule.name, self.alarm_id, self.raised_at
+
+
+def calls(session: Session, rule: Rule, passed_over: Collection[tuple[str, str, datetime]], at: datetime) -> list[Call]:
+    """Alarms that the rule is for and that it has no action of, the oldest first."""
+    severities = [severity.value for severity in Severity if severity.rank <= rule.trigger.severity.rank]
+    seen = exists().where(
+        ActionRow.rule == rule.name, ActionRow.alarm_id == AlarmRow.id, ActionRow.occurrence == AlarmRow.raised_at
+    )
+    statement = (
+        select(AlarmRow)
+        .where(
+            AlarmRow.cleared_at.is_(None),
+            AlarmRow.cause.in_(rule.trigger.causes),
+            AlarmRow.severity.in_(severities),
+            AlarmRow.raised_at <= at - timedelta(seconds=rule.trigger.standing_s),
+            _nobody_s(),
+            ~seen,
+        )
+        .order_by(AlarmRow.raised_at, AlarmRow.id)
+        .limit(AT_ONCE + len(passed_over))
+    )
+    rows = [row for row in session.scalars(statement) if (rule.name, row.id, row.raised_at) not in passed_over][:AT_ONCE]
+    covered = _covered(session, rule, rows)
+    return [_call(rule, row) for row in rows if row.id in covered]
+
+
+def why_not(session: Session, rule: Rule, row: AlarmRow, at: datetime) -> Iterator[str]:
+    """Everything that keeps the rule from being for this alarm."""
+    trigger = rule.trigger
+    if row.cause not in trigger.causes:
+        yield f"it is for {', '.join(trigger.causes)}, not for {row.cause}"
+        return
+    if row.cleared_at is not None:
+        yield "the alarm has cleared"
+    if Severity(row.severity).rank > trigger.severity.rank:
+        yield f"the alarm is {row.severity}; it is for {trigger.severity} and worse"
+    if (stood := at - row.raised_at) < timedelta(seconds=trigger.standing_s):
+        yield f"the alarm has stood for {stood.total_seconds():.0f} of {trigger.standing_s} s"
+    if row.standing == "symptom":
+        yield "the alarm is a symptom of another one"
+    elif row.standing == "pending" and row.cause in FAILURES:
+        yield "it is not decided yet whether the alarm is the cause or a symptom"
+    if row.acknowledged_at is not None or row.assigned_to is not None:
+        yield f"somebody takes care of the alarm ({row.assigned_to or row.acknowledged_by})"
+    if row.muted and not row.muted.startswith(MAINTENANCE):
+        yield f"the alarm is held back: {row.muted}"
+    if row.id not in _covered(session, rule, [row]):
+        yield "the alarm is outside the rule's scope"
+
+
+def _nobody_s() -> ColumnElement[bool]:
+    """A cause, in nobody's hands, and not on a shelf or damped."""
+    return and_(
+        or_(AlarmRow.standing == "root", and_(AlarmRow.standing == "pending", AlarmRow.cause.not_in(FAILURES))),
+        AlarmRow.acknowledged_at.is_(None),
+        AlarmRow.assigned_to.is_(None),
+        or_(AlarmRow.muted == "", AlarmRow.muted.startswith(MAINTENANCE)),
+    )
+
+
+def _covered(session: Session, rule: Rule, rows: Sequence[AlarmRow]) -> set[str]:
+    """What is no element (a service, a pool) has neither platform nor site, and is in the scope by its name alone."""
+    names = {row.element for row in rows}
+    known = {
+        name: (platform, site)
+        for name, platform, site in session.execute(
+            select(ElementRow.name, ElementRow.platform, SiteRow.name)
+            .join(SiteRow, SiteRow.id == ElementRow.site_id)
+            .where(ElementRow.name.in_(sorted(names)))
+        )
+    }
+    scope = rule.trigger.scope
+    return {row.id for row in rows if scope.covers(row.element, *known.get(row.element, ("", "")))}
+
+
+def _call(rule: Rule, row: AlarmRow) -> Call:
+    return Call(rule, row.id, row.raised_at, Subject.of_alarm(row.element, row.object), row.text)
