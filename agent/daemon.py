@@ -7,6 +7,7 @@ import signal
 import threading
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 
 import structlog
 import uvloop
@@ -47,6 +48,7 @@ from agent.fulfillment.settings import FulfilmentSettings
 from agent.housekeeping import Housekeeping
 from agent.instance import Instance
 from agent.listening import Addresses, Listening, syslog_listener
+from agent.measurement.service import TAKE_EVERY, MeasurementService
 from agent.metrics import Metrics
 from agent.prometheus.services import of_services
 from agent.punctuality import cases_of
@@ -101,6 +103,9 @@ class Daemon:
         self.addresses = Addresses(self.database)
         self.subscribing = self._subscribing() if settings.notifications.enabled else None
         self.collector = Collector(self.clock, collector_limits(settings.polling))
+        self.measurement = MeasurementService(
+            self.database, self.clock, self.catalog, self.credentials.resolve, settings.measurement
+        )
         self.assurance = AssuranceService(
             AssuranceParts(
                 database=self.database,
@@ -115,6 +120,7 @@ class Daemon:
                 retention=retention(settings.keep),
                 foresight=load_foresight(settings.catalog),
                 cases_of=cases_of,
+                renewed=self.measurement.acceptor.renew,
                 ears=Ears(
                     traps=self.listening.receiver if self.listening else None,
                     syslog=syslog_listener(settings.syslog, self.clock) if settings.syslog.enabled else None,
@@ -141,6 +147,7 @@ class Daemon:
                 presenter=TmfPresenter(),
                 platforms=Platforms(tuple(settings.catalog.platforms)),
                 checkpoint=checkpoint,
+                measure=self.measurement.acceptor.measure,
                 drift_watch=watch_drift,
                 follower=monitors.follow,
                 handlers={QUALIFICATION_WORK: self._qualifying(), CATALOG_WORK: self._transferring(policy)},
@@ -158,6 +165,7 @@ class Daemon:
         self.metrics.add(lambda: daemon_families(self.assurance.figures()))
         self.metrics.add(lambda: collector_families(self.collector.drops))
         self.metrics.add(self.assurance.hearing.families)
+        self.metrics.add(self.measurement.families)
         if self.assurance.collecting is not None:
             self.metrics.add(self.assurance.collecting.families)
         self.pools = PoolWatch(self.database, self.clock, self.assurance.history)
@@ -181,6 +189,7 @@ class Daemon:
                 hearing=self.assurance.hearing,
                 cases_of=cases_of,
                 callbacks=policy,
+                tests=self.measurement.tests,
             )
         )
         self._stopping = asyncio.Event()
@@ -206,6 +215,9 @@ class Daemon:
         if self.subscribing:
             self.scheduler.every(TRUST_EVERY, "notifications", self.subscribing.refresh)
         self.scheduler.every(TIDY_EVERY, "tidy up", self.housekeeping.tidy)
+        self.scheduler.every(self.measurement.refresh_every, "what is measured", self.measurement.refresh)
+        self.scheduler.every(TAKE_EVERY, "measured minutes", partial(self.measurement.hand_over, self.assurance.take_measured))
+        self.scheduler.every(TIDY_EVERY, "old service tests", self.measurement.tidy)
         self.scheduler.every(LOOK_OUT_EVERY, "orders in jeopardy", self.fulfilment.look_out)
         if self.settings.drift.audit:
             delay = self.settings.drift.until(self.clock.now())
@@ -224,6 +236,7 @@ class Daemon:
         finishing = asyncio.create_task(asyncio.to_thread(self.fulfilment.stop, STOP_DEADLINE), name="finishing")
         await self.server.stop()
         in_time = await finishing
+        await asyncio.to_thread(self.measurement.stop)
         await self.assurance.stop()
         if self._dispatching:
             await asyncio.wait({self._dispatching}, timeout=1)

@@ -14,6 +14,7 @@ from agent.assurance.events.hearing import Hearing
 from agent.assurance.levels.sla import CasesOf, no_cases
 from agent.config import ApiSettings
 from agent.fulfillment.service import FulfilmentService
+from agent.measurement.testing import ServiceTesting
 from agent.metrics import ElementFamilies, Families, Metrics, no_families
 from crm_bridge.callbacks import CallbackPolicy, Resolver, system_resolver
 from crm_bridge.explain import Explanation, explain
@@ -41,6 +42,8 @@ class Parts:
     callbacks: CallbackPolicy = field(default_factory=CallbackPolicy)
     """Where events may be sent."""
     resolve: Resolver = system_resolver
+    tests: ServiceTesting | None = None
+    """Tests services on demand; None where nobody measures."""
     element_families: ElementFamilies = no_families
     """Last values of the ports of some elements, for `/metrics/elements`."""
     service_families: Families = tuple
