@@ -93,6 +93,15 @@ def test_gaps_are_counted_by_reason() -> None:
     assert gaps(tracks.outcomes) == {"reset": 1, "implausible": 1}
 
 
+def test_a_reading_that_comes_after_a_later_one_breaks_no_series_and_is_not_shown() -> None:
+    tracks = Tracks()
+    tracks.take(cycle(60.0, {"pe1/a": 1, "pe1/b": 1, "pe2/a": 1}))
+    tracks.take(cycle(122.0, {"pe1/a": 9}, {"pe1": ("a",)}))
+    tracks.take(cycle(120.0, {"pe1/a": 8, "pe1/b": 8, "pe2/a": 8}))
+    assert gaps(tracks.outcomes) == {}
+    assert [line.rpartition(" ")[2] for line in lines(tracks)] == ["9", "8", "8"]
+
+
 def test_a_port_that_tells_no_speed_is_measured_by_what_was_contracted() -> None:
     tracks = Tracks(BUSY)
     for second, octets in ((0.0, 0), (60.0, 60 * 125_000), (120.0, 120 * 125_000)):
