@@ -116,7 +116,7 @@ def fault(
     element: _Element,
     kind: Annotated[Kind, typer.Argument(help="What shall go wrong.", show_default=False)],
     *,
-    phase: Annotated[Phase, typer.Option(help="When; any is every phase but connect.")] = Phase.ANY,
+    phase: Annotated[Phase, typer.Option(help="When; any is every phase but connect and measure (STAMP).")] = Phase.ANY,
     message: Annotated[str, typer.Option(help="The element's words when it refuses.")] = "refused by fault injection",
     for_seconds: Annotated[float, typer.Option("--seconds", min=0, max=3600, help="How long to hang or to be slow.")] = 5.0,
     times: Annotated[int, typer.Option(min=1, help="How often.")] = 1,

@@ -14,6 +14,7 @@ from drivers.sim.credentials import SimCredentials
 from drivers.sim.faults import ElementFaults
 from drivers.sim.netconf import NetconfServer
 from drivers.sim.snmp import SnmpAgent
+from drivers.sim.stamp import StampReflectors
 from drivers.sim.state import ElementState, Interface, SimPort
 from drivers.sim.topology import ElementSpec, Protocols, Topology
 
@@ -46,17 +47,26 @@ class SimElement:
         """Its management address is out of reach, whatever carries it; traffic goes on."""
         self._netconf: NetconfServer | None = None
         self._servers = self._make_servers(topology)
+        self._stamp = StampReflectors(self.state, self.faults)
+        self._stamp_port = topology.protocols.stamp
         self.endpoints = {protocol: Endpoint(self.state.address, _port(topology.protocols, protocol)) for protocol in self._servers}
 
     async def start(self) -> None:
         for protocol, server in self._servers.items():
             endpoint = self.endpoints[protocol]
             await server.start(endpoint.host, endpoint.port)
+        await self._stamp.start(self.state.address, self._stamp_port)
 
     async def stop(self) -> None:
         await self.faults.stop()
+        await self._stamp.stop()
         for server in self._servers.values():
             await server.stop()
+
+    @property
+    def reflecting(self) -> Endpoint:
+        """Where the element itself answers STAMP; customers' routers behind it answer at the same port."""
+        return Endpoint(self.state.address, self._stamp_port)
 
     def running_text(self) -> str:
         """The running configuration in the element's own language, always in the same order."""

@@ -36,8 +36,10 @@ class Phase(StrEnum):
     SAVE = "save"
     TEST = "test"
     """A service test is asked for: a ping, a neighbour."""
+    MEASURE = "measure"
+    """A test packet (STAMP) is to be answered."""
     ANY = "any"
-    """Only in a fault: matches every phase but `connect`, which must be named."""
+    """Only in a fault: matches every phase but `connect` and `measure`, which must be named."""
 
 
 @dataclass(slots=True)
@@ -52,7 +54,7 @@ class Fault:
     id: int = field(default_factory=itertools.count(1).__next__)
 
     def matches(self, phase: Phase) -> bool:
-        return self.phase == phase or (self.phase is Phase.ANY and phase is not Phase.CONNECT)
+        return self.phase == phase or (self.phase is Phase.ANY and phase not in {Phase.CONNECT, Phase.MEASURE})
 
 
 class ElementFaults:

@@ -63,6 +63,7 @@ class Protocols(_Model):
     netconf: int = Field(8300, ge=1, le=65535)
     ssh: int = Field(2200, ge=1, le=65535)
     snmp: int = Field(1161, ge=1, le=65535)
+    stamp: int = Field(8620, ge=1, le=65535)
 
 
 class Secrets(_Model):
