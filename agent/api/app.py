@@ -11,6 +11,7 @@ from agent.api import docs, forms, health, openapi
 from agent.api.access import access_table
 from agent.api.context import RequestContext
 from agent.api.native import (
+    actions,
     alarms,
     audit,
     bills,
@@ -78,6 +79,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     drift.router,
     pools.router,
     alarms.router,
+    actions.router,
     problems.router,
     impact.router,
     history.router,

@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from sqlalchemy.orm import Session
 
+from agent.actions.service import ActionService
 from agent.api.admitted import Admitted
 from agent.api.ratelimit import RateLimiter
 from agent.assurance.events.hearing import Hearing
@@ -44,6 +45,8 @@ class Parts:
     resolve: Resolver = system_resolver
     tests: ServiceTesting | None = None
     """Tests services on demand; None where nobody measures."""
+    actions: ActionService | None = None
+    """Does something about alarms; None where nobody does."""
     element_families: ElementFamilies = no_families
     """Last values of the ports of some elements, for `/metrics/elements`."""
     service_families: Families = tuple

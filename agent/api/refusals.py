@@ -5,6 +5,7 @@ from http import HTTPStatus
 
 from sqlalchemy.exc import OperationalError
 
+import agent.actions.errors as actions
 import crm_bridge.errors as bridge
 import inventory.errors as inventory
 import policies.errors as policies
@@ -19,6 +20,7 @@ KNOWN = (
     ApiError,
     FulfilmentError,
     AssuranceError,
+    actions.ActionError,
     inventory.InventoryError,
     bridge.BridgeError,
     policies.PolicyError,
@@ -81,6 +83,7 @@ def _plain(error: Exception) -> ErrorBody:
 _RULES: Sequence[tuple[type[Exception] | tuple[type[Exception], ...], HTTPStatus]] = (
     (NotPermitted, HTTPStatus.FORBIDDEN),
     ((UnknownAlarm, UnknownProblem, NoHistory), HTTPStatus.NOT_FOUND),
+    ((actions.UnknownAction, actions.UnknownRule), HTTPStatus.NOT_FOUND),
     (TokenError, HTTPStatus.CONFLICT),
     ((bridge.NotFound, inventory.UnknownObject, policies.NotInCatalog), HTTPStatus.NOT_FOUND),
     ((inventory.InvalidPool, inventory.InvalidDocument, inventory.ValueNotInPool), HTTPStatus.BAD_REQUEST),

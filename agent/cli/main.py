@@ -41,6 +41,7 @@ COMMANDS = {
     "Faults": {
         "events": "What elements say: traps, syslog, notifications; the rules for them, and recordings.",
         "alarm": "Alarms: what stands, why each is a cause or a symptom, who takes care of it.",
+        "action": "Actions: what is done about alarms by rules, or proposed; and why it is, or is not.",
         "problem": "Problems: one per root cause, with its alarms, services and tickets.",
         "impact": "Who would suffer if an element, port or link failed, and what it would cost.",
         "measure": "Loss, delay and jitter now, by ICMP echo or STAMP: of an address, or of a service as its specification says.",
