@@ -1,6 +1,8 @@
 """The health of services as intervals: up, down or unknown, from the instant of the change to that of the next.
 
 Of several causes the first one begins an outage and the last one to be repaired ends it, in whatever order they come to be known.
+What only hides a service, as a silent element does, does not lengthen its outage: time after the repair in which it could not
+yet be seen is unknown.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,13 +17,17 @@ from sqlalchemy.orm import Session, aliased
 
 from agent.assurance.alarms.alarm import Alarm, chunks, load
 from agent.assurance.alarms.board import Board
-from agent.assurance.alarms.causes import FAILURES
+from agent.assurance.alarms.causes import FAILURES, UNREACHABLE
 from agent.assurance.findings import TICK, Transition
-from agent.assurance.levels.impact import UP, Condition, Footprint, condition, footprints, services_on
+from agent.assurance.levels.impact import DOWN, UNKNOWN, UP, Condition, Footprint, condition, footprints, services_on
 from agent.assurance.tables import AlarmRow, ServiceStateRow
 from crm_bridge.outbox import Event, publish_all
 from inventory.topology import Graph, Topology
 from policies.values import Interval, new_id
+
+CLEARED, SEEN = "cleared", "seen"
+"""In the evidence of a state: what was repaired during it, and what of its elements answered again while it was down."""
+HIDDEN = Condition(UNKNOWN, because="an element of it was not heard yet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +41,13 @@ class Change:
     observation_id: str
     alarms: tuple[str, ...] = ()
     """Ids; empty where none was raised."""
+    hides: bool = True
+    """It takes away what is known of services; other failures bring them down."""
 
     @classmethod
     def of(cls, alarm: Alarm, transition: Transition, observation_id: str) -> "Change":
-        return cls(alarm.id, alarm.cleared_at is None, transition, observation_id, (alarm.id,))
+        hides = alarm.cause == UNREACHABLE
+        return cls(alarm.id, alarm.cleared_at is None, transition, observation_id, (alarm.id,), hides)
 
 
 class Refresher:
@@ -79,11 +88,21 @@ class Refresher:
             if change.begins and change.failure in behind:
                 self._join(row, change)
             elif not change.begins and now.state != UP:
-                row.evidence = row.evidence | {"cleared": _cleared(row, change)}
+                over = SEEN if change.hides and row.state == DOWN else CLEARED
+                row.evidence = row.evidence | {over: _noted(row, over, change)}
             return
         moment = change.transition if change.begins else _last_cleared(row, change)
         alarms = list(change.alarms) if now.state == UP else behind
-        following = _follow(self._session, row, now, moment, {"alarms": alarms, "observations": [change.observation_id]})
+        evidence = {"alarms": alarms, "observations": [change.observation_id]}
+        seen = _latest(row, SEEN)
+        if now.state == UP and seen is not None and seen - moment.instant >= TICK:
+            self._turn(service_id, HIDDEN, moment, evidence)
+            moment = Transition.at(seen)
+        self._turn(service_id, now, moment, evidence)
+
+    def _turn(self, service_id: str, now: Condition, moment: Transition, evidence: Mapping[str, Any]) -> None:
+        row = self._open[service_id]
+        following = _follow(self._session, row, now, moment, evidence)
         if following is not row:
             self._open[service_id], self._before[service_id] = following, row
         self._news.append(following)
@@ -189,15 +208,18 @@ def _follow(
     return row
 
 
-def _cleared(row: ServiceStateRow, change: Change) -> dict[str, str]:
-    return dict(row.evidence.get("cleared", {})) | {change.failure: change.transition.instant.isoformat()}
+def _noted(row: ServiceStateRow, over: str, change: Change) -> dict[str, str]:
+    return dict(row.evidence.get(over, {})) | {change.failure: change.transition.instant.isoformat()}
+
+
+def _latest(row: ServiceStateRow, over: str) -> datetime | None:
+    return max((datetime.fromisoformat(text) for text in row.evidence.get(over, {}).values()), default=None)
 
 
 def _last_cleared(row: ServiceStateRow, change: Change) -> Transition:
-    """Of all that was repaired during this state, the last one counts."""
-    moment = change.transition
-    last = max((datetime.fromisoformat(text) for text in row.evidence.get("cleared", {}).values()), default=moment.instant)
-    return moment if last <= moment.instant else Transition(last, last, max(last, moment.latest))
+    """Of all that made this state and was repaired during it, the last one counts."""
+    moment, last = change.transition, _latest(row, CLEARED)
+    return moment if last is None or last <= moment.instant else Transition(last, last, max(last, moment.latest))
 
 
 def _start(session: Session, service_id: str, now: Condition, moment: Transition, evidence: Mapping[str, Any]) -> ServiceStateRow:

@@ -372,3 +372,20 @@ def test_from_silence_to_its_ticket_no_more_than_an_interval_and_15_seconds_pass
     tickets = world.rows(TicketRow)
     assert {ticket.root_object for ticket in tickets} == {"element:pe2"}
     assert max((ticket.created_at - fault).total_seconds() for ticket in tickets) <= 60 + 15
+
+
+def test_an_element_that_answers_late_does_not_lengthen_an_outage(world: World) -> None:
+    world.network.elements["pe1"].silent = True
+    world.network.down("p1/x1")  # 60 s
+    world.clock.advance(1)
+    world.trap("p1/x1")
+    for _ in range(3):
+        world.tick()
+    assert states(world, "line") == [("up", 0.0, 60.0), ("down", 60.0, None)]
+    world.network.up("p1/x1")  # 64 s
+    world.network.elements["pe1"].silent = False
+    world.clock.advance(6)
+    world.trap("pe1", oids.COLD_START)  # 70 s: it is heard before anybody has looked at the port
+    world.clock.advance(10)
+    world.trap("p1/x1", oids.LINK_UP)
+    assert states(world, "line") == [("up", 0.0, 60.0), ("down", 60.0, 64.0), ("unknown", 64.0, 70.0), ("up", 70.0, None)]
