@@ -187,6 +187,8 @@ class Daemon:
                 service_families=of_services(self.database, self.clock, self.catalog),
                 explain=explain,
                 hearing=self.assurance.hearing,
+                collecting=self.assurance.collecting,
+                foresight=load_foresight(settings.catalog),
                 cases_of=cases_of,
                 callbacks=policy,
                 tests=self.measurement.tests,

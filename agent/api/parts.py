@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from agent.actions.service import ActionService
 from agent.api.admitted import Admitted
 from agent.api.ratelimit import RateLimiter
+from agent.assurance.collectors.collecting import Collecting
 from agent.assurance.events.hearing import Hearing
 from agent.assurance.levels.sla import CasesOf, no_cases
 from agent.config import ApiSettings
@@ -21,6 +22,7 @@ from crm_bridge.callbacks import CallbackPolicy, Resolver, system_resolver
 from crm_bridge.explain import Explanation, explain
 from inventory.db import Database
 from policies.catalog import Catalog
+from policies.detection.rules import Rule
 from policies.values import Clock
 
 
@@ -53,6 +55,10 @@ class Parts:
     """Numbers of services and their objectives, for `/metrics/services`."""
     hearing: Hearing | None = None
     """What elements say unasked; None where nobody listens."""
+    collecting: Collecting | None = None
+    """What elements are asked beside SNMP; None where nobody is."""
+    foresight: Sequence[Rule] = ()
+    """Rules of what is warned of early."""
     explain: Callable[[Session, str], Explanation] = explain
     """Raises `LookupError` of the bridge's tree for an id that nobody knows."""
 

@@ -4,9 +4,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from sqlalchemy import select
 
-from agent.assurance.tables import AlarmRow
+from agent.assurance.history.foresight import Outlook, outlook
 from agent.catalog import load_foresight
 from agent.cli.command import local
 from agent.cli.desk import Desk
@@ -22,16 +21,16 @@ app = typer.Typer(no_args_is_help=True, help="Early warnings: what will be at it
 @app.command("list")
 @local
 def list_(desk: Desk, as_json: AsJson = False) -> None:
-    """Warnings that stand: what was found, since when. They are alarms, too, and make no tickets."""
-    names = [rule.name for rule in load_foresight(desk.settings.catalog)]
+    """Warnings that stand, with what is to be said of them now: when a limit will be reached. They are alarms, too, and make no
+    tickets.
+    """
     with desk.reading() as session:
-        rows = session.scalars(
-            select(AlarmRow)
-            .where(AlarmRow.cleared_at.is_(None), AlarmRow.qualifier.in_(names), AlarmRow.source == "")
-            .order_by(AlarmRow.raised_at.desc(), AlarmRow.id)
-        ).all()
-        found = [{"alarm": row.id, "rule": row.qualifier, "since": when(row.raised_at), "found": row.text} for row in rows]
-    print_rows(found, as_json=as_json, empty="nothing is foreseen")
+        found = outlook(session, load_foresight(desk.settings.catalog), desk.clock.now())
+        rows = [_warning(each) for each in found]
+    if as_json:
+        print_json(rows)
+        return
+    print_rows([_short(row) for row in rows], as_json=False, empty="nothing is foreseen")
 
 
 @app.command()
@@ -55,6 +54,23 @@ def check(
     del desk
     for file in files:
         say(f"{file}: sound; {len(parse_rules(read_text(file), str(file)))} rules")
+
+
+def _warning(found: Outlook) -> dict[str, object]:
+    return {
+        "alarm": found.alarm.id,
+        "rule": found.rule.name,
+        "subject": found.subject,
+        "metric": found.rule.metric,
+        "since": found.alarm.raised_at.isoformat(),
+        "value": found.value,
+        "expected": found.expected.isoformat() if found.expected else None,
+        "found": found.text,
+    }
+
+
+def _short(row: dict[str, object]) -> dict[str, object]:
+    return {"alarm": row["alarm"], "rule": row["rule"], "since": when(str(row["since"])), "found": row["found"]}
 
 
 def _rule(rule: Rule) -> dict[str, object]:

@@ -46,6 +46,7 @@ COMMANDS = {
         "impact": "Who would suffer if an element, port or link failed, and what it would cost.",
         "measure": "Loss, delay and jitter now, by ICMP echo or STAMP: of an address, or of a service as its specification says.",
         "history": "What was measured over time: traffic, errors, how full pools are.",
+        "collector": "What elements are asked beside SNMP: neighbours, optical power; and what they answered.",
         "foresight": "Early warnings: what will be at its limit or is unusual, and the rules for that.",
         "ticket": "Tickets: one per problem and affected customer.",
     },

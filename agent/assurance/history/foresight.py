@@ -42,6 +42,24 @@ _Named = tuple[str, str]
 """Subject, and name of the rule."""
 
 
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """A warning that stands, and what is to be said of it now."""
+
+    alarm: AlarmRow
+    rule: Rule
+    subject: str
+    text: str
+    """Of now where that can be said, as it was raised otherwise."""
+    value: float | None
+    """As last measured; None when that is more than a day ago."""
+    expected: datetime | None
+    """When it will be at its limit, for a trend."""
+    earliest: datetime | None
+    latest: datetime | None
+    """None for never, where `expected` is known."""
+
+
 @dataclass(slots=True)
 class _Learnt:
     at: datetime
@@ -60,7 +78,7 @@ class Foresight:
         """One turn; what was found is raised or cleared already. Write the history first: what is not written is not seen."""
         end = instant_of(int(at.timestamp()) // Resolution.FIVE_MINUTES * Resolution.FIVE_MINUTES)
         trends = self._trends_at is None or end - self._trends_at >= TREND_EVERY
-        with self._database.read() as session:
+        with self._database.read_at_length() as session:
             standing = self._standing(session)
             found = [
                 finding
@@ -77,34 +95,20 @@ class Foresight:
         return found
 
     def _standing(self, session: Session) -> set[_Named]:
-        names = [rule.name for rule in self._rules]
-        rows = session.execute(
-            select(AlarmRow.element, AlarmRow.object, AlarmRow.qualifier).where(
-                AlarmRow.cleared_at.is_(None), AlarmRow.qualifier.in_(names), AlarmRow.source == ""
-            )
-        )
-        return {(element if element.startswith(POOL) else f"{PORT}{element}/{port}", name) for element, port, name in rows}
+        return {(subject_of(alarm), alarm.qualifier) for alarm in standing(session, self._rules)}
 
     def _of_rule(self, session: Session, rule: Rule, end: datetime, standing: set[str]) -> Iterator[Finding]:
         subjects = [key.subject for key in series_of(session, metric=rule.metric) if key.subject.startswith((PORT, POOL))]
         for first in range(0, len(subjects), SUBJECTS):
             some = subjects[first : first + SUBJECTS]
             baselines = self._baselines(session, rule, some, end)
-            for subject, series in self._recent(session, rule, some, end).items():
+            for subject, series in _recent(session, rule, some, end).items():
                 found = judge(rule, series, baselines.get(subject), standing=subject in standing)
                 if not series.known.any():
                     if subject in standing:
                         yield _finding(rule, subject, Judgement(False), end)
                 elif found.raised is not None and found.raised != (subject in standing):
                     yield _finding(rule, subject, found, end)
-
-    def _recent(self, session: Session, rule: Rule, subjects: Sequence[str], end: datetime) -> Mapping[str, Series]:
-        if rule.trend is not None:
-            start, resolution = end - timedelta(days=rule.trend.history_days), Resolution.HOUR
-        else:
-            start, resolution = end - GONE_AFTER, Resolution.FIVE_MINUTES
-        found = read_all(session, rule.metric, Interval(start, end), resolution, subjects=subjects)
-        return {subject: _series(stretch) for subject, stretch in found.items()}
 
     def _baselines(self, session: Session, rule: Rule, subjects: Sequence[str], end: datetime) -> Mapping[str, Baseline]:
         """What is known of them by now; the oldest knowledge is renewed first."""
@@ -120,6 +124,57 @@ class Foresight:
             for subject, stretch in found.items():
                 known[subject] = self._learnt[subject, rule.metric, days] = _Learnt(end, learn(_since_known(_series(stretch))))
         return {subject: learnt.baseline for subject, learnt in known.items() if learnt and learnt.baseline}
+
+
+def standing(session: Session, rules: Sequence[Rule]) -> list[AlarmRow]:
+    """Warnings, the latest first."""
+    names = [rule.name for rule in rules]
+    rows = session.scalars(
+        select(AlarmRow)
+        .where(AlarmRow.cleared_at.is_(None), AlarmRow.qualifier.in_(names), AlarmRow.source == "")
+        .order_by(AlarmRow.raised_at.desc(), AlarmRow.id)
+    )
+    causes = {rule.name: rule.cause for rule in rules}
+    return [row for row in rows if row.cause == causes[row.qualifier]]
+
+
+def outlook(session: Session, rules: Sequence[Rule], at: datetime) -> list[Outlook]:
+    """What is foreseen, as it looks now."""
+    known = {rule.name: rule for rule in rules}
+    return [_outlook(session, known[alarm.qualifier], alarm, at) for alarm in standing(session, rules)]
+
+
+def _outlook(session: Session, rule: Rule, alarm: AlarmRow, at: datetime) -> Outlook:
+    subject = subject_of(alarm)
+    series = _recent(session, rule, [subject], at).get(subject)
+    found = Judgement(None) if series is None else judge(rule, series, standing=True)
+    way = found.forecast
+    where = f"{alarm.element}/{alarm.object}" if alarm.object else alarm.element
+    value = None if series is None or not series.known.any() else float(series.values[series.known][-1])
+    return Outlook(
+        alarm,
+        rule,
+        subject,
+        f"{where}: {found.text}" if found.raised and found.text else alarm.text,
+        value,
+        None if way is None else instant_of(way.likely),
+        None if way is None else instant_of(way.earliest),
+        None if way is None or way.latest is None else instant_of(way.latest),
+    )
+
+
+def subject_of(alarm: AlarmRow) -> str:
+    """Whose series the warning is about."""
+    return alarm.element if alarm.element.startswith(POOL) else f"{PORT}{alarm.element}/{alarm.object}"
+
+
+def _recent(session: Session, rule: Rule, subjects: Sequence[str], end: datetime) -> Mapping[str, Series]:
+    if rule.trend is not None:
+        start, resolution = end - timedelta(days=rule.trend.history_days), Resolution.HOUR
+    else:
+        start, resolution = end - GONE_AFTER, Resolution.FIVE_MINUTES
+    found = read_all(session, rule.metric, Interval(start, end), resolution, subjects=subjects)
+    return {subject: _series(stretch) for subject, stretch in found.items()}
 
 
 def _series(stretch: Stretch) -> Series:
