@@ -19,9 +19,10 @@ from agent.api import parts as api_parts
 from agent.api.app import create_app
 from agent.api.ratelimit import RateLimiter
 from agent.api.server import ApiServer
-from agent.api.tmf import catalog_jobs, monitors, service_qualification
+from agent.api.tmf import catalog_jobs, monitors, service_qualification, service_test
 from agent.api.tmf.catalog_transfer import CATALOG_WORK, CatalogJobRunner, CatalogTransfers
 from agent.api.tmf.presenter import TmfPresenter
+from agent.api.tmf.service_test_work import TEST_WORK, ServiceTestRunner
 from agent.api.tmf.qualification_work import QUALIFICATION_WORK, QualificationRunner, Qualifications
 from agent.assurance.alarms.driftalarm import watch_drift
 from agent.assurance.collectors.asking import Asking
@@ -150,7 +151,11 @@ class Daemon:
                 measure=self.measurement.acceptor.measure,
                 drift_watch=watch_drift,
                 follower=monitors.follow,
-                handlers={QUALIFICATION_WORK: self._qualifying(), CATALOG_WORK: self._transferring(policy)},
+                handlers={
+                    QUALIFICATION_WORK: self._qualifying(),
+                    CATALOG_WORK: self._transferring(policy),
+                    TEST_WORK: self._testing(),
+                },
             )
         )
         self._subscribe(settings.outbox, policy)
@@ -281,6 +286,11 @@ class Daemon:
 
         asking = Asking(self.drivers, target_of, self.clock)
         return CollectingParts(load_collectors(self.settings.catalog), asking, self.settings.collectors)
+
+    def _testing(self) -> ServiceTestRunner:
+        return ServiceTestRunner(
+            self.database, self.clock, DatabaseQueue(self.database), self.measurement.tests, service_test.TESTS
+        )
 
     def _subscribing(self) -> Subscribing:
         known_hosts, resolve = self.settings.known_hosts_file, self.credentials.resolve

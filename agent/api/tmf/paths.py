@@ -14,6 +14,8 @@ ALARM_MANAGEMENT = "/tmf-api/alarmManagement/v4"
 SERVICE_PROBLEM = "/tmf-api/serviceProblemManagement/v4"
 SERVICE_QUALITY = "/tmf-api/serviceQualityManagement/v4"
 
+SERVICE_TEST = "/tmf-api/serviceTestManagement/v4"
+
 
 def order_href(order_id: str) -> str:
     return f"{SERVICE_ORDERING}/serviceOrder/{order_id}"

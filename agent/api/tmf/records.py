@@ -140,7 +140,7 @@ class RecordKind:
         session.flush()
         whole = self.document(row)
         moved = before.get(self.rules.state) != whole.get(self.rules.state)
-        self.tell(session, "StateChange" if moved else self.changed, whole, actor, at)
+        self.tell(session, self.moved if moved else self.changed, whole, actor, at)
         return whole
 
     def delete(self, session: Session, row: RecordRow, actor: Actor, at: datetime) -> None:

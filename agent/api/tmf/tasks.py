@@ -7,8 +7,8 @@ from sqlalchemy.orm import Session
 
 from agent.api.tables import RecordRow
 
-KINDS = ("monitor", "checkServiceQualification", "queryServiceQualification", "importJob", "exportJob")
-UNFINISHED = ("InProgress", "inProgress", "accepted", "Not Started", "Running")
+KINDS = ("monitor", "checkServiceQualification", "queryServiceQualification", "importJob", "exportJob", "serviceTest")
+UNFINISHED = ("InProgress", "inProgress", "accepted", "acknowledged", "Not Started", "Running")
 
 
 def forget(session: Session, *, before: datetime, limit: int) -> int:
