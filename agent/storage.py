@@ -26,7 +26,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from agent.errors import AgentError, BackupError, DatabaseUnusable, DatabaseVersionError
 from agent.tables import metadata
-from inventory.db import Database, Exact, Unsigned64
+from inventory.db import AT_LENGTH, Database, Exact, Unsigned64
 
 FORMAT = "fabd-backup-1"
 BATCH = 500
@@ -168,6 +168,8 @@ def _dump(database: Database, out: IO[str]) -> int:
     isolation = {} if database.is_sqlite else {"isolation_level": "REPEATABLE READ"}
     rows = 0
     with database.engine.connect().execution_options(**isolation) as connection, connection.begin():
+        if not database.is_sqlite:
+            connection.execute(AT_LENGTH)
         header = {"format": FORMAT, "revision": head_revision(), "at": datetime.now(UTC).isoformat()}
         out.write(json.dumps(header) + "\n")
         for table in metadata.sorted_tables:

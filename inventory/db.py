@@ -4,6 +4,7 @@ SQLite by default (WAL, `synchronous=FULL`, foreign keys, one writer), PostgreSQ
 work is one transaction: `with database.write() as session: …` commits at the end or leaves nothing behind.
 """
 
+import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -28,12 +29,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import URL, Dialect, make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session, SessionTransaction
 from sqlalchemy.pool import PoolProxiedConnection
 from sqlalchemy.types import TypeDecorator
 
-from inventory.errors import DatabaseDriverMissing
+from inventory.errors import DatabaseDriverMissing, OutcomeUnknown
 from inventory.groupcommit import WRITER, SingleWriter
 
 NAMING = {
@@ -53,6 +54,10 @@ LOCK_TIMEOUT_MS = BUSY_TIMEOUT_MS
 IDLE_TIMEOUT_MS = 30_000
 """How long a transaction may say nothing on PostgreSQL. A worker that is stopped while it renews its lease would else keep its
 plan's row locked, over which everybody else skips, until it is woken."""
+LONG_IDLE_TIMEOUT_MS = 1_800_000
+"""The same for reports and exports, which lock nothing; but while they last nothing that is deleted makes room."""
+ASKED_FOR_S, ASKED_AGAIN_S = 10.0, 0.2
+"""How long a server that was lost while it committed is asked what became of it, and how often."""
 SET_LOCK_TIMEOUT_MS = 1_000
 """The same, where others wait behind who waits."""
 _SERVER_SETTINGS = {
@@ -151,24 +156,62 @@ class Database:
         On SQLite it holds the single writer's place from its first statement, so that no two can deadlock; asking for a second
         one inside the first is a mistake in the program and raises `RuntimeError` instead of waiting for itself. Those that
         queue for the place are made durable together, and none returns before it is.
+
+        Raises `OutcomeUnknown` when the server was lost in the middle of the commit.
         """
         if self.is_sqlite:
             with self._writer.unit() as session:
                 yield session
         else:
-            with Session(self.engine, expire_on_commit=False) as session, session.begin():
-                yield session
+            committing = False
+            try:
+                with Session(self.engine, expire_on_commit=False) as session, session.begin():
+                    yield session
+                    session.flush()
+                    committing = True
+            except DBAPIError as error:
+                if committing and error.connection_invalidated:
+                    raise OutcomeUnknown from error
+                raise
         for effect in session.info.pop(_EFFECTS, ()):
             effect()
+
+    @contextmanager
+    def read_at_length(self) -> Iterator[Session]:
+        """As `read`, where much is reckoned between two questions: reports, exports. Nobody waits for who only reads."""
+        with self.read() as session:
+            if not self.is_sqlite:
+                session.execute(AT_LENGTH)
+            yield session
+
+    def made(self, transaction: int) -> bool:
+        """Whether it was committed, after all (`wait_briefly` gives its number). Raises `OutcomeUnknown` when nobody can say."""
+        until = time.monotonic() + ASKED_FOR_S
+        while True:
+            try:
+                with self.engine.connect() as connection:
+                    status = connection.scalar(_STATUS, {"transaction": transaction})
+            except DBAPIError:
+                status = _GOES_ON
+            if status is not None and status != _GOES_ON:
+                return bool(status == "committed")
+            if status is None or time.monotonic() >= until:
+                raise OutcomeUnknown
+            time.sleep(ASKED_AGAIN_S)
 
     def close(self) -> None:
         self.engine.dispose()
 
 
-def wait_briefly(session: Session) -> None:
-    """To the end of this transaction: who does not get a lock soon gives up with an error that `gave_up` knows."""
-    if session.get_bind().dialect.name == "postgresql":
-        session.connection().execute(_BRIEFLY)
+def wait_briefly(session: Session) -> int | None:
+    """To the end of this transaction: who does not get a lock soon gives up with an error that `gave_up` knows.
+
+    Returns its number on PostgreSQL, by which `Database.made` finds out what became of it.
+    """
+    if session.get_bind().dialect.name != "postgresql":
+        return None
+    number: int = session.connection().execute(_BRIEFLY, {"lock_timeout": str(SET_LOCK_TIMEOUT_MS)}).scalar_one()
+    return number
 
 
 def gave_up(error: Exception) -> bool:
@@ -176,7 +219,11 @@ def gave_up(error: Exception) -> bool:
     return isinstance(error, OperationalError) and getattr(error.orig, "sqlstate", None) == _LOCK_NOT_AVAILABLE
 
 
-_BRIEFLY = text(f"SET LOCAL lock_timeout = {SET_LOCK_TIMEOUT_MS}")
+_BRIEFLY = text("SELECT txid_current() FROM set_config('lock_timeout', :lock_timeout, true)")
+_STATUS = text("SELECT txid_status(:transaction)")
+_GOES_ON = "in progress"
+AT_LENGTH = text(f"SET LOCAL idle_in_transaction_session_timeout = {LONG_IDLE_TIMEOUT_MS}")
+"""For who reads and reckons, on PostgreSQL."""
 _LOCK_NOT_AVAILABLE = "55P03"
 
 Row = TypeVar("Row", bound=Base)

@@ -16,6 +16,7 @@ InventoryError
 ├── ServiceStateConflict     the service is not in a state that allows it
 ├── InvalidMaintenance       a window of the maintenance calendar that cannot be meant  (ValueError)
 ├── MaintenanceOver          a window that has begun or ended is not called off
+├── OutcomeUnknown           the connection to the database was lost while it committed
 └── DatabaseDriverMissing    the Python driver of a database is not installed  (ImportError)
 """
 
@@ -145,6 +146,16 @@ class MaintenanceOver(InventoryError):
     def __init__(self, maintenance: str, why: str) -> None:
         self.maintenance = maintenance
         super().__init__(f"maintenance {maintenance} {why}; see `fabd maintenance show {maintenance}`")
+
+
+class OutcomeUnknown(InventoryError):
+    """Whether the transaction was made can only be found out by looking."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the connection to the database was lost while it committed: whether this was done is not known; look, or send it "
+            "again with the Idempotency-Key that it came with"
+        )
 
 
 class DatabaseDriverMissing(InventoryError, ImportError):

@@ -13,6 +13,7 @@ import structlog
 from sqlalchemy.orm import Session
 
 from inventory.db import Database, gave_up, wait_briefly
+from inventory.errors import OutcomeUnknown
 
 log = structlog.get_logger(__name__)
 
@@ -51,14 +52,17 @@ class Together(Generic[Entry]):
     def _lead(self) -> None:
         tickets: list[_Ticket[Entry]] = []
         written = False
+        number: int | None = None
         try:
             with self._database.write() as session, self._turn:
                 session.connection()  # begins: whoever comes until then is of this set
-                wait_briefly(session)
+                number = wait_briefly(session)
                 tickets = self._cut()
                 self._write(session, [ticket.entry for ticket in tickets])
                 session.flush()
             written = True
+        except OutcomeUnknown as error:
+            written = self._made(tickets, number, error)
         except Exception as error:  # noqa: BLE001  told to whose it is, in its own thread
             if len(tickets) == 1 and not gave_up(error):
                 tickets[0].error = error
@@ -68,6 +72,17 @@ class Together(Generic[Entry]):
             for ticket in tickets or self._cut():
                 ticket.alone = not written
                 ticket.settled.release()
+
+    def _made(self, tickets: "list[_Ticket[Entry]]", number: int | None, error: OutcomeUnknown) -> bool:
+        """Whether the set was written although nobody said so. When that stays unknown, all are told; none is written twice."""
+        try:
+            if number is not None:
+                return self._database.made(number)
+        except OutcomeUnknown as still:
+            error = still
+        for ticket in tickets:
+            ticket.error = error
+        return True
 
     def _cut(self) -> "list[_Ticket[Entry]]":
         with self._guard:

@@ -54,10 +54,17 @@ def error_body(error: Exception) -> ErrorBody:
             return ErrorBody(HTTPStatus.UNAUTHORIZED, "notAuthenticated", str(error), headers={"WWW-Authenticate": "Bearer"})
         case policies.Refused() | inventory.InvalidMaintenance():
             return _of_details(error)
-        case OperationalError():
-            message = "the database does not answer at the moment; try again, and look at `fabd db check` when it stays so"
-            return ErrorBody(HTTPStatus.SERVICE_UNAVAILABLE, "databaseUnavailable", message, headers={"Retry-After": "5"})
+        case OperationalError() | inventory.OutcomeUnknown():
+            return _of_database(error)
     return _plain(error)
+
+
+def _of_database(error: OperationalError | inventory.OutcomeUnknown) -> ErrorBody:
+    code, message = _code(error), str(error)
+    if isinstance(error, OperationalError):
+        code = "databaseUnavailable"
+        message = "the database does not answer at the moment; try again, and look at `fabd db check` when it stays so"
+    return ErrorBody(HTTPStatus.SERVICE_UNAVAILABLE, code, message, headers={"Retry-After": "5"})
 
 
 def _of_details(error: policies.Refused | inventory.InvalidMaintenance) -> ErrorBody:

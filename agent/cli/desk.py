@@ -54,7 +54,7 @@ class Desk:
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        with self.database() as database, database.read() as session:
+        with self.database() as database, database.read_at_length() as session:
             yield session
 
     @contextmanager

@@ -49,7 +49,7 @@ def audit(
 def _look(desk: Desk, database: Database, names: list[str] | None, *, offline: bool) -> tuple[Books, Sightings]:
     platforms = desk.platforms
     realises = {name: platforms.load(name).realises for name in platforms.names()}
-    with database.read() as session:
+    with database.read_at_length() as session:
         for name in names or ():
             element(session, name)
         books = read_books(session, load_catalog(desk.settings.catalog), realises)

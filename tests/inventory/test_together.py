@@ -1,13 +1,16 @@
 """What several threads have ready at the same time is written as one set, and what is wrong with one is told to that one alone."""
 
 import threading
+from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 
 from inventory.changing import write_changes
 from inventory.db import lock
+from inventory.errors import OutcomeUnknown
 from inventory.tables import SiteRow
 from inventory.together import Together
 
@@ -88,7 +91,7 @@ def test_one_that_is_alone_and_refused_is_not_tried_again(sites):
 @pytest.mark.parametrize("others", [(), ("b", "c")])
 def test_a_row_that_another_process_keeps_locked_holds_up_only_who_wants_it(sites, others, monkeypatch):
     """On SQLite nobody can lock a row, so there is nothing to prove."""
-    monkeypatch.setattr("inventory.db._BRIEFLY", text("SET LOCAL lock_timeout = 50"))
+    monkeypatch.setattr("inventory.db.SET_LOCK_TIMEOUT_MS", 50)
     if sites.database.is_sqlite:
         return
     with sites.database.write() as session:
@@ -157,3 +160,66 @@ def test_changed_columns_are_written_and_nothing_else(sites, addresses):
         assert not session.dirty
     with sites.database.read() as session:
         assert tuple(session.scalars(select(SiteRow.address).order_by(SiteRow.name))) == addresses
+
+
+class Lost:
+    """The connection goes while it commits: before the server hears of it, or when it has done it."""
+
+    def __init__(self, dialect: Any, *, made: bool) -> None:
+        self._commit, self._made, self.times = dialect.do_commit, made, 1
+
+    def __call__(self, connection: Any) -> None:
+        if not self.times:
+            self._commit(connection)
+            return
+        self.times -= 1
+        if self._made:
+            self._commit(connection)
+        connection.driver_connection.close()
+        raise psycopg.OperationalError("server closed the connection unexpectedly")
+
+
+@pytest.mark.parametrize("made", [True, False])
+def test_a_set_whose_commit_nobody_confirmed_is_written_once(sites, made, monkeypatch):
+    """SQLite has no connection to lose."""
+    if sites.database.is_sqlite:
+        return
+    with sites.database.read() as session:
+        session.execute(text("SELECT 1"))
+    monkeypatch.setattr(sites.database.engine.dialect, "do_commit", Lost(sites.database.engine.dialect, made=made))
+    sites.go.set()
+    sites.add("a")
+    assert (sites.names(), sites.failed) == (["a"], {})
+    assert len(sites.sets) == (1 if made else 2)
+
+
+def test_when_nobody_can_say_what_became_of_a_set_that_is_told_and_nothing_is_written_twice(sites, monkeypatch):
+    if sites.database.is_sqlite:
+        return
+    with sites.database.read() as session:
+        session.execute(text("SELECT 1"))
+    monkeypatch.setattr(sites.database.engine.dialect, "do_commit", Lost(sites.database.engine.dialect, made=True))
+    monkeypatch.setattr("inventory.db._STATUS", text("SELECT NULL WHERE :transaction IS NOT NULL"))
+    sites.go.set()
+    sites.add("a")
+    assert isinstance(sites.failed["a"], OutcomeUnknown)
+    assert (sites.names(), len(sites.sets)) == (["a"], 1)
+
+
+def test_a_unit_of_work_whose_commit_nobody_confirmed_says_so(database, monkeypatch):
+    if database.is_sqlite:
+        return
+    with database.read() as session:
+        session.execute(text("SELECT 1"))
+    monkeypatch.setattr(database.engine.dialect, "do_commit", Lost(database.engine.dialect, made=False))
+    with pytest.raises(OutcomeUnknown, match="whether this was done is not known"), database.write() as session:
+        session.add(SiteRow(id="ste-a", name="a"))
+
+
+def test_who_reads_at_length_may_be_silent_for_longer(database):
+    if database.is_sqlite:
+        return
+    with database.read_at_length() as session:
+        assert session.scalar(text("SHOW idle_in_transaction_session_timeout")) == "30min"
+    with database.read() as session:
+        assert session.scalar(text("SHOW idle_in_transaction_session_timeout")) == "30s"

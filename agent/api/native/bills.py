@@ -76,7 +76,7 @@ def list_bills(request: Request, parts: PartsOf) -> Response:
 )
 def show_bill(request: Request, parts: PartsOf, bill_id: str) -> Response:
     """`Accept: text/plain` gives it printed. By id or by number."""
-    with parts.database.read() as session:
+    with parts.database.read_at_length() as session:
         document = bill_document(session, _bill(session, bill_id))
     if request.headers.get("accept", "").partition(",")[0].strip().startswith("text/plain"):
         return PlainTextResponse(as_text(document))

@@ -125,7 +125,7 @@ def report(
     if bool(service_id) == bool(account_number):
         raise BadRequest("invalidValue", "name one of service_id and account_number")
     at = parts.clock.now()
-    with parts.database.read() as session:
+    with parts.database.read_at_length() as session:
         services = [service_id] if service_id else services_of(session, customer_by_account(session, account_number).account_number)
         if service_id and session.get(ServiceRow, service_id) is None:
             raise NotFound("notFound", f"there is no service {service_id!r}; list them at {ROOT}/services")
