@@ -8,6 +8,7 @@ import threading
 from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
+from urllib.parse import urlsplit
 
 import structlog
 import uvloop
@@ -51,6 +52,8 @@ from agent.instance import Instance
 from agent.listening import Addresses, Listening, syslog_listener
 from agent.measurement.service import TAKE_EVERY, MeasurementService
 from agent.metrics import Metrics
+from agent.prometheus.remote import service as remote_write
+from agent.prometheus.remote.service import RemoteWrite
 from agent.prometheus.services import of_services
 from agent.punctuality import cases_of
 from agent.scheduler import Scheduler
@@ -175,6 +178,9 @@ class Daemon:
             self.metrics.add(self.assurance.collecting.families)
         self.pools = PoolWatch(self.database, self.clock, self.assurance.history)
         self.metrics.add(self.pools.families)
+        self.remote_write = self._sending_samples() if settings.remote_write.url else None
+        if self.remote_write:
+            self.metrics.add(self.remote_write.families)
         self.housekeeping = Housekeeping(self.database, self.clock, settings.keep)
         self.scheduler = Scheduler()
         self.server = ApiServer(settings.api)
@@ -234,6 +240,9 @@ class Daemon:
             self.scheduler.every(job.interval, job.name, job.work)
         self.scheduler.start()
         await self.server.start(self.app)
+        if self.remote_write:
+            self.remote_write.start(urlsplit(self.url).netloc)
+            self.scheduler.every(remote_write.LOOK_EVERY, "remote write", self.remote_write.look)
         log.info("fabd is up", url=self.url, database=self.database.url.render_as_string(hide_password=True))
 
     async def stop(self) -> None:
@@ -244,6 +253,8 @@ class Daemon:
         await self.server.stop()
         in_time = await finishing
         await asyncio.to_thread(self.measurement.stop)
+        if self.remote_write:
+            await self.remote_write.stop()
         await self.assurance.stop()
         if self._dispatching:
             await asyncio.wait({self._dispatching}, timeout=1)
@@ -252,6 +263,15 @@ class Daemon:
         self.database.close()
         self.instance.release()
         log.info("fabd is down", finished=in_time)
+
+    def _sending_samples(self) -> RemoteWrite:
+        return RemoteWrite(
+            self.settings.remote_write,
+            self.clock,
+            self.credentials.resolve,
+            lambda: self.assurance.figures().tracks.shown,
+            self.settings.polling.interval_s,
+        )
 
     def _qualifying(self) -> QualificationRunner:
         """Qualifications are planned by the fulfilment that is built around this."""

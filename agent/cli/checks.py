@@ -75,6 +75,10 @@ def _credentials(settings: Settings) -> Iterator[Mistake]:
     else:
         for place, reference in enumerate(settings.traps.credentials):
             yield from _unresolved(settings, reference, ("traps", "credentials", place))
+        sections = {"remote_write": settings.remote_write, "alertmanager": settings.alertmanager}
+        for name, reference in ((name, section.credential) for name, section in sections.items()):
+            if reference:
+                yield from _unresolved(settings, reference, (name, "credential"))
 
 
 def _webhooks(settings: Settings) -> Iterator[Mistake]:

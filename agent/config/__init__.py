@@ -15,12 +15,14 @@ from agent.config.fulfillment import DriftSettings, FulfillmentSettings
 from agent.config.loading import load_settings
 from agent.config.measurement import MeasurementSettings
 from agent.config.outbox import OutboxSettings, WebhookSettings
+from agent.config.prometheus import AlertmanagerSettings, RemoteWriteSettings
 from agent.config.settings import Settings
 from agent.config.sources import PREFIX, Location, read_sources
 
 __all__ = [
     "PREFIX",
     "ActionSettings",
+    "AlertmanagerSettings",
     "ApiSettings",
     "AssuranceSettings",
     "CatalogSettings",
@@ -34,6 +36,7 @@ __all__ = [
     "NotificationSettings",
     "OutboxSettings",
     "PollingSettings",
+    "RemoteWriteSettings",
     "Settings",
     "SyslogSettings",
     "TrapSettings",

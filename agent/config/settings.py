@@ -19,6 +19,7 @@ from agent.config.daemon import ApiSettings, CatalogSettings, CredentialSettings
 from agent.config.fulfillment import DriftSettings, FulfillmentSettings
 from agent.config.measurement import MeasurementSettings
 from agent.config.outbox import OutboxSettings
+from agent.config.prometheus import AlertmanagerSettings, RemoteWriteSettings
 from agent.config.section import Section
 
 
@@ -46,6 +47,8 @@ class Settings(Section):
     actions: ActionSettings = Field(default_factory=ActionSettings)
     usage: UsageSettings = Field(default_factory=UsageSettings)
     outbox: OutboxSettings = Field(default_factory=OutboxSettings)
+    remote_write: RemoteWriteSettings = Field(default_factory=RemoteWriteSettings)
+    alertmanager: AlertmanagerSettings = Field(default_factory=AlertmanagerSettings)
     keep: KeepSettings = Field(default_factory=KeepSettings)
     log: LogSettings = Field(default_factory=LogSettings)
     catalog: CatalogSettings = Field(default_factory=CatalogSettings)

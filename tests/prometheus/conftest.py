@@ -1,6 +1,7 @@
 """One demonstration of fabd, told to its end, that a real Prometheus has scraped from the beginning."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,18 +31,24 @@ class Scene:
     stage: Stage
     story: Story
     prometheus: Prometheus
+    receiver: Prometheus
+    """Of what fabd sends; it scrapes nothing."""
 
 
 @pytest.fixture(scope="session")
 def scene(tmp_path_factory) -> Iterator[Scene]:
     folder = tmp_path_factory.mktemp("scene")
-    with Stage(folder / "demo", datetime.now(UTC)) as stage:
-        with Prometheus(folder / "prometheus", scraping(stage, folder)) as prometheus:
-            story = Story(stage, datetime.now(UTC))
-            outcomes = list(story.tell(STEPS))
-            assert all(each.ok for each in outcomes), [each.problem for each in outcomes]
-            eventually(lambda: prometheus.query("fabd_credits_total"), "what the story ended with to be scraped")
-            yield Scene(stage, story, prometheus)
+    receives = Prometheus(folder / "receiver", {"global": {}}, "--web.enable-remote-write-receiver")
+    told = f'[remote_write]\nurl = "{receives.url}/api/v1/write"\nlabels = {{ site = "lab" }}\n'
+    with ExitStack() as stack:
+        receiver = stack.enter_context(receives)
+        stage = stack.enter_context(Stage(folder / "demo", datetime.now(UTC), more=told))
+        prometheus = stack.enter_context(Prometheus(folder / "prometheus", scraping(stage, folder)))
+        story = Story(stage, datetime.now(UTC))
+        outcomes = list(story.tell(STEPS))
+        assert all(each.ok for each in outcomes), [each.problem for each in outcomes]
+        eventually(lambda: prometheus.query("fabd_credits_total"), "what the story ended with to be scraped")
+        yield Scene(stage, story, prometheus, receiver)
 
 
 def scraping(stage: Stage, folder: Path) -> dict[str, Any]:
