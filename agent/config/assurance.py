@@ -19,8 +19,8 @@ class PollingSettings(Section):
         0.95, ge=0, le=1, description="Share of a port's speed that is too much, in either direction; 0: never."
     )
     utilisation_clear: float = Field(0.85, ge=0, le=1, description="Share of its speed at which a port is well again.")
-    errors_raise: float = Field(0.0, ge=0, description="Packets with errors a second that are too many; 0: never.")
-    errors_clear: float = Field(0.0, ge=0, description="Packets with errors a second at which a port is well again.")
+    errors_raise: float = Field(1.0, ge=0, description="Packets with errors a second that are too many; 0: never.")
+    errors_clear: float = Field(0.1, ge=0, description="Packets with errors a second at which a port is well again.")
     raise_after: Number = Field(3, description="Polls in a row above a threshold before a warning.")
     clear_after: Number = Field(3, description="Polls in a row below it before the warning is cleared.")
 

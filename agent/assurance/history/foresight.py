@@ -11,16 +11,17 @@ from datetime import datetime, timedelta
 
 import numpy as np
 import structlog
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from agent.assurance.alarms import conditions
+from agent.assurance.collection.tracks import DIRECTIONS
 from agent.assurance.findings import AlarmType, Finding, Meaning, Source, Transition, instant_of
 from agent.assurance.history.feed import PORT
 from agent.assurance.history.points import Resolution, Stretch
 from agent.assurance.history.poolwatch import PREFIX as POOL
 from agent.assurance.history.store import read_all, series_of
-from agent.assurance.tables import AlarmRow
+from agent.assurance.tables import AlarmRow, ObservationRow
 from inventory.db import Database
 from policies.detection.baseline import Baseline, learn
 from policies.detection.judgement import Judgement, judge
@@ -30,6 +31,9 @@ from policies.values import Interval
 
 log = structlog.get_logger(__name__)
 
+FORESEEN, FORESEEN_NO_MORE, PROBABLE_CAUSE = "foreseen", "foreseenNoMore", "thresholdCrossed"
+POLLED = sorted({name for directions in DIRECTIONS.values() for name, _ in directions})
+"""Qualifiers of polling's own warnings of thresholds."""
 LEARNT_AT_ONCE = 200
 """Series whose baseline is learnt in one turn."""
 LEARN_EVERY, TREND_EVERY = timedelta(days=1), timedelta(hours=1)
@@ -73,6 +77,7 @@ class Foresight:
         self._database, self._rules = database, tuple(rules)
         self._learnt: dict[tuple[str, str, int], _Learnt] = {}
         self._trends_at: datetime | None = None
+        self._looked = False
 
     def look(self, at: datetime) -> list[Finding]:
         """One turn; what was found is raised or cleared already. Write the history first: what is not written is not seen."""
@@ -80,7 +85,8 @@ class Foresight:
         trends = self._trends_at is None or end - self._trends_at >= TREND_EVERY
         with self._database.read_at_length() as session:
             standing = self._standing(session)
-            found = [
+            found = list(self._orphans(session, end))
+            found += [
                 finding
                 for rule in self._rules
                 if trends or rule.trend is None
@@ -93,6 +99,31 @@ class Foresight:
         for finding in found:
             log.info("foreseen", element=finding.element, object=finding.object, text=finding.detail["text"])
         return found
+
+    def _orphans(self, session: Session, end: datetime) -> Iterator[Finding]:
+        """Warnings of rules that were in force when an earlier process looked, and are not now."""
+        if self._looked:
+            return
+        self._looked = True
+        told = exists().where(
+            ObservationRow.element == AlarmRow.element, ObservationRow.object == AlarmRow.object, ObservationRow.finding == FORESEEN
+        )
+        rows = session.scalars(
+            select(AlarmRow).where(
+                AlarmRow.cleared_at.is_(None),
+                AlarmRow.source == "",
+                AlarmRow.probable_cause == PROBABLE_CAUSE,
+                AlarmRow.qualifier.not_in([*(rule.name for rule in self._rules), *POLLED]),
+                told,
+            )
+        )
+        for alarm in rows.all():
+            where = f"{alarm.element}/{alarm.object}" if alarm.object else alarm.element
+            meaning = Meaning(alarm.cause, raises=False, qualifier=alarm.qualifier, type=AlarmType.QUALITY)
+            text = f"{where}: the rule {alarm.qualifier} is not in force any more"
+            yield Finding(
+                FORESEEN_NO_MORE, alarm.element, alarm.object, Transition.at(end), Source.BOOKS, {"text": text}, meaning=meaning
+            )
 
     def _standing(self, session: Session) -> set[_Named]:
         return {(subject_of(alarm), alarm.qualifier) for alarm in standing(session, self._rules)}
@@ -196,7 +227,7 @@ def _finding(rule: Rule, subject: str, found: Judgement, at: datetime) -> Findin
         severity=rule.severity,
         qualifier=rule.name,
         type=AlarmType.QUALITY,
-        probable_cause="thresholdCrossed",
+        probable_cause=PROBABLE_CAUSE,
     )
     where = f"{element}/{port}" if port else element
     detail: dict[str, object] = {"text": f"{where}: {found.text or rule.text}", "rule": rule.name, "metric": rule.metric}
@@ -205,7 +236,7 @@ def _finding(rule: Rule, subject: str, found: Judgement, at: datetime) -> Findin
     if found.forecast is not None:
         detail["expected"] = instant_of(found.forecast.likely).isoformat()
     return Finding(
-        "foreseen" if found.raised else "foreseenNoMore",
+        FORESEEN if found.raised else FORESEEN_NO_MORE,
         element,
         port,
         Transition.at(at),

@@ -5,15 +5,26 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
+from agent.assurance.collection.tracks import CAUSES
 from agent.assurance.history.foresight import Foresight
 from agent.assurance.history.store import History, SeriesKey
 from agent.assurance.tables import AlarmRow
 from agent.catalog import load_foresight
 from crm_bridge.tables import TicketRow
+from policies.detection.rules import parse_rules
 from tests.clock import EPOCH
 from tests.inventory.factory import add_element
 
 PORT = "port:pe1/c1"
+BUSY = """
+rules:
+  - name: busy
+    metric: utilisation_ratio
+    threshold: {raise_at: 0.9, clear_at: 0.8, raise_after: 3, clear_after: 6}
+    cause: utilisationHigh
+    text: utilisation is high
+"""
+RULES = (*load_foresight(), *parse_rules(BUSY, "busy.yaml"))
 MINUTE, FIVE, DAY = timedelta(minutes=1), timedelta(minutes=5), timedelta(days=1)
 
 
@@ -26,7 +37,7 @@ def history(database):
 
 @pytest.fixture
 def foresight(database):
-    return Foresight(database, load_foresight())
+    return Foresight(database, RULES)
 
 
 def fed(history, start, minutes, value):
@@ -42,7 +53,7 @@ def standing(database):
         return [(row.element, row.object, row.cause, row.qualifier, row.severity) for row in rows]
 
 
-HIGH = ("pe1", "c1", "utilisationHigh", "utilisation-high", "warning")
+HIGH = ("pe1", "c1", "utilisationHigh", "busy", "warning")
 
 
 def test_a_threshold_raises_one_warning_and_clears_it_without_a_ticket(database, history, foresight):
@@ -63,7 +74,21 @@ def test_a_threshold_raises_one_warning_and_clears_it_without_a_ticket(database,
 def test_a_warning_that_stands_is_known_after_a_restart(database, history, foresight):
     at = fed(history, EPOCH, 15, 0.95)
     foresight.look(at)
-    assert Foresight(database, load_foresight()).look(at + MINUTE) == []
+    assert Foresight(database, RULES).look(at + MINUTE) == []
+
+
+def test_a_warning_of_a_rule_that_is_not_in_force_any_more_is_cleared(database, history, foresight):
+    at = fed(history, EPOCH, 15, 0.95)
+    foresight.look(at)
+    assert standing(database) == [HIGH]
+    (found,) = Foresight(database, load_foresight()).look(at + MINUTE)
+    assert found.detail["text"] == "pe1/c1: the rule busy is not in force any more"
+    assert standing(database) == []
+
+
+def test_no_shipped_rule_repeats_a_threshold_of_polling(database):
+    del database
+    assert not {rule.cause for rule in load_foresight()} & CAUSES
 
 
 def test_a_warning_of_what_is_not_measured_any_more_goes(database, history, foresight):

@@ -6,10 +6,10 @@ import pytest
 @pytest.mark.usefixtures("prepared")
 def test_the_rules_in_force_and_what_stands_are_shown(fabd):
     out = fabd.ok("foresight", "rules").out
-    assert "above 0.9 for 15 min" in out
+    assert "above 10 for 15 min" in out
     assert "will be above 0.9 within 14 d" in out
     assert "8 deviations below what is usual for 15 min" in out
-    assert {each["name"] for each in fabd.ok("foresight", "rules", "--json").json} >= {"utilisation-high", "pool-exhausts"}
+    assert {each["name"] for each in fabd.ok("foresight", "rules", "--json").json} >= {"discards-high", "pool-exhausts"}
     assert fabd.ok("foresight", "list").err == "nothing is foreseen\n"
 
 
