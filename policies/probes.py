@@ -8,6 +8,9 @@ from policies.expressions import Expressions
 from policies.rendering import ServiceFacts
 from policies.specification import Acceptance, ProbeMonitor, Specification
 
+LONGEST_PORT = 5
+"""Digits."""
+
 
 @dataclass(frozen=True, slots=True)
 class Probe:
@@ -44,8 +47,8 @@ def _probes(
     for site, names in _occasions(monitor, characteristics, allocations):
         expressions = Expressions(spec, {**whole, **names}, characteristics)
         if expressions.of(monitor.when):
-            address = expressions.text(monitor.target).strip()
-            yield Probe(monitor.kind, address, monitor.port, monitor.every_s, site, monitor.credential, monitor.acceptance)
+            address, port = (expressions.text(each).strip() for each in (monitor.target, str(monitor.port)))
+            yield Probe(monitor.kind, address, _number(port), monitor.every_s, site, monitor.credential, monitor.acceptance)
 
 
 def _occasions(
@@ -73,3 +76,8 @@ def _places(characteristics: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     if not ends and "port" in characteristics:
         vlan = characteristics.get("vlan")
         yield {"port": characteristics["port"]} | ({} if vlan is None else {"vlan": vlan})
+
+
+def _number(text: str) -> int:
+    """0 for what is none: whoever sends says that it is no port."""
+    return int(text) if text.isdecimal() and text.isascii() and len(text) <= LONGEST_PORT else 0

@@ -100,8 +100,8 @@ class ProbeMonitor(_Data):
 
     kind: Literal["echo", "stamp"]
     target: str = Field(min_length=1)
-    port: int = Field(862, ge=1, le=65_535)
-    """UDP, of STAMP."""
+    port: int | str = 862
+    """UDP, of STAMP; a number, or a template that gives one."""
     when: str = "true"
     per: Literal["service", "site"] = "service"
     every_s: float = Field(1.0, ge=0.1, le=60)
@@ -375,6 +375,7 @@ def _expressions(spec: Specification) -> Iterator[tuple[DocumentPath, str, froze
             names = PROBED | {"at"} if monitor.per == "site" else PROBED
             yield ("monitors", position, "when"), _expression(monitor.when), names
             yield ("monitors", position, "target"), monitor.target, names
+            yield ("monitors", position, "port"), str(monitor.port), names
     for position, test in enumerate(spec.tests):
         names = CONTEXT if test.of == "element" else CONTEXT | {"at"}
         yield ("tests", position, "when"), _expression(test.when), names

@@ -47,7 +47,7 @@ def test_an_unknown_one_is_named_with_those_that_there_are(fabd):
 
 def test_a_sound_folder_says_where_it_can_be_realised(fabd, own):
     out = fabd.ok("spec", "check", own).out
-    assert out.startswith("internet-access 1.1.0 is sound; it can be realised on ")
+    assert out.startswith("internet-access 1.2.0 is sound; it can be realised on ")
     assert "  ios: access-port, edge-port, whole-port\n" in out
     assert "  qbridge: access-port\n" in out
 
