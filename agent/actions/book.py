@@ -19,7 +19,6 @@ from crm_bridge import outbox
 from crm_bridge.tables import TicketRow
 from crm_bridge.tickets import annotate
 from crm_bridge.ticketstates import ENDED as TICKET_ENDED
-from policies.values import new_id
 
 log = structlog.get_logger(__name__)
 
@@ -98,7 +97,7 @@ def _short(row: ActionRow) -> dict[str, Any]:
 
 
 def _note(session: Session, row: ActionRow, by: str, at: datetime, detail: str) -> None:
-    session.add(ActionChangeRow(id=new_id("acc", at), action_id=row.id, at=at, state=row.state, by=by, detail=detail))
+    session.add(ActionChangeRow(action_id=row.id, at=at, state=row.state, by=by, detail=detail))
 
 
 def _tell(session: Session, row: ActionRow, event: str, at: datetime) -> None:

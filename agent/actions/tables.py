@@ -65,9 +65,9 @@ class ActionChangeRow(Base):
     """The history of an action, append-only."""
 
     __tablename__ = "action_change"
-    __table_args__ = (Index("ix_action_change_action", "action_id", "at"),)
+    __table_args__ = (Index("ix_action_change_action", "action_id", "id"),)
 
-    id: Mapped[str] = mapped_column(primary_key=True)
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
     action_id: Mapped[str] = mapped_column(ForeignKey("action.id", ondelete="CASCADE"))
     at: Mapped[datetime]
     state: Mapped[str]

@@ -89,7 +89,7 @@ def reject(daemon: Daemon, action: _Action, note: _Note = "", as_json: AsJson = 
 @remote
 def rules(daemon: Daemon, as_json: AsJson = False) -> None:
     """The rules, with their modes. As shipped all of them are off; actions.modes in the settings turns them on."""
-    found = daemon.get(f"{ROOT}/action-rules")
+    found = daemon.objects(f"{ROOT}/action-rules")
     if as_json:
         print_json(found)
     else:
@@ -100,7 +100,7 @@ def rules(daemon: Daemon, as_json: AsJson = False) -> None:
 @remote
 def why(daemon: Daemon, alarm: Annotated[str, argument("ALARM", "Id of the alarm.")], as_json: AsJson = False) -> None:
     """What every rule makes of an alarm, and why it does nothing where it does nothing."""
-    found = daemon.get(f"{ROOT}/alarms/{segment(alarm)}/actions")
+    found = daemon.objects(f"{ROOT}/alarms/{segment(alarm)}/actions")
     if as_json:
         print_json(found)
     else:

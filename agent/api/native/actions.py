@@ -65,7 +65,7 @@ def _render(_session: Session, rows: Sequence[ActionRow]) -> list[Document]:
 def _render_history(session: Session, rows: Sequence[ActionRow]) -> list[Document]:
     changes: dict[str, list[Document]] = defaultdict(list)
     history = select(ActionChangeRow).where(ActionChangeRow.action_id.in_([each.id for each in rows]))
-    for change in session.scalars(history.order_by(ActionChangeRow.at, ActionChangeRow.id)):
+    for change in session.scalars(history.order_by(ActionChangeRow.id)):
         changes[change.action_id].append(columns(change, "action_id"))
     return [_document(each) | {"changes": changes[each.id]} for each in rows]
 

@@ -99,7 +99,7 @@ def _actions() -> None:
     op.create_index(op.f("ix_action_alarm_id"), "action", ["alarm_id"], unique=False)
     op.create_table(
         "action_change",
-        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
         sa.Column("action_id", sa.String(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("state", sa.String(), nullable=False),
@@ -108,7 +108,7 @@ def _actions() -> None:
         sa.ForeignKeyConstraint(["action_id"], ["action.id"], name=op.f("fk_action_change_action_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_action_change")),
     )
-    op.create_index("ix_action_change_action", "action_change", ["action_id", "at"], unique=False)
+    op.create_index("ix_action_change_action", "action_change", ["action_id", "id"], unique=False)
 
 
 def _collected() -> None:
