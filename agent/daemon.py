@@ -15,6 +15,8 @@ import uvloop
 
 from agent import log as logs
 from agent import storage
+from agent.actions.service import ACTION_WORK, ActionService
+from agent.actions.service import Parts as ActionParts
 from agent.api import idempotency
 from agent.api import parts as api_parts
 from agent.api.app import create_app
@@ -23,8 +25,8 @@ from agent.api.server import ApiServer
 from agent.api.tmf import catalog_jobs, monitors, service_qualification, service_test
 from agent.api.tmf.catalog_transfer import CATALOG_WORK, CatalogJobRunner, CatalogTransfers
 from agent.api.tmf.presenter import TmfPresenter
-from agent.api.tmf.service_test_work import TEST_WORK, ServiceTestRunner
 from agent.api.tmf.qualification_work import QUALIFICATION_WORK, QualificationRunner, Qualifications
+from agent.api.tmf.service_test_work import TEST_WORK, ServiceTestRunner
 from agent.assurance.alarms.driftalarm import watch_drift
 from agent.assurance.collectors.asking import Asking
 from agent.assurance.collectors.collecting import CollectingParts
@@ -37,7 +39,7 @@ from agent.assurance.figures import collector_families, daemon_families, element
 from agent.assurance.history.poolwatch import PoolWatch
 from agent.assurance.history.store import Retention
 from agent.assurance.service import AssuranceParts, AssuranceService
-from agent.catalog import load_catalog, load_collectors, load_foresight, load_translations
+from agent.catalog import load_actions, load_catalog, load_collectors, load_foresight, load_translations
 from agent.clock import SystemClock
 from agent.config import FulfillmentSettings, KeepSettings, OutboxSettings, PollingSettings, Settings
 from agent.errors import AddressInUse
@@ -72,7 +74,7 @@ from drivers.snmp.collector import Collector, CollectorLimits
 from drivers.snmp.errors import TrapSetupError
 from drivers.snmp.objects import ObjectReader
 from inventory.db import Database
-from inventory.work import DatabaseQueue
+from inventory.work import Claim, DatabaseQueue
 from policies.values import Clock
 
 log = structlog.get_logger(__name__)
@@ -158,7 +160,20 @@ class Daemon:
                     QUALIFICATION_WORK: self._qualifying(),
                     CATALOG_WORK: self._transferring(policy),
                     TEST_WORK: self._testing(),
+                    ACTION_WORK: self._act,
                 },
+            )
+        )
+        self.actions = ActionService(
+            ActionParts(
+                database=self.database,
+                clock=self.clock,
+                queue=DatabaseQueue(self.database),
+                fulfilment=self.fulfilment,
+                tests=self.measurement.tests,
+                rules=load_actions(settings.catalog),
+                settings=settings.actions,
+                freezes=fulfilment_settings(settings.fulfillment).freezes,
             )
         )
         self._subscribe(settings.outbox, policy)
@@ -173,6 +188,7 @@ class Daemon:
         self.metrics.add(lambda: daemon_families(self.assurance.figures()))
         self.metrics.add(lambda: collector_families(self.collector.drops))
         self.metrics.add(self.assurance.hearing.families)
+        self.metrics.add(self.actions.families)
         self.metrics.add(self.measurement.families)
         if self.assurance.collecting is not None:
             self.metrics.add(self.assurance.collecting.families)
@@ -202,6 +218,7 @@ class Daemon:
                 foresight=load_foresight(settings.catalog),
                 cases_of=cases_of,
                 callbacks=policy,
+                actions=self.actions,
                 tests=self.measurement.tests,
             )
         )
@@ -232,6 +249,8 @@ class Daemon:
         self.scheduler.every(TAKE_EVERY, "measured minutes", partial(self.measurement.hand_over, self.assurance.take_measured))
         self.scheduler.every(TIDY_EVERY, "old service tests", self.measurement.tidy)
         self.scheduler.every(LOOK_OUT_EVERY, "orders in jeopardy", self.fulfilment.look_out)
+        self.scheduler.every(self.actions.interval, "actions", self.actions.look)
+        self.scheduler.every(TIDY_EVERY, "old actions", self.actions.tidy)
         if self.settings.drift.audit:
             delay = self.settings.drift.until(self.clock.now())
             self.scheduler.every(AUDIT_EVERY, "drift audit", self.fulfilment.audit_drift, delay=delay)
@@ -272,6 +291,10 @@ class Daemon:
             lambda: self.assurance.figures().tracks.shown,
             self.settings.polling.interval_s,
         )
+
+    def _act(self, claim: Claim) -> None:
+        """Actions are done by what is built of fulfilment, after it."""
+        self.actions.runner(claim)
 
     def _qualifying(self) -> QualificationRunner:
         """Qualifications are planned by the fulfilment that is built around this."""
