@@ -19,7 +19,7 @@ from tests.lab import configurations
 from tests.lab.configurations import Configurations, changed
 from tests.lab.lab import Lab
 from tests.lab.shell import wait_until
-from tests.lab.topology import AUTONOMOUS_SYSTEM, HOST_PORT, MANAGEMENT, NC1, SITE, TRAP_V3_PORT
+from tests.lab.topology import AUTONOMOUS_SYSTEM, HOST_PORT, MANAGEMENT, NC1, SITE, SYSLOG_PORT, TRAP_V3_PORT
 
 PROGRAM = Path(sys.executable).with_name("fabd")
 URL = "http://127.0.0.1:8640"
@@ -240,6 +240,10 @@ interval_s = 2
 [traps]
 host = "{self.lab.trap_listener}"
 port = {TRAP_V3_PORT}
+[syslog]
+enabled = true
+host = "{self.lab.trap_listener}"
+port = {SYSLOG_PORT}
 [assurance]
 hold_s = 3
 [usage]

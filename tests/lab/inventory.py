@@ -72,6 +72,7 @@ def _netconf_store() -> dict[str, Any]:
         "role": "edge",
         "endpoints": {"netconf": endpoint},
         "ports": ports,
+        "attributes": {"notifications": True},
     }
 
 

@@ -148,11 +148,17 @@ class Lab:
                 cables.unplug(cable)
             namespaces.end([namespaces.full_name(router.name)])
             namespaces.ip(router.name, "address", "flush", "dev", "lo", "scope", "global")
-            yield
-            cables.replace_ports(router.name)
-            for cable in laid:
-                cables.plug(cable)
-        self._boot(router)
+            try:
+                yield
+            finally:
+                cables.replace_ports(router.name)
+                for cable in laid:
+                    cables.plug(cable)
+                self._boot(router)
+
+    def say(self, router: Router, *told: str, inform: bool = False, auth_key: str = "") -> bool:
+        """Have a router send an SNMPv3 notification, as `netsnmp.say`."""
+        return netsnmp.say(router, self._secrets(), *told, inform=inform, auth_key=auth_key)
 
     @contextmanager
     def paused(self, router: str, daemon: str) -> Iterator[None]:

@@ -1,6 +1,7 @@
 """lldpd on one router: it tells its neighbours who it is, and SNMP who they are (AgentX below net-snmp's agent)."""
 
 import os
+import shutil
 from pathlib import Path
 
 from tests.lab import namespaces
@@ -36,4 +37,4 @@ def prepare(marker: Path) -> None:
 
 def clean(marker: Path) -> None:
     if marker.exists() and PRIVILEGE_SEPARATION.is_dir():
-        PRIVILEGE_SEPARATION.rmdir()
+        shutil.rmtree(PRIVILEGE_SEPARATION)  # with the time zone that lldpd puts there

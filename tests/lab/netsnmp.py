@@ -8,6 +8,7 @@ from tests.lab.credentials import SNMP_USER, Credentials
 from tests.lab.topology import MANAGEMENT_ADDRESS, SITE, SNMP_PORT, TRAP_PORT, TRAP_V3_PORT, Router
 
 SNMPD = "/usr/sbin/snmpd"
+SNMPTRAP = "/usr/bin/snmptrap"
 SNMPSET = "/usr/bin/snmpset"
 _CONFIG, _STATE = "snmpd.conf", "snmp-state"
 _PERIOD = 1  # seconds between two looks of the agent at its own ifOperStatus
@@ -64,6 +65,17 @@ def start(router: Router, folder: Path) -> None:
     options = ["-C", "-c", str(folder / _CONFIG), "-Lf", str(folder / "snmpd.log"), "-p", str(folder / "snmpd.pid"), "-r"]
     namespaces.execute(router.name, [SNMPD, *options], env=environment)
     _look_every_second(router)
+
+
+def say(router: Router, secrets: Credentials, *told: str, inform: bool = False, auth_key: str = "") -> bool:
+    """Send a notification over SNMPv3 with `snmptrap`: trap OID, then object, type and value of each. Whether it was sent, or,
+    of an inform, whether it was acknowledged. `auth_key`: another one than the agent's own.
+    """
+    keys = ["-l", "authPriv", "-a", "SHA", "-A", auth_key or secrets.auth_key, "-x", "AES", "-X", secrets.priv_key]
+    kind = ["-Ci", "-r", "1", "-t", "2"] if inform else ["-e", f"0x{router.engine_id.hex()}"]
+    to = f"{MANAGEMENT_ADDRESS.ip}:{TRAP_V3_PORT}"
+    argv = [SNMPTRAP, "-v3", "-m", "", *kind, "-u", SNMP_USER, *keys, to, "", *told]
+    return namespaces.execute(router.name, argv, env={**os.environ, "MIBS": ""}, check=False).returncode == 0
 
 
 def _look_every_second(router: Router) -> None:

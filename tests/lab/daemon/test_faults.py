@@ -1,0 +1,127 @@
+"""Faults that no single port tells: a silent cable, an element without power, a port that comes and goes. By a daemon of their own,
+managed beside the network, to which nothing has happened yet.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import pytest
+
+from tests.lab.daemon.seen import SEEN_WITHIN, alarms, figure, health, instant, kernel, now, the_problem, tickets, told, unplugged
+from tests.lab.fabd import Document, Fabd, deletion, internet
+from tests.lab.lab import Lab
+from tests.lab.shell import wait_until
+from tests.lab.topology import AUTONOMOUS_SYSTEM, P1, PE2
+
+pytestmark = pytest.mark.lab
+
+CONVERGED_WITHIN = 30.0  # seconds
+POLLED_EVERY = timedelta(seconds=3)
+"""And a little more: silence is known to have begun between the last answer and the first one that is missing."""
+
+
+@pytest.fixture(scope="module")
+def fresh(daemon: Fabd, lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fabd]:
+    daemon.stop()
+    with Fabd(lab, tmp_path_factory.mktemp("fabd-faults")) as running:
+        running.import_network(running.network(pe1={"bgp_as": AUTONOMOUS_SYSTEM}))
+        yield running
+    daemon.start()
+
+
+@pytest.fixture
+def fabd(fresh: Fabd) -> Iterator[Fabd]:
+    yield fresh
+    for service in fresh.active():
+        fresh.order(deletion(service))
+
+
+def standing(fabd: Fabd, **which: str) -> list[Document]:
+    found: list[Document] = fabd.get("/api/v1/alarms", cleared="false", limit="100", **which)
+    return found
+
+
+def problems_since(fabd: Fabd, since: datetime) -> list[Document]:
+    """Those that stand for themselves."""
+    found = [each for each in fabd.get("/api/v1/problems", limit="100") if instant(each["opened_at"]) > since]
+    return [each for each in found if "superseded_by" not in each["evidence"]]
+
+
+def all_is_well(fabd: Fabd, lab: Lab) -> None:
+    wait_until("routing has converged again", lambda: lab.faults() == [], within=CONVERGED_WITHIN)
+    wait_until("no alarm stands", lambda: standing(fabd) == [], within=SEEN_WITHIN)
+
+
+def test_a_cable_that_swallows_everything_is_told_by_the_neighbours_that_lost_each_other(fabd: Fabd, lab: Lab) -> None:
+    with lab.swallowing("p1", "c-pe2"):
+        wait_until(
+            "both routers miss their neighbour",
+            lambda: {each["element"] for each in standing(fabd, cause="ospfNeighbourDown")} == {"p1", "pe2"},
+            within=SEEN_WITHIN,
+        )
+        wait_until(
+            "pe2 has no neighbour left",
+            lambda: len(standing(fabd, cause="bgpNeighbourDown", element="pe2")) == 4,
+            within=SEEN_WITHIN,
+        )
+        [alarm] = standing(fabd, cause="bgpNeighbourDown", element="pe1")
+        assert (alarm["qualifier"], "unverified" in alarm["why"]) == (str(PE2.loopback), False)
+        assert standing(fabd, cause="linkDown") == [], "every port is up"
+    all_is_well(fabd, lab)
+
+
+def test_an_element_without_power_is_one_problem_and_what_it_counts_begins_anew(fabd: Fabd, lab: Lab) -> None:
+    [access] = fabd.ordered(internet("pe2/cust1"))
+    wait_until("the port was polled", lambda: len(told(fabd, "pe2/cust1")) == 2, within=SEEN_WITHIN)
+    off = now() - POLLED_EVERY
+    with lab.switched_off(PE2):
+        problem = the_problem(fabd, "element:pe2", off, "open")
+        wait_until(
+            "the customer has a ticket", lambda: the_problem(fabd, "element:pe2", off, "open")["tickets"] != [], within=SEEN_WITHIN
+        )
+        [ticket] = tickets(fabd, the_problem(fabd, "element:pe2", off, "open"))
+        assert ticket["status"] == "acknowledged"
+        assert problem["services"] == [access.id]
+        assert health(fabd, access)[0]["state"] == "unknown"
+        assert [each["root_object"] for each in problems_since(fabd, off)] == ["element:pe2"]
+    problem = the_problem(fabd, "element:pe2", off, "resolved")
+    assert [each["status"] for each in tickets(fabd, problem)] == ["resolved"]
+    wait_until("the service is up", lambda: health(fabd, access)[0]["state"] == "up", within=SEEN_WITHIN)
+    wait_until("both agree", lambda: told(fabd, "pe2/cust1") == kernel(lab, "pe2", "cust1"), within=SEEN_WITHIN)
+    assert figure(fabd, 'fabd_counter_gaps_total{reason="reboot"}') == 1
+    assert 'reason="clock"' not in fabd.text("/metrics")
+    starts = fabd.get("/api/v1/observations", element="pe2", source="trap", finding="coldStart")
+    assert [instant(each["at"]) > off for each in starts] == [True]
+    all_is_well(fabd, lab)
+
+
+def test_the_middle_of_the_network_without_power_is_the_root_of_all_that_its_neighbours_lose(fabd: Fabd, lab: Lab) -> None:
+    off = now() - POLLED_EVERY
+    with lab.switched_off(P1):
+        wait_until(
+            "all its neighbours are understood",
+            lambda: len(the_problem(fabd, "element:p1", off, "open")["alarms"]) == 5,
+            within=SEEN_WITHIN,
+        )
+        roots = {each["element"]: each["standing"] for each in alarms(fabd, the_problem(fabd, "element:p1", off, "open"))}
+        assert roots == {"p1": "root", "pe1": "symptom", "pe2": "symptom", "leaf1": "symptom", "leaf2": "symptom"}
+        assert [each["root_object"] for each in problems_since(fabd, off)] == ["element:p1"]
+    the_problem(fabd, "element:p1", off, "resolved")
+    all_is_well(fabd, lab)
+
+
+def test_a_port_that_comes_and_goes_is_one_alarm_and_one_ticket_and_every_second_of_it_counts(fabd: Fabd, lab: Lab) -> None:
+    [access] = fabd.ordered(internet("pe1/cust1"))
+    began = now()
+    for _ in range(4):
+        with unplugged(lab, "pe1", "cust1"):
+            wait_until("it is down", lambda: health(fabd, access)[0]["state"] == "down", within=SEEN_WITHIN)
+        wait_until("it is up", lambda: health(fabd, access)[0]["state"] == "up", within=SEEN_WITHIN)
+    [alarm] = standing(fabd, cause="flapping")
+    assert (alarm["element"], alarm["object"], alarm["count"]) == ("pe1", "cust1", 4)
+    assert "is flapping: 4 failures; released at" in alarm["text"]
+    assert {each["root_object"] for each in problems_since(fabd, began)} == {"link:pe1-ce1"}
+    found = {ticket for each in problems_since(fabd, began) for ticket in each["tickets"]}
+    assert len(found) == 1
+    assert len([each for each in health(fabd, access) if each["state"] == "down"]) == 4
+    assert "release at" in fabd.command("alarm", "why", alarm["id"])
