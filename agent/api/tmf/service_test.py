@@ -5,7 +5,9 @@ a test by one of these is carried out, and told of when it is done. Tests by wha
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -138,7 +140,8 @@ _MEASURED = frozenset({"testMeasure", "startDateTime", "endDateTime", "state"})
 
 def _as_sent(sent: Mapping[str, Any], at: datetime) -> Mapping[str, Any]:
     """What a client keeps has the client's own results."""
-    return {"startDateTime": sent.get("startDateTime", text_of(at)), "state": sent.get("state", ACKNOWLEDGED)}
+    own = {"startDateTime": sent.get("startDateTime", text_of(at)), "state": sent.get("state", ACKNOWLEDGED)}
+    return {name: sent[name] for name in _ASKED} | own
 
 
 TESTS = RecordKind(
@@ -148,6 +151,7 @@ TESTS = RecordKind(
     body=ServiceTestEntry,
     shape=TEST,
     rules=PatchRules(required=frozenset({"name"}), server_set=_ASKED),
+    defaults=_as_sent,
     moved="AttributeValueChange",
 )
 SPECIFICATIONS = RecordKind(
@@ -191,22 +195,20 @@ def create_test(request: Request, parts: PartsOf, actor: ActorOf, body: BodyOf) 
 
     def work(session: Session, at: datetime) -> Answer:
         if _is_own(parts, wanted.test_specification.id):
-            service = _tested(session, wanted)
-            document = _begin(session, body.data, service, at)
-            whole = TESTS.create(session, document, actor, at)
+            own = replace(TESTS, defaults=partial(_begun, _tested(session, wanted)))
+            sent = {name: value for name, value in body.data.items() if name not in _MEASURED}
+            whole = own.create(session, sent, actor, at)
             DatabaseQueue(parts.database).submit(session, Work(TEST_WORK, whole["id"]), at)
             once_committed(session, parts.fulfilment.worker.kick)
             return created(whole)
         _refuse_unknown(session, wanted.test_specification.id)
-        return created(TESTS.create(session, {**body.data, **_as_sent(body.data, at)}, actor, at))
+        return created(TESTS.create(session, body.data, actor, at))
 
     return once(request, parts, actor, body, work)
 
 
-def _begin(_session: Session, sent: Document, service: ServiceRow, at: datetime) -> Document:
-    kept = {name: value for name, value in sent.items() if name not in _MEASURED}
+def _begun(service: ServiceRow, sent: Mapping[str, Any], at: datetime) -> Document:
     return {
-        **kept,
         "mode": ON_DEMAND,
         "state": ACKNOWLEDGED,
         "startDateTime": text_of(at),
