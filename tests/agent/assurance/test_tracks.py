@@ -150,6 +150,6 @@ def test_series_that_are_being_read_keep_their_ports_when_others_come_and_go() -
 
 def test_rules_come_from_the_settings_and_0_is_none() -> None:
     assert [rule.measure for rule in rules_of(PollingSettings(errors_raise=5, errors_clear=1))] == ["utilisation", "errors"]
-    assert rules_of(PollingSettings(utilisation_raise=0)) == ()
+    assert rules_of(PollingSettings(utilisation_raise=0, errors_raise=0)) == ()
     with pytest.raises(ValueError, match="clear where it begins"):
         PollingSettings(utilisation_raise=0.5, utilisation_clear=0.9)
