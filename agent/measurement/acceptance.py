@@ -26,13 +26,20 @@ class Acceptor:
     def measure(self, check: Check, deadline: float) -> CheckResult:
         """Blocks; `deadline` on the monotonic clock. Where the system lets nobody measure, nothing is known."""
         try:
-            result = self.tests.accept(check.arguments["service"], probe_of(check), by="fabd", deadline=deadline)
+            probe = probe_of(check)
+            result = self.tests.accept(check.arguments["service"], probe, by="fabd", deadline=deadline)
         except CannotMeasure as error:
             return CheckResult(check, CheckOutcome.UNSUPPORTED, str(error))
         except MeasurementError as error:
             return CheckResult(check, CheckOutcome.FAILED, str(error))
-        outcome = CheckOutcome.PASSED if result.passed else CheckOutcome.FAILED
-        return CheckResult(check, outcome, _told(result))
+        if not result.passed:
+            return CheckResult(check, CheckOutcome.FAILED, _told(result))
+        sent, wanted = min(each.figures.sent for each in result.results), probe.acceptance.packets if probe.acceptance else 0
+        if sent < wanted:
+            return CheckResult(
+                check, CheckOutcome.FAILED, f"there was time for {sent} of {wanted} packets only, which were answered"
+            )
+        return CheckResult(check, CheckOutcome.PASSED, _told(result))
 
     def renew(self, session: Session, service: ServiceRow) -> None:
         """The service is active from now on, or is another: what it measured on the way is what it is compared with."""

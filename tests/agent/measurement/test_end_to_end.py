@@ -1,5 +1,7 @@
 """A service is measured before it is delivered, on demand, and by TMF653: over a daemon, a simulated network and real sockets."""
 
+import re
+
 import pytest
 
 from tests.agent import installation as place
@@ -7,6 +9,7 @@ from tests.agent.installation import ORDERS, Installation, add, eventually, simu
 from tests.loopback import numbered
 
 TESTS = "/tmf-api/serviceTestManagement/v4"
+SETTINGS = "[fulfillment]\nverify_timeout_s = 5\n"
 ENDED = {"completed", "failed"}
 
 
@@ -23,7 +26,7 @@ def house(tmp_path_factory, sim):
     pools = [{**pool, "prefix": links} if pool["name"] == "ipv4-links" else pool for pool in place.POOLS]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(place, "POOLS", pools)
-        with Installation(tmp_path_factory.mktemp("fabd") / "data", sim) as installation:
+        with Installation(tmp_path_factory.mktemp("fabd") / "data", sim, more=SETTINGS) as installation:
             yield installation
 
 
@@ -115,5 +118,5 @@ def test_a_service_whose_customer_does_not_answer_is_not_delivered(sim, house, h
     assert order["state"] == "failed"
     [error] = order["serviceOrderItem"][0]["errorMessage"]
     assert "service test stamp" in error["message"]
-    assert "none of 20 packets was answered" in error["message"]
+    assert re.search(r"none of \d+ packets was answered", error["message"])
     assert house.running_texts()["pe1"] == before
