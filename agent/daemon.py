@@ -13,10 +13,14 @@ from urllib.parse import urlsplit
 import structlog
 import uvloop
 
+from agent import garbage, storage
 from agent import log as logs
+<<<<<<< HEAD
+=======
 from agent import storage
 from agent.actions.service import ACTION_WORK, ActionService
 from agent.actions.service import Parts as ActionParts
+>>>>>>> 97bf8041c10d2b07016060cb2d7d6c4ddbbfd4ad
 from agent.api import idempotency
 from agent.api import parts as api_parts
 from agent.api.app import create_app
@@ -432,6 +436,7 @@ async def _run(settings: Settings) -> None:
     daemon = await asyncio.to_thread(Daemon, settings)
     try:
         await daemon.start()
+        garbage.settle()
         await stop.wait()
     finally:
         with contextlib.suppress(asyncio.CancelledError):

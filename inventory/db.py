@@ -35,7 +35,9 @@ from sqlalchemy.pool import PoolProxiedConnection
 from sqlalchemy.types import TypeDecorator
 
 from inventory.errors import DatabaseDriverMissing, OutcomeUnknown
-from inventory.groupcommit import WRITER, SingleWriter
+from inventory.groupcommit import WRITER, SingleWriter, in_transaction
+
+Result = TypeVar("Result")
 
 NAMING = {
     "ix": "ix_%(column_0_label)s",
@@ -142,6 +144,7 @@ class Database:
             self._writer = SingleWriter(self.engine)
         else:
             self.engine = _server_engine(self.url, pool_size)
+            self._writer = SingleWriter(self.engine, _wait_briefly)
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -173,8 +176,27 @@ class Database:
                 if committing and error.connection_invalidated:
                     raise OutcomeUnknown from error
                 raise
-        for effect in session.info.pop(_EFFECTS, ()):
-            effect()
+        _take_effect(session)
+
+    def together(self, work: Callable[[Session], Result]) -> Result:
+        """`work` in one transaction as by `write`, for what many do at once that want the same rows (places of one queue, pools).
+
+        On PostgreSQL they go one after another, each in a savepoint, and share the commit as they do on SQLite: otherwise each
+        would wait for the disk while it keeps the rows from the next. There it waits for what others have locked only briefly, for
+        others stand behind it; then it is done again in a transaction of its own, and waits as long as anybody.
+        """
+        if not self.is_sqlite:
+            try:
+                with self._writer.unit() as session:
+                    done = work(session)
+            except DBAPIError as error:
+                if not _stands_back(error):
+                    raise
+            else:
+                _take_effect(session)
+                return done
+        with self.write() as session:
+            return work(session)
 
     @contextmanager
     def read_at_length(self) -> Iterator[Session]:
@@ -210,8 +232,7 @@ def wait_briefly(session: Session) -> int | None:
     """
     if session.get_bind().dialect.name != "postgresql":
         return None
-    number: int = session.connection().execute(_BRIEFLY, {"lock_timeout": str(SET_LOCK_TIMEOUT_MS)}).scalar_one()
-    return number
+    return _wait_briefly(session.connection())
 
 
 def gave_up(error: Exception) -> bool:
@@ -219,12 +240,27 @@ def gave_up(error: Exception) -> bool:
     return isinstance(error, OperationalError) and getattr(error.orig, "sqlstate", None) == _LOCK_NOT_AVAILABLE
 
 
+def _wait_briefly(connection: Connection) -> int:
+    number: int = connection.execute(_BRIEFLY, {"lock_timeout": str(SET_LOCK_TIMEOUT_MS)}).scalar_one()
+    return number
+
+
+def _stands_back(error: DBAPIError) -> bool:
+    """Whether it was another transaction's lock that was in the way, on PostgreSQL."""
+    return getattr(error.orig, "sqlstate", None) in {_LOCK_NOT_AVAILABLE, _DEADLOCK}
+
+
+def _take_effect(session: Session) -> None:
+    for effect in session.info.pop(_EFFECTS, ()):
+        effect()
+
+
 _BRIEFLY = text("SELECT txid_current() FROM set_config('lock_timeout', :lock_timeout, true)")
 _STATUS = text("SELECT txid_status(:transaction)")
 _GOES_ON = "in progress"
 AT_LENGTH = text(f"SET LOCAL idle_in_transaction_session_timeout = {LONG_IDLE_TIMEOUT_MS}")
 """For who reads and reckons, on PostgreSQL."""
-_LOCK_NOT_AVAILABLE = "55P03"
+_LOCK_NOT_AVAILABLE, _DEADLOCK = "55P03", "40P01"
 
 Row = TypeVar("Row", bound=Base)
 
@@ -283,6 +319,12 @@ def _server_engine(url: URL, pool_size: int) -> Engine:
     except ModuleNotFoundError as error:
         raise DatabaseDriverMissing(url.drivername, error.name or str(error)) from error
 
+    savepoints = _ServerSavepoints()
+    dialect = engine.dialect
+    dialect.do_savepoint = savepoints.begin  # type: ignore[method-assign]  # SQLAlchemy would compile these each time
+    dialect.do_release_savepoint = savepoints.release  # type: ignore[method-assign]
+    dialect.do_rollback_to_savepoint = savepoints.roll_back_to  # type: ignore[method-assign]
+
     @event.listens_for(engine, "connect")
     def _configure(connection: Any, _record: object) -> None:  # noqa: ANN401  the DBAPI connection is untyped
         with connection.cursor() as cursor:
@@ -326,9 +368,21 @@ class _Transactions:
         self._say(connection, "RELEASE SAVEPOINT", name)
 
     def roll_back_to(self, connection: Connection, name: str) -> None:
-        driver = connection.connection.driver_connection
-        if driver is not None and driver.in_transaction:  # else SQLite has taken all of it back by itself: its disk was full
+        if in_transaction(connection):  # else SQLite has taken all of it back by itself: its disk was full
             self._say(connection, "ROLLBACK TO SAVEPOINT", name)
 
     def _say(self, connection: Connection, verb: str, name: str) -> None:
         connection.connection.cursor().execute(f"{verb} {name}")
+
+
+class _ServerSavepoints:
+    """On PostgreSQL."""
+
+    def begin(self, connection: Connection, name: str) -> None:
+        connection.exec_driver_sql(f"SAVEPOINT {name}")
+
+    def release(self, connection: Connection, name: str) -> None:
+        connection.exec_driver_sql(f"RELEASE SAVEPOINT {name}")
+
+    def roll_back_to(self, connection: Connection, name: str) -> None:
+        connection.exec_driver_sql(f"ROLLBACK TO SAVEPOINT {name}")

@@ -1,19 +1,24 @@
-"""One writer at a time, and one wait for the disk for all that queue: group commit for SQLite.
+"""One writer at a time, and one wait for the disk for all that queue: group commit.
+
+On SQLite for all that write; on PostgreSQL for those that want the same rows anyway, and would else wait for each other's commits.
 
 A unit of work runs in a savepoint. Who ends while others queue leaves the transaction open to the next instead of committing;
 the last of them commits for all, and each waits until that is done. So no unit is told that it is durable before it is, and
 one that fails takes only itself back.
 
-Where SQLite itself takes the whole transaction back (a full disk, a disk that fails), all units of it are told so.
+Where the database itself takes the whole transaction back (a full disk, a server that is gone), all units of it are told so.
 """
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
+
+from inventory.errors import OutcomeUnknown
 
 MOST_UNITS = 64
 LONGEST_S = 0.05
@@ -39,8 +44,7 @@ class _Group:
 
     def failed(self, error: BaseException) -> None:
         """One of its units failed."""
-        driver = self.connection.connection.driver_connection
-        if driver is None or not driver.in_transaction:
+        if not in_transaction(self.connection):
             self.error = error  # of those before it nothing is left either
 
     def commit(self) -> None:
@@ -50,7 +54,7 @@ class _Group:
             else:
                 self.connection.invalidate()
         except BaseException as error:  # noqa: BLE001  told to every unit of the group in its own thread
-            self.error = error
+            self.error = _unknown(error) if _lost(self.connection, error) else error
             self.connection.invalidate()  # it may stand in its transaction still, and would be no good to the next
         finally:
             self.connection.close()
@@ -63,8 +67,9 @@ class _Group:
 class SingleWriter:
     """Thread-safe. `engine` begins a transaction as a writer where the connection says so (`WRITER`)."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, opened: Callable[[Connection], object] | None = None) -> None:
+        """`opened`: told of each transaction as it begins."""
+        self._engine, self._opened = engine, opened
         self._place = threading.Lock()
         self._counting = threading.Lock()
         self._queued = 0
@@ -120,6 +125,8 @@ class SingleWriter:
                     connection.begin()
                 finally:
                     del connection.info[WRITER]
+                if self._opened is not None:
+                    self._opened(connection)
             except BaseException:
                 connection.close()
                 raise
@@ -140,3 +147,24 @@ class SingleWriter:
     def _count(self, change: int) -> None:
         with self._counting:
             self._queued += change
+
+
+def in_transaction(connection: Connection) -> bool:
+    """Whether the database still has it; False when it has taken all of it back by itself, or is gone."""
+    driver = connection.connection.driver_connection
+    if driver is None:
+        return False
+    if connection.dialect.name == "sqlite":
+        return bool(driver.in_transaction)
+    return bool(driver.info.transaction_status.name == "INTRANS")
+
+
+def _lost(connection: Connection, error: BaseException) -> bool:
+    """Whether a server went away while it committed."""
+    return connection.dialect.name != "sqlite" and isinstance(error, DBAPIError) and error.connection_invalidated
+
+
+def _unknown(cause: BaseException) -> OutcomeUnknown:
+    error = OutcomeUnknown()
+    error.__cause__ = cause
+    return error

@@ -4,14 +4,21 @@ SQLAlchemy makes a context, parameters and a result for every execution, which c
 row by its key. What is done for every order is worth saying without; everything else stays with SQLAlchemy.
 """
 
+import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from sqlalchemy import Connection, Delete, Insert, Select, Update
+from sqlalchemy import ColumnElement, Connection, Delete, Insert, Select, Update, bindparam, func, select
+from sqlalchemy import any_ as any_of
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.dml import UpdateBase
+from sqlalchemy.sql.operators import OperatorType
+from sqlalchemy.types import Boolean, String, TypeDecorator
 
 Convert = Callable[[Any], Any]
 Values = Mapping[str, Any]
@@ -63,6 +70,42 @@ class Prepared:
         if form is None:
             form = self._forms[dialect.name] = _Form.of(self._statement, self._columns, dialect)
         return form
+
+
+class among(ColumnElement[bool]):  # noqa: N801  a word of the language, as SQLAlchemy's own
+    """`column` is one of the texts of the parameter `name`, a sequence: one statement for any number of them."""
+
+    inherit_cache = False
+    type = Boolean()
+
+    def __init__(self, column: Any, name: str) -> None:  # noqa: ANN401  a column, or an attribute that stands for one
+        self.column, self.name = column, name
+
+    def self_group(self, against: OperatorType | None = None) -> ColumnElement[bool]:
+        del against  # SQLAlchemy would compare it with 1, and SQLite would look for that without an index
+        return self
+
+
+class _Listed(TypeDecorator[Sequence[str]]):
+    """Texts as one JSON array."""
+
+    impl = String()
+    cache_ok = True
+
+    def process_bind_param(self, value: Sequence[str] | None, dialect: Dialect) -> str | None:
+        del dialect
+        return None if value is None else json.dumps(list(value))
+
+
+@compiles(among, "sqlite")
+def _among_on_sqlite(element: among, compiler: SQLCompiler, **kept: Any) -> str:  # noqa: ANN401  what compilers hand on
+    listed = func.json_each(bindparam(element.name, type_=_Listed)).table_valued("value").alias(f"{element.name}_listed")
+    return compiler.process(element.column.in_(select(listed.c.value)), **kept)
+
+
+@compiles(among, "postgresql")
+def _among_on_postgresql(element: among, compiler: SQLCompiler, **kept: Any) -> str:  # noqa: ANN401  as above
+    return compiler.process(element.column == any_of(bindparam(element.name, type_=ARRAY(String))), **kept)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Select, bindparam, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from inventory.errors import UnknownObject
-from inventory.prepared import Prepared
+from inventory.prepared import Prepared, among
 from inventory.tables import ElementRow, LinkRow, PortRow, SiteRow
 from inventory.topology import Accept, ElementNode, Graph, Hop, LinkNode, PortNode, both_ways, no_such_port, split_reference
 
@@ -67,6 +67,14 @@ class Surroundings(Graph):
             self._keep_elements([found[len(_PORT) :]])
             self._keep_port(found[: len(_PORT)])
         return self._ports[port_id]
+
+    def look_ahead(self, port_ids: Iterable[str]) -> None:
+        """They will be asked for: read at once what would else be read one by one. Those that are not there are left out."""
+        missing = sorted(set(port_ids) - self._ports.keys())
+        if missing:
+            for found in _PORTS_OF_IDS.rows(self._session.connection(), {"ports": missing}):
+                self._keep_elements([found[len(_PORT) :]])
+                self._keep_port(found[: len(_PORT)])
 
     def link_by_id(self, link_id: str) -> LinkNode:
         found = self._links(LinkRow.id == link_id)
@@ -152,4 +160,5 @@ _PORTS = (
     select(*_PORT, *_ELEMENT).join(ElementRow, ElementRow.id == PortRow.element_id).join(SiteRow, SiteRow.id == ElementRow.site_id)
 )
 _NAMED_PORT = Prepared(_PORTS.where(ElementRow.name == bindparam("element"), PortRow.name == bindparam("port")))
+_PORTS_OF_IDS = Prepared(_PORTS.where(among(PortRow.id, "ports")))
 _PORT_OF_ID = Prepared(_PORTS.where(PortRow.id == bindparam("port")))

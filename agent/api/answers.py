@@ -46,12 +46,21 @@ def missing(request: Request, identity: str) -> NotFound:
 
 
 def once(
-    request: Request, parts: Parts, actor: Actor, body: JsonBody | None, work: Callable[[Session, datetime], Answer]
+    request: Request,
+    parts: Parts,
+    actor: Actor,
+    body: JsonBody | None,
+    work: Callable[[Session, datetime], Answer],
+    *,
+    together: bool = False,
 ) -> Response:
-    """Do `work` in one transaction, at this time; with an `Idempotency-Key` a repetition is given the first answer."""
+    """Do `work` in one transaction, at this time; with an `Idempotency-Key` a repetition is given the first answer.
+
+    `together`: see `perform`.
+    """
     at = parts.clock.now()
     attempt = Attempt.of(request, actor.name, body.raw if body else b"")
-    return perform(parts.database, attempt, at, lambda session: work(session, at)).response()
+    return perform(parts.database, attempt, at, lambda session: work(session, at), together=together).response()
 
 
 def created(document: Document) -> Answer:

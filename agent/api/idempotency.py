@@ -70,22 +70,29 @@ class Attempt:
         return cls(client, key, hashlib.sha256(said).hexdigest())
 
 
-def perform(database: Database, attempt: Attempt | None, at: datetime, work: Callable[[Session], Answer]) -> Answer:
-    """Do `work` in one transaction, or give the answer that was given before. `Conflict` or `Unprocessable`."""
+def perform(
+    database: Database, attempt: Attempt | None, at: datetime, work: Callable[[Session], Answer], *, together: bool = False
+) -> Answer:
+    """Do `work` in one transaction, or give the answer that was given before. `Conflict` or `Unprocessable`.
+
+    `together`: with others of its kind (`Database.together`), where it may be called again after it was taken back.
+    """
     if attempt is None:
-        with database.write() as session:
-            return work(session)
+        return _do(database, work, together=together)
     given = _claim(database, attempt, at)
     if given is not None:
         return given
+
+    def completed(session: Session) -> Answer:
+        answer = work(session)
+        _complete(session, attempt, at, answer)
+        return answer
+
     try:
-        with database.write() as session:
-            answer = work(session)
-            _complete(session, attempt, at, answer)
+        return _do(database, completed, together=together)
     except BaseException:
         _give_back(database, attempt, at)
         raise
-    return answer
 
 
 def forget(session: Session, at: datetime) -> int:
@@ -101,6 +108,13 @@ def abandon(session: Session) -> int:
     """
     left = delete(IdempotencyRow).where(IdempotencyRow.state == RUNNING)
     return len(session.execute(left.returning(IdempotencyRow.key)).all())
+
+
+def _do(database: Database, work: Callable[[Session], Answer], *, together: bool) -> Answer:
+    if together:
+        return database.together(work)
+    with database.write() as session:
+        return work(session)
 
 
 def _claim(database: Database, attempt: Attempt, at: datetime) -> Answer | None:

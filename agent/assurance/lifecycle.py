@@ -5,7 +5,7 @@ Implements `agent.fulfillment.lifecycle.ServiceLifecycle` without knowing it.
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,6 +17,7 @@ from agent.assurance.collection.meter import ACTIVATION, FINAL, Meter, Taken
 from agent.assurance.collection.poller import Collects, Resolve
 from agent.assurance.findings import Source, instant_of
 from agent.assurance.levels import health
+from agent.assurance.levels.impact import Footprint, Resource, footprints_of
 from agent.assurance.tables import MonitorRow, PollRow
 from agent.assurance.topology.watchlist import CONTRACT_FACTOR, STATUS, USAGE, UsageMonitor, usage_monitor
 from agent.measurement.readings import CounterReading, CounterReadings
@@ -25,12 +26,16 @@ from drivers.port import Target
 from drivers.snmp.batch import PortSample
 from drivers.snmp.columns import Column
 from inventory.db import Database, once_committed
+from inventory.prepared import Prepared, among
+from inventory.storing import new_row, write
 from inventory.surroundings import Surroundings
-from inventory.tables import ElementRow, EndpointRow, PortRow, ServiceRow
+from inventory.tables import ElementRow, EndpointRow, PortRow, ServiceResourceRow, ServiceRow
 from inventory.topology import Graph, split_reference
 from policies.specification import Monitor
 from policies.values import Clock, new_id
 
+Activated = tuple[ServiceRow, CounterReadings]
+"""With the first readings of its endpoints."""
 MonitorsOf = Callable[[str], Sequence[Monitor]]
 """Name of a specification → its monitors; raises `LookupError` for one that is not installed."""
 
@@ -83,8 +88,9 @@ class AssuranceLifecycle:
         poll_id, started = new_id("pll", self._clock.now()), self._clock.now()
         places, failures = self._places(ports)
         found: dict[str, CounterReading] = {}
-        if places:
-            asyncio.run(self._read(places, deadline, found, failures))
+        if not places:
+            return CounterReadings("", (), failures)  # nobody was asked
+        asyncio.run(self._read(places, deadline, found, failures))
         elements = {split_reference(port)[0] for port in ports}
         with self._database.write() as session:
             session.add(
@@ -100,25 +106,57 @@ class AssuranceLifecycle:
         return CounterReadings(poll_id, tuple(found[port] for port in ports if port in found), failures)
 
     def activated(self, session: Session, service: ServiceRow, readings: CounterReadings, at: datetime) -> None:
-        self.modified(session, service, CounterReadings(), readings, at)
+        self.all_activated(session, [(service, readings)], at)
+
+    def all_activated(self, session: Session, activated: Sequence[Activated], at: datetime) -> None:
+        """Many to a statement: services come to be in sets."""
+        if session.new:
+            session.flush()
+        once_committed(session, self._changed)
+        topology = Surroundings(session)
+        ids = [service.id for service, _ in activated]
+        resources = _resources(session, ids)
+        topology.look_ahead(row.port_id for rows in resources.values() for row in rows if row.port_id is not None)
+        with session.no_autoflush:
+            held = {(row.service_id, row.port_id, row.kind): row for row in _monitors_of(session, ids)}
+        begun: list[MonitorRow] = []
+        for service, _ in activated:
+            wanted = self._wanted(service.specification, resources[service.id])
+            mine = {(port_id, kind): row for (service_id, port_id, kind), row in held.items() if service_id == service.id}
+            for key, row in mine.items():
+                if row.ended_at is None and key not in wanted:
+                    self._end(session, service, topology, row, CounterReadings(), at)
+            begin = sorted(key for key in wanted if key not in mine or mine[key].ended_at is not None)
+            begun += [self._begun(service, topology, mine.get(key), key, at) for key in begin]
+        write(session, MonitorRow, [vars(row) for row in begun if row not in session])  # what is counted refers to them
+        self._begin_counting(session, topology, activated, begun)
+        runs_over = footprints_of(session, topology, {service: rows for service, rows in resources.items() if rows})
+        health.begin_all(session, [runs_over.get(each, Footprint(each, frozenset())) for each in ids], at)
+
+    def _begin_counting(
+        self, session: Session, topology: Graph, activated: Sequence[Activated], begun: Sequence[MonitorRow]
+    ) -> None:
+        of = {service.id: (service, readings) for service, readings in activated}
+        for row in begun:
+            if row.kind == USAGE:
+                service, readings = of[row.service_id]
+                node = topology.port_by_id(row.port_id)
+                monitor = usage_monitor(row, node, service.characteristics)
+                self._meter.begin(session, monitor, _taken(readings, node.reference, ACTIVATION))
 
     def modified(self, session: Session, service: ServiceRow, left: CounterReadings, came: CounterReadings, at: datetime) -> None:
         once_committed(session, self._changed)
         topology = Surroundings(session)
-        wanted = self._wanted(service)
+        session.flush()
+        wanted = self._wanted(service.specification, _resources(session, [service.id])[service.id])
         held = {(row.port_id, row.kind): row for row in _monitors(session, service.id)}
         for key, row in held.items():
             if row.ended_at is None and key not in wanted:
                 self._end(session, service, topology, row, left, at)
         begin = sorted(key for key in wanted if key not in held or held[key].ended_at is not None)
         begun = [self._begun(service, topology, held.get(key), key, at) for key in begin]
-        session.add_all(begun)
-        session.flush()  # what is counted refers to them
-        for row in begun:
-            if row.kind == USAGE:
-                node = topology.port_by_id(row.port_id)
-                monitor = usage_monitor(row, node, service.characteristics)
-                self._meter.begin(session, monitor, _taken(came, node.reference, ACTIVATION))
+        write(session, MonitorRow, [vars(row) for row in begun if row not in session])  # what is counted refers to them
+        self._begin_counting(session, topology, [(service, came)], begun)
         health.begin(session, topology, service.id, at)
         self._renewed(session, service)
 
@@ -134,14 +172,14 @@ class AssuranceLifecycle:
                 self._end(session, service, topology, row, readings, at)
         health.end(session, service.id, at)
 
-    def _wanted(self, service: ServiceRow) -> set[tuple[str, str]]:
+    def _wanted(self, specification: str, resources: Iterable[Resource]) -> set[tuple[str, str]]:
         try:
-            monitors = self._monitors_of(service.specification)
+            monitors = self._monitors_of(specification)
         except LookupError:
             monitors = USUAL
         return {
             (resource.port_id, USAGE if monitor.kind == "usage" else STATUS)
-            for resource in service.resources
+            for resource in resources
             for monitor in monitors
             if resource.port_id is not None and resource.role in monitor.of
         }
@@ -153,9 +191,8 @@ class AssuranceLifecycle:
         if row is None:
             port_id, kind = key
             element_id = topology.element(topology.port_by_id(port_id).element).id
-            return MonitorRow(
-                id=new_id("mon", at), service_id=service.id, element_id=element_id, port_id=port_id, kind=kind, started_at=at
-            )
+            new = {"service_id": service.id, "element_id": element_id, "port_id": port_id, "kind": kind, "started_at": at}
+            return new_row(MonitorRow, id=new_id("mon", at), **new)
         row.started_at, row.ended_at = at, None
         return row
 
@@ -270,6 +307,29 @@ def _meta(monitor: UsageMonitor, speed_bps: int, width: int) -> Meta:
 
 def _monitors(session: Session, service_id: str) -> list[MonitorRow]:
     return list(session.scalars(select(MonitorRow).where(MonitorRow.service_id == service_id).order_by(MonitorRow.id)))
+
+
+def _monitors_of(session: Session, services: Sequence[str]) -> list[MonitorRow]:
+    """Of those that come again; most never were, and have none."""
+    if not _MONITORED.rows(session.connection(), {"services": services}):
+        return []
+    return list(session.scalars(select(MonitorRow).where(MonitorRow.service_id.in_(services)).order_by(MonitorRow.id)))
+
+
+def _resources(session: Session, services: Sequence[str]) -> dict[str, list[Resource]]:
+    """By service. Past the session: what it has not written yet is not seen."""
+    found: dict[str, list[Resource]] = {service: [] for service in services}
+    for service, *what in _RESOURCES.rows(session.connection(), {"services": services}):
+        found[service].append(Resource(*what))
+    return found
+
+
+_MONITORED = Prepared(select(MonitorRow.id).where(among(MonitorRow.service_id, "services")).limit(1))
+_RESOURCES = Prepared(
+    select(ServiceResourceRow.service_id, ServiceResourceRow.port_id, ServiceResourceRow.link_id, ServiceResourceRow.role).where(
+        among(ServiceResourceRow.service_id, "services")
+    )
+)
 
 
 def _where(reference: str) -> Select[str, str, str, int, str, str, int | None]:

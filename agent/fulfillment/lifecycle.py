@@ -24,8 +24,8 @@ class ServiceLifecycle(Protocol):
         """
         ...
 
-    def activated(self, session: Session, service: ServiceRow, readings: CounterReadings, at: datetime) -> None:
-        """The service is active from `at`, or again: start its monitors; `readings` of its endpoints are where its usage starts."""
+    def all_activated(self, session: Session, activated: Sequence[tuple[ServiceRow, CounterReadings]], at: datetime) -> None:
+        """The services are active from `at`, or again: start their monitors; readings of their endpoints are where usage starts."""
         ...
 
     def modified(self, session: Session, service: ServiceRow, left: CounterReadings, came: CounterReadings, at: datetime) -> None:
@@ -33,7 +33,7 @@ class ServiceLifecycle(Protocol):
         ...
 
     def suspended(self, session: Session, service: ServiceRow, readings: CounterReadings, at: datetime) -> None:
-        """The service rests from `at`, until it is `activated` again: nobody waits for it, nobody counts it.
+        """The service rests from `at`, until it is activated again: nobody waits for it, nobody counts it.
 
         `readings` were taken before its configuration was removed.
         """
@@ -51,7 +51,7 @@ class NoLifecycle:
         del ports, deadline
         return CounterReadings()
 
-    def activated(self, session: Session, service: ServiceRow, readings: CounterReadings, at: datetime) -> None:
+    def all_activated(self, session: Session, activated: Sequence[tuple[ServiceRow, CounterReadings]], at: datetime) -> None:
         pass
 
     def modified(self, session: Session, service: ServiceRow, left: CounterReadings, came: CounterReadings, at: datetime) -> None:

@@ -107,15 +107,18 @@ class Realisation:
         changing = [each for each in realised if each.item.action != "noChange"]
         # as whoever orders: before pools and ports
         services = lock(session, ServiceRow, [each.item.service_id for each in changing])
+        activated: list[tuple[ServiceRow, CounterReadings]] = []
         for each in changing:
             service = services[each.item.service_id]
             was = service.state
             if each.item.action == "delete":
                 self._end(session, service, each, at)
-            else:
-                self._stand(session, service, each, at)
+            elif (came := self._stand(session, service, each, at)) is not None:
+                activated.append((service, came))
             event = "AttributeValueChange" if each.item.action == "modify" and service.state == was else "StateChange"
             self.announcer.service(session, service, event, each.order, at)
+        if activated:
+            self.lifecycle.all_activated(session, activated, at)
         self._own_parts(session, [each.item.service_id for each in changing if each.item.action != "delete"])
 
     def withdraw(self, session: Session, item: OrderItemRow, order: OrderRow, at: datetime, *, used: bool) -> None:
@@ -163,7 +166,8 @@ class Realisation:
         self.lifecycle.terminated(session, service, realised.before.of(endpoint_ports(session, [service.id])), at)
         terminate_service(session, service.id, at)
 
-    def _stand(self, session: Session, service: ServiceRow, realised: Realised, at: datetime) -> None:
+    def _stand(self, session: Session, service: ServiceRow, realised: Realised, at: datetime) -> CounterReadings | None:
+        """The first readings of a service that is active with this, and was not."""
         item, was, before, after = realised.item, service.state, realised.before, realised.after
         left = before.of(ports_that_end(session, [item])) if before.readings else before
         came = after.of(ports_that_begin(session, [item])) if after.readings else after
@@ -171,7 +175,14 @@ class Realisation:
             self._change(session, service, item, at)
         service.state = _wanted(item, service)
         service.suspension_reason = item.suspension_reason if service.state == INACTIVE else ""
-        self._tell_lifecycle(session, service, was, left, came, at)
+        if service.state != INACTIVE and was != ACTIVE:
+            service.started_at = service.started_at or at
+            return came
+        if service.state != INACTIVE:
+            self.lifecycle.modified(session, service, left, came, at)
+        elif was == ACTIVE:
+            self.lifecycle.suspended(session, service, left, at)
+        return None
 
     def _own_parts(self, session: Session, services: Sequence[str]) -> None:
         """From now on they say what their parts do."""
@@ -193,18 +204,6 @@ class Realisation:
                 except DriverSetupError:
                     log.exception("what a service says cannot be read; it may be taken away with another one", element=element)
         sharing.own_all(session, told)
-
-    def _tell_lifecycle(  # noqa: PLR0917  as above
-        self, session: Session, service: ServiceRow, was: str, left: CounterReadings, came: CounterReadings, at: datetime
-    ) -> None:
-        if service.state == INACTIVE:
-            if was == ACTIVE:
-                self.lifecycle.suspended(session, service, left, at)
-        elif was == ACTIVE:
-            self.lifecycle.modified(session, service, left, came, at)
-        else:
-            service.started_at = service.started_at or at
-            self.lifecycle.activated(session, service, came, at)
 
 
 def ports_that_end(session: Session, items: Iterable[OrderItemRow]) -> list[str]:

@@ -141,8 +141,9 @@ class FulfilmentService:
 
     def submit(self, request: OrderRequest, client: str) -> OrderRow:
         """In a transaction of its own. Raises `OrderRefused`."""
-        with self._parts.database.write() as session:
-            return self.place(session, request, client, self._parts.clock.now()).order
+        return self._parts.database.together(
+            lambda session: self.place(session, request, client, self._parts.clock.now()).order,
+        )
 
     def plan_only(self, request: OrderRequest, *, for_anybody: bool = False) -> Preview:
         """What placing it would take and change, with nothing kept and nothing touched. Raises `OrderRefused` as placing would.

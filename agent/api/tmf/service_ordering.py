@@ -87,7 +87,7 @@ def create_order(request: Request, parts: PartsOf, actor: ActorOf, body: BodyOf)
     order = read_order(body.data, actor.correlation_id)
     if prefers(request, PLAN_ONLY):
         return _planned(parts, order, body.data)
-    return once(request, parts, actor, body, lambda session, at: _place(session, parts, order, body.data, actor, at))
+    return once(request, parts, actor, body, lambda session, at: _place(session, parts, order, body.data, actor, at), together=True)
 
 
 def _place(session: Session, parts: Parts, order: OrderRequest, body: Document, actor: Actor, at: datetime) -> Answer:  # noqa: PLR0917  the order with who, where and when

@@ -12,7 +12,7 @@ from datetime import datetime
 from itertools import zip_longest
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session, aliased
 
 from agent.assurance.alarms.alarm import Alarm, chunks, load
@@ -22,6 +22,8 @@ from agent.assurance.findings import TICK, Transition
 from agent.assurance.levels.impact import DOWN, UNKNOWN, UP, Condition, Footprint, condition, footprints, services_on
 from agent.assurance.tables import AlarmRow, ServiceStateRow
 from crm_bridge.outbox import Event, publish_all
+from inventory.prepared import Prepared, among
+from inventory.storing import write
 from inventory.topology import Graph, Topology
 from policies.values import Interval, new_id
 
@@ -134,16 +136,25 @@ class Refresher:
 def begin(session: Session, topology: Graph, service_id: str, at: datetime) -> None:
     """From `at` the service is what the open alarms make of what it runs over; before, it may have run over something else."""
     footprint = footprints(session, topology, [service_id]).get(service_id, Footprint(service_id, frozenset()))
-    standing = (AlarmRow.cleared_at.is_(None), AlarmRow.cause.in_(FAILURES), AlarmRow.element.in_(sorted(footprint.elements)))
-    board = Board(load(session, *standing))
-    now = condition(footprint, board.failures)
-    evidence = {"alarms": [alarm.id for alarm in board.of(now.culprits)], "observations": []}
-    row = _open_rows(session, [service_id]).get(service_id)
-    if row is None:
-        _start(session, service_id, now, Transition.at(at), evidence)
-    elif row.state != now.state:
-        publish_all(session, [_event(_follow(session, row, now, Transition.at(at), evidence))], correlation_id="", at=at)
-    session.flush()
+    begin_all(session, [footprint], at)
+
+
+def begin_all(session: Session, runs_over: Sequence[Footprint], at: datetime) -> None:
+    """As `begin`, of several services that run over these."""
+    board = Board(_failures(session, sorted({element for footprint in runs_over for element in footprint.elements})))
+    known = _open_rows_if_any(session, [footprint.service_id for footprint in runs_over])
+    new: list[ServiceStateRow] = []
+    for footprint in runs_over:
+        now = condition(footprint, board.failures)
+        evidence = {"alarms": [alarm.id for alarm in board.of(now.culprits)], "observations": []}
+        row = known.get(footprint.service_id)
+        if row is None:
+            new.append(_new(footprint.service_id, now, Transition.at(at), evidence))
+        elif row.state != now.state:
+            publish_all(session, [_event(_follow(session, row, now, Transition.at(at), evidence))], correlation_id="", at=at)
+    if known:
+        session.flush()
+    write(session, ServiceStateRow, map(vars, new))
 
 
 def end(session: Session, service_id: str, at: datetime) -> None:
@@ -223,7 +234,13 @@ def _last_cleared(row: ServiceStateRow, change: Change) -> Transition:
 
 
 def _start(session: Session, service_id: str, now: Condition, moment: Transition, evidence: Mapping[str, Any]) -> ServiceStateRow:
-    row = ServiceStateRow(
+    row = _new(service_id, now, moment, evidence)
+    session.add(row)
+    return row
+
+
+def _new(service_id: str, now: Condition, moment: Transition, evidence: Mapping[str, Any]) -> ServiceStateRow:
+    return ServiceStateRow(
         id=new_id("hlt", moment.instant),
         service_id=service_id,
         state=now.state,
@@ -234,8 +251,33 @@ def _start(session: Session, service_id: str, now: Condition, moment: Transition
         reason=_reason(now),
         evidence=dict(evidence),
     )
-    session.add(row)
-    return row
+
+
+def _failures(session: Session, elements: Sequence[str]) -> Iterable[Alarm]:
+    """Standing ones. Mostly there are none, and that is quickly seen."""
+    for chunk in chunks(elements):
+        if _FAILING.rows(session.connection(), {"elements": chunk}):
+            yield from load(session, AlarmRow.cleared_at.is_(None), AlarmRow.cause.in_(FAILURES), AlarmRow.element.in_(chunk))
+
+
+def _open_rows_if_any(session: Session, services: Sequence[str]) -> dict[str, ServiceStateRow]:
+    """A service that begins for the first time has none."""
+    known = _OPEN.rows(session.connection(), {"services": services})
+    return _open_rows(session, [service for (service,) in known])
+
+
+_FAILING = Prepared(
+    select(AlarmRow.id)
+    .where(
+        AlarmRow.cleared_at.is_(None),
+        or_(*(AlarmRow.cause == cause for cause in sorted(FAILURES))),
+        among(AlarmRow.element, "elements"),
+    )
+    .limit(1)
+)
+_OPEN = Prepared(
+    select(ServiceStateRow.service_id).where(among(ServiceStateRow.service_id, "services"), ServiceStateRow.end.is_(None))
+)
 
 
 def _open_rows(session: Session, services: Iterable[str]) -> dict[str, ServiceStateRow]:

@@ -8,17 +8,27 @@ anything there is not among its resources, and does not hit it.
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from agent.assurance.alarms.alarm import chunks
 from agent.assurance.topology.correlation import ELEMENT, LINK, PORT, Failures, element_of
+from inventory.prepared import Prepared, among
 from inventory.tables import ElementRow, EndpointRow, ServiceResourceRow, ServiceRow
 from inventory.topology import Graph, Topology
 
 UP, DOWN, UNKNOWN = "up", "down", "unknown"
 NOT_MEASURED = "not measured: no SNMP endpoint"
+
+
+class Resource(NamedTuple):
+    """What a service has of the network: a port or a link, by id."""
+
+    port_id: str | None
+    link_id: str | None
+    role: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,19 +69,28 @@ def condition(footprint: Footprint, failures: Failures) -> Condition:
 
 def footprints(session: Session, topology: Graph, services: Iterable[str]) -> Mapping[str, Footprint]:
     """Of those that are active."""
-    found: dict[str, set[str]] = {}
+    resources: dict[str, list[Resource]] = {}
     for chunk in chunks(sorted(set(services))):
         rows = session.execute(
-            select(ServiceResourceRow.service_id, ServiceResourceRow.port_id, ServiceResourceRow.link_id)
+            select(ServiceResourceRow.service_id, ServiceResourceRow.port_id, ServiceResourceRow.link_id, ServiceResourceRow.role)
             .join(ServiceRow, ServiceRow.id == ServiceResourceRow.service_id)
             .where(ServiceResourceRow.service_id.in_(chunk), ServiceRow.state == "active")
         )
-        for service_id, port_id, link_id in rows:
-            ports = found.setdefault(service_id, set())
-            if port_id is not None:
-                ports.add(topology.port_by_id(port_id).reference)
-            if link_id is not None:
-                link = topology.link_by_id(link_id)
+        for service_id, port_id, link_id, role in rows:
+            resources.setdefault(service_id, []).append(Resource(port_id, link_id, role))
+    return footprints_of(session, topology, resources)
+
+
+def footprints_of(session: Session, topology: Graph, resources: Mapping[str, Iterable[Resource]]) -> Mapping[str, Footprint]:
+    """Of services whose resources are known."""
+    found: dict[str, set[str]] = {}
+    for service_id, some in resources.items():
+        ports = found.setdefault(service_id, set())
+        for resource in some:
+            if resource.port_id is not None:
+                ports.add(topology.port_by_id(resource.port_id).reference)
+            if resource.link_id is not None:
+                link = topology.link_by_id(resource.link_id)
                 ports.update((link.a.reference, link.b.reference))
     blind = unmeasured(session, {element_of(port) for ports in found.values() for port in ports})
     return {
@@ -86,9 +105,15 @@ def unmeasured(session: Session, elements: AbstractSet[str] | None = None) -> fr
     blind = select(ElementRow.name).where(~asked)
     if elements is None:
         return frozenset(session.scalars(blind))
-    return frozenset(
-        name for chunk in chunks(sorted(elements)) for name in session.scalars(blind.where(ElementRow.name.in_(chunk)))
+    connection = session.connection()
+    return frozenset(name for chunk in chunks(sorted(elements)) for (name,) in _BLIND.rows(connection, {"elements": chunk}))
+
+
+_BLIND = Prepared(
+    select(ElementRow.name).where(
+        ~exists().where(EndpointRow.element_id == ElementRow.id, EndpointRow.protocol == "snmp"), among(ElementRow.name, "elements")
     )
+)
 
 
 def services_over(session: Session, topology: Topology, root_object: str) -> frozenset[str]:

@@ -210,8 +210,9 @@ class FakeLifecycle:
         number = len(self.read)
         return CounterReadings("pll-1", tuple(CounterReading(port, self.clock.now(), 1, 0, number, number) for port in ports))
 
-    def activated(self, session, service, readings, at) -> None:
-        self.told.append(("activated", service.id, tuple(reading.octets_in for reading in readings.readings)))
+    def all_activated(self, session, activated, at) -> None:
+        for service, readings in activated:
+            self.told.append(("activated", service.id, tuple(reading.octets_in for reading in readings.readings)))
 
     def modified(self, session, service, left, came, at) -> None:
         read = tuple(reading.octets_in for readings in (left, came) for reading in readings.readings)
