@@ -15,12 +15,8 @@ import uvloop
 
 from agent import garbage, storage
 from agent import log as logs
-<<<<<<< HEAD
-=======
-from agent import storage
 from agent.actions.service import ACTION_WORK, ActionService
 from agent.actions.service import Parts as ActionParts
->>>>>>> 97bf8041c10d2b07016060cb2d7d6c4ddbbfd4ad
 from agent.api import idempotency
 from agent.api import parts as api_parts
 from agent.api.app import create_app
