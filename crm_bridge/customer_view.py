@@ -1,20 +1,17 @@
-"""One customer at a glance: services, agreements, open tickets, credits and money. Live health is added by who knows it."""
+"""What one customer owes and was owed: the parts of a view of it that no single table has."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from crm_bridge.billing import DRAFT
-from crm_bridge.tables import AgreementRow, BillRow, CreditRow, CustomerRow, RatedLineRow, TicketRow, ViolationRow
-from crm_bridge.ticketstates import WORKED_ON
-from inventory.tables import ServiceRow
+from crm_bridge.tables import AgreementRow, BillRow, CreditRow, CustomerRow, RatedLineRow, ViolationRow
 from policies.money import exact_sum, rounded
 
 RECENT = 10
-"""Violations and bills that are shown."""
+"""Violations that are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,62 +25,23 @@ class Balance:
     """Rated since, credits taken off, rounded."""
 
 
-@dataclass(frozen=True, slots=True)
-class CustomerView:
-    customer: CustomerRow
-    children: tuple[CustomerRow, ...]
-    agreements: tuple[AgreementRow, ...]
-    """In force."""
-    services: tuple[ServiceRow, ...]
-    """Not terminated."""
-    tickets: tuple[TicketRow, ...]
-    """That are worked on."""
-    violations: tuple[ViolationRow, ...]
-    bills: tuple[BillRow, ...]
-    balance: Balance
+def children(session: Session, customer: CustomerRow) -> list[CustomerRow]:
+    """Accounts under this one."""
+    return list(
+        session.scalars(select(CustomerRow).where(CustomerRow.parent_id == customer.id).order_by(CustomerRow.account_number))
+    )
 
 
-def customer_view(session: Session, customer: CustomerRow, at: datetime) -> CustomerView:
-    agreements = session.scalars(
-        select(AgreementRow)
-        .where(
-            AgreementRow.customer_id == customer.id,
-            AgreementRow.valid_from <= at,
-            AgreementRow.valid_to.is_(None) | (AgreementRow.valid_to > at),
-        )
-        .order_by(AgreementRow.name)
-    )
-    services = session.scalars(
-        select(ServiceRow)
-        .where(ServiceRow.customer == customer.account_number, ServiceRow.state != "terminated")
-        .order_by(ServiceRow.created_at, ServiceRow.id)
-    )
-    tickets = session.scalars(
-        select(TicketRow)
-        .where(TicketRow.customer_id == customer.id, TicketRow.status.in_(sorted(WORKED_ON)))
-        .order_by(TicketRow.created_at)
-    )
-    children = session.scalars(select(CustomerRow).where(CustomerRow.parent_id == customer.id).order_by(CustomerRow.account_number))
-    violations = session.scalars(
+def recent_violations(session: Session, customer: CustomerRow) -> list[ViolationRow]:
+    """The latest first."""
+    statement = (
         select(ViolationRow)
         .join(AgreementRow, AgreementRow.id == ViolationRow.agreement_id)
         .where(AgreementRow.customer_id == customer.id)
         .order_by(ViolationRow.period_start.desc(), ViolationRow.id)
         .limit(RECENT)
     )
-    bills = session.scalars(
-        select(BillRow).where(BillRow.customer_id == customer.id).order_by(BillRow.period_start.desc()).limit(RECENT)
-    )
-    return CustomerView(
-        customer=customer,
-        children=tuple(children),
-        agreements=tuple(agreements),
-        services=tuple(services),
-        tickets=tuple(tickets),
-        violations=tuple(violations),
-        bills=tuple(bills),
-        balance=balance(session, customer),
-    )
+    return list(session.scalars(statement))
 
 
 def balance(session: Session, customer: CustomerRow) -> Balance:

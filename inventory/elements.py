@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from inventory.changes import note_network_change
 from inventory.errors import UnknownObject
-from inventory.tables import ElementRow, EndpointRow, PortRow, SiteRow
+from inventory.tables import ElementRow, EndpointRow, SiteRow
 
 LOCKED = "locked"
 """Neither polled nor configured, by an operator's word."""
@@ -75,30 +75,12 @@ def endpoints(session: Session, protocol: str, *, locked: bool = False) -> tuple
     return tuple(_endpoint(row, name) for row, name in session.execute(query))
 
 
-def elements_at(session: Session, host: str) -> tuple[str, ...]:
-    """Names of the elements that are managed at an address: whose trap or log line this is."""
-    query = select(ElementRow.name).join(EndpointRow, EndpointRow.element_id == ElementRow.id).where(EndpointRow.host == host)
-    return tuple(session.scalars(query.distinct().order_by(ElementRow.name)))
-
-
 def set_administrative(session: Session, name: str, state: str) -> None:
     """`locked` or `unlocked` (X.731): whether the element is polled and configured."""
     if state not in {LOCKED, "unlocked"}:
         raise ValueError(f"{state!r} is neither locked nor unlocked")
     element_row(session, name).administrative = state
     note_network_change(session)
-
-
-def set_if_indexes(session: Session, name: str, indexes: Mapping[str, int]) -> tuple[str, ...]:
-    """Note the interface numbers that a discovery found, by port name; which ports changed. Unknown ports are left out."""
-    changed = []
-    ports = session.scalars(select(PortRow).where(PortRow.element_id == element_row(session, name).id).order_by(PortRow.name))
-    for port in ports:
-        found = indexes.get(port.name)
-        if found is not None and found != port.if_index:
-            port.if_index = found
-            changed.append(port.name)
-    return tuple(changed)
 
 
 def _view(session: Session, row: ElementRow) -> Element:

@@ -55,10 +55,6 @@ class Window:
     reason: str
     scopes: frozenset[Scope] = field(repr=False)
 
-    @property
-    def after_the_fact(self) -> bool:
-        return self.recorded_at > self.span.start
-
 
 class Calendar:
     """What is open at one instant, looked up once for many questions; in one transaction, and no longer than it."""

@@ -112,7 +112,7 @@ def test_a_window_over_nothing_is_refused(session, scope):
 def test_a_window_that_is_written_down_later_is_a_record_of_it(session):
     announce(session, window(start=NOW - HOUR), NOW, by="noc")
     (found,) = windows(session, Interval(NOW - HOUR, NOW))
-    assert found.after_the_fact
+    assert found.recorded_at > found.span.start
     assert holding(session, "pe1", "", [], NOW)
 
 

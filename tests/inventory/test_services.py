@@ -4,7 +4,7 @@ import pytest
 
 from inventory.allocation import allocate
 from inventory.db import Database
-from inventory.elements import element, elements_at, endpoints, set_administrative, set_if_indexes
+from inventory.elements import element, endpoints, set_administrative
 from inventory.errors import ServiceStateConflict, UnknownObject
 from inventory.fill import fill
 from inventory.ports import claim
@@ -19,7 +19,6 @@ from inventory.services import (
     terminate_service,
 )
 from inventory.tables import EndpointRow, LinkRow
-from inventory.topology import load_topology
 from tests.clock import EPOCH
 from tests.inventory.factory import add_element, add_link, add_pool, port_id
 
@@ -115,7 +114,7 @@ def test_what_is_not_there_is_named(network: Database) -> None:
             element(session, "pe9")
 
 
-def test_elements_are_found_by_name_protocol_and_address(network: Database) -> None:
+def test_elements_are_found_by_name_and_protocol(network: Database) -> None:
     with network.write() as session:
         pe1 = add_element(session, "pe2")
         ways = [("netconf", 830), ("snmp", 161)]
@@ -123,7 +122,6 @@ def test_elements_are_found_by_name_protocol_and_address(network: Database) -> N
     with network.write() as session:
         assert [endpoint.element for endpoint in endpoints(session, "snmp")] == ["pe2"]
         assert element(session, "pe2").endpoint("netconf").port == 830
-        assert elements_at(session, "10.0.0.1") == ("pe2",)
         with pytest.raises(UnknownObject, match="the inventory has netconf, snmp"):
             element(session, "pe2").endpoint("ssh")
         set_administrative(session, "pe2", "locked")
@@ -131,10 +129,3 @@ def test_elements_are_found_by_name_protocol_and_address(network: Database) -> N
         assert [endpoint.element for endpoint in endpoints(session, "snmp", locked=True)] == ["pe2"]
         with pytest.raises(ValueError, match="neither locked nor unlocked"):
             set_administrative(session, "pe2", "off")
-
-
-def test_discovered_interface_numbers_are_noted(network: Database) -> None:
-    with network.write() as session:
-        assert set_if_indexes(session, "sw1", {"3": 1, "24": 1024, "99": 5}) == ("24",)
-    with network.read() as session:
-        assert load_topology(session).port("sw1/24").if_index == 1024

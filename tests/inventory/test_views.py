@@ -1,19 +1,15 @@
 """What `fabd inventory show` shows."""
 
-import json
-from dataclasses import asdict
-
 import pytest
 
 from inventory.allocation import allocate
 from inventory.db import Database
-from inventory.errors import UnknownObject
 from inventory.fill import fills
 from inventory.importer import import_document
 from inventory.ports import claim
 from inventory.services import NewService, create_service, set_parts, terminate_service
 from inventory.source import Source
-from inventory.views import Branch, Leaf, ServiceLine, element_sheet, service_lines, tree
+from inventory.views import Branch, Leaf, tree
 from tests.clock import EPOCH
 from tests.inventory.factory import port_id
 
@@ -49,26 +45,9 @@ def test_the_tree_holds_sites_within_sites_and_their_elements(network: Database)
     assert shown == (Branch("belgium", (ghent,), (Leaf("p1", "frr", "core", "unlocked", 1),)), Branch("spare", (), ()))
 
 
-def test_an_element_is_shown_with_its_ports_peers_and_services(network: Database) -> None:
-    with network.read() as session:
-        sheet = element_sheet(session, "pe1")
-        assert [(port.name, port.peer, port.claims) for port in sheet.ports] == [("a", "p1/x", {}), ("b", "", {7: "svc-1"})]
-        assert (sheet.site, sheet.services, sheet.endpoints[0].host) == ("ghent", ("svc-1",), "192.0.2.1")
-        with pytest.raises(UnknownObject, match="no element 'pe9'"):
-            element_sheet(session, "pe9")
-    assert json.loads(json.dumps(asdict(sheet)))["ports"][1]["claims"] == {"7": "svc-1"}
-
-
 def test_pools_are_shown_with_their_fill(network: Database) -> None:
     with network.read() as session:
         assert [(pool.name, pool.size, pool.allocated, pool.free) for pool in fills(session)] == [
             ("bw", 100, 40, 60),
             ("v", 4, 1, 3),
         ]
-
-
-def test_services_are_listed_by_customer_and_without_those_that_ended(network: Database) -> None:
-    with network.read() as session:
-        assert service_lines(session) == (ServiceLine("svc-1", "n1", "internet-access", "reserved", "C-1"),)
-        assert [line.id for line in service_lines(session, terminated=True)] == ["svc-1", "svc-2"]
-        assert service_lines(session, customer="C-2") == ()

@@ -12,7 +12,7 @@ from agent.api.access import needs
 from agent.api.answers import list_answer, one_answer
 from agent.api.listing import Listing
 from agent.api.native.paths import ROOT
-from agent.api.native.plain import columns
+from agent.api.native.plain import columns, plain
 from agent.api.openapi import described
 from agent.api.parts import PartsOf
 from agent.api.query import Document
@@ -20,7 +20,8 @@ from agent.api.shapes import OPTIONAL_TEXT, TEXT, closed, many, named, row
 from agent.assurance.tables import ServiceStateRow
 from agent.fulfillment.tables import OrderRow
 from agent.security.roles import Role
-from crm_bridge.tables import AgreementRow, BillRow, CustomerRow, TicketRow
+from crm_bridge.customer_view import balance, children, recent_violations
+from crm_bridge.tables import AgreementRow, BillRow, CustomerRow, TicketRow, ViolationRow
 from crm_bridge.ticketstates import ENDED
 from inventory.tables import ServiceRow
 
@@ -36,6 +37,9 @@ CUSTOMER_VIEW = named(
         tickets=many(row(TicketRow, "key", "open_key", "customer_id")),
         orders=many(closed(id=TEXT, state=TEXT, external_id=OPTIONAL_TEXT)),
         bills=many(row(BillRow, "customer_id")),
+        violations=many(row(ViolationRow)),
+        children=many(closed(account_number=TEXT, name=TEXT)),
+        balance=closed(billed=TEXT, draft=TEXT, unbilled=TEXT, currency=TEXT),
     ),
 )
 
@@ -69,6 +73,9 @@ def _view(session: Session, customer: CustomerRow) -> dict[str, Any]:
             {"id": row.id, "state": row.state, "external_id": row.external_id} for row in session.scalars(orders.limit(LATEST))
         ],
         "bills": [columns(row, "customer_id") for row in session.scalars(bills.limit(LATEST))],
+        "violations": [columns(row) for row in recent_violations(session, customer)],
+        "children": [{"account_number": row.account_number, "name": row.name} for row in children(session, customer)],
+        "balance": {**plain(balance(session, customer)), "currency": customer.currency},
     }
 
 
@@ -118,5 +125,7 @@ def list_customers(request: Request, parts: PartsOf) -> Response:
     **described("Show one customer with all it has", 404, answer=CUSTOMER_VIEW),
 )
 def show_customer(request: Request, parts: PartsOf, account_number: str) -> Response:
-    """Agreements, services with their health, open tickets, orders and bills."""
+    """Agreements, services with their health, open tickets, orders, bills, the last violations, accounts below it and its balance:
+    billed, in draft, and rated since (less credits).
+    """
     return one_answer(request, parts, ONE, account_number)

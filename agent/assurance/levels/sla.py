@@ -150,11 +150,6 @@ class Judge:
             yield Judged(service.id, period, found)
 
 
-def evaluate(session: Session, book: PolicyBook, at: datetime, *, grace: timedelta = timedelta()) -> list[Judged]:
-    """One run of a judge that knows nothing yet."""
-    return Judge(book).run(session, at, grace=grace)
-
-
 def judged_until(session: Session, service_id: str) -> datetime | None:
     """End of its last period that was judged."""
     return _cursors(session, [service_id]).get(service_id)

@@ -160,6 +160,9 @@ def test_a_customer_is_shown_with_everything(story):
     assert [each["id"] for each in view["orders"]] == [story.order["id"]]
     assert [each["name"] for each in view["agreements"]] == ["standard"]
     assert view["bills"] == []
+    assert (view["violations"], view["children"]) == ([], [])
+    assert view["balance"]["currency"] == "EUR"
+    assert Decimal(view["balance"]["unbilled"]) >= 0
 
 
 def test_a_bill_is_made_shown_printed_and_sent_once(story):

@@ -12,7 +12,7 @@ from agent.assurance.errors import UnknownAlarm
 from agent.assurance.events.trapdesk import TrapDesk
 from agent.assurance.explain import explain
 from agent.assurance.figures import daemon_families, element_families
-from agent.assurance.levels.sla import evaluate
+from agent.assurance.levels.sla import Judge
 from agent.assurance.tables import AlarmRow, MonitorRow, ObjectiveResultRow, ObservationRow, PollRow, UsageBinRow
 from agent.metrics import write
 from crm_bridge.errors import NothingToExplain
@@ -36,7 +36,7 @@ def world(database: Database, clock: FakeClock) -> World:
 
 def judge(world: World, grace: float = 0) -> int:
     with world.database.write() as session:
-        return len(evaluate(session, Book(), world.clock.now(), grace=timedelta(seconds=grace)))
+        return len(Judge(Book()).run(session, world.clock.now(), grace=timedelta(seconds=grace)))
 
 
 def test_every_period_is_judged_once_after_its_end_and_its_grace(world: World) -> None:

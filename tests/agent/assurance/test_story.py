@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from agent.assurance.explain import explain
-from agent.assurance.levels.sla import evaluate
+from agent.assurance.levels.sla import Judge
 from agent.assurance.tables import AlarmRow, ObservationRow, PollRow, ProblemRow, ServiceStateRow
 from crm_bridge.explain import Explanation
 from crm_bridge.tables import CreditRow, EventRow, TicketRow, ViolationRow
@@ -108,7 +108,7 @@ def test_the_outage_becomes_a_violation_and_a_credit_once_and_can_be_explained(w
         world.poll()
     for _ in range(2):
         with world.database.write() as session:
-            evaluate(session, Book(), world.clock.now())
+            Judge(Book()).run(session, world.clock.now())
     (violation,) = world.rows(ViolationRow)
     assert (violation.service_id, violation.down_s, violation.agreed_s) == ("line", Decimal(30), Decimal(300))
     assert violation.measured == Decimal(90)

@@ -49,13 +49,13 @@ def test_a_storm_of_one_element_is_read_at_a_bounded_rate_and_ends_in_the_truth(
     before = len(world.rows(PollRow))
     storm = trap(world, "pe1/c1")
     for _ in range(1000):
-        world.run(world.service.handle_traps([storm] * 10))
+        world.run(world.service.hearing.desk.handle([storm] * 10))
         world.clock.advance(0.01)
     assert BURST <= asked(world)["pe1"] <= BURST + PER_SECOND * 10
     assert len(world.rows(PollRow)) - before == asked(world)["pe1"]
     assert world.service.figures().traps_processed == 10_000
     world.network.down("pe1/c1")
-    world.run(world.service.handle_traps([storm]))
+    world.run(world.service.hearing.desk.handle([storm]))
     world.clock.advance(1)
     world.run(world.service.look_again())
     assert [alarm.object for alarm in world.rows(AlarmRow)] == ["c1"]
@@ -64,7 +64,7 @@ def test_a_storm_of_one_element_is_read_at_a_bounded_rate_and_ends_in_the_truth(
 def test_what_was_said_meanwhile_is_kept_as_evidence_with_its_number(world: World) -> None:
     storm = trap(world, "pe1/c1")
     for _ in range(BURST + 30):
-        world.run(world.service.handle_traps([storm, storm]))
+        world.run(world.service.hearing.desk.handle([storm, storm]))
     world.clock.advance(1)
     world.run(world.service.look_again())
     world.clock.advance(WRITTEN_EVERY_S)
@@ -74,10 +74,10 @@ def test_what_was_said_meanwhile_is_kept_as_evidence_with_its_number(world: Worl
 
 def test_a_storm_of_one_element_delays_no_other(world: World) -> None:
     for _ in range(BURST + 5):
-        world.run(world.service.handle_traps([trap(world, "pe1/c1")]))
+        world.run(world.service.hearing.desk.handle([trap(world, "pe1/c1")]))
     world.clock.advance(0.01)
     world.network.down("sw1/c1")
-    world.run(world.service.handle_traps([trap(world, "pe1/c1"), trap(world, "sw1/c1")]))
+    world.run(world.service.hearing.desk.handle([trap(world, "pe1/c1"), trap(world, "sw1/c1")]))
     assert len(world.rows(TicketRow)) == 1
 
 
@@ -128,7 +128,7 @@ def test_a_word_that_nobody_can_make_sense_of_costs_the_others_nothing(
     monkeypatch.setattr(traps, "claim_of", stumbles)
     world.network.down("pe1/c1", "sw1/c1")
     for _ in range(2):
-        world.run(world.service.handle_traps([trap(world, "sw1/c1"), trap(world, "pe1/c1")]))
+        world.run(world.service.hearing.desk.handle([trap(world, "sw1/c1"), trap(world, "pe1/c1")]))
     assert [alarm.element for alarm in world.rows(AlarmRow)] == ["pe1"]
     assert world.service.figures().traps_dropped == {NOT_UNDERSTOOD: 2}
     assert capsys.readouterr().out.count("events are not understood") == 1

@@ -289,7 +289,7 @@ class World:
         self.run(self.service.call_silent())
 
     def trap(self, reference: str, oid: str = oids.LINK_DOWN, *, source: str = "") -> None:
-        self.run(self.service.handle_traps([self.trap_of(reference, oid, source=source)]))
+        self.run(self.service.hearing.desk.handle([self.trap_of(reference, oid, source=source)]))
 
     def trap_of(self, reference: str, oid: str = oids.LINK_DOWN, *, source: str = "") -> Trap:
         """Of a port (element/port) or an element, as it is heard now."""

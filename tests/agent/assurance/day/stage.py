@@ -87,7 +87,7 @@ class Stage:
 
     async def _hear(self, reference: str, oid: str, source: str = "") -> None:
         if not self.stopped and (source or self.world.plant.answers(reference.partition("/")[0])):
-            await self.world.service.handle_traps([self.world.trap_of(reference, oid, source=source)])
+            await self.world.service.hearing.desk.handle([self.world.trap_of(reference, oid, source=source)])
 
     # -- the network
 
