@@ -25,7 +25,8 @@ def figures(session: Session, alarm_id: str | None, services: Sequence[str], at:
         IndicatorRow.service_id.in_(list(services)), IndicatorRow.start >= at - FRESH, IndicatorRow.value.is_not(None)
     )
     for service_id, metric, value in session.execute(recent.order_by(IndicatorRow.start)):
-        measured.setdefault(service_id, {})[metric] = value
+        if value is not None:
+            measured.setdefault(service_id, {})[metric] = value
     return {
         "alarm": None
         if alarm is None

@@ -16,10 +16,10 @@ from agent.actions.deeds.redeploy import Redeploy
 from agent.actions.deeds.retest import Retest
 from agent.actions.desk import ActionDesk
 from agent.actions.loop import Loop
+from agent.actions.modes import with_modes
 from agent.actions.runner import ActionRunner
 from agent.actions.tables import ActionRow
 from agent.config import ActionSettings
-from agent.errors import ConfigurationError
 from agent.fulfillment.freezes import WeeklyFreeze
 from agent.fulfillment.service import FulfilmentService
 from agent.measurement.testing import ServiceTesting
@@ -28,7 +28,7 @@ from inventory.db import Database
 from inventory.work import WorkQueue
 from policies.acting.guards import Limits
 from policies.acting.rules import Deed as Kind
-from policies.acting.rules import Mode, Rule
+from policies.acting.rules import Rule
 from policies.values import Clock
 
 __all__ = ["ACTION_WORK", "ActionService", "Parts"]
@@ -94,12 +94,3 @@ class ActionService:
             counted = Counter({(rule, state): number for rule, state, number in rows})
         samples = [Sample({"rule": rule, "state": state}, number) for (rule, state), number in sorted(counted.items())]
         yield Family("fabd_actions", "gauge", "Actions of the closed loop that are kept, by how they stand or ended.", samples)
-
-
-def with_modes(rules: Iterable[Rule], modes: Mapping[str, Mode]) -> Mapping[str, Rule]:
-    """By name, with the mode that the settings give. Raises `ConfigurationError`."""
-    known = {rule.name: rule for rule in rules}
-    if strangers := sorted(modes.keys() - known.keys()):
-        there = ", ".join(sorted(known))
-        raise ConfigurationError([f"actions.modes.{name}: there is no such rule; there are {there}" for name in strangers])
-    return {name: rule.model_copy(update={"mode": Mode(modes.get(name, rule.mode))}) for name, rule in known.items()}

@@ -6,7 +6,8 @@ import typer
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from agent.catalog import load_catalog
+from agent.actions.modes import with_modes
+from agent.catalog import load_actions, load_catalog
 from agent.cli.checks import mistakes
 from agent.cli.command import local
 from agent.cli.desk import Desk
@@ -28,6 +29,7 @@ def check(desk: Desk) -> None:
     if found:
         raise ConfigurationError(found)
     catalog = load_catalog(settings.catalog)
+    with_modes(load_actions(settings.catalog), settings.actions.modes)
     for name in desk.platforms.names():
         desk.platforms.load(name)
     what = f"{len(catalog.specifications)} specifications, {len(catalog.slas)} SLAs, {len(catalog.tariffs)} tariffs"

@@ -15,6 +15,7 @@ from inventory.errors import UnknownObject
 from inventory.services import services_on
 from inventory.surroundings import Surroundings
 from inventory.tables import LinkRow, ServiceRow
+from inventory.topology import LinkNode
 
 BACK = "a modify of each service to what it is: it then takes the shortest way again (fabd action run, once the link is back)"
 
@@ -62,16 +63,22 @@ class Move:
 
 def _over(session: Session, subject: Subject) -> tuple[str, list[str]]:
     """The link, and the active services that run over it."""
-    row = None
-    if subject.kind == "link":
-        row = session.execute(select(LinkRow.id, LinkRow.name).where(LinkRow.name == subject.name)).first()
-    elif subject.kind == "port":
-        try:
-            row = Surroundings(session).link_of(subject.name)
-        except UnknownObject as error:
-            raise NotMeant(str(error)) from error
-    if row is None:
-        raise NotMeant(f"{subject} is no link, and no end of one")
-    over = services_on(session, links=[row.id])
+    link = _link(session, subject)
+    over = services_on(session, links=[link.id])
     active = select(ServiceRow.id).where(ServiceRow.id.in_(over), ServiceRow.state == "active").order_by(ServiceRow.id)
-    return row.name, list(session.scalars(active))
+    return link.name, list(session.scalars(active))
+
+
+def _link(session: Session, subject: Subject) -> LinkNode:
+    network, found = Surroundings(session), None
+    try:
+        if subject.kind == "link":
+            known = session.scalar(select(LinkRow.id).where(LinkRow.name == subject.name))
+            found = network.link_by_id(known) if known else None
+        elif subject.kind == "port":
+            found = network.link_of(subject.name)
+    except UnknownObject as error:
+        raise NotMeant(str(error)) from error
+    if found is None:
+        raise NotMeant(f"{subject} is no link, and no end of one")
+    return found

@@ -67,11 +67,11 @@ def _render_history(session: Session, rows: Sequence[ActionRow]) -> list[Documen
     history = select(ActionChangeRow).where(ActionChangeRow.action_id.in_([each.id for each in rows]))
     for change in session.scalars(history.order_by(ActionChangeRow.id)):
         changes[change.action_id].append(columns(change, "action_id"))
-    return [_document(each) | {"changes": changes[each.id]} for each in rows]
+    return [{**_document(each), "changes": changes[each.id]} for each in rows]
 
 
 def _document(each: ActionRow) -> Document:
-    return columns(each) | {"open": each.state in OPEN}
+    return {**columns(each), "open": each.state in OPEN}
 
 
 ACTIONS = Listing(

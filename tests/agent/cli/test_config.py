@@ -33,6 +33,8 @@ def test_nothing_set_is_sound(fabd):
         ('[database]\nurl = "mysql://x/y"\n', "database.url: mysql is not supported; write postgresql+psycopg://"),
         ('[database]\nurl = "::"\n', "database.url: not a database URL; write postgresql+psycopg://"),
         ('[database]\nurl = "postgresql+pg8000://x/y"\n', "needs the Python module pg8000, which is not installed"),
+        ('[actions.modes]\ndance = "manual"\n', "actions.modes.dance: there is no such rule; there are bounce-dead-port, "),
+        ('[actions.modes]\nredeploy-drift = "always"\n', "actions.modes.redeploy-drift: "),
         ('[catalog]\nplatforms = ["nowhere"]\n', "catalog.platforms.0: nowhere is not a folder; create it or take it out"),
         (
             '[catalog]\nslas = ["nowhere"]\n',
