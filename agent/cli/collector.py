@@ -87,7 +87,7 @@ def _collector(found: Document, runs: list[Document]) -> dict[str, object]:
         "collector": found["name"],
         "platforms": ", ".join(found["platforms"]),
         "asks": found["asks"],
-        "every": f"{found['interval_s']} s" if found["interval_s"] else "interval",
+        "every": f"{found['interval_s']:g} s",
         "tells": ", ".join([*found["causes"], *found["metrics"]]),
         "elements": len(runs),
         "failed": sum(bool(run["failure"]) for run in runs) or None,

@@ -16,7 +16,7 @@ from agent.api.native.paths import ROOT
 from agent.api.native.plain import columns
 from agent.api.openapi import described
 from agent.api.parts import Parts, PartsOf
-from agent.api.shapes import INSTANT, NUMBER, TEXT, TEXTS, WHOLE, Shape, closed, many, named, optional, row
+from agent.api.shapes import INSTANT, NUMBER, TEXT, TEXTS, WHOLE, Shape, closed, many, named, row
 from agent.assurance.collectors.asking import Reply
 from agent.assurance.collectors.collecting import Collecting, Last
 from agent.assurance.collectors.standings import asked
@@ -36,7 +36,7 @@ _ASKED: dict[str, Shape] = {
     "platforms": TEXTS,
     "protocol": TEXT,
     "asks": TEXT,
-    "interval_s": optional(WHOLE),
+    "interval_s": NUMBER,
 }
 _COLLECTOR = closed(**_ASKED, causes=TEXTS, metrics=TEXTS)
 _ENDED: dict[str, Shape] = {"element": TEXT, "collector": TEXT, "at": INSTANT, "seconds": NUMBER, "failure": TEXT}
@@ -80,7 +80,7 @@ _COLLECTED = Listing(
 async def list_collectors(parts: PartsOf) -> Response:
     """Runs are those since the daemon started; `failure` says why there was no answer, or why it could not be read."""
     collecting = _collecting(parts)
-    collectors = [_shown(each) for _, each in sorted(collecting.collectors.items())]
+    collectors = [_shown(each, collecting) for _, each in sorted(collecting.collectors.items())]
     return JSONResponse({"collectors": collectors, "runs": [_ended(*key, run) for key, run in sorted(collecting.last.items())]})
 
 
@@ -118,14 +118,14 @@ def _collecting(parts: Parts) -> Collecting:
     return parts.collecting
 
 
-def _shown(collector: Collector) -> dict[str, Any]:
+def _shown(collector: Collector, collecting: Collecting) -> dict[str, Any]:
     return {
         "name": collector.name,
         "title": collector.title,
         "platforms": list(collector.platforms),
         "protocol": collector.ask.protocol,
         "asks": asked(collector),
-        "interval_s": collector.interval_s,
+        "interval_s": collecting.interval_of(collector),
         "causes": sorted(collector.causes),
         "metrics": sorted({rule.metric for rule in collector.values}),
     }

@@ -163,6 +163,15 @@ class Collecting:
     def roster(self) -> Roster:
         return self._roster
 
+    def interval_of(self, collector: Collector) -> float:
+        """Seconds."""
+        return float(collector.interval_s or self._settings.interval_s)
+
+    async def finished(self) -> None:
+        """When those that are being asked have answered, and that is stored."""
+        await asyncio.gather(*self._tasks)
+        await self.settle()
+
     async def stop(self) -> None:
         for task in list(self._tasks):
             task.cancel()
