@@ -77,8 +77,9 @@ class _Packet:
 class Prober:
     """`start`, `watch` and `minutes` for what is measured all the time; `measure` for once. `stop` ends its thread."""
 
-    def __init__(self, limits: ProbeLimits = ProbeLimits()) -> None:
-        self.limits = limits
+    def __init__(self, limits: ProbeLimits = ProbeLimits(), *, span_s: int = MINUTE) -> None:
+        """`span_s`: what a minute lasts."""
+        self.limits, self._span = limits, span_s
         self.packets = 0
         """Sent since the start."""
         self.dropped_minutes = 0
@@ -299,7 +300,7 @@ class Prober:
                 self.dropped_minutes += 1
 
     def _turn_minute(self) -> None:
-        minute = int(time.time()) // MINUTE * MINUTE
+        minute = int(time.time()) // self._span * self._span
         if minute == self._minute:
             return
         estimate = own_estimate()
@@ -308,7 +309,7 @@ class Prober:
         sessions = list(self._sessions.values())
         tallies = {session.target: session.tally for session in sessions if session.tally.sent}
         if began and tallies:
-            expected = {session.target: MINUTE / session.interval for session in sessions}
+            expected = {session.target: self._span / session.interval for session in sessions}
             done = time.monotonic() + self.limits.timeout_s + 2 * TICK_S
             self._closing.append((done, Minute(began, tallies, expected)))
         for session in sessions:
