@@ -26,6 +26,7 @@ FILES = (
     "TMF633-ServiceCatalog",
     "TMF645-ServiceQualification",
     "TMF657-ServiceQuality",
+    "TMF653-ServiceTest",
     "TMF621-TroubleTicket",
     "TMF642-Alarm",
     "TMF656-ServiceProblem",

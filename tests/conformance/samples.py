@@ -64,6 +64,11 @@ class Office:
             parent, child = (tell_of(session, each, frozenset(), now).id for each in told)
         return {"parentAlarm": {"id": parent}, "correlatedAlarm": [{"id": child}]}
 
+    def placed_service(self) -> str:
+        """Id of a service that is active."""
+        identity: str = self.place(self.order())["serviceOrderItem"][0]["service"]["id"]
+        return identity
+
     def later_order(self) -> Json:
         start = datetime.now(UTC) + timedelta(days=30)
         return self.order(requestedStartDate=start.isoformat())
@@ -155,6 +160,15 @@ BODIES: Mapping[tuple[str, str], Maker] = {
         "name": "voice",
         "relatedServiceLevelObjective": [{"id": "gold.availability"}],
     },
+    ("TMF653-ServiceTest", "serviceTest"): lambda office: {
+        "name": "after the storm",
+        "relatedService": {"id": office.placed_service()},
+        "testSpecification": {"id": "internet-access.measurement"},
+    },
+    ("TMF653-ServiceTest", "serviceTestSpecification"): lambda _: {
+        "name": "throughput",
+        "relatedServiceSpecification": [{"id": "internet-access", "@type": "ServiceSpecificationRef"}],
+    },
     ("TMF621-TroubleTicket", "troubleTicket"): lambda _: {
         "description": "no light",
         "severity": "major",
@@ -211,5 +225,6 @@ PRELUDES: Mapping[str, Callable[[Office], object]] = {
 SETTLED: Mapping[tuple[str, str], Callable[[Json], bool]] = {
     ("TMF641-ServiceOrdering", "serviceOrder"): lambda order: order["state"] in ENDED,
     ("TMF640-ServiceActivation", "service"): lambda service: service["state"] in {"active", "terminated"},
+    ("TMF653-ServiceTest", "serviceTest"): lambda test: test["state"] in ENDED,
 }
 """What must have come to be before it can be deleted."""
