@@ -20,7 +20,6 @@ from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import structlog
@@ -37,6 +36,7 @@ from agent.scheduler import Scheduler
 from bench import trapsender
 from bench.instant import database
 from bench.process import cpu_seconds, free_port, stopped
+from bench.scratch import scratch
 from drivers.events.kernel import drops_of
 from drivers.port import Credential, Target
 from drivers.snmp.batch import BatchBuilder, Column, PollBatch, PollJob, PortRef, PortSample
@@ -253,7 +253,7 @@ def _go(sender: "subprocess.Popen[bytes]") -> dict[str, float]:
 
 def peer(storm: Storm) -> dict[str, Any]:
     """The same storm to snmptrapd, which writes a line for each."""
-    with TemporaryDirectory(prefix="fabd-bench-") as folder:
+    with scratch() as folder:
         port, log = free_port(), Path(folder, "traps.log")
         conf = Path(folder, "snmptrapd.conf")
         conf.write_text(f"disableAuthorization yes\nauthCommunity log {COMMUNITY}\ndoNotLogTraps no\n")

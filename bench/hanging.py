@@ -5,7 +5,6 @@ import time
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from sqlalchemy import select
 
@@ -13,6 +12,7 @@ from agent.fulfillment.tables import OrderRow
 from bench.installation import Installation, installation
 from bench.over_http import document, place
 from bench.progress import Progress, Say, silent
+from bench.scratch import scratch
 from bench.simulation import simulation
 
 LONGEST_S = 900.0
@@ -45,11 +45,11 @@ class Comparison:
 def compare(elements: int, share: float, workers: int, progress: Progress | None = None) -> Comparison:
     """One order per element, all placed at once; `share` of the elements hang in the second run, spread over all."""
     every = round(1 / share)
-    with TemporaryDirectory(prefix="fabd-bench-", dir=Path.cwd()) as scratch:
+    with scratch() as folder:
         say = progress or silent
-        without = _run(Path(scratch, "without"), elements, frozenset(), workers, say)
+        without = _run(Path(folder, "without"), elements, frozenset(), workers, say)
         hanging = frozenset(range(0, elements, every))
-        beside = _run(Path(scratch, "beside"), elements, hanging, workers, say)
+        beside = _run(Path(folder, "beside"), elements, hanging, workers, say)
     return Comparison(elements, len(hanging), without, beside)
 
 

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import URL, make_url
@@ -18,6 +17,7 @@ from agent.fulfillment.lifecycle import NoLifecycle
 from agent.fulfillment.service import FulfilmentService, Parts
 from agent.fulfillment.settings import FulfilmentSettings
 from agent.tables import metadata
+from bench.scratch import scratch
 from crm_bridge.agreements import AgreementTerms, agree
 from crm_bridge.customers import CustomerData, create_customer
 from drivers.platform import platforms
@@ -45,7 +45,7 @@ PORTS = 48
 def database(kind: str) -> Iterator[Database]:
     """A new one, as durable as an installation's: SQLite with `synchronous=FULL`, PostgreSQL as it comes."""
     make = _sqlite if kind == "sqlite" else _postgresql
-    with TemporaryDirectory(prefix="fabd-bench-", dir=Path.cwd()) as folder, make(Path(folder)) as url:
+    with scratch() as folder, make(folder) as url:
         made = Database(url)
         metadata.create_all(made.engine)
         yield made

@@ -4,7 +4,6 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import yaml
 
@@ -12,6 +11,7 @@ from bench.installation import installation
 from bench.instant import document
 from bench.process import cpu_seconds, resident_bytes
 from bench.progress import Progress, silent
+from bench.scratch import scratch
 from bench.simulation import Simulation
 
 SETTLES_S = 8.0
@@ -31,9 +31,9 @@ def measure(sizes: Sequence[int], progress: Progress | None = None) -> Iterator[
     say = progress or silent
     for elements in sizes:
         say(f"an inventory of {elements:,} elements")
-        with TemporaryDirectory(prefix="fabd-bench-", dir=Path.cwd()) as scratch:
-            network = _inventory(Path(scratch, "network"), elements)
-            with installation(Path(scratch, "fabd"), network, workers=8) as fabd:
+        with scratch() as folder:
+            network = _inventory(Path(folder, "network"), elements)
+            with installation(Path(folder, "fabd"), network, workers=8) as fabd:
                 with fabd.client() as client:
                     client.get("/tmf-api/serviceOrdering/v4/serviceOrder").raise_for_status()
                 time.sleep(SETTLES_S)

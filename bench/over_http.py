@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from bench.installation import Installation, installation
 from bench.process import cpu_seconds
 from bench.progress import Progress, silent
+from bench.scratch import scratch
 from bench.simulation import PORTS_EACH, Simulation, simulation
 
 CLIENTS = 8
@@ -71,14 +71,14 @@ def compare(
     if max(orders, changes) > elements * PORTS_EACH:
         raise ValueError(f"{max(orders, changes)} changes need more than {elements} elements with {PORTS_EACH} ports each")
     say = progress or silent
-    with TemporaryDirectory(prefix="fabd-bench-", dir=Path.cwd()) as scratch:
+    with scratch() as folder:
         for number in threads:
             sample = changes or min(orders, number * SAMPLE_S)
             say(f"{number} threads, starting {elements} elements")
-            with simulation(Path(scratch, f"fabd-{number}-network"), elements) as network:
-                own = _fabd(Path(scratch, f"fabd-{number}"), network, orders, number, partial(say, f"{number} threads, fabd"))
+            with simulation(Path(folder, f"fabd-{number}-network"), elements) as network:
+                own = _fabd(Path(folder, f"fabd-{number}"), network, orders, number, partial(say, f"{number} threads, fabd"))
             say(f"{number} threads, starting {elements} elements")
-            with simulation(Path(scratch, f"script-{number}-network"), elements) as network:
+            with simulation(Path(folder, f"script-{number}-network"), elements) as network:
                 say(f"{number} threads, the script, {sample} changes")
                 peer = _script(network, sample, number)
             yield Comparison(number, own, peer)

@@ -10,12 +10,12 @@ from argparse import Namespace
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import httpx
 import yaml
 
 from bench.process import cpu_seconds, free_port, resident_bytes, stopped
+from bench.scratch import scratch
 from drivers.snmp.columns import COLUMN_OID, NAME_OID, Column
 
 PROGRAM = "prometheus-snmp-exporter"
@@ -42,7 +42,7 @@ def measure_peer(arguments: Namespace, columns: tuple[Column, ...]) -> PeerCost:
     program = shutil.which(PROGRAM)
     if program is None:
         raise FileNotFoundError(f"{PROGRAM} is not installed; on Debian: apt-get install {PROGRAM}")
-    with TemporaryDirectory(prefix="fabd-bench-") as folder:
+    with scratch() as folder:
         configured = Path(folder, "snmp.yml")
         configured.write_text(yaml.safe_dump(_configuration(arguments.community, columns)))
         port = free_port()
