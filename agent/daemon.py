@@ -54,6 +54,8 @@ from agent.instance import Instance
 from agent.listening import Addresses, Listening, syslog_listener
 from agent.measurement.service import TAKE_EVERY, MeasurementService
 from agent.metrics import Metrics
+from agent.prometheus import alerting
+from agent.prometheus.alerting import Alerting
 from agent.prometheus.remote import service as remote_write
 from agent.prometheus.remote.service import RemoteWrite
 from agent.prometheus.services import of_services
@@ -197,6 +199,8 @@ class Daemon:
         self.remote_write = self._sending_samples() if settings.remote_write.url else None
         if self.remote_write:
             self.metrics.add(self.remote_write.families)
+        self.alerting = Alerting(settings.alertmanager, self.database, self.clock, self.credentials.resolve)
+        self.metrics.add(self.alerting.families)
         self.housekeeping = Housekeeping(self.database, self.clock, settings.keep)
         self.scheduler = Scheduler()
         self.server = ApiServer(settings.api)
@@ -211,6 +215,7 @@ class Daemon:
                 limiter=RateLimiter(settings.api.rate_per_minute, self.clock.monotonic),
                 readiness=self._awaited,
                 element_families=lambda shard: element_families(self.assurance.figures(), shard),
+                alertmanager=settings.alertmanager,
                 service_families=of_services(self.database, self.clock, self.catalog),
                 explain=explain,
                 hearing=self.assurance.hearing,
@@ -262,6 +267,9 @@ class Daemon:
         if self.remote_write:
             self.remote_write.start(urlsplit(self.url).netloc)
             self.scheduler.every(remote_write.LOOK_EVERY, "remote write", self.remote_write.look)
+        if self.settings.alertmanager.urls:
+            self.alerting.start(self.url, urlsplit(self.url).netloc)
+            self.scheduler.every(alerting.LOOK_EVERY, "alerts", self.alerting.look)
         log.info("fabd is up", url=self.url, database=self.database.url.render_as_string(hide_password=True))
 
     async def stop(self) -> None:
@@ -274,6 +282,7 @@ class Daemon:
         await asyncio.to_thread(self.measurement.stop)
         if self.remote_write:
             await self.remote_write.stop()
+        await self.alerting.stop()
         await self.assurance.stop()
         if self._dispatching:
             await asyncio.wait({self._dispatching}, timeout=1)

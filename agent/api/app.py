@@ -13,6 +13,7 @@ from agent.api.context import RequestContext
 from agent.api.native import (
     actions,
     alarms,
+    alertmanager,
     audit,
     bills,
     collectors,
@@ -103,6 +104,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     specifications.router,
     audit.router,
     prometheus.router,
+    alertmanager.router,
 )
 
 

@@ -14,7 +14,7 @@ from agent.api.ratelimit import RateLimiter
 from agent.assurance.collectors.collecting import Collecting
 from agent.assurance.events.hearing import Hearing
 from agent.assurance.levels.sla import CasesOf, no_cases
-from agent.config import ApiSettings
+from agent.config import AlertmanagerSettings, ApiSettings
 from agent.fulfillment.service import FulfilmentService
 from agent.measurement.testing import ServiceTesting
 from agent.metrics import ElementFamilies, Families, Metrics, no_families
@@ -53,6 +53,8 @@ class Parts:
     """Last values of the ports of some elements, for `/metrics/elements`."""
     service_families: Families = tuple
     """Numbers of services and their objectives, for `/metrics/services`."""
+    alertmanager: AlertmanagerSettings = AlertmanagerSettings()  # noqa: RUF009  immutable
+    """How alerts that are handed in are read."""
     hearing: Hearing | None = None
     """What elements say unasked; None where nobody listens."""
     collecting: Collecting | None = None

@@ -106,6 +106,10 @@ class Alertmanager(Server):
         own = ["--config.file=alertmanager.yml", "--storage.path=data", "--cluster.listen-address="]
         super().__init__([program("prometheus-alertmanager"), *own, f"--web.listen-address={HOST}:{port}"], folder, port)
 
-    def alerts(self) -> list[dict[str, Any]]:
-        """That are firing."""
-        return list(self.get("/api/v2/alerts"))
+    def alerts(self, **labels: str) -> list[dict[str, Any]]:
+        """That are firing, of these labels."""
+        return [each for each in self.get("/api/v2/alerts") if labels.items() <= each["labels"].items()]
+
+    def take(self, *alerts: dict[str, Any]) -> None:
+        answer = self._http.post("/api/v2/alerts", json=alerts)
+        assert answer.is_success, answer.text

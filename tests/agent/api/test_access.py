@@ -100,6 +100,7 @@ viewer       GET   /api/v1/violations
 viewer       GET   /metrics
 viewer       GET   /metrics/elements
 viewer       GET   /metrics/services
+operator     POST  /api/v1/alertmanager
 viewer       GET   /api/v1/prometheus/targets
 viewer       GET   /api/v1/prometheus/elements
 """
