@@ -87,7 +87,12 @@ class SshSession:
     def show(self, question: Question, deadline: float) -> str:
         if not question.command:
             raise PlatformUnsupported(self._element, "a command line is asked by commands; correct what is asked, or its endpoint")
-        return self._read(question.command, deadline)
+        answer = self._shell.run(question.command, deadline)
+        # IOS points at the word first, and complains below
+        first = [line for line in answer.splitlines() if line.strip()][:2]
+        if refusal := self._shell.complaint("\n".join(first)):
+            raise EditRefused(self._element, f"{question.command!r}: {refusal}")
+        return answer
 
     def standing(self, change: ChangeSet, deadline: float) -> Standing:
         return self._assess(change, self._running(deadline)).standing
