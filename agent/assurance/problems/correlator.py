@@ -213,11 +213,18 @@ class Correlator:
         tell_problem(self._session, problem, PROBLEM_STATE, self._at)
 
     def _in_maintenance(self, alarms: Sequence[Alarm], services: Iterable[str]) -> dict[str, str]:
-        """Service → what holds its ticket: maintenance over all roots of the problem, or over the service itself."""
-        roots = [alarm for alarm in alarms if alarm.standing == Standing.ROOT.value]
-        windows = [self._held(alarm.element, alarm.object) for alarm in roots]
-        if windows and all(windows):
-            return dict.fromkeys(sorted(services), windows[0])
+        """Service → what holds its ticket: maintenance over all roots of the problem, or over the service itself.
+
+        Both ends of a link tell of one cut, and work at either of them explains it.
+        """
+        windows: dict[str, str] = {}
+        for alarm in alarms:
+            if alarm.standing == Standing.ROOT.value:
+                way = self._network.way_of.get(alarm.reference)
+                root = alarm.reference if way is None else way.link
+                windows[root] = windows.get(root) or self._held(alarm.element, alarm.object)
+        if windows and all(windows.values()):
+            return dict.fromkeys(sorted(services), next(iter(windows.values())))
         return {service: why for service in sorted(services) if (why := self._held(services=[service]))}
 
     def _held(self, element: str = "", port: str = "", services: Sequence[str] = ()) -> str:

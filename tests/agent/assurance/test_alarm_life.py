@@ -276,6 +276,20 @@ def test_maintenance_that_is_called_off_holds_nothing_any_longer(world: World) -
     assert events(world, alarm.id)[0][0] == "alarmCreateEvent"
 
 
+def test_work_at_one_end_of_a_link_explains_what_both_ends_tell(world: World) -> None:
+    with world.database.write() as session:
+        now = world.clock.now()
+        window = NewMaintenance(now + timedelta(minutes=1), now + timedelta(hours=1), "new cards", (Scope("element", "p1"),))
+        announce(session, window, now, by="ops")
+    world.clock.advance(120)
+    world.network.down("p1/x2", "pe2/x1")
+    world.poll()
+    assert [(row.root_object, row.state) for row in world.rows(ProblemRow)] == [("link:east", "open")]
+    assert world.rows(TicketRow) == []
+    world.poll(3600)
+    assert [row.root_object for row in world.rows(TicketRow)] == ["link:east"]
+
+
 def test_what_escalated_stays_so_when_it_is_told_once_more(world: World) -> None:
     (raised,) = tell(world, own("bgpDown", "pe1", world.clock.now()))
     with world.database.write() as session:
