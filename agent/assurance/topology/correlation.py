@@ -9,7 +9,7 @@ the likelier cause than several cuts at once: it is the root, and the ports that
 """
 
 from collections import deque
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -76,7 +76,8 @@ class Failures:
 class Verdict:
     standing: Standing
     roots: tuple[str, ...]
-    """Root objects: link:<name>, port:<element>/<port> or element:<name>; for a root its own."""
+    """Root objects: link:<name>, port:<element>/<port> or element:<name>; for a root its own, of several dead elements the
+    nearest one first."""
     rule: str
     """Why, in the operator's words."""
 
@@ -179,13 +180,37 @@ class Case:
         return other in self._reached
 
     def _roots_around(self, element: str) -> tuple[str, ...]:
-        """On the border of the part that is out of reach with this element."""
+        """On the border of the part that is out of reach with this element; of several dead elements the nearest one first."""
         if element in self._reached or element not in self._network.elements:
             return ()
         if element not in self._part:
             members = self._members(element)
-            self._part.update(dict.fromkeys(members, tuple(sorted(set(self._border(members))))))
+            self._part.update(self._laid_out(members))
         return self._part[element]
+
+    def _laid_out(self, members: set[str]) -> dict[str, tuple[str, ...]]:
+        """Any of several cut links brings back the whole part; a dead element holds back what lies next to it."""
+        border = sorted((root, where) for where, root in self._border(members))
+        roots = sorted({root for root, _ in border})
+        dead = [(root, where) for root, where in border if root.startswith(ELEMENT)]
+        if len(dead) < 2:  # noqa: PLR2004  there is no nearest one
+            return dict.fromkeys(members, tuple(roots))
+        ordered = {root: (root, *(other for other in roots if other != root)) for root, _ in dead}
+        return {member: ordered[root] for member, root in self._nearest(dead, members).items()}
+
+    def _nearest(self, border: Iterable[tuple[str, str]], members: set[str]) -> dict[str, str]:
+        """Element → the root that is the fewest links away; `border`: roots with the elements that they lie at, in order."""
+        nearest: dict[str, str] = {}
+        for root, where in border:
+            nearest.setdefault(where, root)
+        waiting = deque(nearest)
+        while waiting:
+            element = waiting.popleft()
+            for way in self._network.ways.get(element, ()):
+                if way.to in members and way.to not in nearest:
+                    nearest[way.to] = nearest[element]
+                    waiting.append(way.to)
+        return nearest
 
     def _members(self, element: str) -> set[str]:
         members, waiting = {element}, deque([element])
@@ -196,13 +221,14 @@ class Case:
                     waiting.append(way.to)
         return members
 
-    def _border(self, members: set[str]) -> Iterator[str]:
+    def _border(self, members: set[str]) -> Iterator[tuple[str, str]]:
+        """Elements, with the roots that lie at them."""
         for element in members:
             if self._is_silent_root(element):
-                yield f"{ELEMENT}:{element}"
+                yield element, f"{ELEMENT}:{element}"
             for way in self._from_reached(element):
                 if not self._is_open(way) and not self._is_dead(element):
-                    yield f"{LINK}:{way.link}"
+                    yield element, f"{LINK}:{way.link}"
 
 
 def walk(network: Network, failures: Failures) -> AbstractSet[str]:

@@ -156,3 +156,11 @@ def test_without_silence_every_port_that_is_reached_is_its_own_root(case: tuple[
     for key, verdict in correlate(net, Failures(down=frozenset(down))).items():
         assert verdict.standing is Standing.ROOT, key
         assert element_of(key.partition(":")[2]) in net.elements
+
+
+def test_a_symptom_belongs_to_the_nearest_of_its_roots() -> None:
+    town = network(["n-a", "n-b", "a-b", "b-c", "c-d"], attached=["n"])
+    found = correlate(town, Failures(silent=frozenset("abcd")))
+    roots = {key: verdict.roots for key, verdict in found.items()}
+    both = ("element:b", "element:a")
+    assert roots == {"element:a": ("element:a",), "element:b": ("element:b",), "element:c": both, "element:d": both}
