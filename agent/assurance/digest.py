@@ -14,7 +14,7 @@ from agent.assurance.alarms.ledger import Ledger
 from agent.assurance.collection.counters import WIDE, WRAPPING_WIDTH, Meta, Reading, billable
 from agent.assurance.collection.memory import Evidence, Memory, PortStatus
 from agent.assurance.collection.meter import Meter, Taken
-from agent.assurance.collection.poller import Visit
+from agent.assurance.collection.poller import LOST_INDEX, Visit
 from agent.assurance.collection.tracks import Tracks, found_of
 from agent.assurance.events.hints import HintLog
 from agent.assurance.findings import Finding, FindingKind, Source, Transition, instant_of
@@ -37,7 +37,7 @@ MEGABIT = 1_000_000
 class Digested:
     findings: tuple[Finding, ...]
     newly_failing: frozenset[str]
-    """Elements that gave no answer in this round but are not called silent."""
+    """Elements that gave no answer in this round but are not called silent, or did not know a port that was well until now."""
     reasons: Counter[str]
     """Failure reason → elements."""
     silent: frozenset[str]
@@ -69,7 +69,7 @@ class Digest:
             self._measured.look(session, watchlist.topology, board, at)
         self._count(session, watchlist, visit, at)
         suspects = self._memory.suspects()
-        newly = frozenset(element.name for element in visit.elements if element.name in suspects)
+        newly = frozenset(element.name for element in visit.elements if element.name in suspects) | self._to_list(visit)
         reasons = Counter(str(failure.reason) for failure in visit.batch.failures if failure.if_index is None)
         reasons.update({"credential": len(visit.unasked)} if visit.unasked else {})
         return Digested(tuple(found), newly, reasons, frozenset(board.failures.silent), bool(board.pending))
@@ -128,6 +128,14 @@ class Digest:
         for port in (port for element in visit.elements for port in element.ports if port.port_id in visit.absent):
             if (found := self._memory.port_absent(port.element, port.name, visit.ended_at, visit.ended, evidence)) is not None:
                 yield found
+
+    def _to_list(self, visit: Visit) -> frozenset[str]:
+        """Elements whose list of ports tells whether a port that they do not know any more is gone or has another index."""
+        lost = {(each.element, each.if_index) for each in visit.batch.failures if each.reason in LOST_INDEX}
+        if not lost:
+            return frozenset()
+        ports = (port for port in visit.ports if (port.element, port.if_index) in lost)
+        return frozenset(port.element for port in ports if self._memory.ports[port.reference].up is not False)
 
     def _crossings(self, watchlist: Watchlist, visit: Visit) -> Iterator[Finding]:
         """Thresholds that were crossed by what the counters of all ports did."""

@@ -22,7 +22,7 @@ from agent.assurance.digest import Digest, Digested
 from agent.assurance.events.hearing import Ears, Hearing
 from agent.assurance.events.translation import Translation
 from agent.assurance.figures import Figures, Gauge
-from agent.assurance.findings import Finding, Source
+from agent.assurance.findings import Finding, FindingKind, Source
 from agent.assurance.history.feed import values_of
 from agent.assurance.history.foresight import Foresight
 from agent.assurance.history.store import History, Retention, SeriesKey
@@ -55,6 +55,8 @@ UPKEEP_EVERY = timedelta(seconds=5)
 HINTS_EVERY = timedelta(seconds=15)
 PRUNED_AT_ONCE = 1000
 """Poll cycles in one transaction."""
+BACK = frozenset({FindingKind.REACHABLE, FindingKind.LINK_UP})
+"""What lies behind may be back with it, however long it would not be asked."""
 JUDGED_AT_ONCE = 500
 """Services whose periods are judged in one transaction."""
 
@@ -304,6 +306,8 @@ class AssuranceService:
         due = self._parts.clock.monotonic() + self._parts.assurance.verify_spacing_s
         for name in digested.newly_failing:
             self._verify.setdefault(name, due)
+        back = {finding.element for finding in digested.findings if finding.kind in BACK}
+        self._memory.call(watchlist.neighbours(back), self._parts.clock.monotonic())
         for name, reason in visit.unasked.items():
             log.warning("element not polled", element=name, reason=reason)
 

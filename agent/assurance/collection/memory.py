@@ -28,8 +28,12 @@ UP, UNKNOWN = 1, 4
 """ifOperStatus (RFC 2863); an agent that says "unknown" says nothing about the port."""
 OPER_STATUS = {1: "up", 2: "down", 3: "testing", 4: "unknown", 5: "dormant", 6: "notPresent", 7: "lowerLayerDown"}
 
-BACKOFF = ((300.0, 30.0), (12 * 3600.0, 300.0), (5 * 86400.0, 600.0))
+AGAIN_S = 5.0
+"""An element that has just fallen silent is asked once more before its hold is over: a burst of lost answers is nobody's ticket."""
+BACKOFF = ((AGAIN_S, AGAIN_S), (300.0, 30.0), (12 * 3600.0, 300.0), (5 * 86400.0, 600.0))
 """Up to so many seconds after an element fell silent, it is asked again every so many seconds; after that, hourly."""
+OFTEN_S = 300.0
+"""For so long it is asked at least as often as others."""
 HOURLY = 3600.0
 
 BLIND_INTERVALS = 3
@@ -264,6 +268,11 @@ class Memory:
     def silent_due(self, monotonic: float) -> frozenset[str]:
         return frozenset(name for name, known in self.elements.items() if known.silent and known.next_visit <= monotonic)
 
+    def call(self, elements: Iterable[str], monotonic: float) -> None:
+        """Something beside these has come back: if they are silent, it is their turn."""
+        for known in (self.elements[name] for name in elements if self.silent(name)):
+            known.next_visit = min(known.next_visit, monotonic)
+
     def put_off(self, elements: Iterable[str], monotonic: float) -> None:
         """Silent elements whose turn it was: until the next one, whatever comes of it (locked ones are not asked at all)."""
         for known in (self._element(name) for name in elements):
@@ -284,7 +293,7 @@ class Memory:
 
     def _pause(self, silent_for: float) -> float:
         step = next((step for until, step in BACKOFF if silent_for < until), HOURLY)
-        return min(step, self.interval_s) if silent_for < BACKOFF[0][0] else step
+        return min(step, self.interval_s) if silent_for < OFTEN_S else step
 
 
 def _not_before(instant: datetime, *known: datetime | None) -> datetime:

@@ -182,6 +182,20 @@ def test_silence_is_verified_held_and_makes_services_unknown_not_down(world: Wor
     assert world.rows(TicketRow)[0].status == "resolved"
 
 
+def test_a_burst_of_lost_answers_is_nobodys_ticket(world: World) -> None:
+    world.network.elements["pe1"].silent = True
+    world.poll()
+    world.tick()
+    world.tick()
+    world.network.elements["pe1"].silent = False
+    for _ in range(20):
+        world.tick()
+    (alarm,) = world.rows(AlarmRow)
+    assert (alarm.cause, _seconds(alarm.cleared_at)) == ("elementUnreachable", 127.0)
+    assert world.rows(ProblemRow) == []
+    assert world.rows(TicketRow) == []
+
+
 def test_what_went_down_in_the_dark_counts_from_its_own_instant(world: World) -> None:
     world.network.elements["pe1"].silent = True
     world.poll()
