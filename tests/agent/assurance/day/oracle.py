@@ -1,10 +1,12 @@
 """What the day must come to, second by second, from the script and from who was asked when. It uses nothing of fabd's.
 
 A service is down in a second if a port that it runs over is, and somebody has seen that outage of the port: an outage between two
-looks leaves nothing to be counted by. Of one that was seen, the element's own clock tells the first second, and the last one too
-unless it has restarted since. Where no port is down and an element of the service has left three questions in a row unanswered,
-from its last answer before to its first one after, the second is unknown. So it is where nobody asked for longer than three
-intervals, unless the port itself says that it has been as it is for all that time.
+looks leaves nothing to be counted by. Of one that was seen, the element's own clock tells the first second and the last one; a port
+that was pulled out is down from when its element does not list it any more.
+
+Where no port is down and an element of the service has left three questions in a row unanswered, from its last answer before to its
+first one after, the second is unknown. So it is where nobody asked for longer than three intervals, unless the port itself says
+that it has been as it is for all that time.
 """
 
 from collections.abc import Iterator, Sequence
@@ -46,11 +48,15 @@ class Period:
 
 class Oracle:
     def __init__(
-        self, log: Log, links: dict[str, tuple[str, str]], faults: Sequence[Fault], ended: dict[str, int], excused: list[tuple[str, int, int]]
+        self,
+        log: Log,
+        links: dict[str, tuple[str, str]],
+        faults: Sequence[Fault],
+        ended: dict[str, int],
+        excused: list[tuple[str, int, int]],
     ) -> None:
         self._log, self._links, self._ended = log, links, ended
         self._ports = {reference: self._port(reference) for reference in log.edges}
-        self._dark = {element: _dark(asked) for element, asked in log.asked.items()}
         self._windows = [(fault, window) for fault in faults for window in fault.windows]
         self._excused = excused
         self.down: dict[str, Seconds] = {}
@@ -83,11 +89,22 @@ class Oracle:
             down |= self._ports[port]
         dark = np.zeros(LENGTH, np.bool_)
         for element in {port.partition("/")[0] for port in ports}:
-            dark |= self._dark[element]
+            dark |= self._dark_to(element, down)
         for port in ports:
             dark |= self._unseen(port)
         there = self._there(service.id)
         self.down[service.id], self.unknown[service.id] = down & there, dark & ~down & there
+
+    def _dark_to(self, element: str, down: Seconds) -> Seconds:
+        """As far as a service is concerned that is known to be down in these seconds.
+
+        Where an outage is known before an element falls silent, it tells up to when all was well.
+        """
+        dark = np.zeros(LENGTH, np.bool_)
+        for heard, called, again in _silences(self._log.asked[element]):
+            fell = np.flatnonzero(down[heard:called] & ~np.concatenate(([down[heard - 1]], down[heard : called - 1])))
+            dark[heard + int(fell[0]) if fell.size else heard : again] = True
+        return dark
 
     def _there(self, service_id: str) -> Seconds:
         return _between(0, self._ended.get(service_id, LENGTH))
@@ -97,10 +114,11 @@ class Oracle:
         looks = [asked.second for asked in self._log.asked[element] if asked.answered and name in asked.ports]
         down = np.zeros(LENGTH, np.bool_)
         for fell, rose in _outages(self._log.edges[reference]):
-            end = LENGTH if rose is None else rose.second
-            if any(fell.second <= look < end for look in looks):
-                if rose is not None and not rose.told:
-                    end = min((look for look in looks if look >= end), default=LENGTH)
+            begin, end = fell.second, LENGTH if rose is None else rose.second
+            if not fell.told:
+                begin = min((at for at in self._log.listed[element] if begin <= at < end), default=end)
+                down[begin:end] = True
+            elif any(fell.second <= look < end for look in looks):
                 down[fell.second : end] = True
         return down
 
@@ -162,20 +180,19 @@ def _outages(edges: Sequence[Edge]) -> Iterator[tuple[Edge, Edge | None]]:
         yield fell, None
 
 
-def _dark(asked: Sequence[Asked]) -> Seconds:
-    """From the last answer before so many questions without one, to the next answer."""
-    dark = np.zeros(LENGTH, np.bool_)
-    heard, unanswered = 0, 0
+def _silences(asked: Sequence[Asked]) -> Iterator[tuple[int, int, int]]:
+    """The last answer before so many questions without one, the last of those questions, and the next answer."""
+    heard, called, unanswered = 0, 0, 0
     for each in sorted(asked, key=lambda each: each.second):
         if not each.answered:
             unanswered += 1
+            called = each.second if unanswered <= SILENT_AFTER else called
             continue
         if unanswered >= SILENT_AFTER:
-            dark[heard : each.second] = True
+            yield heard, called, each.second
         heard, unanswered = each.second, 0
     if unanswered >= SILENT_AFTER:
-        dark[heard:] = True
-    return dark
+        yield heard, called, LENGTH
 
 
 def _spans(promise: Promise) -> Iterator[tuple[int, int]]:
@@ -191,7 +208,7 @@ def _hours(promise: Promise) -> Seconds:
     if not promise.night:
         return np.ones(LENGTH, np.bool_)
     shown = ((START + timedelta(seconds=second)).astimezone(BERLIN) for second in range(0, LENGTH, 60))
-    return np.repeat(np.array([each.hour < 6 for each in shown]), 60)  # noqa: PLR2004  o'clock
+    return np.repeat(np.array([each.hour < 6 for each in shown]), 60)
 
 
 def _is_over(fault: Fault, window: Window, service: Service, links: dict[str, tuple[str, str]]) -> bool:

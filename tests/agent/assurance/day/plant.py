@@ -6,16 +6,19 @@ Ports lose their light together with the far end; an answer needs an open way fr
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from drivers.port import Target
 from drivers.snmp import oids
-from drivers.snmp.batch import PollBatch, PollJob
+from drivers.snmp.batch import PollBatch, PollJob, PortRef
 from tests.agent.assurance.world import FakeNetwork, FakePort
 from tests.clock import FakeClock
 
 UP, DOWN = 1, 2
 POLLER = "noc"
 PPM = 1_000_000
+FIRST_LIGHT = 3000
+"""ifLastChange of ports that came up half a minute after their element had started, long ago."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,7 @@ class Edge:
     second: int
     up: bool
     told: bool
-    """By ifLastChange; a restart forgets it."""
+    """By ifLastChange; a port that is gone has none."""
 
 
 @dataclass
@@ -43,6 +46,8 @@ class Log:
     """By element."""
     edges: dict[str, list[Edge]] = field(default_factory=lambda: defaultdict(list))
     """By element/port."""
+    listed: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+    """By element: when it told which ports it has."""
 
 
 class Plant(FakeNetwork):
@@ -74,6 +79,11 @@ class Plant(FakeNetwork):
     def second(self) -> int:
         return int((self.clock.now() - self.start).total_seconds())
 
+    def add(self, name: str, ports: Sequence[str]) -> None:
+        super().add(name, ports)
+        for port in self.elements[name].ports.values():
+            port.changed = FIRST_LIGHT
+
     def join(self, link: str, a: str, b: str) -> None:
         self.links[link] = (a, b)
         self._far |= {a: (link, b), b: (link, a)}
@@ -103,15 +113,16 @@ class Plant(FakeNetwork):
         return changed
 
     def boot(self, element: str) -> None:
-        """It comes back knowing nothing of before: its ports are as they are since it started."""
+        """It comes back knowing nothing of before: its ports are as they are since half a minute after it started."""
         self.off.discard(element)
         self.reboot(element)
+        self.elements[element].booted -= timedelta(seconds=FIRST_LIGHT / 100)
         for name, port in self.elements[element].ports.items():
             reference = f"{element}/{name}"
             wanted = UP if self._lit(reference) else DOWN
             if port.oper != wanted:
-                self.log.edges[reference].append(Edge(self.second, wanted == UP, told=False))
-            port.oper = wanted
+                self.log.edges[reference].append(Edge(self.second, wanted == UP, told=True))
+            port.oper, port.changed = wanted, FIRST_LIGHT
 
     def pull(self, reference: str) -> None:
         """The port is not there any more."""
@@ -148,6 +159,11 @@ class Plant(FakeNetwork):
         self.asked.clear()
         return batch
 
+    async def discover(self, target: Target, deadline: float = 10.0) -> tuple[PortRef, ...]:
+        found = await super().discover(target, deadline)
+        self.log.listed[target.element].append(self.second)
+        return found
+
     def _lit(self, reference: str) -> bool:
         if reference in self.shut:
             return False
@@ -169,5 +185,5 @@ class Plant(FakeNetwork):
         return frozenset(reached)
 
 
-def word_of(up: bool) -> str:  # noqa: FBT001  of one bit
+def word_of(up: bool) -> str:
     return oids.LINK_UP if up else oids.LINK_DOWN

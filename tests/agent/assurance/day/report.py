@@ -8,12 +8,11 @@ from decimal import Decimal
 
 from agent.assurance.alarms.causes import FAILURES, FLAPPING
 from agent.assurance.tables import AlarmChangeRow, AlarmRow, ObjectiveResultRow, ProblemRow, ServiceStateRow
-from crm_bridge.tables import CreditRow, TicketRow
+from crm_bridge.tables import CreditRow, CustomerRow, TicketRow
 from tests.agent.assurance.day.network import LENGTH, SERVICES, START, TOWNS, DayWorld
 from tests.agent.assurance.day.oracle import Oracle
-from tests.agent.assurance.day.script import SINGLE, Fault
+from tests.agent.assurance.day.script import PENDING, SINGLE, Fault
 
-PENDING = "pending"
 BACK = "The problem is back"
 NETWORK = "*"
 HOME = {"night": "a", "month": "b", "chronic": "c", "counted": "d"}
@@ -49,7 +48,7 @@ class Result:
     tickets: list[Opened]
     states: list[tuple[str, str, float, float]]
     """Service, state, from, to: of what was not up."""
-    credits: dict[tuple[str, int], Decimal]
+    credited: dict[tuple[str, int], Decimal]
     """Service and first second of the period."""
     objectives: dict[tuple[str, int], tuple[int, int, int]]
     """The same → agreed, down and unknown seconds, to the nearest."""
@@ -58,15 +57,15 @@ class Result:
     @classmethod
     def of(cls, world: DayWorld) -> "Result":
         names = {account: name for name, account in world.customers.items()}
-        credits: dict[tuple[str, int], Decimal] = defaultdict(Decimal)
+        credited: dict[tuple[str, int], Decimal] = defaultdict(Decimal)
         for row in world.rows(CreditRow):
-            credits[row.service_id, round(second_of(row.period_start))] += row.amount
+            credited[row.service_id, round(second_of(row.period_start))] += row.amount
         return cls(
             list(_alarms(world)),
             [(row.root_object, second_of(row.opened_at), row.state) for row in world.rows(ProblemRow, ProblemRow.opened_at)],
             list(_tickets(world, names)),
             list(_states(world)),
-            dict(credits),
+            dict(credited),
             {
                 (row.service_id, round(second_of(row.period_start))): (round(row.agreed_s), round(row.down_s), round(row.unknown_s))
                 for row in world.rows(ObjectiveResultRow)
@@ -90,7 +89,11 @@ def wrong(faults: Sequence[Fault], result: Result, oracle: Oracle) -> Iterator[s
 def _compared(fault: Fault, result: Result, oracle: Oracle) -> Iterator[tuple[object, ...]]:
     span = (fault.begin, fault.over)
     alarms = [each for each in result.alarms if _concerns(fault, each.key, each.second)]
-    yield "alarms", {fault.full(key): standing for key, standing in fault.alarms.items()}, {each.key: each.standing for each in alarms}
+    yield (
+        "alarms",
+        {fault.full(key): standing for key, standing in fault.alarms.items()},
+        {each.key: each.standing for each in alarms},
+    )
     problems = [each for each in result.problems if _concerns(fault, each[0], each[1])]
     yield "causes", Counter(map(fault.full, fault.causes)), Counter(root for root, _, _ in problems)
     tickets = [each for each in result.tickets if _concerns(fault, each.root, each.second)]
@@ -112,14 +115,14 @@ def _compared(fault: Fault, result: Result, oracle: Oracle) -> Iterator[tuple[ob
 
 
 def _credits(fault: Fault, result: Result, oracle: Oracle) -> tuple[dict[str, Decimal], dict[str, Decimal]]:
-    """Of all periods that the fault reaches into, with as much time as it is given to be over."""
+    """Of all hours that the fault reaches into, with as much time as it is given to be over; of longer periods if it names them."""
     told, script = defaultdict[str, Decimal](Decimal), defaultdict[str, Decimal](Decimal)
     for service in SERVICES:
-        if fault.town not in {_town(service), NETWORK}:
+        if fault.town not in {_town(service), NETWORK} or not (service not in SINGLE or service in fault.credit):
             continue
         for period in oracle.periods(service):
             if period.begin < fault.over and period.end > fault.second:
-                told[service] += result.credits.get((service, period.begin), Decimal(0))
+                told[service] += result.credited.get((service, period.begin), Decimal(0))
                 script[service] += Decimal(period.credit.numerator) / Decimal(period.credit.denominator)
     return told, script
 
@@ -188,7 +191,7 @@ def _alarms(world: DayWorld) -> Iterator[Raised]:
             if known is not None:
                 yield known
             occurrence[row.id] = Raised(key, second, standing, None)
-        elif known is not None and change.change == "standing":
+        elif known is not None and change.change == "standing" and change.detail["standing"] != PENDING:
             occurrence[row.id] = Raised(key, known.second, change.detail["standing"], known.cleared)
         elif known is not None and change.change == "cleared":
             occurrence[row.id] = Raised(key, known.second, known.standing, second)
@@ -196,10 +199,7 @@ def _alarms(world: DayWorld) -> Iterator[Raised]:
 
 
 def _tickets(world: DayWorld, names: Mapping[str, str]) -> Iterator[Opened]:
-    with world.database.read() as session:
-        from crm_bridge.tables import CustomerRow  # noqa: PLC0415
-
-        customers = {row.id: names[row.account_number] for row in session.query(CustomerRow)}
+    customers = {row.id: names[row.account_number] for row in world.rows(CustomerRow)}
     for row in world.rows(TicketRow, TicketRow.created_at):
         resolved = row.status in {"resolved", "closed"}
         yield Opened(customers[row.customer_id], row.root_object, second_of(row.created_at), again=False, resolved=resolved)

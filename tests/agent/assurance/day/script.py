@@ -40,7 +40,8 @@ Verb = Literal[
 Step = tuple[int, Verb, str] | tuple[int, Verb, str, object]
 """Seconds after the fault, what, to what; and how much."""
 
-ROOT, SYMPTOM = "root", "symptom"
+INTERVAL = 60
+ROOT, SYMPTOM, PENDING = "root", "symptom", "pending"
 
 
 @dataclass(frozen=True)
@@ -96,8 +97,8 @@ class Fault:
 
     @property
     def begin(self) -> int:
-        """The first second that may have to do with it."""
-        return self.second + min(0, *(step[0] for step in self.steps))
+        """The first second that may have to do with it: one interval before, for what an element said last."""
+        return self.second + min(0, *(step[0] for step in self.steps)) - INTERVAL
 
     @property
     def over(self) -> int:

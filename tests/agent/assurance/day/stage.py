@@ -1,4 +1,4 @@
-"""The day as it is played: the steps of all faults at their seconds, the traps that follow, and fabd's own jobs at their intervals."""
+"""The day as it is played: the steps of all faults at their seconds, the traps that follow, and fabd's jobs at their intervals."""
 
 import asyncio
 import heapq
@@ -40,7 +40,7 @@ class Stage:
     _due: list[tuple[int, int, Callable[[], Any]]] = field(default_factory=list)
     _number: "count[int]" = field(default_factory=count)
     _announced: dict[str, str] = field(default_factory=dict)
-    """Town → id of its last maintenance."""
+    """Name of the fault → id of its last maintenance."""
 
     def play(self) -> None:
         for fault in self.faults:
@@ -69,7 +69,7 @@ class Stage:
         _, verb, name, *more = step
         act = getattr(self, f"_{verb.replace(' ', '_')}")
 
-        def acted() -> Any:  # noqa: ANN401  a coroutine, or nothing
+        def acted() -> Any:
             done = act(fault, fault.full(name), *more)
             self._follow(fault)
             return done
@@ -156,7 +156,7 @@ class Stage:
 
     # -- what is said
 
-    def _say(self, _fault: Fault, reference: str, said: tuple[str, str, int]) -> Any:  # noqa: ANN401  a coroutine
+    def _say(self, _fault: Fault, reference: str, said: tuple[str, str, int]) -> Any:
         """The trap, the address that it comes from ("" for the element's own), and how often."""
         trap, source, times = said
 
@@ -179,7 +179,7 @@ class Stage:
         begin, end = (_instant(fault.second + each) for each in (window.begin, window.end))
         new = NewMaintenance(begin, end, fault.name, (Scope(window.kind, fault.full(window.name)),))
         with self.world.database.write() as session:
-            self._announced[fault.town] = announce(session, new, _instant(at), by="planner").id
+            self._announced[fault.name] = announce(session, new, _instant(at), by="planner").id
 
     def _announce(self, fault: Fault, _name: str, window: Window) -> None:
         """Now, whenever it begins."""
@@ -187,7 +187,7 @@ class Stage:
 
     def _call_off(self, fault: Fault, _name: str) -> None:
         with self.world.database.write() as session:
-            cancel(session, self._announced[fault.town], self.world.clock.now(), by="planner")
+            cancel(session, self._announced[fault.name], self.world.clock.now(), by="planner")
 
     def _excuse(self, fault: Fault, service: str, span: tuple[int, int]) -> None:
         begin, end = (fault.second + each for each in span)
@@ -207,7 +207,7 @@ class Stage:
             standing = select(AlarmRow.id).where(AlarmRow.cleared_at.is_(None), AlarmRow.element.startswith(f"{fault.town}-"))
             act(session, list(session.scalars(standing)), Word("noc"), self.world.clock.now())
 
-    def _end(self, _fault: Fault, service: str) -> Any:  # noqa: ANN401  a coroutine
+    def _end(self, _fault: Fault, service: str) -> Any:
         self.ended[service] = self.world.plant.second
         return asyncio.to_thread(self.world.delete, service, SERVICES[service].ends)
 
