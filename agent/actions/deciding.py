@@ -26,6 +26,8 @@ from policies.values import new_id
 
 ACTION_WORK = "action"
 """Kind of the work item of an action; its key is the action's id."""
+NOT_NOW = "notPossible"
+"""What the deed itself says against it, beside the guards."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +86,10 @@ class Decider:
         if rule is None or rule.mode is Mode.OFF:
             return book.move(session, row, State.OBSOLETE, at, f"rule {row.rule} has been turned off", by=actor)
         try:
-            target = self.target(session, rule, Subject.parse(row.object), at)
-        except (NotMeant, NotPossible) as error:
-            return book.move(session, row, State.REFUSED, at, str(error), by=actor)
-        row.elements, row.services, row.reverse = sorted(target.elements), list(target.services), target.reverse
-        found = self.objections(session, rule, target, at)
-        before = [each["guard"] for each in row.objections]
-        row.objections = [told(each) for each in found]
+            found = self._asked(session, rule, row, at)
+        except NotMeant as error:
+            return book.move(session, row, State.OBSOLETE, at, f"nothing is left to do: {error}", by=actor)
+        before, row.objections = [each["guard"] for each in row.objections], [told(each) for each in found]
         if any(each.final for each in found):
             return book.move(session, row, State.REFUSED, at, words(found), by=actor)
         if row.state == State.PROPOSED and not row.approved_by:
@@ -100,6 +99,15 @@ class Decider:
         if row.state != State.HELD or [each.guard for each in found] != before:
             book.move(session, row, State.HELD, at, words(found), by=actor)
         return None
+
+    def _asked(self, session: Session, rule: Rule, row: ActionRow, at: datetime) -> tuple[Objection, ...]:
+        """Everything that stands against it now, with the target as it is now. `NotMeant` when there is none any more."""
+        try:
+            target = self.target(session, rule, Subject.parse(row.object), at)
+        except NotPossible as error:
+            return (Objection(NOT_NOW, str(error)),)
+        row.elements, row.services, row.reverse = sorted(target.elements), list(target.services), target.reverse
+        return self.objections(session, rule, target, at)
 
     def _begin(self, session: Session, row: ActionRow, actor: Actor, at: datetime) -> None:
         row.began_at, row.due_at = at, None

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from agent.actions import book
 from agent.actions.around import take_turn
 from agent.actions.deciding import Decider
+from agent.actions.deeds.deed import Target
 from agent.actions.errors import NotMeant, NotPossible
 from agent.actions.following import follow, measure
 from agent.actions.state import OPEN, State
@@ -92,16 +93,21 @@ class Loop:
         seen = select(ActionRow.id).where(
             ActionRow.rule == call.rule.name, ActionRow.alarm_id == call.alarm_id, ActionRow.occurrence == call.raised_at
         )
-        if session.scalars(seen).first() is not None:  # of another daemon, since we looked
-            return
+        if session.scalars(seen).first() is not None:
+            return None  # of another daemon, since we looked
         try:
             target = self.decider.target(session, call.rule, call.subject, at)
-        except (NotMeant, NotPossible):
-            self._pass_over(call)
-            return
+        except NotMeant:
+            return self._pass_over(call)
+        except NotPossible as error:
+            row = self._enter(session, call, Target(str(call.subject), frozenset(), (), ""), at)
+            return book.move(session, row, State.REFUSED, at, str(error))
+        return self.decider.consider(session, self._enter(session, call, target, at), DAEMON, at)
+
+    def _enter(self, session: Session, call: Call, target: Target, at: datetime) -> ActionRow:
         row = self.decider.make(call.rule, target, at, by=DAEMON.name, alarm_id=call.alarm_id, occurrence=call.raised_at)
         book.enter(session, row, DAEMON, at, call.text)
-        self.decider.consider(session, row, DAEMON, at)
+        return row
 
     def _pass_over(self, call: Call) -> None:
         """It leaves no row: `fabd action why ALARM` explains it whenever somebody asks."""

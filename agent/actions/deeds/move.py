@@ -35,8 +35,10 @@ class Move:
                 movable.append(service_id)
             except (StateRefused, OrderRefused) as error:
                 refused.append(str(error))
+        if not services:
+            raise NotMeant(f"no active service runs over link {name}; nothing is to move")
         if not movable:
-            raise NotPossible(f"link {name}: {'; '.join(refused) or 'no active service runs over it'}")
+            raise NotPossible(f"link {name}: {'; '.join(refused)}")
         return Target(f"link:{name}", frozenset(elements), tuple(movable), BACK)
 
     def prepare(self, errand: Errand) -> Begin:

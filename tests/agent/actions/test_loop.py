@@ -231,6 +231,27 @@ def test_an_alarm_that_the_deed_is_not_for_leaves_no_row_and_is_explained(stage)
     assert why(stage, alarm).reasons == ("pool:vlans is no element",)
 
 
+def test_what_could_be_meant_and_cannot_be_done_is_refused_with_the_reason(stage):
+    stage.impossible("there is no other way")
+    stage.alarm()
+    stage.turn()
+    stage.turn()
+    assert (stage.action().state, stage.action().outcome) == ("refused", "there is no other way")
+
+
+def test_what_cannot_be_done_for_the_moment_waits_and_what_has_gone_is_obsolete(stage):
+    maintain(stage, 10)
+    stage.alarm()
+    stage.turn()
+    stage.impossible("another order changes the service")
+    stage.turn(600)
+    action = stage.action()
+    assert (action.state, action.objections[0]["message"]) == ("held", "another order changes the service")
+    stage.deed.impossible = NotMeant("the service has gone")
+    stage.turn()
+    assert (stage.action().state, stage.action().outcome) == ("obsolete", "nothing is left to do: the service has gone")
+
+
 # -- guards ------------------------------------------------------------------------------------------------------------
 
 
