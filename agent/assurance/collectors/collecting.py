@@ -37,6 +37,8 @@ log = structlog.get_logger(__name__)
 
 RENEW_S = 30.0
 """How soon an element that was imported, locked or moved is known."""
+AGAIN_S = 5.0
+"""From what was found bad to the second look."""
 CONFIRM_S = 5.0
 """Of what an event asks for."""
 
@@ -130,6 +132,9 @@ class Collecting:
         for reply in replies:
             if reply.found is not None:
                 self._keep(watchlist, reply, reply.found)
+        again, self._standings.again = self._standings.again, set()
+        for element, name in again:
+            self._turns.soon((element, self.collectors[name].ask.protocol), name, self._clock.monotonic() + AGAIN_S)
 
     async def run(self, name: str, element: str) -> Reply:
         """One collector on one element, now; what it finds counts. Raises `NotCollected`."""

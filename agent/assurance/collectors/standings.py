@@ -33,6 +33,8 @@ class Known:
     names: frozenset[str]
     over: str = ""
     """Port over which it is, as the element calls it."""
+    doubted: bool = False
+    """Whether it was asked for once more, after it was found to be bad."""
     told: bool = True
     """Whether what follows from its standing was done; an event since may have changed the alarm."""
 
@@ -42,6 +44,8 @@ class Standings:
     """One per process, used by one transaction at a time; `recall` comes first, and again after a transaction that failed."""
 
     known: dict[Subject, Known] = field(default_factory=dict)
+    again: set[tuple[str, str]] = field(default_factory=set)
+    """Elements and collectors that are to ask again in a moment; taken by who asks."""
     _spoken: list[Subject] = field(default_factory=list)
     """What events spoke of since the last time."""
     _by_element: dict[tuple[str, str], set[Subject]] = field(default_factory=dict)
@@ -113,12 +117,12 @@ class Standings:
             changed[subject] = known
         standing = alarms.of(subject, state.names)
         untold = news or (before is not None and not before.told)
-        explained = state.standing is Standing.BAD and alarms.is_down(reply.element, state.over)
-        self._put(subject, replace(known, told=not (untold and explained)))
         if state.standing is Standing.BAD:
-            if not standing and untold and not explained:
+            doubted = before is not None and before.doubted
+            if self._tells(subject, replace(known, doubted=doubted), alarms, untold=untold) and not standing:
                 yield _finding(reply, state.rule, state.qualifier, before, state.shown, state.text, raises=True)
         else:
+            self._put(subject, known)
             for name in standing:
                 yield _finding(reply, state.rule, name, before, state.shown, state.text, raises=False)
 
@@ -134,14 +138,23 @@ class Standings:
                 yield _finding(reply, rule, name, before, NOT_LISTED, f"{subject[0]}: {name} is {NOT_LISTED}", raises=False)
             return
         untold = before.standing == Standing.GOOD or not before.told
-        explained = alarms.is_down(subject[0], before.over)
-        known = replace(before, standing=Standing.BAD.value, shown=NOT_LISTED, told=not (untold and explained))
+        known = replace(before, standing=Standing.BAD.value, shown=NOT_LISTED)
         if before.standing == Standing.GOOD:
             known = changed[subject] = replace(known, since=reply.at)
-        self._put(subject, known)
-        if not standing and untold and not explained:
+        if self._tells(subject, known, alarms, untold=untold) and not standing:
             text = f"{subject[0]}: {rule.cause} {subject[2]}: {NOT_LISTED}"
             yield _finding(reply, rule, subject[2], before, NOT_LISTED, text, raises=True)
+
+    def _tells(self, subject: Subject, known: Known, alarms: "_Alarms", *, untold: bool) -> bool:
+        """Whether something bad is to be told of now. What is over a port is asked for once more first: a port that went down takes
+        a moment to be seen, and is the better explanation.
+        """
+        explained = untold and alarms.is_down(subject[0], known.over)
+        doubted = untold and not explained and bool(known.over) and not known.doubted
+        if doubted:
+            self.again.add((subject[0], known.collector))
+        self._put(subject, replace(known, told=not (explained or doubted), doubted=known.doubted or doubted))
+        return untold and not explained and not doubted
 
     def _put(self, subject: Subject, known: Known) -> None:
         self.known[subject] = known

@@ -18,6 +18,8 @@ class Turns:
     """Of collectors that name none."""
     due: dict[tuple[str, str, str], float] = field(default_factory=dict)
     """Element, protocol and collector → when it is asked next."""
+    once: dict[tuple[str, str, str], float] = field(default_factory=dict)
+    """When some are asked beside their turn."""
     failures: dict[Key, int] = field(default_factory=dict)
     """How often in a row it could not be spoken to."""
     paused: dict[Key, float] = field(default_factory=dict)
@@ -27,6 +29,7 @@ class Turns:
         """Give those that are new their place in the interval, always the same; forget those that are gone."""
         wanted = {(*key, collector.name): collector for key, each in roster.items() for collector in each.collectors}
         self.due = {key: self.due.get(key, now + _share(key[0]) * self._interval(collector)) for key, collector in wanted.items()}
+        self.once = {key: at for key, at in self.once.items() if key in self.due}
         self.failures = {key: count for key, count in self.failures.items() if key in roster}
         self.paused = {key: until for key, until in self.paused.items() if key in roster}
 
@@ -36,10 +39,15 @@ class Turns:
         for _, key in waiting:
             if self.paused.get(key, now) <= now and free(key):
                 assignment = roster[key]
-                asked = [each for each in assignment.collectors if self.due[(*key, each.name)] <= now]
+                asked = [each for each in assignment.collectors if self._at((*key, each.name), now) <= now]
                 for collector in asked:
                     self._next((*key, collector.name), self._interval(collector), now)
                 yield assignment, asked
+
+    def soon(self, key: Key, collector: str, due: float) -> None:
+        """Once more, before its turn; which stays where it is."""
+        if due < self.due.get((*key, collector), due):
+            self.once[*key, collector] = due
 
     def done(self, key: Key, now: float, *, reached: bool) -> None:
         if reached:
@@ -54,10 +62,17 @@ class Turns:
         return max((now - at for at in self.due.values()), default=0.0)
 
     def _times(self, key: Key, assignment: Assignment, now: float) -> list[float]:
-        return [at for each in assignment.collectors if (at := self.due.get((*key, each.name), now)) <= now]
+        return [at for each in assignment.collectors if (at := self._at((*key, each.name), now)) <= now]
+
+    def _at(self, key: tuple[str, str, str], now: float) -> float:
+        at = self.due.get(key, now)
+        return min(at, self.once[key]) if key in self.once else at
 
     def _next(self, key: tuple[str, str, str], interval: float, now: float) -> None:
         """In step with its place; turns that were missed are left out."""
+        self.once.pop(key, None)
+        if self.due[key] > now:
+            return
         missed = int((now - self.due[key]) // interval)
         self.due[key] += (missed + 1) * interval
 

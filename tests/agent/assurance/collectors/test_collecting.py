@@ -89,6 +89,8 @@ def test_a_neighbour_that_leaves_the_list_is_lost_where_the_collector_says_so(fi
     field.turn()
     ospf(field)
     field.turn()
+    assert field.alarms() == []
+    field.turn(6)
     assert field.alarms() == [("pe1", "ospfNeighbourDown", f"{NEXT}.0")]
     assert collected(field) == [("pe1", f"{NEXT}.0", "bad", "not listed any more")]
     ospf(field, state="Loading")
@@ -105,6 +107,7 @@ def test_what_was_lost_while_the_daemon_was_away_is_found(field):
     field.restarted()
     ospf(field)
     field.turn()
+    field.turn(6)
     assert field.alarms() == [("pe1", "ospfNeighbourDown", f"{NEXT}.0")]
 
 
@@ -150,7 +153,22 @@ def test_while_the_port_is_down_nothing_more_is_said_of_who_is_behind_it(field):
     field.world.network.up("pe1/x1", "p1/x1")
     field.world.poll(30)
     field.turn()
+    field.turn(6)
     assert field.alarms() == [("pe1", "ospfNeighbourDown", f"{NEXT}.0")]
+
+
+def test_a_port_that_is_seen_to_go_down_a_moment_later_explains_it_too(field):
+    field.world.order("web", "Acme", ["pe1/c1"])
+    ospf(field, state="Full")
+    field.world.poll()
+    field.turn()
+    ospf(field)
+    field.turn()
+    field.world.network.down("pe1/x1", "p1/x1")
+    field.world.poll(3)
+    field.turn(6)
+    field.turn()
+    assert field.alarms() == []
 
 
 def test_values_become_series_of_ports_that_the_inventory_knows(field):

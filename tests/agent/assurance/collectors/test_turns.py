@@ -88,6 +88,20 @@ def test_an_element_that_cannot_be_spoken_to_is_asked_less_and_less_often():
     assert list(turns.take(wanted, 7260.0, free))
 
 
+def test_a_second_look_comes_beside_the_turn_which_stays_where_it_is():
+    wanted = roster(1)
+    turns = Turns(60)
+    turns.keep(wanted, 0.0)
+    (_,) = turns.take(wanted, 60.0, free)
+    due = dict(turns.due)
+    turns.soon(("pe0", "ssh"), "neighbours", 63.0)
+    turns.soon(("gone", "ssh"), "neighbours", 63.0)
+    assert list(turns.take(wanted, 62.0, free)) == []
+    assert len(list(turns.take(wanted, 63.0, free))) == 1
+    assert list(turns.take(wanted, 64.0, free)) == []
+    assert (turns.due, turns.once) == (due, {})
+
+
 def test_what_left_the_inventory_is_forgotten():
     turns = Turns(60)
     turns.keep(roster(2), 0.0)
