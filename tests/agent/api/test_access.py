@@ -91,6 +91,8 @@ operator     POST  /api/v1/services/{service_id}/check-sync
 operator     POST  /api/v1/services/{service_id}/diff
 viewer       GET   /api/v1/services/{service_id}/health
 operator     POST  /api/v1/services/{service_id}/redeploy
+viewer       GET   /api/v1/services/{service_id}/tests
+operator     POST  /api/v1/services/{service_id}/tests
 viewer       GET   /api/v1/slas/{name}
 viewer       GET   /api/v1/specifications
 viewer       GET   /api/v1/specifications/{name}
@@ -110,11 +112,12 @@ viewer       GET   /api/v1/prometheus/elements
 HANDLING = {
     *("ackAlarms", "unAckAlarms", "clearAlarms", "commentAlarms", "groupAlarms", "unGroupAlarms"),
     *("problemAcknowledgement", "problemUnacknowledgement", "problemGroup", "problemUngroup"),
+    "serviceTest",
 }
 
 
 def tmf_role(method: str, path: str) -> Role:
-    """Viewers read; who orders also changes and hears; operators handle alarms and problems; an admin forgets an order."""
+    """Viewers read; who orders also changes and hears; operators handle alarms and problems, and test; an admin forgets an order."""
     if method == "DELETE" and path.endswith("/serviceOrder/{order_id}"):
         return Role.ADMIN
     if method == "POST" and path.rpartition("/")[2] in HANDLING:

@@ -31,7 +31,7 @@ def post_operations(app):
 @pytest.fixture
 def made(office) -> dict[str, dict]:
     """Collection → what its example has made. Each names what this installation has instead of its own: customer, order, ports,
-    alarms and problems.
+    service, alarms and problems.
     """
     customer = office.operator.account
     with office.database.write() as session:
@@ -46,12 +46,14 @@ def made(office) -> dict[str, dict]:
     about = {"alarmedObject": {"id": "ups-4"}, "sourceSystemId": "building", "alarmRaisedTime": "2026-01-05T09:00:00Z"}
     alarm = office.post("/tmf-api/alarmManagement/v4/alarm", json=told | about).json()["id"]
     order = office.post(ORDERS, json=office.order("pe1/ge-0/0/0")).json()
+    service = office.post(ORDERS, json=office.order("pe3/eth1")).json()["serviceOrderItem"][0]["service"]["id"]
     found = {}
     ports = iter(["pe1/ge-0/0/1", "pe2/Gi0/1", "pe2/Gi0/2"])
     for path, example in post_operations(office.app):
         text = re.sub(r'"id": "10\d{4,6}"', f'"id": "{customer}"', json.dumps(example))
         text = re.sub(r'"id": "ord-[^"]*"', f'"id": "{order["id"]}"', text)
         text = re.sub(r'"id": "alm-[^"]*"', f'"id": "{alarm}"', text)
+        text = re.sub(r'"id": "svc-[^"]*"', f'"id": "{service}"', text)
         if path.endswith(TAKING):
             text = text.replace("pe1/ge-0/0/1", next(ports))
         answer = office.post(path, content=text.encode(), headers=HEADERS)
