@@ -74,7 +74,6 @@ from drivers.port import Target
 from drivers.registry import Drivers
 from drivers.snmp.collector import Collector, CollectorLimits
 from drivers.snmp.errors import TrapSetupError
-from drivers.snmp.objects import ObjectReader
 from inventory.db import Database
 from inventory.work import Claim, DatabaseQueue
 from policies.values import Clock
@@ -133,7 +132,7 @@ class Daemon:
                     traps=self.listening.receiver if self.listening else None,
                     syslog=syslog_listener(settings.syslog, self.clock) if settings.syslog.enabled else None,
                     notices=self.subscribing,
-                    objects=ObjectReader(settings.polling.timeout_s),
+                    objects=self.collector.objects,
                     relays=tuple(settings.syslog.relays),
                 ),
                 asks=self._collecting(),

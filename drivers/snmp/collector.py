@@ -22,6 +22,7 @@ from drivers.snmp.columns import Column
 from drivers.snmp.errors import NoSuchObject
 from drivers.snmp.lockstep import Layout
 from drivers.snmp.mailroom import Cycle, Mailroom, tell
+from drivers.snmp.objects import read
 from drivers.snmp.reading import sample_of
 from drivers.snmp.secured import AsUser
 from drivers.snmp.sizing import GetSize
@@ -101,6 +102,10 @@ class Collector:
         if sample is None:
             raise NoSuchObject(target.element, f"no port with ifIndex {if_index}; read the element's ports again")
         return sample
+
+    async def objects(self, target: Target, objects: Sequence[str], deadline: float = 3.0) -> Mapping[str, int | None]:
+        """Object instance → its number, None where the element does not have it."""
+        return await read(await self._asker(target, deadline), objects)
 
     async def neighbours(self, target: Target, deadline: float = 20.0) -> tuple[lldp.Neighbour, ...]:
         """Who stands at the other ends of its links, by LLDP; nothing for an element that does not speak it."""

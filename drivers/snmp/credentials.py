@@ -1,9 +1,5 @@
-"""One credential, in the words of the two SNMP libraries. v3 when the credential has no community."""
+"""One credential, in the words of pysnmp. v3 when the credential has no community."""
 
-from functools import lru_cache
-
-from gufo.snmp import Aes128Key, DesKey, Md5Key, Sha1Key, Sha224Key, Sha256Key, Sha384Key, Sha512Key, User
-from gufo.snmp.user import KeyType
 from pysnmp.hlapi.v3arch.asyncio import (
     CommunityData,
     UsmUserData,
@@ -32,15 +28,6 @@ PYSNMP_AUTH = {
     "sha512": usmHMAC384SHA512AuthProtocol,
 }
 PYSNMP_PRIV = {"des": usmDESPrivProtocol, "aes128": usmAesCfb128Protocol}
-GUFO_AUTH = {
-    "md5": Md5Key,
-    "sha1": Sha1Key,
-    "sha224": Sha224Key,
-    "sha256": Sha256Key,
-    "sha384": Sha384Key,
-    "sha512": Sha512Key,
-}
-_GUFO_PRIV = {"des": DesKey, "aes128": Aes128Key}
 
 
 def fault(credential: Credential) -> str:
@@ -76,17 +63,4 @@ def for_pysnmp(target: Target) -> object:
         privKey=credential.priv_key,
         authProtocol=PYSNMP_AUTH[credential.auth_protocol],
         privProtocol=PYSNMP_PRIV[credential.priv_protocol],
-    )
-
-
-@lru_cache(maxsize=1024)
-def for_gufo(credential: Credential) -> User | None:
-    """The v3 user with its master keys made once (a pass phrase costs a megabyte of hashing); None for v2c."""
-    if credential.community:
-        return None
-    auth = GUFO_AUTH[credential.auth_protocol]
-    return User(
-        credential.username,
-        auth_key=auth(auth.get_master_key(credential.auth_key.encode()), KeyType.Master),
-        priv_key=_GUFO_PRIV[credential.priv_protocol](auth.get_master_key(credential.priv_key.encode()), KeyType.Master),
     )

@@ -12,8 +12,9 @@ from pysnmp.proto.api import v2c
 
 from drivers.snmp.ber import Value
 from drivers.snmp.credentials import PYSNMP_AUTH, PYSNMP_PRIV
+from drivers.snmp.keys import MAX_ENGINES
 from drivers.snmp.manager import plain
-from drivers.snmp.usm import MAX_ENGINES, User
+from drivers.snmp.usm import User
 
 Varbinds = Iterator[tuple[str, Value]]
 Sink = Callable[[Varbinds, bool], bool]

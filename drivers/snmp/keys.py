@@ -15,12 +15,15 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 
 from drivers.port import Credential
+from drivers.snmp.ber import Span
 
 DIGEST_OCTETS: Mapping[str, int] = {"md5": 12, "sha1": 12, "sha224": 16, "sha256": 24, "sha384": 32, "sha512": 48}
 """RFC 3414 §6 and §7, RFC 7860 §4.1."""
 SALT_OCTETS = 8
 _STRETCHED = 2**20
 _DES_BLOCK = 8
+MAX_ENGINES = 20_000
+"""That keys are remembered for."""
 
 
 @lru_cache(maxsize=1024)
@@ -31,14 +34,15 @@ def master_key(protocol: str, passphrase: str) -> bytes:
     return hashlib.new(protocol, repeated, usedforsecurity=False).digest()
 
 
+@lru_cache(maxsize=2 * MAX_ENGINES)
 def localised(master: bytes, engine_id: bytes, protocol: str) -> bytes:
-    """RFC 3414 §2.6."""
+    """The key of one engine (RFC 3414 §2.6)."""
     return hashlib.new(protocol, master + engine_id + master, usedforsecurity=False).digest()
 
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """Of one user on one engine."""
+    """Of one user on one engine. Messages are signed and encrypted with them, and checked and read."""
 
     auth_protocol: str
     priv_protocol: str
@@ -60,6 +64,14 @@ class Keys:
     def digest(self, message: bytes) -> bytes:
         """Of a message whose digest is zeros."""
         return hmac.digest(self.auth, message, self.auth_protocol)[: self.digest_octets]
+
+    def signed(self, message: bytes, where: Span) -> bool:
+        """Whether the digest that stands in the message is theirs."""
+        start, stop = where
+        if stop - start != self.digest_octets:
+            return False
+        blank = message[:start] + bytes(stop - start) + message[stop:]
+        return hmac.compare_digest(self.digest(blank), message[start:stop])
 
     def encrypt(self, text: bytes, boots: int, time: int, salt: bytes) -> bytes:
         padded = text if self.priv_protocol != "des" else text + bytes(-len(text) % _DES_BLOCK)

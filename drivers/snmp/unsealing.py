@@ -3,17 +3,12 @@
 Only AES-128 (RFC 3826), which is what elements speak; DES and informs take the long way through pysnmp.
 """
 
-from cryptography.hazmat.decrepit.ciphers.modes import CFB
-from cryptography.hazmat.primitives.ciphers import Cipher
-from cryptography.hazmat.primitives.ciphers.algorithms import AES
-
 from drivers.snmp import ber
 from drivers.snmp.ber import Notification, V3Header
 from drivers.snmp.errors import BerError
-from drivers.snmp.usm import User, localised
+from drivers.snmp.keys import SALT_OCTETS
+from drivers.snmp.usm import User
 
-_KEY, _SALT = 16, 8
-_WORD = 4
 _FASTEST = "aes128"
 
 
@@ -22,8 +17,6 @@ def opened(datagram: bytes, header: V3Header, user: User) -> Notification | None
     if user.credential.priv_protocol != _FASTEST:
         return None
     salt, sealed = ber.v3_sealed(datagram, header)
-    if len(salt) != _SALT or not 0 <= header.boots < 2**31 or not 0 <= header.time < 2**31:
+    if len(salt) != SALT_OCTETS or not 0 <= header.boots < 2**31 or not 0 <= header.time < 2**31:
         raise BerError(f"a salt of {len(salt)} octets, or a time that no engine has")
-    key = localised(user.priv_master, header.engine_id, user.credential.auth_protocol)[:_KEY]
-    vector = header.boots.to_bytes(_WORD, "big") + header.time.to_bytes(_WORD, "big") + salt
-    return ber.scoped_trap(Cipher(AES(key), CFB(vector)).decryptor().update(sealed))
+    return ber.scoped_trap(user.keys(header.engine_id).decrypt(sealed, header.boots, header.time, salt))

@@ -4,23 +4,15 @@ pysnmp decrypts and answers; this stands in front of it because pysnmp knows use
 because it takes the time of every authentic message as the engine's present time, which would let an old one be replayed.
 """
 
-import hashlib
-import hmac
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from functools import lru_cache
-
-from gufo.snmp.user import BaseAuthKey
 
 from drivers.port import Credential
 from drivers.snmp.ber import V3Header
-from drivers.snmp.credentials import GUFO_AUTH
+from drivers.snmp.keys import MAX_ENGINES, Keys, localised, master_key
 
-DIGEST_OCTETS: Mapping[str, int] = {"md5": 12, "sha1": 12, "sha224": 16, "sha256": 24, "sha384": 32, "sha512": 48}
-"""RFC 3414 §6 and §7, RFC 7860 §4.1."""
 TIME_WINDOW = 150
-MAX_ENGINES = 20_000
 _AUTHENTICATED, _ENCRYPTED = 1, 2
 
 
@@ -50,9 +42,13 @@ class User:
 
     @classmethod
     def of(cls, credential: Credential) -> "User":
-        kind: type[BaseAuthKey] = GUFO_AUTH[credential.auth_protocol]
-        masters = (kind.get_master_key(key.encode()) for key in (credential.auth_key, credential.priv_key))
+        masters = (master_key(credential.auth_protocol, phrase) for phrase in (credential.auth_key, credential.priv_key))
         return cls(credential.username.encode(), credential, *masters)
+
+    def keys(self, engine_id: bytes) -> Keys:
+        protocol = self.credential.auth_protocol
+        auth, priv = (localised(master, engine_id, protocol) for master in (self.auth_master, self.priv_master))
+        return Keys(protocol, self.credential.priv_protocol, auth, priv)
 
 
 class Gate:
@@ -70,7 +66,8 @@ class Gate:
             return (Verdict.STRANGER if header.flags & _AUTHENTICATED else Verdict.DISCOVERY), None
         if not header.flags & _AUTHENTICATED:
             return Verdict.STRANGER, None
-        user = next((user for user in self._candidates(header) if _authentic(user, header, datagram)), None)
+        candidates = self._candidates(header)
+        user = next((user for user in candidates if user.keys(header.engine_id).signed(datagram, header.digest)), None)
         if user is None:
             return Verdict.STRANGER, None
         if header.engine_id == self._own:
@@ -104,19 +101,3 @@ class Gate:
             self._times.pop(next(iter(self._times)))
         self._times[header.engine_id] = _EngineTime(header.boots, header.time) if ahead or known is None else known
         return fresh
-
-
-def _authentic(user: User, header: V3Header, datagram: bytes) -> bool:
-    start, stop = header.digest
-    protocol = user.credential.auth_protocol
-    if stop - start != DIGEST_OCTETS[protocol]:
-        return False
-    blank = datagram[:start] + bytes(stop - start) + datagram[stop:]
-    key = localised(user.auth_master, header.engine_id, protocol)
-    return hmac.compare_digest(hmac.digest(key, blank, protocol)[: stop - start], datagram[start:stop])
-
-
-@lru_cache(maxsize=2 * MAX_ENGINES)
-def localised(master: bytes, engine_id: bytes, protocol: str) -> bytes:
-    """The key of one engine (RFC 3414 §2.6)."""
-    return hashlib.new(protocol, master + engine_id + master, usedforsecurity=False).digest()

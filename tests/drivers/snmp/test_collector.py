@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Mapping
 
 import numpy as np
 import pytest
@@ -180,6 +181,46 @@ def test_a_targeted_read_tells_one_ports_state_now(lab: Lab) -> None:
 def test_a_targeted_read_that_finds_nothing_says_why(lab: Lab, credential: Credential, index: int, error: type[Exception]) -> None:
     with pytest.raises(error):
         asyncio.run(Collector(FakeClock(), QUICK).targeted(lab.target(credential), index))
+
+
+OPER_STATUS = "1.3.6.1.2.1.2.2.1.8"
+
+
+@pytest.mark.parametrize("credential", [V2C, V3])
+def test_single_objects_are_read_whatever_their_number(lab: Lab, credential: Credential) -> None:
+    wanted = [f"{OPER_STATUS}.{index}" for index in range(101, 121)]
+    found = asyncio.run(Collector(FakeClock()).objects(lab.target(credential), wanted))
+    assert found == {name: 1 if position < len(PORTS) else None for position, name in enumerate(wanted)}
+
+
+@pytest.mark.parametrize(
+    ("tag", "octets", "number"),
+    [(0x02, b"\x06", 6), (0x41, b"\xff\xff\xff\xff", 2**32 - 1), (0x46, b"\x00" + b"\xff" * 8, 2**64 - 1), (0x04, b"up", None)],
+)
+def test_an_object_is_a_number_of_any_kind_or_none(tag: int, octets: bytes, number: int | None) -> None:
+    async def story() -> Mapping[str, int | None]:
+        async with agent_of(lambda asked: [(oid, bytes([tag, len(octets)]) + octets) for oid in asked]) as odd:
+            return await Collector(FakeClock(), QUICK).objects(odd, [f"{OPER_STATUS}.1"])
+
+    assert asyncio.run(story()) == {f"{OPER_STATUS}.1": number}
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "words"),
+    [
+        (None, ElementTimeout, "did not answer in time"),
+        ([], ElementUnreachable, r"error-status 1 \(tooBig\)"),
+        (b"\x30\x03", ElementUnreachable, "the answer is no SNMP message"),
+    ],
+    ids=["silence", "an error", "no message"],
+)
+def test_objects_that_cannot_be_read_are_an_error_with_its_reason(answer: Answer, error: type[Exception], words: str) -> None:
+    async def story() -> None:
+        async with agent_of(lambda _: answer) as odd:
+            await Collector(FakeClock(), QUICK).objects(odd, [f"{OPER_STATUS}.1"], deadline=0.5)
+
+    with pytest.raises(error, match=words):
+        asyncio.run(story())
 
 
 def test_a_targeted_read_ends_at_its_deadline() -> None:
