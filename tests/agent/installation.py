@@ -55,6 +55,8 @@ data_dir = "{folder}"
 port = 0
 [traps]
 port = 0
+[collectors]
+enabled = false
 [log]
 format = "json"
 """

@@ -240,6 +240,8 @@ interval_s = 2
 [traps]
 host = "{self.lab.trap_listener}"
 port = {TRAP_V3_PORT}
+[collectors]
+enabled = false
 [syslog]
 enabled = true
 host = "{self.lab.trap_listener}"
