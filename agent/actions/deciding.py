@@ -67,7 +67,7 @@ class Decider:
             rule=rule.name,
             deed=rule.deed,
             mode=rule.mode,
-            state=State.PROPOSED if approving else State.HELD,
+            state=State.PROPOSED if approving else State.ASKED,
             object=target.object,
             elements=sorted(target.elements),
             services=list(target.services),

@@ -15,7 +15,7 @@ FRESH = timedelta(minutes=15)
 
 
 def figures(session: Session, alarm_id: str | None, services: Sequence[str], at: datetime) -> dict[str, Any]:
-    """`{alarm: {standing, severity, count}, services: {id: up | down | unknown}, measured: {id: {metric: value}}}`."""
+    """`{alarm: {stands, severity, count}, services: {id: up | down | unknown}, measured: {id: {metric: value}}}`."""
     alarm = session.get(AlarmRow, alarm_id, populate_existing=True) if alarm_id else None
     states = select(ServiceStateRow.service_id, ServiceStateRow.state).where(
         ServiceStateRow.service_id.in_(list(services)), ServiceStateRow.end.is_(None)
@@ -28,9 +28,7 @@ def figures(session: Session, alarm_id: str | None, services: Sequence[str], at:
         if value is not None:
             measured.setdefault(service_id, {})[metric] = value
     return {
-        "alarm": None
-        if alarm is None
-        else {"stands": alarm.cleared_at is None, "severity": alarm.severity, "count": alarm.count, "text": alarm.text},
+        "alarm": None if alarm is None else {"stands": alarm.cleared_at is None, "severity": alarm.severity, "count": alarm.count},
         "services": {row.service_id: row.state for row in session.execute(states)},
         "measured": measured,
     }
@@ -44,7 +42,7 @@ def down(found: dict[str, Any]) -> list[str]:
 def compared(before: dict[str, Any], after: dict[str, Any]) -> str:
     """In words: "services down 2 → 0; svc-… loss_ratio 0.1 → 0"."""
     words = []
-    if before.get("services") or after.get("services"):
+    if down(before) or down(after):
         words.append(f"services down {len(down(before))} → {len(down(after))}")
     for service_id, metrics in sorted(after.get("measured", {}).items()):
         old = before.get("measured", {}).get(service_id, {})

@@ -4,6 +4,8 @@ from enum import StrEnum
 
 
 class State(StrEnum):
+    ASKED = "asked"
+    """Just made; what stands against it is looked at in the same transaction."""
     PROPOSED = "proposed"
     """Waits for somebody's approval."""
     HELD = "held"
@@ -29,6 +31,6 @@ class State(StrEnum):
     """Nobody approved it in time, or what stood against it did so for too long."""
 
 
-WAITING = frozenset({State.PROPOSED, State.HELD})
+WAITING = frozenset({State.ASKED, State.PROPOSED, State.HELD})
 OPEN = WAITING | {State.RUNNING, State.MEASURING}
 ENDED = frozenset(State) - OPEN

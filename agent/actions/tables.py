@@ -26,7 +26,7 @@ class ActionRow(Base):
     mode: Mapped[str]
     """As it was when the action was made: manual, approve or automatic."""
     state: Mapped[str] = mapped_column(index=True)
-    """held, proposed, running, measuring, effective, ineffective, done, failed, refused, rejected, obsolete or expired."""
+    """asked, held, proposed, running, measuring, effective, ineffective, done, failed, refused, rejected, obsolete or expired."""
     object: Mapped[str]
     """`element`, `element/port`, `link:<name>` or `service:<id>`."""
     elements: Mapped[list[Any]] = mapped_column(default=list)

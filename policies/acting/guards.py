@@ -118,7 +118,9 @@ def _rates(wanted: Wanted, guards: Guards, limits: Limits, around: Around) -> It
         recent = sorted(at for at in began if at > around.at - span)
         if len(recent) >= most:
             free = recent[len(recent) - most] + span
-            yield Objection(guard, f"{whose}: {len(recent)} of {most} in {span} until {_told(free)}", free)
+            yield Objection(
+                guard, f"{whose}: {len(recent)} of {most} in {span.total_seconds() / 3600:g} h; not before {_told(free)}", free
+            )
 
 
 def _pause(wanted: Wanted, guards: Guards, around: Around) -> Iterator[Objection]:

@@ -89,12 +89,12 @@ def test_drift_is_put_right_by_itself_and_what_came_of_it_is_told(standing):
     action = ended(http, rule="put-right")
     assert action["state"] == "effective", action
     assert installation.running_texts() == before
-    assert [change["state"] for change in action["changes"]] == ["held", "running", "measuring", "effective"]
+    assert [change["state"] for change in action["changes"]] == ["asked", "running", "measuring", "effective"]
     assert action["outcome"].startswith("the alarm cleared")
     assert (action["before"]["alarm"]["stands"], action["after"]["alarm"]["stands"]) == (True, False)
     assert http.get(f"/api/v1/plans/{action['plan_id']}").json()["purpose"] == "redeploy"
     assert {verb for _, verb in audited(installation, action["id"])} == {"ask", "running", "measuring", "effective"}
-    assert told(installation, action["id"])[0] == ("actionCreateEvent", "held")
+    assert told(installation, action["id"])[0] == ("actionCreateEvent", "asked")
     assert told(installation, action["id"])[-1] == ("actionStateChangeEvent", "effective")
     alarm = http.get(f"/api/v1/alarms/{action['alarm_id']}").json()
     comments = [change["detail"]["comment"] for change in alarm["changes"] if change["change"] == "commented"]

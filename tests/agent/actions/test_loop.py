@@ -68,7 +68,7 @@ def test_an_alarm_becomes_an_action_that_is_measured_by_its_end(stage):
     assert (action.reverse, action.object, action.elements) == ("the way back", "pe1", ["pe1"])
     assert action.before["alarm"]["stands"] is True
     assert action.after["alarm"]["stands"] is False
-    assert stage.history(action.id) == [(state, "daemon") for state in ("held", "running", "measuring", "effective")]
+    assert stage.history(action.id) == [(state, "daemon") for state in ("asked", "running", "measuring", "effective")]
 
 
 def test_an_alarm_that_stands_all_the_same_was_not_helped(stage):
@@ -285,7 +285,7 @@ def test_in_maintenance_it_waits_and_begins_when_that_is_over(stage):
     assert (action.state, [each["guard"] for each in action.objections]) == ("held", ["maintenance"])
     assert "fibre work" in action.objections[0]["message"]
     stage.turn()
-    assert [state for state, _ in stage.history(action.id)] == ["held", "held"]  # once told, not again
+    assert [state for state, _ in stage.history(action.id)] == ["asked", "held"]  # once told, not again
     stage.turn(600)
     assert stage.states() == ["running"]
 
