@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from policies.errors import RenderingFailed
 from policies.expressions import Expressions
 from policies.rendering import ServiceFacts
 from policies.specification import Acceptance, ProbeMonitor, Specification
@@ -31,6 +32,19 @@ def probes(
     """What is measured of the service; `allocations` by role, as `policies.rendering.Need` has it. Raises `RenderingFailed`."""
     found = [probe for monitor in spec.probes for probe in _probes(spec, monitor, service, characteristics, allocations)]
     return tuple(dict.fromkeys(found))
+
+
+def may_be_accepted(spec: Specification, characteristics: Mapping[str, Any]) -> bool:
+    """Whether a service of these characteristics may have an acceptance test; in doubt it may."""
+    expressions = Expressions(spec, {}, characteristics)
+    return any(probe.acceptance and (probe.per == "site" or _may_be(expressions, probe.when)) for probe in spec.probes)
+
+
+def _may_be(expressions: Expressions, when: str) -> bool:
+    try:
+        return bool(expressions.of(when))
+    except RenderingFailed:  # it names what is known only when values are given out
+        return True
 
 
 def _probes(

@@ -39,13 +39,13 @@ Activated = tuple[ServiceRow, CounterReadings]
 MonitorsOf = Callable[[str], Sequence[Monitor]]
 """Name of a specification → its monitors; raises `LookupError` for one that is not installed."""
 
-Renewed = Callable[[Session, ServiceRow], None]
-"""Told of each service that is active from now on, or another; in the transaction in which that holds."""
+Renewed = Callable[[Session, Sequence[ServiceRow]], None]
+"""Told of services that are active from now on, or others; in the transaction in which that holds."""
 
 
-def unnoticed(session: Session, service: ServiceRow) -> None:
+def unnoticed(session: Session, services: Sequence[ServiceRow]) -> None:
     """Nobody wants to know."""
-    del session, service
+    del session, services
 
 
 USUAL = (Monitor(kind="usage", of=("endpoint",)), Monitor(kind="state", of=("endpoint", "transit")))
@@ -132,6 +132,7 @@ class AssuranceLifecycle:
         self._begin_counting(session, topology, activated, begun)
         runs_over = footprints_of(session, topology, {service: rows for service, rows in resources.items() if rows})
         health.begin_all(session, [runs_over.get(each, Footprint(each, frozenset())) for each in ids], at)
+        self._renewed(session, [service for service, _ in activated])
 
     def _begin_counting(
         self, session: Session, topology: Graph, activated: Sequence[Activated], begun: Sequence[MonitorRow]
@@ -158,7 +159,7 @@ class AssuranceLifecycle:
         write(session, MonitorRow, [vars(row) for row in begun if row not in session])  # what is counted refers to them
         self._begin_counting(session, topology, [(service, came)], begun)
         health.begin(session, topology, service.id, at)
-        self._renewed(session, service)
+        self._renewed(session, [service])
 
     def suspended(self, session: Session, service: ServiceRow, readings: CounterReadings, at: datetime) -> None:
         """The time until it is active again has no state: it is neither up nor down, and none of it was promised."""

@@ -1,5 +1,6 @@
 """Measuring before a service counts as delivered: as a check of its plan, and as its baseline once the plan holds."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
@@ -8,12 +9,12 @@ from agent.measurement.aims import Specifications
 from agent.measurement.checks import probe_of
 from agent.measurement.errors import CannotMeasure, MeasurementError
 from agent.measurement.outcome import TestResult, milliseconds
-from agent.measurement.store import take_as_baseline
+from agent.measurement.store import take_as_baselines
 from agent.measurement.testing import ServiceTests
 from drivers.port import Check, CheckOutcome, CheckResult
 from drivers.probing.tally import Figures
 from inventory.tables import ServiceRow
-from policies.errors import NotInCatalog
+from policies.probes import may_be_accepted
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +42,16 @@ class Acceptor:
             )
         return CheckResult(check, CheckOutcome.PASSED, _told(result))
 
-    def renew(self, session: Session, service: ServiceRow) -> None:
-        """The service is active from now on, or is another: what it measured on the way is what it is compared with."""
-        try:
-            spec = self.catalog.specification(service.specification)
-        except NotInCatalog:
-            return
-        if any(probe.acceptance for probe in spec.probes):
-            take_as_baseline(session, service.id)
+    def renew(self, session: Session, services: Sequence[ServiceRow]) -> None:
+        """They are active from now on, or others: what they measured on the way is what they are compared with."""
+        known = self.catalog.specifications
+        measured = [
+            service.id
+            for service in services
+            if (spec := known.get(service.specification)) is not None and may_be_accepted(spec, service.characteristics)
+        ]
+        if measured:
+            take_as_baselines(session, measured)
 
 
 def _told(result: TestResult) -> str:

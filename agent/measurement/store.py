@@ -41,14 +41,16 @@ def baselines(session: Session, services: Collection[str]) -> dict[str, TestResu
     return {each.service_id: result_of(each) for each in rows}
 
 
-def take_as_baseline(session: Session, service_id: str) -> bool:
-    """The service holds: its latest acceptance test, if it had one and passed, is what later ones are compared with."""
+def take_as_baselines(session: Session, services: Collection[str]) -> None:
+    """The services hold: of each the latest acceptance test that passed, if it had one, is what later ones are compared with."""
     row = MeasurementRow
-    accepted = select(row.id).where(row.service_id == service_id, row.occasion == str(Occasion.ACCEPTANCE), row.passed)
-    latest = session.scalars(accepted.order_by(row.id.desc()).limit(1)).first()
-    if latest is not None:
-        session.execute(update(row).where(row.id == latest).values(baseline=True))
-    return latest is not None
+    latest = (
+        select(func.max(row.id))
+        .where(row.service_id.in_(services), row.occasion == str(Occasion.ACCEPTANCE), row.passed)
+        .group_by(row.service_id)
+    )
+    taken = update(row).where(row.id.in_(latest)).values(baseline=True)
+    session.execute(taken.execution_options(synchronize_session=False))
 
 
 def forget(session: Session, *, before: datetime, limit: int) -> int:

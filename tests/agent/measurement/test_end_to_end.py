@@ -111,7 +111,7 @@ def test_tests_of_what_is_not_there_are_refused(http, service):
     assert http.post(f"{TESTS}/serviceTest", json=wanted).json()["code"] == "unknownSpecification"
 
 
-def test_a_service_whose_customer_does_not_answer_is_not_delivered(sim, house, http):
+def test_a_service_whose_customer_does_not_answer_is_not_delivered(house, http):
     """And leaves nothing on the network."""
     before = house.running_texts()["pe1"]
     order = ordered(house, http, port="pe1/ge-0/0/1", measure="stamp", measurePort=9)
