@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from agent.assurance.tables import AlarmRow
+from inventory.prepared import Prepared
 from policies.values import derived_id
 
 T = TypeVar("T")
@@ -94,6 +95,17 @@ def load(session: Session, *conditions: ColumnElement[bool]) -> list[Alarm]:
     """The oldest first."""
     rows = session.execute(select(*_COLUMNS).where(*conditions).order_by(AlarmRow.raised_at, AlarmRow.id))
     return [Alarm(**dict(zip(FIELDS, row, strict=True))) for row in rows]
+
+
+class Looked:
+    """Alarms that are looked for every few seconds: the question is put together once. Its parameters are named (`bindparam`)."""
+
+    def __init__(self, *conditions: ColumnElement[bool]) -> None:
+        self._asked = Prepared(select(*_COLUMNS).where(*conditions).order_by(AlarmRow.raised_at, AlarmRow.id))
+
+    def load(self, session: Session, **values: object) -> list[Alarm]:
+        """The oldest first; as the database has them, so what is changed is flushed before."""
+        return [Alarm(**dict(zip(FIELDS, row, strict=True))) for row in self._asked.rows(session.connection(), values)]
 
 
 def load_ids(session: Session, ids: Iterable[str]) -> Iterator[Alarm]:

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, delete, or_, select
+from sqlalchemy import and_, bindparam, delete, or_, select
 from sqlalchemy.orm import Session
 
-from agent.assurance.alarms.alarm import Alarm, load
+from agent.assurance.alarms.alarm import Alarm, Looked, load
 from agent.assurance.alarms.announcing import ALARM_CHANGED
 from agent.assurance.alarms.causes import FAILURES, FLAPPING
 from agent.assurance.alarms.flapping import OF, release, release_at
@@ -23,6 +23,24 @@ from inventory.topology import load_topology
 from policies.values import Severity
 
 FORGOTTEN_AT_ONCE = 1000
+_HELD = Looked(
+    or_(
+        AlarmRow.shelved_until <= bindparam("at"),
+        and_(AlarmRow.cleared_at.is_(None), or_(AlarmRow.muted != "", AlarmRow.cause == FLAPPING)),
+    )
+)
+_STUCK = Looked(
+    AlarmRow.cleared_at.is_(None),
+    AlarmRow.stuck_at.is_(None),
+    AlarmRow.last_at < bindparam("before"),
+    or_(AlarmRow.changed_at.is_(None), AlarmRow.changed_at < bindparam("before")),
+)
+_FRESH = Looked(
+    AlarmRow.cleared_at.is_(None),
+    AlarmRow.standing == ROOT,
+    AlarmRow.raised_at > bindparam("since"),
+    AlarmRow.cause != FLAPPING,
+)
 
 
 class Upkeep:
@@ -66,11 +84,7 @@ class Upkeep:
 
     def _held(self, session: Session, at: datetime) -> list[Alarm]:
         """What is held back, and need not be any more."""
-        due = or_(
-            AlarmRow.shelved_until <= at,
-            and_(AlarmRow.cleared_at.is_(None), or_(AlarmRow.muted != "", AlarmRow.cause == FLAPPING)),
-        )
-        held = load(session, due)
+        held = _HELD.load(session, at=at)
         if not held:
             return []
         calendar = Calendar(session, at)
@@ -136,8 +150,7 @@ class Upkeep:
 
     def _stuck(self, session: Session, at: datetime) -> list[Alarm]:
         before = at - timedelta(days=self._settings.stuck_after_days)
-        news = or_(AlarmRow.changed_at.is_(None), AlarmRow.changed_at < before)
-        return load(session, AlarmRow.cleared_at.is_(None), AlarmRow.stuck_at.is_(None), AlarmRow.last_at < before, news)
+        return _STUCK.load(session, before=before)
 
     def _flag(self, ledger: Ledger, alarm: Alarm) -> None:
         alarm.stuck_at = ledger.at
@@ -148,13 +161,7 @@ class Upkeep:
     @staticmethod
     def _grouped(session: Session, at: datetime) -> dict[str, str]:
         """Alarm → head of the group that it is to join: what speaks for itself near a fresh failure, or near others of its kind."""
-        fresh = load(
-            session,
-            AlarmRow.cleared_at.is_(None),
-            AlarmRow.standing == ROOT,
-            AlarmRow.raised_at > at - 2 * WITHIN,
-            AlarmRow.cause != FLAPPING,
-        )
+        fresh = _FRESH.load(session, since=at - 2 * WITHIN)
         if len(fresh) < 2 or not any(alarm.cause not in FAILURES and alarm.parent_id is None for alarm in fresh):  # noqa: PLR2004  two make a group
             return {}
         near = _neighbours(session)
