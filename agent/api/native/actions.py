@@ -19,12 +19,12 @@ from agent.actions.tables import ActionChangeRow, ActionRow
 from agent.api.access import ActorOf, needs
 from agent.api.answers import list_answer, once, one_answer
 from agent.api.body import BodyOf, read_model
-from agent.api.errors import NotFound
+from agent.api.errors import Unavailable
 from agent.api.idempotency import Answer
 from agent.api.listing import Listing
 from agent.api.native.paths import ROOT
 from agent.api.native.plain import columns, plain
-from agent.api.openapi import described
+from agent.api.openapi import WRITES, described
 from agent.api.parts import Parts, PartsOf
 from agent.api.query import Document
 from agent.api.shapes import TRUTH, body, many, named, row, value
@@ -129,7 +129,7 @@ def explain_actions(parts: PartsOf, alarm_id: str) -> Response:
         return JSONResponse(plain(_service(parts).desk.why(session, alarm_id, parts.clock.now())))
 
 
-_DECIDING = (404, 408, 409, 413, 415, 422)
+_DECIDING = (404, *WRITES)
 
 
 @router.post(
@@ -192,5 +192,5 @@ def _decided(  # noqa: PLR0917  two endpoints above call it
 
 def _service(parts: Parts) -> ActionService:
     if parts.actions is None:
-        raise NotFound("notFound", "this daemon does nothing about alarms")
+        raise Unavailable("unavailable", "this daemon does nothing about alarms")
     return parts.actions

@@ -6,14 +6,18 @@ from datetime import timedelta
 
 import httpx
 
+from agent.actions import service as actions
 from agent.api.app import create_app
 from agent.api.parts import Parts
 from agent.api.ratelimit import RateLimiter
 from agent.api.tmf import monitors
 from agent.api.tmf.presenter import TmfPresenter
-from agent.config import ApiSettings
+from agent.catalog import load_actions
+from agent.config import ActionSettings, ApiSettings
 from agent.fulfillment import service as fulfilment
 from agent.fulfillment.settings import FulfilmentSettings
+from agent.measurement.errors import NothingToMeasure
+from agent.measurement.outcome import TestResult
 from agent.metrics import Metrics
 from agent.security import tokens
 from agent.security.roles import Role
@@ -25,6 +29,13 @@ from tests.agent.fulfillment.network import Operator
 
 ORDERS = "/tmf-api/serviceOrdering/v4/serviceOrder"
 PATIENCE = timedelta(seconds=5)
+
+
+class Unmeasured:
+    """No service has anything that could be measured."""
+
+    def test(self, service_id: str, **_options: object) -> TestResult:
+        raise NothingToMeasure(service_id)
 
 
 class Office:
@@ -56,10 +67,25 @@ class Office:
             metrics=Metrics(),
             limiter=RateLimiter(self.settings.rate_per_minute, clock.monotonic),
             readiness=lambda: tuple(self.waiting),
+            actions=self._actions(),
         )
         self.app = create_app(self.parts)
         with database.write() as session:
             self.tokens = {role: tokens.create(session, role.value, role, clock.now()) for role in Role}
+
+    def _actions(self) -> actions.ActionService:
+        """One rule can be run by hand; nothing measures."""
+        return actions.ActionService(
+            actions.Parts(
+                database=self.database,
+                clock=self.clock,
+                queue=self.operator.queue,
+                fulfilment=self.fulfilment,
+                tests=Unmeasured(),
+                rules=load_actions(),
+                settings=ActionSettings(modes={"bounce-errored-port": "manual"}),
+            )
+        )
 
     def with_callbacks(self, policy) -> Parts:
         """The same parts, which may call other addresses."""

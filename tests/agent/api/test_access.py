@@ -29,6 +29,13 @@ operator     POST  /api/v1/alarms/{alarm_id}/comment
 operator     POST  /api/v1/alarms/{alarm_id}/shelve
 operator     POST  /api/v1/alarms/{alarm_id}/unacknowledge
 operator     POST  /api/v1/alarms/{alarm_id}/unshelve
+viewer       GET   /api/v1/alarms/{alarm_id}/actions
+viewer       GET   /api/v1/action-rules
+viewer       GET   /api/v1/actions
+operator     POST  /api/v1/actions
+viewer       GET   /api/v1/actions/{action_id}
+operator     POST  /api/v1/actions/{action_id}/approve
+operator     POST  /api/v1/actions/{action_id}/reject
 admin        GET   /api/v1/audit
 viewer       GET   /api/v1/bills
 viewer       GET   /api/v1/bills/{bill_id}

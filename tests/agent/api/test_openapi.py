@@ -100,6 +100,8 @@ def asked(story, path: str) -> str:
     work = {"start": "2031-01-12T01:00:00Z", "end": "2031-01-12T03:00:00Z", "reason": "work"}
     work |= {"scopes": [{"kind": "element", "name": "pe1"}]}
     known["maintenance_id"] = office.post("/api/v1/maintenance", json=work, headers={"Idempotency-Key": "m"}).json()["id"]
+    wish = {"rule": "bounce-errored-port", "about": "pe1/ge-0/0/1"}
+    known["action_id"] = office.post("/api/v1/actions", json=wish, headers={"Idempotency-Key": "a"}).json()["id"]
     span = "since=2026-01-05T09:00:00Z&until=2026-01-05T10:00:00Z"
     query = {
         "/api/v1/sla/report": f"?service_id={story.service}",
