@@ -39,6 +39,8 @@ class Linux(Data):
     """What the shell's commands need before them when the user is not root."""
     links: str
     """Prints the kernel's links as JSON."""
+    limits: str
+    """Prints nftables' netdev tables as JSON; where there is no such program, nothing is limited."""
 
 
 class Ssh(Data):

@@ -4,6 +4,7 @@ What begins with `$ ` is the shell's; everything else is typed into the command 
 that each is read in the level that the one before it opened. The exit status tells a refusal, whatever the words.
 """
 
+import re
 import shlex
 import time
 from collections.abc import Callable
@@ -15,13 +16,16 @@ from drivers.diff.spelling import SHELL
 from drivers.errors import EditRefused, ElementDisconnected, ElementTimeout
 from drivers.platform import Linux, Ssh
 from drivers.port import Target
-from drivers.ssh import links
+from drivers.ssh import limits, links
 from drivers.timing import remaining
 from drivers.transport import open_transport
 
 CHUNK = 65536
 LONGEST_ANSWER = 50_000_000
 """Characters; a configuration has less, and what runs away is not read on."""
+
+_NO_SUCH_PROGRAM = re.compile("not found")
+"""What shells, and sudo, say then."""
 
 
 class LinuxShell:
@@ -60,14 +64,17 @@ class LinuxShell:
         return f"% {said or 'failed'} (exit status {status})"
 
     def running(self, command: str, deadline: float) -> str:
-        """The links of the kernel and the configuration of the command line as one text."""
+        """The links of the kernel, the limits on them, and the configuration of the command line as one text."""
         shown = self._shown(f"{SHELL}{self._linux.links}", deadline)
+        table = self._shown(f"{SHELL}{self._linux.limits}", deadline, unless=_NO_SUCH_PROGRAM)
         try:
             found = links.render(shown)
         except ValueError as error:
-            raise EditRefused(
-                self._element, f"{self._linux.links!r} does not print links as JSON; its answer begins {shown[:80]!r}"
-            ) from error
+            raise EditRefused(self._element, _no_json(self._linux.links, "links", shown)) from error
+        try:
+            found += limits.render(table)
+        except ValueError as error:
+            raise EditRefused(self._element, _no_json(self._linux.limits, "tables", table)) from error
         return found + self._shown(command, deadline)
 
     def configure(self, deadline: float, enter: str = "") -> None:  # noqa: ARG002 - as `Shell`
@@ -86,10 +93,12 @@ class LinuxShell:
         self._broken = True
         self._transport.close()
 
-    def _shown(self, command: str, deadline: float) -> str:
-        """A refusal is not an empty configuration."""
+    def _shown(self, command: str, deadline: float, unless: re.Pattern[str] | None = None) -> str:
+        """A refusal is not an empty configuration, but where it says `unless`."""
         answer = self.run(command, deadline)
         if refusal := self.complaint(answer.partition("\n")[0]):
+            if unless is not None and unless.search(refusal):
+                return ""
             raise EditRefused(self._element, f"{command!r}: {refusal}")
         return answer
 
@@ -144,3 +153,7 @@ class LinuxShell:
                 raise OSError(f"{words!r} answers without end")
             channel.settimeout(remaining(self._element, deadline, f"for {words!r}"))
         return bytes(found)
+
+
+def _no_json(command: str, what: str, answer: str) -> str:
+    return f"{command!r} does not print {what} as JSON; its answer begins {answer[:80]!r}"

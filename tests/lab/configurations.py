@@ -8,7 +8,7 @@ from tests.lab.lab import Lab
 from tests.lab.topology import LEAVES, MANAGEMENT, NC1, NETCONF_PORT, ROUTERS
 
 Configurations = dict[str, str]
-"""`pe1 running`, `pe1 startup`, …, `leaf1 links`, …, `nc1 running`, `nc1 startup` → text."""
+"""`pe1 running`, `pe1 startup`, …, `leaf1 links`, `leaf1 limits`, …, `nc1 running`, `nc1 startup` → text."""
 
 
 def netconf_server(lab: Lab) -> Server:
@@ -23,6 +23,7 @@ def read(lab: Lab) -> Configurations:
         found[f"{router.name} startup"] = frr.saved(router.name)
         if router in LEAVES:
             found[f"{router.name} links"] = _links(router.name)
+            found[f"{router.name} limits"] = limits(router.name)
     with lab.inside(MANAGEMENT), netconf_server(lab).session() as session:
         for store in ("running", "startup"):
             found[f"{NC1.name} {store}"] = session.get_config(store).data_xml
@@ -34,6 +35,12 @@ def _links(node: str) -> str:
     return "\n".join(
         f"{name} in {port.get('master', 'none')} {port['mtu']}" for name, port in sorted(namespaces.ports(node).items())
     )
+
+
+def limits(node: str) -> str:
+    """Rules of nftables at the node's ports, and the chains that they are in."""
+    shown = namespaces.execute(node, ["nft", "list", "ruleset", "netdev"]).stdout
+    return "\n".join(line.strip() for line in shown.splitlines() if "hook" in line or "limit" in line)
 
 
 def settle(lab: Lab) -> None:

@@ -32,9 +32,11 @@ NEW = change_set(LINUX, "leaf1", "", AFTER, ["eth1"])
 NEVER = timedelta(0)
 
 SHOW_LINKS = "sudo -n ip -details -json link show"
+SHOW_LIMITS = "sudo -n nft -json list ruleset netdev"
 SHOW_RUNNING = "vtysh -c 'show running-config'"
 WITHOUT = (
     Exchange("", SHOW_LINKS, [json.dumps([{"ifname": "eth1", "mtu": 1500, "flags": ["UP"], "master": "br7"}])]),
+    Exchange("", SHOW_LIMITS, ["sudo: nft: command not found", "<exit 1>"]),
     Exchange("", SHOW_RUNNING, ["!", "router bgp 65000", " bgp router-id 192.0.2.1", "exit", "!", "end"]),
 )
 WITH = (
@@ -50,6 +52,7 @@ WITH = (
             )
         ],
     ),
+    Exchange("", SHOW_LIMITS, ['{"nftables": [{"metainfo": {"json_schema_version": 1}}]}']),
     Exchange(
         "",
         SHOW_RUNNING,
@@ -122,8 +125,10 @@ def test_a_line_that_frr_does_not_know_is_named(tmp_path: Path) -> None:
     ("played", "said"),
     [
         ([Exchange("", SHOW_LINKS, ["sudo: a password is required", "<exit 1>"])], "a password is required"),
-        ([Exchange("", SHOW_LINKS, ["Usage: ip link"])], "does not print links as JSON"),
-        ([WITHOUT[0], Exchange("", SHOW_RUNNING, ["failed to connect to any daemons.", "<exit 1>"])], "failed to connect"),
+        ([Exchange("", SHOW_LINKS, ["Usage: ip link"]), WITHOUT[1]], "does not print links as JSON"),
+        ([WITHOUT[0], Exchange("", SHOW_LIMITS, ["sudo: a password is required", "<exit 1>"])], "a password is required"),
+        ([WITHOUT[0], Exchange("", SHOW_LIMITS, ["Usage: nft"])], "does not print tables as JSON"),
+        ([*WITHOUT[:2], Exchange("", SHOW_RUNNING, ["failed to connect to any daemons.", "<exit 1>"])], "failed to connect"),
     ],
 )
 def test_a_refused_look_is_no_empty_configuration(tmp_path: Path, played: list[Exchange], said: str) -> None:

@@ -1,10 +1,12 @@
 """Services on real elements are changed and called off: only what differs travels, and what is called off leaves nothing."""
 
+import re
+
 import pytest
 
 from tests.drivers.sim.exchange import interfaces, text
 from tests.lab import configurations
-from tests.lab.configurations import Configurations, changed, netconf_server
+from tests.lab.configurations import Configurations, changed, limits, netconf_server
 from tests.lab.fabd import NC_PORT, OWN, Fabd, change, deletion, internet
 from tests.lab.lab import Lab
 from tests.lab.shell import wait_until
@@ -65,6 +67,36 @@ def test_on_netconfd_only_the_leaves_that_differ_travel(fabd: Fabd, lab: Lab, be
         assert text(entry, "ip:ipv4/ip:address/ip:ip") == "192.0.2.2"
     assert fabd.order(deletion(access))["state"] == "completed"
     fabd.assert_no_trace(before)
+
+
+def test_on_a_routers_kernel_only_the_new_rate_travels_and_both_ways_keep_to_it(
+    fabd: Fabd, lab: Lab, before: Configurations
+) -> None:
+    [access] = fabd.ordered(internet("leaf1/cust1", description="Acme, Ghent", rate=40))
+    assert limits("leaf1").count("limit rate over 5000000 bytes/second burst 500000 bytes drop") == 2
+    order = fabd.order(change(access, rate=8))
+    assert order["state"] == "completed"
+    payload = sent(fabd, order["id"]).strip()
+    assert payload.startswith("$ nft '")
+    assert "\n" not in payload
+    assert limits("leaf1").count("limit rate over 1000000 bytes/second burst 100000 bytes drop") == 2
+    assert "5000000" not in limits("leaf1")
+    lab.attach("ce3", access.customer4, access.link4[0])
+    try:
+        gateway = str(access.link4[0])
+        wait_until("ce3 reaches its edge", lambda: lab.reaches("ce3", access.link4[0]), within=STARTED_WITHIN)
+        # 6 MB at once, against a bucket of a second and a tenth: 1.1 MB pass, and what is a second's worth at most while it lasts
+        flood = lab.exec("ce3", ["ping", "-q", "-f", "-l", "64", "-c", "4000", "-s", "1460", "-W", "1", gateway], check=False)
+        assert 700 < answered(flood) < 3500
+    finally:
+        lab.detach("ce3")
+    assert fabd.order(deletion(access))["state"] == "completed"
+    fabd.assert_no_trace(before)
+
+
+def answered(ping: str) -> int:
+    [count] = re.findall(r"(\d+) received", ping)
+    return int(count)
 
 
 def test_a_change_that_changes_nothing_sends_nothing(fabd: Fabd, lab: Lab) -> None:
