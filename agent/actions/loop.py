@@ -24,7 +24,7 @@ from policies.values import Clock
 
 PASSED_OVER_S = 600.0
 """How long an alarm is left alone that a rule turned out not to be for."""
-MOST_PASSED_OVER = 20_000
+MOST_PASSED_OVER = 5_000
 MOST_OPEN = 500
 """Actions that wait: what comes beyond waits as an alarm."""
 

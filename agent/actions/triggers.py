@@ -1,8 +1,9 @@
 """Which alarms call for which rules: read set-wise, and explained one by one."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 
 from sqlalchemy import ColumnElement, and_, exists, or_, select
 from sqlalchemy.orm import Session
@@ -43,7 +44,7 @@ def calls(session: Session, rule: Rule, passed_over: Collection[tuple[str, str, 
         ActionRow.rule == rule.name, ActionRow.alarm_id == AlarmRow.id, ActionRow.occurrence == AlarmRow.raised_at
     )
     statement = (
-        select(AlarmRow)
+        select(AlarmRow.id, AlarmRow.raised_at, AlarmRow.element, AlarmRow.object, AlarmRow.text)
         .where(
             AlarmRow.cleared_at.is_(None),
             AlarmRow.cause.in_(rule.trigger.causes),
@@ -55,9 +56,14 @@ def calls(session: Session, rule: Rule, passed_over: Collection[tuple[str, str, 
         .order_by(AlarmRow.raised_at, AlarmRow.id)
         .limit(AT_ONCE + len(passed_over))
     )
-    rows = [row for row in session.scalars(statement) if (rule.name, row.id, row.raised_at) not in passed_over][:AT_ONCE]
-    covered = _covered(session, rule, rows)
-    return [_call(rule, row) for row in rows if row.id in covered]
+    found = (row for row in session.execute(statement) if (rule.name, row.id, row.raised_at) not in passed_over)
+    rows = list(islice(found, AT_ONCE))
+    covered = _covered(session, rule, {row.element for row in rows})
+    return [
+        Call(rule, row.id, row.raised_at, Subject.of_alarm(row.element, row.object), row.text)
+        for row in rows
+        if row.element in covered
+    ]
 
 
 def why_not(session: Session, rule: Rule, row: AlarmRow, at: datetime) -> Iterator[str]:
@@ -80,7 +86,7 @@ def why_not(session: Session, rule: Rule, row: AlarmRow, at: datetime) -> Iterat
         yield f"somebody takes care of the alarm ({row.assigned_to or row.acknowledged_by})"
     if row.muted and not row.muted.startswith(MAINTENANCE):
         yield f"the alarm is held back: {row.muted}"
-    if row.id not in _covered(session, rule, [row]):
+    if row.element not in _covered(session, rule, {row.element}):
         yield "the alarm is outside the rule's scope"
 
 
@@ -94,9 +100,8 @@ def _nobody_s() -> ColumnElement[bool]:
     )
 
 
-def _covered(session: Session, rule: Rule, rows: Sequence[AlarmRow]) -> set[str]:
-    """What is no element (a service, a pool) has neither platform nor site, and is in the scope by its name alone."""
-    names = {row.element for row in rows}
+def _covered(session: Session, rule: Rule, names: Collection[str]) -> set[str]:
+    """Those in the rule's scope. What is no element (a service, a pool) has neither platform nor site, and is in it by its name."""
     known = {
         name: (platform, site)
         for name, platform, site in session.execute(
@@ -106,8 +111,4 @@ def _covered(session: Session, rule: Rule, rows: Sequence[AlarmRow]) -> set[str]
         )
     }
     scope = rule.trigger.scope
-    return {row.id for row in rows if scope.covers(row.element, *known.get(row.element, ("", "")))}
-
-
-def _call(rule: Rule, row: AlarmRow) -> Call:
-    return Call(rule, row.id, row.raised_at, Subject.of_alarm(row.element, row.object), row.text)
+    return {name for name in names if scope.covers(name, *known.get(name, ("", "")))}
