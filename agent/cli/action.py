@@ -1,6 +1,5 @@
 """`fabd action`: what is done about alarms by rules, or proposed, and why something is done or is not."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,8 +8,8 @@ from agent.cli.client import Daemon, Document, segment
 from agent.cli.command import local, remote
 from agent.cli.desk import Desk
 from agent.cli.facts import flat
-from agent.cli.files import read_text
-from agent.cli.options import AsJson, Limit, argument
+from agent.cli.files import check_each
+from agent.cli.options import AsJson, Files, Limit, argument
 from agent.cli.output import complain, print_json, say, show_facts, show_rows
 from agent.cli.resources import ROOT, filters, print_list, texts
 from agent.cli.words import when
@@ -113,13 +112,10 @@ def why(daemon: Daemon, alarm: Annotated[str, argument("ALARM", "Id of the alarm
 
 @app.command()
 @local
-def check(
-    desk: Desk, files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Files with rules.", show_default=False)]
-) -> None:
+def check(desk: Desk, files: Files) -> None:
     """Read rules of your own; each mistake is a line with its file, line and remedy. Needs no running daemon."""
     del desk
-    for file in files:
-        say(f"{file}: sound; {len(parse_actions(read_text(file), str(file)))} rules")
+    check_each(files, lambda text, name: f"{len(parse_actions(text, name))} rules")
 
 
 def _done(action: Document, *, as_json: bool) -> None:

@@ -1,6 +1,5 @@
 """`fabd collector`: what elements are asked beside SNMP, and what came of it."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -8,9 +7,9 @@ import typer
 from agent.cli.client import Daemon, Document
 from agent.cli.command import local, remote
 from agent.cli.desk import Desk
-from agent.cli.files import read_text
-from agent.cli.options import AsJson, Limit, argument
-from agent.cli.output import print_json, print_rows, say, show_facts, show_rows
+from agent.cli.files import check_each
+from agent.cli.options import AsJson, Files, Limit, argument
+from agent.cli.output import print_json, print_rows, show_facts, show_rows
 from agent.cli.resources import ROOT, filters, print_list
 from agent.cli.words import when
 from policies.collecting.meaning import parse_collector
@@ -36,15 +35,15 @@ def list_(daemon: Daemon, as_json: AsJson = False) -> None:
 
 @app.command()
 @local
-def check(
-    desk: Desk,
-    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="A collector each.", show_default=False)],
-) -> None:
+def check(desk: Desk, files: Files) -> None:
     """Read collectors and try them on their own samples; each mistake is a line with its file, line and remedy."""
     del desk
-    for file in files:
-        found = parse_collector(read_text(file), str(file))
-        say(f"{file}: sound; {found.name} reads its {len(found.samples)} samples as they say")
+    check_each(files, _sound)
+
+
+def _sound(text: str, name: str) -> str:
+    found = parse_collector(text, name)
+    return f"{found.name} reads its {len(found.samples)} samples as they say"
 
 
 @app.command()

@@ -14,9 +14,9 @@ from agent.cli.client import Daemon, Document
 from agent.cli.command import local, remote
 from agent.cli.desk import Desk
 from agent.cli.errors import FileUnusable
-from agent.cli.files import read_text, write_text
-from agent.cli.options import AsJson, InputFile, Limit
-from agent.cli.output import note, print_json, print_rows, print_text, say, show_facts, show_rows
+from agent.cli.files import check_each, read_text, write_text
+from agent.cli.options import AsJson, Files, InputFile, Limit
+from agent.cli.output import note, print_json, print_rows, print_text, show_facts, show_rows
 from agent.cli.resources import ROOT, filters, print_list
 from agent.cli.words import when
 from policies.translating import CompiledRule, parse_translation
@@ -90,16 +90,15 @@ def rules(desk: Desk, as_json: AsJson = False) -> None:
 
 @app.command()
 @local
-def check(
-    desk: Desk,
-    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Files with rules.", show_default=False)],
-) -> None:
+def check(desk: Desk, files: Files) -> None:
     """Read rules and try them on their own samples; each mistake is a line with its file, line and remedy."""
     del desk
-    for file in files:
-        found = parse_translation(read_text(file), str(file))
-        samples = sum(len(rule.samples) for rule in found.rules)
-        say(f"{file}: sound; {len(found.rules)} rules translate their {samples} samples")
+    check_each(files, _sound)
+
+
+def _sound(text: str, name: str) -> str:
+    found = parse_translation(text, name)
+    return f"{len(found.rules)} rules translate their {sum(len(rule.samples) for rule in found.rules)} samples"
 
 
 @app.command()

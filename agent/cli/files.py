@@ -2,12 +2,14 @@
 
 import json
 import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from agent.cli.errors import FileUnusable
+from agent.cli.output import say
 
 STDIN = Path("-")
 MOST_BYTES = 64 * 1024 * 1024
@@ -40,6 +42,12 @@ def read_object(path: Path) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise FileUnusable(f"{path}: holds no object; begin it with {{ or with a key")
     return data
+
+
+def check_each(files: Iterable[Path], told: Callable[[str, str], str]) -> None:
+    """Say of each file that it is sound, and what `told` makes of its text and name; the first that is not ends it."""
+    for file in files:
+        say(f"{file}: sound; {told(read_text(file), str(file))}")
 
 
 def write_text(path: Path, text: str) -> None:

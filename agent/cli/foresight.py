@@ -1,17 +1,14 @@
 """`fabd foresight`: what fabd warns of before a service is hit, and the rules for that."""
 
-from pathlib import Path
-from typing import Annotated
-
 import typer
 
 from agent.assurance.history.foresight import Outlook, outlook
 from agent.catalog import load_foresight
 from agent.cli.command import local
 from agent.cli.desk import Desk
-from agent.cli.files import read_text
-from agent.cli.options import AsJson
-from agent.cli.output import print_json, print_rows, say
+from agent.cli.files import check_each
+from agent.cli.options import AsJson, Files
+from agent.cli.output import print_json, print_rows
 from agent.cli.words import when
 from policies.detection.rules import Rule, parse_rules
 
@@ -46,14 +43,10 @@ def rules(desk: Desk, as_json: AsJson = False) -> None:
 
 @app.command()
 @local
-def check(
-    desk: Desk,
-    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Files with rules.", show_default=False)],
-) -> None:
+def check(desk: Desk, files: Files) -> None:
     """Read rules; each mistake is a line with its file, line and remedy."""
     del desk
-    for file in files:
-        say(f"{file}: sound; {len(parse_rules(read_text(file), str(file)))} rules")
+    check_each(files, lambda text, name: f"{len(parse_rules(text, name))} rules")
 
 
 def _warning(found: Outlook) -> dict[str, object]:

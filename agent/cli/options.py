@@ -18,3 +18,5 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would change, 
 Limit = Annotated[int, typer.Option("--limit", min=1, max=100_000, help="At most so many.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 InputFile = Annotated[Path, argument("FILE", "File to read; - reads standard input.")]
+Files = Annotated[list[Path], argument("FILE…", "Files to read.")]
+OfService = Annotated[str | None, typer.Option("--service", metavar="SERVICE", help="Only of this service.")]

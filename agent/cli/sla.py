@@ -12,7 +12,7 @@ from agent.cli.command import remote
 from agent.cli.facts import flat
 from agent.cli.files import write_bytes
 from agent.cli.maintenance import instant
-from agent.cli.options import AsJson, Limit, argument
+from agent.cli.options import AsJson, Limit, OfService, argument
 from agent.cli.output import note, print_json, print_text, say, show_facts, show_rows
 from agent.cli.resources import ROOT, filters, print_list
 from agent.cli.words import when
@@ -144,7 +144,7 @@ def withdraw(
 @remote
 def exclusions(
     daemon: Daemon,
-    service: Annotated[str | None, typer.Option(metavar="SERVICE", help="Only of this service.")] = None,
+    service: OfService = None,
     limit: Limit = 50,
     as_json: AsJson = False,
 ) -> None:
@@ -168,7 +168,7 @@ def terms(daemon: Daemon, name: Annotated[str, argument("NAME", "Name of the SLA
 @remote
 def missed(
     daemon: Daemon,
-    service: Annotated[str | None, typer.Option(metavar="SERVICE", help="Only of this service.")] = None,
+    service: OfService = None,
     limit: Limit = 50,
     as_json: AsJson = False,
 ) -> None:

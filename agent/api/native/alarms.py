@@ -19,7 +19,7 @@ from agent.api.idempotency import Answer
 from agent.api.listing import Listing
 from agent.api.native.paths import ROOT
 from agent.api.native.plain import columns
-from agent.api.openapi import described
+from agent.api.openapi import WRITES, described
 from agent.api.parts import PartsOf
 from agent.api.query import Document
 from agent.api.shapes import TRUTH, many, named, row
@@ -98,9 +98,7 @@ class Shelf(Words):
 def _doing(summary: str, body: type[Words]) -> dict[str, Any]:
     return {
         "dependencies": [needs(Role.OPERATOR)],
-        **described(
-            summary, 404, 408, 409, 413, 415, 422, answer=ALARM_HISTORY, body=body, example={"comment": "technician called"}
-        ),
+        **described(summary, 404, *WRITES, answer=ALARM_HISTORY, body=body, example={"comment": "technician called"}),
     }
 
 

@@ -7,7 +7,7 @@ from agent.api.access import ActorOf, needs
 from agent.api.answers import list_answer
 from agent.api.listing import Listing
 from agent.api.native.paths import ROOT
-from agent.api.native.plain import columns
+from agent.api.native.plain import whole
 from agent.api.openapi import described
 from agent.api.parts import PartsOf
 from agent.api.shapes import TEXT, closed, named, row
@@ -21,7 +21,7 @@ CALLER = named("Caller", closed(name=TEXT, role=TEXT, source=TEXT))
 
 AUDIT = Listing(
     AuditRow,
-    lambda _, rows: [columns(row) for row in rows],
+    whole,
     texts={
         "id": AuditRow.id,
         "actor": AuditRow.actor,

@@ -18,7 +18,7 @@ from agent.api.idempotency import Answer, Attempt, perform
 from agent.api.listing import Listing
 from agent.api.native.paths import ROOT
 from agent.api.native.plain import columns, plain
-from agent.api.openapi import described
+from agent.api.openapi import WRITES, described
 from agent.api.parts import PartsOf
 from agent.api.query import Document
 from agent.api.shapes import TEXT, named, row, value
@@ -87,7 +87,7 @@ def show_bill(request: Request, parts: PartsOf, bill_id: str) -> Response:
     "/customers/{account_number}/bills",
     dependencies=[needs(Role.PROVISIONER)],
     status_code=HTTPStatus.CREATED,
-    **described("Make a bill", 404, 408, 409, 413, 415, 422, answer=BILL_DOCUMENT, body=BillRequest, example={}),
+    **described("Make a bill", 404, *WRITES, answer=BILL_DOCUMENT, body=BillRequest, example={}),
 )
 def create_bill(request: Request, parts: PartsOf, actor: ActorOf, account_number: str, body: BodyOf) -> Response:
     """Recurring charges, usage and credits of a period that is over. The same period again gives the same bill."""

@@ -12,7 +12,7 @@ from agent.api.access import needs
 from agent.api.answers import list_answer, one_answer
 from agent.api.listing import Listing
 from agent.api.native.paths import ROOT
-from agent.api.native.plain import columns, plain
+from agent.api.native.plain import columns, plain, whole
 from agent.api.openapi import described
 from agent.api.parts import PartsOf
 from agent.api.query import Document
@@ -45,10 +45,6 @@ CUSTOMER_VIEW = named(
 
 LATEST = 50
 """Of each kind of thing in the view of one customer."""
-
-
-def _render(_session: Session, rows: Sequence[CustomerRow]) -> list[Document]:
-    return [columns(row) for row in rows]
 
 
 def _render_view(session: Session, rows: Sequence[CustomerRow]) -> list[Document]:
@@ -99,7 +95,7 @@ def _services(session: Session, customer: CustomerRow) -> list[dict[str, Any]]:
 
 CUSTOMERS = Listing(
     CustomerRow,
-    _render,
+    whole,
     texts={
         "id": CustomerRow.id,
         "account_number": CustomerRow.account_number,

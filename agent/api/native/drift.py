@@ -17,7 +17,7 @@ from agent.api.idempotency import Answer
 from agent.api.listing import Listing
 from agent.api.native.paths import ROOT
 from agent.api.native.plain import columns, plain
-from agent.api.openapi import described
+from agent.api.openapi import WRITES, described
 from agent.api.parts import PartsOf
 from agent.api.query import Document
 from agent.api.shapes import OPTIONAL_TEXT, TEXT, TEXTS, TRUTH, closed, many, named, row
@@ -48,7 +48,7 @@ REPAIR = named("Redeployment", closed(dry_run=TRUTH, plan_id=OPTIONAL_TEXT, elem
 ADOPTION = named("Adoption", closed(dry_run=TRUTH, element=TEXT, services=TEXTS, drift=DRIFT))
 KNOWN = named("KnownDrift", row(DriftRow))
 RUN = named("DriftRun", row(DriftRunRow))
-_REFUSALS = (404, 408, 409, 413, 415, 422)
+_REFUSALS = (404, *WRITES)
 MOST_ELEMENTS = 10_000
 
 

@@ -14,7 +14,7 @@ from agent.api.answers import list_answer
 from agent.api.body import BodyOf, read_model
 from agent.api.listing import Listing
 from agent.api.native.paths import ROOT
-from agent.api.native.plain import columns
+from agent.api.native.plain import columns, whole
 from agent.api.openapi import described
 from agent.api.parts import PartsOf
 from agent.api.query import Document
@@ -54,7 +54,7 @@ def _subscriptions(session: Session, rows: Sequence[SubscriptionRow]) -> list[Do
 
 EVENTS = Listing(
     EventRow,
-    lambda _, rows: [columns(row) for row in rows],
+    whole,
     texts={"id": EventRow.id, "type": EventRow.type, "aggregate": EventRow.aggregate, "correlation_id": EventRow.correlation_id},
     instants={"at": EventRow.at},
     order=(EventRow.sequence.desc(),),

@@ -1,6 +1,5 @@
 """Time that no objective counts: force majeure, and what the customer brought about."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated
@@ -18,10 +17,9 @@ from agent.api.errors import BadRequest
 from agent.api.idempotency import Answer
 from agent.api.listing import Listing
 from agent.api.native.paths import ROOT
-from agent.api.native.plain import columns
-from agent.api.openapi import described
+from agent.api.native.plain import columns, whole
+from agent.api.openapi import WRITES, described
 from agent.api.parts import PartsOf
-from agent.api.query import Document
 from agent.api.shapes import named, row
 from agent.assurance.levels.sla import judged_until
 from agent.security.audit import record
@@ -45,13 +43,9 @@ class ExclusionEntry(BaseModel):
     reason: Annotated[str, Field(min_length=1, max_length=MOST_REASON)]
 
 
-def _render(_session: Session, rows: Sequence[ExclusionRow]) -> list[Document]:
-    return [columns(each) for each in rows]
-
-
 EXCLUSIONS = Listing(
     ExclusionRow,
-    _render,
+    whole,
     texts={
         "id": ExclusionRow.id,
         "service_id": ExclusionRow.service_id,
@@ -77,11 +71,7 @@ def list_exclusions(request: Request, parts: PartsOf) -> Response:
     **described(
         "Excuse time of a service",
         404,
-        408,
-        409,
-        413,
-        415,
-        422,
+        *WRITES,
         answer=EXCLUSION,
         body=ExclusionEntry,
         example={

@@ -1,6 +1,5 @@
 """The change-freeze calendar: when no plan begins to change the network."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated
@@ -17,10 +16,9 @@ from agent.api.body import BodyOf, Instant, read_model
 from agent.api.idempotency import Answer
 from agent.api.listing import Listing
 from agent.api.native.paths import ROOT
-from agent.api.native.plain import columns
-from agent.api.openapi import described
+from agent.api.native.plain import columns, whole
+from agent.api.openapi import WRITES, described
 from agent.api.parts import PartsOf
-from agent.api.query import Document
 from agent.api.shapes import named, row
 from agent.fulfillment.freezes import MOST_REASON, NewFreeze
 from agent.fulfillment.tables import FreezeRow
@@ -44,13 +42,9 @@ class Freeze(BaseModel):
     urgent_passes: bool = False
 
 
-def _render(_session: Session, rows: Sequence[FreezeRow]) -> list[Document]:
-    return [columns(row) for row in rows]
-
-
 FREEZES = Listing(
     FreezeRow,
-    _render,
+    whole,
     texts={
         "id": FreezeRow.id,
         "reason": FreezeRow.reason,
@@ -76,11 +70,7 @@ def list_freezes(request: Request, parts: PartsOf) -> Response:
     dependencies=[needs(Role.OPERATOR)],
     **described(
         "Announce a change freeze",
-        408,
-        409,
-        413,
-        415,
-        422,
+        *WRITES,
         answer=FREEZE,
         body=Freeze,
         example={"start": "2030-12-20T18:00:00Z", "end": "2031-01-03T06:00:00Z", "reason": "Year's end"},

@@ -13,7 +13,7 @@ from agent.api.body import BodyOf, read_model
 from agent.api.errors import BadRequest, Unavailable
 from agent.api.listing import Listing
 from agent.api.native.paths import ROOT
-from agent.api.native.plain import columns
+from agent.api.native.plain import whole
 from agent.api.openapi import described
 from agent.api.parts import Parts, PartsOf
 from agent.api.shapes import ANYTHING, TEXT, TEXTS, WHOLE, closed, many, named, opened, row
@@ -62,7 +62,7 @@ class HandedIn(BaseModel):
 
 OBSERVATIONS = Listing(
     ObservationRow,
-    lambda _, rows: [columns(row) for row in rows],
+    whole,
     texts={
         "id": ObservationRow.id,
         "element": ObservationRow.element,

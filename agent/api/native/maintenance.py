@@ -18,7 +18,7 @@ from agent.api.idempotency import Answer
 from agent.api.listing import Listing
 from agent.api.native.paths import ROOT
 from agent.api.native.plain import columns
-from agent.api.openapi import described
+from agent.api.openapi import WRITES, described
 from agent.api.parts import PartsOf
 from agent.api.query import Document
 from agent.api.shapes import TEXT, closed, many, named, row
@@ -136,7 +136,7 @@ def show_maintenance(request: Request, parts: PartsOf, maintenance_id: str) -> R
     "",
     status_code=HTTPStatus.CREATED,
     dependencies=[needs(Role.OPERATOR)],
-    **described("Announce maintenance", 404, 408, 409, 413, 415, 422, answer=MAINTENANCE, body=MaintenanceEntry, example=_EXAMPLE),
+    **described("Announce maintenance", 404, *WRITES, answer=MAINTENANCE, body=MaintenanceEntry, example=_EXAMPLE),
 )
 def add_maintenance(request: Request, parts: PartsOf, actor: ActorOf, body: BodyOf) -> Response:
     """One that has begun already is kept as a record; what it covers is not taken out of any agreed time."""
@@ -162,9 +162,7 @@ def add_maintenance(request: Request, parts: PartsOf, actor: ActorOf, body: Body
 @router.post(
     "/{maintenance_id}/cancel",
     dependencies=[needs(Role.OPERATOR)],
-    **described(
-        "Cancel maintenance", 404, 408, 409, 413, 415, 422, answer=MAINTENANCE, body=Cancellation, example={"reason": "postponed"}
-    ),
+    **described("Cancel maintenance", 404, *WRITES, answer=MAINTENANCE, body=Cancellation, example={"reason": "postponed"}),
 )
 def cancel_maintenance(request: Request, parts: PartsOf, actor: ActorOf, maintenance_id: str, body: BodyOf) -> Response:
     """From now on, or one occurrence before it begins. What has been stays in the calendar."""

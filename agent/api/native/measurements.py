@@ -19,7 +19,7 @@ from agent.api.errors import Unavailable
 from agent.api.idempotency import Answer
 from agent.api.native.paths import ROOT
 from agent.api.native.plain import plain
-from agent.api.openapi import described
+from agent.api.openapi import WRITES, described
 from agent.api.parts import Parts, PartsOf
 from agent.api.shapes import INSTANT, TEXT, TEXTS, TRUTH, WHOLE, Shape, closed, many, named, optional, value
 from agent.measurement.outcome import Result, TestResult
@@ -75,7 +75,7 @@ def list_tests(parts: PartsOf, service_id: str) -> Response:
     "/{service_id}/tests",
     status_code=HTTPStatus.CREATED,
     dependencies=[needs(Role.OPERATOR)],
-    **described("Test a service now", 404, 408, 409, 413, 415, 422, 503, answer=COMPARED, body=Wish, example={"packets": 20}),
+    **described("Test a service now", 404, *WRITES, 503, answer=COMPARED, body=Wish, example={"packets": 20}),
 )
 def test_service(request: Request, parts: PartsOf, actor: ActorOf, body: BodyOf, service_id: str) -> Response:
     """It takes two to four seconds. Nothing of the service is changed."""

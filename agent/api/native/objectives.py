@@ -8,7 +8,7 @@ from agent.api.access import needs
 from agent.api.answers import list_answer
 from agent.api.listing import Listing
 from agent.api.native.paths import ROOT
-from agent.api.native.plain import columns
+from agent.api.native.plain import whole
 from agent.api.openapi import described
 from agent.api.parts import PartsOf
 from agent.api.shapes import named, row
@@ -26,7 +26,7 @@ _OF_CREDIT = select(CustomerRow.account_number).where(CustomerRow.id == CreditRo
 
 CREDITS = Listing(
     CreditRow,
-    lambda _, rows: [columns(row) for row in rows],
+    whole,
     texts={"id": CreditRow.id, "service_id": CreditRow.service_id, "rule": CreditRow.rule, "account_number": _OF_CREDIT},
     instants={"period_start": CreditRow.period_start, "period_end": CreditRow.period_end, "granted_at": CreditRow.granted_at},
     order=(CreditRow.granted_at.desc(), CreditRow.id.desc()),
@@ -34,7 +34,7 @@ CREDITS = Listing(
 )
 VIOLATIONS = Listing(
     ViolationRow,
-    lambda _, rows: [columns(row) for row in rows],
+    whole,
     texts={"id": ViolationRow.id, "service_id": ViolationRow.service_id, "rule": ViolationRow.rule},
     instants={"period_start": ViolationRow.period_start, "period_end": ViolationRow.period_end, "found_at": ViolationRow.found_at},
     order=(ViolationRow.found_at.desc(), ViolationRow.id.desc()),
@@ -44,7 +44,7 @@ VIOLATIONS = Listing(
 
 OBJECTIVES = Listing(
     ObjectiveResultRow,
-    lambda _, rows: [columns(row) for row in rows],
+    whole,
     texts={"id": ObjectiveResultRow.id, "service_id": ObjectiveResultRow.service_id, "rule": ObjectiveResultRow.rule},
     instants={"period_start": ObjectiveResultRow.period_start, "period_end": ObjectiveResultRow.period_end},
     order=(ObjectiveResultRow.period_start.desc(), ObjectiveResultRow.id.desc()),

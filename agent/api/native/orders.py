@@ -14,7 +14,7 @@ from agent.api.idempotency import Answer
 from agent.api.native.paths import ROOT
 from agent.api.native.plain import plain
 from agent.api.native.words import Note
-from agent.api.openapi import described
+from agent.api.openapi import WRITES, described
 from agent.api.parts import PartsOf
 from agent.api.shapes import INSTANT, TEXT, closed, named
 from agent.security.audit import record
@@ -31,11 +31,7 @@ RELEASE = named("Release", closed(order_id=TEXT, item=TEXT, waits_for=TEXT, stat
     **described(
         "Say that what an item waits for has been completed",
         404,
-        408,
-        409,
-        413,
-        415,
-        422,
+        *WRITES,
         answer=RELEASE,
         body=Note,
         example={"note": "fibre spliced"},

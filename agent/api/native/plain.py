@@ -1,6 +1,6 @@
 """Values of the inside as JSON: instants in UTC with a Z, exact numbers as strings, dataclasses as objects."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Any
 
 from pydantic import BaseModel
+from sqlalchemy.orm import Session
 
 from inventory.db import Base
 
@@ -38,3 +39,8 @@ def _scalar(value: object) -> object:
 def columns(row: Base, *left_out: str) -> dict[str, Any]:
     """A row's columns by their names. Name in `left_out` what is a secret's digest or of no use to anybody."""
     return {column.name: plain(getattr(row, column.name)) for column in row.__table__.columns if column.name not in left_out}
+
+
+def whole(_session: Session, rows: Sequence[Base]) -> list[Mapping[str, Any]]:
+    """Rows with all their columns, as `Listing` wants them rendered."""
+    return [columns(row) for row in rows]

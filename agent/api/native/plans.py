@@ -17,7 +17,7 @@ from agent.api.listing import Listing
 from agent.api.native.paths import ROOT
 from agent.api.native.plain import columns, plain
 from agent.api.native.words import Note
-from agent.api.openapi import ORDER_EXAMPLE, described
+from agent.api.openapi import ORDER_EXAMPLE, WRITES, described
 from agent.api.parts import Parts, PartsOf
 from agent.api.query import Document
 from agent.api.shapes import TEXTS, many, named, row, value
@@ -81,7 +81,7 @@ def show_plan(parts: PartsOf, plan_id: str) -> Response:
         return JSONResponse(plain(plan_view(session, plan_id)))
 
 
-_DECIDING = (404, 408, 409, 413, 415, 422)
+_DECIDING = (404, *WRITES)
 
 
 @router.post(
