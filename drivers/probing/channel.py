@@ -5,8 +5,8 @@ import socket
 import struct
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from drivers.probing.errors import NoProbeSocket, NotStamp
 from drivers.probing.icmp import REPLY_V6, Echo, pack_echo, stamp_of_echo, unpack_reply
@@ -27,8 +27,7 @@ _REMEDY = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What came back, and when it came (Unix nanoseconds)."""
 
     stamp: int
@@ -40,8 +39,7 @@ class Answer:
     back: Reflected | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Departure:
+class Departure(NamedTuple):
     """When the packet of that stamp left (Unix nanoseconds)."""
 
     stamp: int

@@ -4,7 +4,7 @@ What we send begins with our timestamp, which comes back with the answer.
 """
 
 import struct
-from dataclasses import dataclass
+from typing import NamedTuple
 
 ECHO_V4, REPLY_V4, ECHO_V6, REPLY_V6 = 8, 0, 128, 129
 HEAD = struct.Struct("!BBHHH")
@@ -14,8 +14,7 @@ DATA_OCTETS = 56
 _WORD = 0xFFFF
 
 
-@dataclass(frozen=True, slots=True)
-class Echo:
+class Echo(NamedTuple):
     identifier: int
     sequence: int
     """16 bits of it are in the header, all of it in the data."""

@@ -9,7 +9,7 @@ What is longer is padded, and reflected with its padding.
 
 import hmac
 import struct
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from drivers.probing.clock import ErrorEstimate
 from drivers.probing.errors import NotStamp
@@ -27,8 +27,7 @@ _BACK_OPEN = struct.Struct("!IQHHQIQHxxBxxx")
 _BACK_SEALED = struct.Struct("!I12xQHH4xQ8xI12xQH6xB15x")
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(NamedTuple):
     """What a sender says. Timestamps are NTP, 64 bits."""
 
     sequence: int
@@ -37,8 +36,7 @@ class Sent:
     session: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Reflected:
+class Reflected(NamedTuple):
     """What a reflector answers."""
 
     sequence: int
@@ -72,7 +70,7 @@ def pack_sent(sent: Sent, key: bytes = b"", size: int = 0) -> bytes:
 def unpack_sent(data: bytes, key: bytes = b"") -> Sent:
     """Raises `NotStamp`."""
     _check(data, key)
-    return Sent(*(_SENT_SEALED if key else _SENT_OPEN).unpack_from(data))
+    return Sent._make((_SENT_SEALED if key else _SENT_OPEN).unpack_from(data))
 
 
 def pack_reflected(back: Reflected, key: bytes = b"", padding: bytes = b"") -> bytes:
@@ -85,7 +83,7 @@ def pack_reflected(back: Reflected, key: bytes = b"", padding: bytes = b"") -> b
 def unpack_reflected(data: bytes, key: bytes = b"") -> Reflected:
     """Raises `NotStamp`."""
     _check(data, key)
-    return Reflected(*(_BACK_SEALED if key else _BACK_OPEN).unpack_from(data))
+    return Reflected._make((_BACK_SEALED if key else _BACK_OPEN).unpack_from(data))
 
 
 def stamp_of_sent(data: bytes, *, sealed: bool) -> int:
