@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 
+from agent.config import AssuranceSettings
 from crm_bridge.agreements import AgreementTerms, agree
 from crm_bridge.customers import CustomerData, create_customer
 from inventory.db import Database
@@ -34,6 +35,8 @@ MONTH = (datetime(2026, 2, 27, 23, tzinfo=UTC), datetime(2026, 3, 29, 22, tzinfo
 """From the 28th of February (there is no 30th) to the 30th of March, on walls in Berlin."""
 TOWNS = ("a", "b", "c", "d", "e", "f")
 HOUR, DAY = 3600, 86_400
+SETTINGS = AssuranceSettings(sla_interval_s=300)
+"""Objectives every five minutes, for the day is long."""
 UNCOUNTED = "uncounted"
 """A specification whose services want their state watched and no octets."""
 
@@ -168,7 +171,7 @@ def build(database: Database) -> DayWorld:
         {name: promise.tariff(name) for name, promise in PROMISES.items()},
     )
     status = Monitor(kind="state", of=("endpoint", "transit"))
-    world = DayWorld(database, clock, Plant(clock, START), book=book, monitors={UNCOUNTED: (status,)})
+    world = DayWorld(database, clock, Plant(clock, START), book=book, monitors={UNCOUNTED: (status,)}, assurance=SETTINGS)
     world.element(POLLER, [], ["core"], poller=True)
     world.element("core", [], ["noc", *(f"{town}-{side}" for town in TOWNS for side in ("west", "east"))])
     world.join("noc", f"{POLLER}/core", "core/noc")
