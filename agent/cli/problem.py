@@ -56,6 +56,7 @@ def _listed(problem: Document) -> dict[str, object]:
     return {
         "problem": problem["id"],
         "state": problem["state"],
+        "part of": problem["evidence"].get("superseded_by", ""),
         "class": problem["problem_class"],
         "root": problem["root_object"],
         "opened": when(problem["opened_at"]),
