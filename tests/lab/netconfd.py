@@ -11,7 +11,8 @@ from tests.lab.topology import MANAGEMENT, NC1, NETCONF_PORT
 NETCONFD = "/usr/sbin/netconfd"
 SUBSYSTEM = "/usr/sbin/netconf-subsystem"
 # The modules only: Debian's implementation package for ietf-interfaces makes the daemon abort on <get>.
-MODULES = ("ietf-interfaces", "ietf-ip", "iana-if-type")
+MODULES = ("ietf-interfaces", "ietf-ip", "iana-if-type", "lab-policing")
+OWN_MODULES = Path(__file__).parent / "yang"
 _READY_WITHIN = 15.0  # seconds
 _EMPTY = '<config xmlns="urn:ietf:params:xml:ns:netconf:base:1.0"/>\n'
 
@@ -33,7 +34,7 @@ def start(folder: Path) -> None:
     # It stays in the foreground, so setsid sends it behind; its HOME is where it keeps what it would keep in ~/.yuma.
     output = folder / "netconfd.out"
     in_background = ["setsid", "--fork", "sh", "-c", 'out=$1; shift; exec "$@" >"$out" 2>&1', "sh", str(output)]
-    environment = {**os.environ, "HOME": str(folder)}
+    environment = {**os.environ, "HOME": str(folder), "YUMA_MODPATH": str(OWN_MODULES)}
     namespaces.execute(MANAGEMENT, [*in_background, NETCONFD, *options], env=environment)
     wait_until(f"netconfd listens on {socket}", socket.is_socket, within=_READY_WITHIN)
     socket.chmod(0o666)  # the subsystem runs as the user who logged in

@@ -44,13 +44,22 @@ def before(lab: Lab) -> Configurations:
     return configurations.read(lab)
 
 
+_POLICING = """\
+    {% if characteristics.rate is defined %}
+    <policing xmlns="urn:fabd:lab:policing"><rate>{{ characteristics.rate * 1000000 }}</rate></policing>
+    {% endif %}"""
+
+
 def _write_own_product(folder: Path) -> None:
-    """The shipped one, with the IPv4 prefix as a characteristic."""
+    """The shipped one, with the IPv4 prefix as a characteristic, and a rate by a module of this operator's own."""
     shutil.copytree(SHIPPED, folder)
     for path in (folder / name for name in ("ietf.xml.j2", "frr.lines.j2")):
         path.write_text(path.read_text().replace("allocations.link4", "characteristics.prefix"))
+    by_netconf = folder / "ietf.xml.j2"
+    by_netconf.write_text(by_netconf.read_text().replace("  </interface>", f"{_POLICING}\n  </interface>"))
     product = yaml.safe_load((folder / "spec.yaml").read_text())
     product["name"] = OWN
+    product["features"].pop("rate")
     product["characteristics"]["properties"]["prefix"] = {"type": "string", "pattern": r"^192\.0\.2\.\d{1,3}/31$"}
     product["resources"] = [each for each in product["resources"] if each["role"] != "link4"]
     for left in ("tests", "monitors"):

@@ -7,7 +7,7 @@ import pytest
 from tests.drivers.sim.exchange import interfaces, text
 from tests.lab import configurations
 from tests.lab.configurations import Configurations, changed, limits, netconf_server
-from tests.lab.fabd import NC_PORT, OWN, Fabd, change, deletion, internet
+from tests.lab.fabd import NC_PORT, OWN, Fabd, change, complaints, deletion, internet
 from tests.lab.lab import Lab
 from tests.lab.shell import wait_until
 from tests.lab.topology import NC1
@@ -55,16 +55,18 @@ def test_on_a_router_only_the_new_address_and_the_new_text_travel(fabd: Fabd, la
 
 
 def test_on_netconfd_only_the_leaves_that_differ_travel(fabd: Fabd, lab: Lab, before: Configurations) -> None:
-    [access] = fabd.ordered(internet(NC_PORT, spec=OWN, description="Acme, Ghent", prefix="192.0.2.0/31"))
-    order = fabd.order(change(access, prefix="192.0.2.2/31", description="Acme, Bruges"))
-    assert order["state"] == "completed"
+    [access] = fabd.ordered(internet(NC_PORT, spec=OWN, description="Acme, Ghent", prefix="192.0.2.0/31", rate=40))
+    order = fabd.order(change(access, prefix="192.0.2.2/31", description="Acme, Bruges", rate=100))
+    assert order["state"] == "completed", complaints(order)
     edit = sent(fabd, order["id"])
     assert edit.count("<description>") == edit.count('operation="remove"') == 1
+    assert re.findall(r"rate>(\d+)<", edit) == ["100000000"]
     assert [leaf in edit for leaf in ("192.0.2.2", "192.0.2.0", "ipv6", "enabled", "<type")] == [True, True, False, False, False]
     with lab.inside("mgmt"), netconf_server(lab).session() as session:
         entry = interfaces(session, "running")[NC1.ports[0]]
         assert text(entry, "if:description") == "Acme, Bruges"
         assert text(entry, "ip:ipv4/ip:address/ip:ip") == "192.0.2.2"
+        assert [leaf.text for leaf in entry.iter("{urn:fabd:lab:policing}rate")] == ["100000000"]
     assert fabd.order(deletion(access))["state"] == "completed"
     fabd.assert_no_trace(before)
 

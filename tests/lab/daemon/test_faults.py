@@ -123,6 +123,9 @@ def test_the_middle_of_the_network_without_power_is_the_root_of_all_that_its_nei
         roots = {each["element"]: each["standing"] for each in alarms(fabd, the_problem(fabd, "element:p1", off, "open"))}
         assert roots == {"p1": "root", "pe1": "symptom", "pe2": "symptom", "leaf1": "symptom", "leaf2": "symptom"}
         assert new_roots(fabd, before) == ["element:p1"]
+        [root] = set(problems(fabd)) - set(before)
+        others = [each for each in fabd.listed("problem", "list") if each["id"] != root]
+        assert {each["evidence"]["superseded_by"] for each in others} <= {root}
     the_problem(fabd, "element:p1", off, "resolved")
     all_is_well(fabd, lab)
 
