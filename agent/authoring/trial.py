@@ -13,6 +13,7 @@ from drivers.platform import Platform
 from policies.document import merged
 from policies.errors import Refused
 from policies.layout import Layout
+from policies.probes import Probe, probes
 from policies.rendering import ServiceFacts, checks, context, needs, render, service_name
 from policies.specification import Sample, Specification, check_characteristics
 
@@ -37,6 +38,8 @@ class Outcome:
     """By element."""
     tests: Mapping[str, Tests]
     """By element, where there are some."""
+    measured: tuple[Probe, ...] = ()
+    """Where fabd would measure it."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ class Trial:
         }
         texts = {name: render(self.spec, self.platform.name, names) for name, names in seen.items()}
         tests = {name: found for name, names in seen.items() if (found := checks(self.spec, names))}
-        return Outcome(facts.name, layout, values, texts, tests)
+        return Outcome(facts.name, layout, values, texts, tests, probes(self.spec, facts, wanted, values))
 
     def payload(self, element: str, before: str, after: str) -> str:
         """What would be sent. Raises `DriverSetupError` for what the platform cannot read."""

@@ -164,6 +164,9 @@ def _render_sample(trial: Trial, *, as_json: bool) -> None:
         print_json(_outcome(outcome))
         return
     _show(outcome.name, outcome.values, outcome.texts)
+    for probe in outcome.measured:
+        port = f" port {probe.port}" if probe.kind == "stamp" else ""
+        show_text("measured", f"{probe.kind} {probe.address}{port}, a packet each {probe.every_s:g} s")
     for element, tests in outcome.tests.items():
         told = "\n".join(" ".join((kind, *(f"{key}={value}" for key, value in arguments.items()))) for kind, arguments in tests)
         show_text(f"\n{element} is tested by", told)
@@ -196,7 +199,9 @@ def _outcome(outcome: Outcome) -> dict[str, object]:
         element: [{"kind": kind, "arguments": dict(arguments)} for kind, arguments in tests]
         for element, tests in outcome.tests.items()
     }
-    return {"name": outcome.name, "values": dict(outcome.values), "texts": dict(outcome.texts), "tests": tests}
+    measured = [{"kind": each.kind, "address": each.address, "port": each.port, "site": each.site} for each in outcome.measured]
+    known = {"name": outcome.name, "values": dict(outcome.values), "texts": dict(outcome.texts)}
+    return known | {"tests": tests, "measured": measured}
 
 
 def _document(spec: Specification, report: Report, problems: tuple[Problem, ...]) -> dict[str, object]:

@@ -44,7 +44,7 @@ COMMANDS = {
         "action": "Actions: what is done about alarms by rules, or proposed; and why it is, or is not.",
         "problem": "Problems: one per root cause, with its alarms, services and tickets.",
         "impact": "Who would suffer if an element, port or link failed, and what it would cost.",
-        "measure": "Loss, delay and jitter now, by ICMP echo or STAMP: of an address, or of a service as its specification says.",
+        "measure": "Loss, delay and jitter, by ICMP echo or STAMP (RFC 8762).",
         "history": "What was measured over time: traffic, errors, how full pools are.",
         "collector": "What elements are asked beside SNMP: neighbours, optical power; and what they answered.",
         "foresight": "Early warnings: what will be at its limit or is unusual, and the rules for that.",
