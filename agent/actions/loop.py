@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
 
+import structlog
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
@@ -13,7 +15,7 @@ from agent.actions.deciding import Decider
 from agent.actions.deeds.deed import Target
 from agent.actions.errors import NotMeant, NotPossible
 from agent.actions.following import follow, measure
-from agent.actions.state import OPEN, State
+from agent.actions.state import OPEN, WAITING, State
 from agent.actions.tables import ActionRow
 from agent.actions.triggers import Call, calls
 from agent.assurance.tables import AlarmRow
@@ -27,6 +29,14 @@ PASSED_OVER_S = 600.0
 MOST_PASSED_OVER = 5_000
 MOST_OPEN = 500
 """Actions that wait: what comes beyond waits as an alarm."""
+LOOKS_AT_ONCE = 50
+"""Waiting actions whose guards are asked in one turn."""
+LOOK_AGAIN = timedelta(seconds=5)
+"""How soon a waiting action is looked at again, where nobody knows when what stands against it ends."""
+LOOK_ANYWAY = timedelta(minutes=1)
+"""And where it is known: maintenance may be called off."""
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
@@ -37,6 +47,8 @@ class Loop:
     wake: Callable[[], None]
     _passed_over: dict[tuple[str, str, datetime], float] = field(default_factory=dict)
     """Rule and occurrence of an alarm → until when, on the monotonic clock."""
+    _looks: dict[str, datetime] = field(default_factory=dict)
+    """Waiting action → when it is looked at next; at once, where nothing is said."""
 
     def turn(self) -> None:
         """Looks first, without anybody's place; writes only when there is something to do."""
@@ -65,28 +77,43 @@ class Loop:
 
     def _work(self, session: Session, called: Sequence[Call], at: datetime) -> None:
         opened = session.scalars(select(ActionRow).where(ActionRow.state.in_(OPEN)).order_by(ActionRow.id)).all()
-        for row in opened:
-            self._go_on(session, row, at)
+        standing = _standing(session, opened)
+        self._looks = {row.id: due for row in opened if (due := self._looks.get(row.id)) is not None}
+        left = LOOKS_AT_ONCE
+        for row in sorted(opened, key=lambda row: (self._looks.get(row.id, at), row.id)):
+            if row.state not in WAITING:
+                self._apart(session, f"action {row.id}", partial(self._follow, session, row, at))
+            elif row.alarm_id is not None and row.id not in standing:
+                book.move(session, row, State.OBSOLETE, at, "the alarm was over before it began")
+            elif row.due_at is not None and row.due_at <= at and _expires(row):
+                why = "nobody approved it in time" if row.state == State.PROPOSED else "what stood against it did so for too long"
+                book.move(session, row, State.EXPIRED, at, why)
+            elif left and self._looks.get(row.id, at) <= at:
+                left -= 1
+                self._looks[row.id] = at + LOOK_AGAIN
+                self._apart(session, f"action {row.id}", partial(self._consider, session, row, at))
         for call in called[: max(0, MOST_OPEN - len(opened))]:
-            self._answer(session, call, at)
+            self._apart(session, f"alarm {call.alarm_id}", partial(self._answer, session, call, at))
 
-    def _go_on(self, session: Session, row: ActionRow, at: datetime) -> None:
-        match row.state:
-            case State.RUNNING:
-                follow(session, self.decider.queue, row, at)
-            case State.MEASURING:
-                measure(session, self.decider.rules, row, at)
-            case _:
-                self._wait(session, row, at)
+    def _apart(self, session: Session, about: str, work: Callable[[], None]) -> None:
+        """What fails with one leaves the others alone; it is tried again in a later turn."""
+        try:
+            with session.begin_nested():
+                work()
+        except Exception:
+            log.exception("an action could not be seen to", about=about)
 
-    def _wait(self, session: Session, row: ActionRow, at: datetime) -> None:
-        if row.alarm_id is not None and not _stands(session, row):
-            book.move(session, row, State.OBSOLETE, at, "the alarm was over before it began")
-        elif row.due_at is not None and row.due_at <= at and _expires(row):
-            why = "nobody approved it in time" if row.state == State.PROPOSED else "what stood against it did so for too long"
-            book.move(session, row, State.EXPIRED, at, why)
+    def _follow(self, session: Session, row: ActionRow, at: datetime) -> None:
+        if row.state == State.RUNNING:
+            follow(session, self.decider.queue, row, at)
         else:
-            self.decider.consider(session, row, DAEMON, at)
+            measure(session, self.decider.rules, row, at)
+
+    def _consider(self, session: Session, row: ActionRow, at: datetime) -> None:
+        self.decider.consider(session, row, DAEMON, at)
+        ends = [datetime.fromisoformat(each["until"]) for each in row.objections if each["until"]]
+        if row.state == State.HELD and len(ends) == len(row.objections):
+            self._looks[row.id] = min(max([at, *ends]), at + LOOK_ANYWAY)
 
     def _answer(self, session: Session, call: Call, at: datetime) -> None:
         """An alarm that calls for a rule: an action of it, which begins, waits or is refused."""
@@ -116,11 +143,12 @@ class Loop:
         self._passed_over[call.key] = self.clock.monotonic() + PASSED_OVER_S
 
 
-def _stands(session: Session, row: ActionRow) -> bool:
-    alarm = session.get(AlarmRow, row.alarm_id, populate_existing=True)
-    if alarm is None or alarm.cleared_at is not None:
-        return False
-    return row.occurrence is None or alarm.raised_at == row.occurrence
+def _standing(session: Session, opened: Sequence[ActionRow]) -> set[str]:
+    """Those of the actions whose alarm stands, in the occurrence that they are of."""
+    ids = {row.alarm_id for row in opened if row.alarm_id is not None}
+    alarms = select(AlarmRow.id, AlarmRow.raised_at).where(AlarmRow.id.in_(ids), AlarmRow.cleared_at.is_(None))
+    raised = {row.id: row.raised_at for row in session.execute(alarms)}
+    return {row.id for row in opened if row.alarm_id in raised and row.occurrence in {None, raised[row.alarm_id]}}
 
 
 def _expires(row: ActionRow) -> bool:

@@ -248,7 +248,7 @@ def test_what_cannot_be_done_for_the_moment_waits_and_what_has_gone_is_obsolete(
     action = stage.action()
     assert (action.state, action.objections[0]["message"]) == ("held", "another order changes the service")
     stage.deed.impossible = NotMeant("the service has gone")
-    stage.turn()
+    stage.turn(5)
     assert (stage.action().state, stage.action().outcome) == ("obsolete", "nothing is left to do: the service has gone")
 
 
@@ -296,7 +296,7 @@ def test_while_a_plan_has_the_element_it_waits(stage):
     stage.turn()
     assert stage.action().objections[0]["message"] == "pe1 is held by plan pln-x"
     let_go(stage)
-    stage.turn()
+    stage.turn(5)
     assert stage.states() == ["running"]
 
 
@@ -385,6 +385,41 @@ def keeps_to_its_limits(database, asked):
             recent = [one for one in began if row.began_at - timedelta(hours=1) < one.began_at <= row.began_at]
             assert len(recent) <= 2
         assert len({name for row in began if row.acted_at is None for name in row.elements}) <= 1
+
+
+def test_a_mistake_with_one_leaves_the_others_alone(stage, monkeypatch):
+    stage.alarm("pe1")
+    stage.alarm("pe2")
+    target = FakeDeed.target
+
+    def stumble(deed, session, subject, at):
+        if subject.name == "pe1":
+            raise RuntimeError("of the program")
+        return target(deed, session, subject, at)
+
+    monkeypatch.setattr(FakeDeed, "target", stumble)
+    stage.turn()
+    assert [(row.object, row.state) for row in stage.actions()] == [("pe2", "running")]
+    monkeypatch.undo()
+    stage.turn()
+    assert sorted(row.object for row in stage.actions()) == ["pe1", "pe2"]
+
+
+def test_guards_of_many_waiting_actions_are_asked_by_turns(stage, monkeypatch):
+    maintain(stage, 10)
+    for port in range(120):
+        stage.alarm("pe1", f"ge-{port}", cause="linkDown")
+    stage.turn()
+    assert stage.states() == ["held"] * 120
+    asked = []
+    target = FakeDeed.target
+    monkeypatch.setattr(FakeDeed, "target", lambda *words: asked.append(1) or target(*words))
+    stage.turn()
+    assert len(asked) == 50  # of those that nobody has looked at since they were made
+    stage.turn(600)
+    stage.turn(5)
+    stage.turn(5)
+    assert stage.states().count("running") == 10
 
 
 # -- people ------------------------------------------------------------------------------------------------------------
