@@ -8,11 +8,12 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any, cast
 
-from sqlalchemy import Table, Update, bindparam, inspect, update
+from sqlalchemy import Table, bindparam, inspect, update
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import instance_dict
 
 from inventory.db import Base
+from inventory.prepared import Prepared, among
 
 
 def write_changes(session: Session, kinds: Sequence[type[Base]]) -> None:
@@ -41,9 +42,9 @@ def _write(session: Session, kind: type[Base], names: tuple[str, ...], rows: lis
     connection = session.connection()
     first = {name: rows[0][name] for name in names}
     if len(rows) > 1 and all(row[name] == first[name] for row in rows for name in names):
-        connection.execute(_alike(kind, names), {"keys": [row["key_"] for row in rows], **first})
+        _alike(kind, names).run(connection, {"keys": [row["key_"] for row in rows], **first})
     else:
-        connection.execute(_each(kind, names), rows)
+        _each(kind, names).run_all(connection, rows)
 
 
 @lru_cache
@@ -53,15 +54,15 @@ def _columns(kind: type[Base]) -> frozenset[str]:
 
 
 @lru_cache
-def _each(kind: type[Base], names: tuple[str, ...]) -> Update:
+def _each(kind: type[Base], names: tuple[str, ...]) -> Prepared:
     table = cast("Table", kind.__table__)
-    return update(table).where(table.c.id == bindparam("key_")).values(_values(table, names))
+    return Prepared(update(table).where(table.c.id == bindparam("key_")).values(_values(table, names)))
 
 
 @lru_cache
-def _alike(kind: type[Base], names: tuple[str, ...]) -> Update:
+def _alike(kind: type[Base], names: tuple[str, ...]) -> Prepared:
     table = cast("Table", kind.__table__)
-    return update(table).where(table.c.id.in_(bindparam("keys", expanding=True))).values(_values(table, names))
+    return Prepared(update(table).where(among(table.c.id, "keys")).values(_values(table, names)))
 
 
 def _values(table: Table, names: Iterable[str]) -> dict[str, Any]:

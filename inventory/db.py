@@ -5,12 +5,11 @@ work is one transaction: `with database.write() as session: …` commits at the 
 """
 
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import lru_cache
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from sqlalchemy import (
     JSON,
@@ -18,13 +17,9 @@ from sqlalchemy import (
     DateTime,
     Engine,
     MetaData,
-    Select,
     String,
-    Table,
-    bindparam,
     create_engine,
     event,
-    select,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -262,40 +257,6 @@ AT_LENGTH = text(f"SET LOCAL idle_in_transaction_session_timeout = {LONG_IDLE_TI
 """For who reads and reckons, on PostgreSQL."""
 _LOCK_NOT_AVAILABLE, _DEADLOCK = "55P03", "40P01"
 
-Row = TypeVar("Row", bound=Base)
-
-
-def lock(session: Session, kind: type[Row], ids: Collection[str]) -> dict[str, Row]:
-    """The rows by their `id`, locked in that order, as the database has them; an id without a row is left out.
-
-    Those that this session has locked already are given as they are there.
-    """
-    locked: dict[str, Row] = session.info.setdefault((_LOCKED, kind), {})
-    missing = sorted(set(ids) - locked.keys())
-    if missing:
-        if any(isinstance(row, kind) for row in session.dirty):
-            session.flush()  # else what was not written yet would be lost to what is read
-        with session.no_autoflush:
-            found = {row.id: row for row in session.scalars(_locking(kind), {"ids": missing})}
-        if session.in_nested_transaction():  # when that is rolled back, the locks are gone
-            return {**locked, **found}
-        locked.update(found)
-    return {key: locked[key] for key in ids if key in locked}
-
-
-@lru_cache
-def _locking(kind: type[Row]) -> Select[Row]:
-    key = cast("Table", kind.__table__).c.id
-    return (
-        select(kind)
-        .where(key.in_(bindparam("ids", expanding=True)))
-        .order_by(key)
-        .with_for_update(of=kind)
-        .execution_options(populate_existing=True)
-    )
-
-
-_LOCKED = "locked"
 _EFFECTS = "once committed"
 
 

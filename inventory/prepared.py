@@ -5,6 +5,7 @@ row by its key. What is done for every order is worth saying without; everything
 """
 
 import json
+from collections import namedtuple
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -40,6 +41,7 @@ class Prepared:
         if isinstance(statement, Insert) and not returns:
             self._statement = statement.inline()  # else it would be made to return its key
         self._columns = None if columns is None else list(columns)
+        self._named: Convert | None = None
         self._forms: dict[str, _Form] = {}
         """By name of the dialect: all engines of one kind are made alike (`inventory.db`)."""
 
@@ -47,6 +49,13 @@ class Prepared:
         form = self._form(connection.dialect)
         found = _run(connection, form.text, form.sent(values))
         return [form.read(row) for row in found] if form.reading else found
+
+    def named(self, connection: Connection, values: Values) -> list[Any]:
+        """The rows as tuples whose places are called as the columns are."""
+        if self._named is None:
+            kind: Any = namedtuple("Named", [column.key for column in self._statement.exported_columns])  # noqa: PYI024  known here only
+            self._named = kind._make
+        return list(map(self._named, self.rows(connection, values)))
 
     def first(self, connection: Connection, values: Values) -> tuple[Any, ...] | None:
         return next(iter(self.rows(connection, values)), None)
@@ -97,6 +106,17 @@ class _Listed(TypeDecorator[Sequence[str]]):
         return None if value is None else json.dumps(list(value))
 
 
+class _Array(TypeDecorator[Sequence[str]]):
+    """Texts as PostgreSQL's array."""
+
+    impl = ARRAY(String)
+    cache_ok = True
+
+    def process_bind_param(self, value: Sequence[str] | None, dialect: Dialect) -> list[str] | None:
+        del dialect
+        return None if value is None else list(value)
+
+
 @compiles(among, "sqlite")
 def _among_on_sqlite(element: among, compiler: SQLCompiler, **kept: Any) -> str:  # noqa: ANN401  what compilers hand on
     listed = func.json_each(bindparam(element.name, type_=_Listed)).table_valued("value").alias(f"{element.name}_listed")
@@ -105,7 +125,7 @@ def _among_on_sqlite(element: among, compiler: SQLCompiler, **kept: Any) -> str:
 
 @compiles(among, "postgresql")
 def _among_on_postgresql(element: among, compiler: SQLCompiler, **kept: Any) -> str:  # noqa: ANN401  as above
-    return compiler.process(element.column == any_of(bindparam(element.name, type_=ARRAY(String))), **kept)
+    return compiler.process(element.column == any_of(bindparam(element.name, type_=_Array)), **kept)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,13 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Literal
 
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from inventory.allocation import Allocation, held, release_service
 from inventory.errors import ServiceStateConflict, UnknownObject
 from inventory.ports import PortClaim, claims, release_claims
+from inventory.prepared import Prepared, among
 from inventory.sharing import disown
 from inventory.storing import new_row, store, write
 from inventory.tables import ElementRow, LinkRow, PlannedPartRow, PortRow, ServicePartRow, ServiceResourceRow, ServiceRow
@@ -267,8 +268,10 @@ def parts_of(session: Session, service_id: str) -> tuple[ServicePart, ...]:
 def parts_of_all(session: Session, services: Collection[str]) -> dict[str, tuple[ServicePart, ...]]:
     """Service → what it is, by element."""
     found: dict[str, tuple[ServicePart, ...]] = dict.fromkeys(services, ())
-    for row in session.execute(_PARTS, {"services": list(services)}):
-        found[row.service_id] += (ServicePart(row.name, row.platform, row.desired, row.adopted_at),)
+    if session.autoflush:
+        session.flush()
+    for service_id, *part in _PARTS.rows(session.connection(), {"services": services}):
+        found[service_id] += (ServicePart(*part),)
     return found
 
 
@@ -319,9 +322,9 @@ def _links(session: Session, service_id: str) -> tuple[str, ...]:
     return tuple(session.scalars(query))
 
 
-_PARTS = (
+_PARTS = Prepared(
     select(ServicePartRow.service_id, ElementRow.name, ElementRow.platform, ServicePartRow.desired, ServicePartRow.adopted_at)
     .join(ServicePartRow, ServicePartRow.element_id == ElementRow.id)
-    .where(ServicePartRow.service_id.in_(bindparam("services", expanding=True)))
+    .where(among(ServicePartRow.service_id, "services"))
     .order_by(ElementRow.name)
 )

@@ -14,7 +14,7 @@ from typing import cast
 from sqlalchemy import Table, bindparam, delete, exists, func, insert, select
 from sqlalchemy.orm import Session
 
-from inventory.prepared import Prepared
+from inventory.prepared import Prepared, among
 from inventory.tables import ElementRow, ServicePartRow, ServiceRow, StatementRow
 
 DIGEST = 12
@@ -50,22 +50,21 @@ def own(session: Session, service_id: str, statements: Mapping[str, Mapping[str,
 def own_all(session: Session, services: Mapping[str, Mapping[str, Mapping[str, str]]]) -> None:
     """As `own`, of several services."""
     connection = session.connection()
-    connection.execute(_DISOWN, {"services": list(services)})
+    _DISOWN.run(connection, {"services": list(services)})
     names = {name for statements in services.values() for name in statements}
-    ids = dict(connection.execute(_IDS, {"names": list(names)}).all())
+    ids = {row[0]: row[1] for row in _IDS.rows(connection, {"names": list(names)})}
     rows = [
         {"element_id": ids[name], "slot": _digest(place), "value": _digest(value), "service_id": service_id}
         for service_id, statements in services.items()
         for name, said in sorted(statements.items())
         for place, value in said.items()
     ]
-    if rows:
-        connection.execute(_SAY, rows)
+    _SAY.run_all(connection, rows)
 
 
 def disown(session: Session, service_id: str) -> None:
     """It says nothing any more."""
-    session.connection().execute(_DISOWN, {"services": [service_id]})
+    _DISOWN.run(session.connection(), {"services": [service_id]})
 
 
 def others(session: Session, element: str, places: Iterable[str], services: Collection[str]) -> dict[str, Said]:
@@ -85,7 +84,7 @@ def said(session: Session, places: Mapping[str, Iterable[str]]) -> dict[str, dic
     asked = {_digest(place): place for some in places.values() for place in some}
     found: dict[str, dict[str, Said]] = {name: {} for name in places}
     for some in _some(sorted(asked)):
-        for name, slot, value, service_id in session.connection().execute(_SAID, {"elements": list(places), "slots": some}):
+        for name, slot, value, service_id in _SAID.rows(session.connection(), {"elements": list(places), "slots": some}):
             found[name].setdefault(asked[slot], Said(service_id, value))
     return found
 
@@ -106,13 +105,13 @@ def untold(session: Session) -> Iterator[list[StandingPart]]:
 
 
 _STATEMENTS = cast("Table", StatementRow.__table__)
-_IDS = select(ElementRow.name, ElementRow.id).where(ElementRow.name.in_(bindparam("names", expanding=True)))
-_SAY = insert(_STATEMENTS)
-_DISOWN = delete(_STATEMENTS).where(StatementRow.service_id.in_(bindparam("services", expanding=True)))
-_SAID = (
+_IDS = Prepared(select(ElementRow.name, ElementRow.id).where(among(ElementRow.name, "names")))
+_SAY = Prepared(insert(_STATEMENTS), ["element_id", "slot", "value", "service_id"])
+_DISOWN = Prepared(delete(_STATEMENTS).where(among(_STATEMENTS.c.service_id, "services")))
+_SAID = Prepared(
     select(ElementRow.name, StatementRow.slot, StatementRow.value, func.min(StatementRow.service_id).label("first"))
     .join(ElementRow, ElementRow.id == StatementRow.element_id)
-    .where(ElementRow.name.in_(bindparam("elements", expanding=True)), StatementRow.slot.in_(bindparam("slots", expanding=True)))
+    .where(among(ElementRow.name, "elements"), among(StatementRow.slot, "slots"))
     .group_by(ElementRow.name, StatementRow.slot, StatementRow.value)
     .order_by("first")
 )

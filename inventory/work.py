@@ -11,12 +11,12 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, Protocol, cast
 
-from sqlalchemy import Integer, Table, Update, bindparam, case, func, select, tuple_, update
+from sqlalchemy import Integer, Table, Update, bindparam, case, func, or_, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from inventory.db import Database
-from inventory.prepared import Prepared
+from inventory.prepared import Prepared, among
 from inventory.tables import WorkItemRow
 from policies.values import derived_id
 
@@ -136,12 +136,11 @@ class DatabaseQueue:
     def claim(self, kinds: Collection[str], worker: str, at: datetime, lease: timedelta, *, limit: int = 1) -> tuple[Claim, ...]:
         due = {"kinds": sorted(kinds), "at": at, "most": limit}
         with self._database.read() as session:  # looking costs nobody the writer's place
-            if session.connection().execute(_DUE, due | {"most": 1}).first() is None:
+            if _DUE.first(session.connection(), due | {"most": 1}) is None:
                 return ()
         with self._database.write() as session:
-            rows = session.connection().execute(_DUE_LOCKED, due).all()
-            if rows:
-                session.connection().execute(_CLAIM, [{"key_": row.id, "by": worker, "until": at + lease} for row in rows])
+            rows = _DUE_LOCKED.named(session.connection(), due)
+            _CLAIM.run_all(session.connection(), [{"key_": row.id, "by": worker, "until": at + lease} for row in rows])
         return tuple(Claim(Work(row.kind, row.key, row.payload), worker, row.fence + 1, row.attempts + 1) for row in rows)
 
     def renew(self, claims: Collection[Claim], at: datetime, lease: timedelta) -> frozenset[str]:
@@ -159,6 +158,10 @@ class DatabaseQueue:
         return claim.id in self.finish_all(session, [claim], at)
 
     def finish_all(self, session: Session, claims: Collection[Claim], at: datetime) -> frozenset[str]:
+        if len(claims) == 1:
+            (claim,) = claims
+            found = _FINISH_ONE.rows(session.connection(), {"key_": claim.id, "held": claim.fence, "at": at})
+            return frozenset(row[0] for row in found)
         held = [(claim.id, claim.fence) for claim in claims]
         return frozenset(session.connection().scalars(_FINISH, {"claims": held, "at": at}))
 
@@ -187,15 +190,15 @@ _NOTIFY = select(func.pg_notify(CHANNEL, ""))
 _HELD = (_ITEM.c.id == bindparam("key_"), _ITEM.c.state == "claimed", _ITEM.c.fence == bindparam("held"))
 _FREED: dict[str, object] = {"lease_until": None, "worker": None, "last_error": bindparam("error"), "attempts": bindparam("tries")}
 
-_DUE = (
+_LOOK = (
     select(_ITEM.c.id, _ITEM.c.kind, _ITEM.c.key, _ITEM.c.payload, _ITEM.c.fence, _ITEM.c.attempts)
-    .where(_ITEM.c.state.in_(OPEN), _ITEM.c.run_at <= bindparam("at"), _ITEM.c.kind.in_(bindparam("kinds", expanding=True)))
+    .where(or_(*(_ITEM.c.state == state for state in OPEN)), _ITEM.c.run_at <= bindparam("at"), among(_ITEM.c.kind, "kinds"))
     .order_by(_ITEM.c.priority, _ITEM.c.run_at, _ITEM.c.id)
     .limit(bindparam("most", type_=Integer))
 )
 """`run_at` of a claimed item is the end of its lease, so that one index finds what waits and what was left behind."""
-_DUE_LOCKED = _DUE.with_for_update(skip_locked=True)
-_CLAIM = (
+_DUE, _DUE_LOCKED = Prepared(_LOOK), Prepared(_LOOK.with_for_update(skip_locked=True))
+_CLAIM = Prepared(
     update(_ITEM)
     .where(_ITEM.c.id == bindparam("key_"))
     .values(
@@ -212,12 +215,13 @@ _FENCES = select(_ITEM.c.id, _ITEM.c.fence).where(*_NAMED)
 _FREE = select(_ITEM.c.id).where(*_NAMED).with_for_update(skip_locked=True)
 """To wait for one would keep all others from being renewed."""
 _RENEW = update(_ITEM).where(*_HELD).values(lease_until=bindparam("until"), run_at=bindparam("until"))
-_FINISH = (
+_DONE = (
     update(_ITEM)
-    .where(tuple_(_ITEM.c.id, _ITEM.c.fence).in_(bindparam("claims", expanding=True)), _ITEM.c.state == "claimed")
-    .values(state="done", lease_until=None, worker=None, finished_at=bindparam("at"), last_error="")
+    .values(state="done", lease_until=None, worker=None, finished_at=bindparam("at", type_=_ITEM.c.finished_at.type), last_error="")
     .returning(_ITEM.c.id)
 )
+_FINISH_ONE = Prepared(_DONE.where(*_HELD))
+_FINISH = _DONE.where(tuple_(_ITEM.c.id, _ITEM.c.fence).in_(bindparam("claims", expanding=True)), _ITEM.c.state == "claimed")
 _BURY = update(_ITEM).where(*_HELD).values(state="dead", finished_at=bindparam("at"), **_FREED)
 _PUT_BACK = update(_ITEM).where(*_HELD).values(state="ready", run_at=bindparam("due"), **_FREED)
 

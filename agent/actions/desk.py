@@ -18,7 +18,8 @@ from agent.actions.triggers import why_not
 from agent.assurance.errors import UnknownAlarm
 from agent.assurance.tables import AlarmRow
 from agent.security.audit import Actor
-from inventory.db import lock, once_committed
+from inventory.db import once_committed
+from inventory.loading import lock
 from policies.acting.rules import Mode, Rule
 
 MOST_NOTE = 500

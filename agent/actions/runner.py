@@ -11,8 +11,9 @@ from agent.actions.subject import Subject
 from agent.actions.tables import ActionRow
 from agent.fulfillment.errors import FulfilmentError
 from drivers.errors import ElementError
-from inventory.db import Database, lock
+from inventory.db import Database
 from inventory.errors import InventoryError
+from inventory.loading import lock
 from inventory.work import Claim
 from policies.acting.rules import Deed as Kind
 from policies.values import Clock

@@ -3,8 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Self
 
-from sqlalchemy import bindparam, select
-from sqlalchemy.orm import Session, lazyload
+from sqlalchemy.orm import Session
 
 from agent.fulfillment import holds
 from agent.fulfillment.errors import Interrupted, Superseded
@@ -16,6 +15,8 @@ from agent.fulfillment.points import Entry
 from agent.fulfillment.tables import PlanRow
 from agent.fulfillment.tools import Tools
 from crm_bridge import outbox
+from inventory.loading import Loading
+from inventory.prepared import among
 from inventory.work import Claim, Work
 
 
@@ -34,8 +35,7 @@ class Activating(Entry):
     def write_all(cls, session: Session, entries: Sequence[Self]) -> None:
         tools = entries[0].tools
         at = tools.clock.now()
-        rows = session.scalars(_PLANS, {"plans": [entry.plan_id for entry in entries]})
-        plans = {row.id: row for row in rows}
+        plans = {row.id: row for row in _PLANS.rows(session, {"plans": [entry.plan_id for entry in entries]})}
         lock_orders(session, [row.order_id for row in plans.values()])
         ending = _finish(tools, session, [entry for entry in entries if entry.stands()])
         with outbox.gathering(session):
@@ -67,4 +67,4 @@ def _finish(tools: Tools, session: Session, entries: Sequence[Activating]) -> li
     return [entry for entry in entries if entry.error is None]
 
 
-_PLANS = select(PlanRow).where(PlanRow.id.in_(bindparam("plans", expanding=True))).options(lazyload(PlanRow.change_sets))
+_PLANS = Loading(PlanRow, among(PlanRow.id, "plans"))

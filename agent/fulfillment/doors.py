@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from sqlalchemy import Row, bindparam, select
+from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
 from agent.fulfillment.errors import EndpointUnusable
 from drivers.errors import DriverSetupError
 from drivers.port import Credential, ElementDriver, ElementSession, Target
 from inventory.db import Database
+from inventory.prepared import Prepared, among
 from inventory.tables import ElementRow, EndpointRow
 
 AHEAD_S = 0.5
@@ -63,7 +64,7 @@ class InventoryDoors:
     def look_ahead(self, session: Session, elements: Collection[str]) -> None:
         now = self.monotonic()
         found: dict[str, list[_Endpoint]] = {}
-        for row in session.connection().execute(_ENDPOINTS, {"elements": list(elements)}):
+        for row in _ENDPOINTS.named(session.connection(), {"elements": elements}):
             found.setdefault(row.name, []).append(row)
         self._ahead.update((element, (now, rows)) for element, rows in found.items())
 
@@ -94,7 +95,7 @@ class InventoryDoors:
         if self.monotonic() - looked_up < AHEAD_S:
             return rows
         with self.database.read() as session:
-            return session.connection().execute(_ENDPOINTS, {"elements": [element]}).all()
+            return _ENDPOINTS.named(session.connection(), {"elements": [element]})
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,7 @@ class _InventoryDoor:
         driver.end_session(target, session_id, deadline)
 
 
-_ENDPOINTS = (
+_ENDPOINTS = Prepared(
     select(
         ElementRow.name,
         ElementRow.platform,
@@ -122,6 +123,6 @@ _ENDPOINTS = (
         EndpointRow.credential,
     )
     .outerjoin(EndpointRow, EndpointRow.element_id == ElementRow.id)
-    .where(ElementRow.name.in_(bindparam("elements", expanding=True)))
+    .where(among(ElementRow.name, "elements"))
 )
 """A row for each of its endpoints."""

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, cast
 
-from sqlalchemy import BindParameter, Integer, Select, Table, bindparam, delete, select, update
+from sqlalchemy import BindParameter, Integer, Table, bindparam, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from agent.fulfillment.errors import ElementsHeld, Interrupted
 from agent.fulfillment.plan import PlanState
 from agent.fulfillment.tables import ChangeSetRow, ElementHoldRow, PlanRow
+from inventory.prepared import Prepared, among
 
 TRIES = 10
 """To take what somebody else lets go of at the same moment."""
@@ -62,7 +63,7 @@ def take_all(session: Session, wanted: Sequence[Wanted], at: datetime) -> dict[s
 def leave(session: Session, wanted: Sequence[Wanted]) -> None:
     """Take back what this transaction has taken; what a plan held before it keeps."""
     if wanted:
-        session.connection().execute(_LEAVE, [{"plan": each.plan_id, "held": each.fence} for each in wanted])
+        _LEAVE.run_all(session.connection(), [{"plan": each.plan_id, "held": each.fence} for each in wanted])
 
 
 def of_others(session: Session, plan_id: str, elements: Collection[str]) -> Sequence[Holder]:
@@ -78,8 +79,8 @@ def refusal(held: Mapping[str, Holder], plan_id: str, elements: Collection[str])
 
 def holders(session: Session, elements: Collection[str]) -> dict[str, Holder]:
     """Element → who holds it, of those that are held."""
-    rows = session.connection().execute(_HOLDERS, {"elements": sorted(elements)})
-    return {row.element: Holder(*row) for row in rows}
+    rows = _HOLDERS.rows(session.connection(), {"elements": sorted(elements)})
+    return {row[0]: Holder(*row) for row in rows}
 
 
 def release(session: Session, plan_id: str, *, keep: Collection[str] = ()) -> frozenset[str]:
@@ -89,6 +90,8 @@ def release(session: Session, plan_id: str, *, keep: Collection[str] = ()) -> fr
 
 def release_all(session: Session, plans: Collection[str], *, keep: Collection[str] = ()) -> frozenset[str]:
     """As `release`, of several plans."""
+    if not keep:
+        return frozenset(name for (name,) in _RELEASE_ALL.rows(session.connection(), {"plans": plans}))
     return frozenset(session.connection().scalars(_RELEASE, {"plans": list(plans), "keep": list(keep)}))
 
 
@@ -112,10 +115,10 @@ def waiting_behind(session: Session, plan_id: str, elements: Collection[str]) ->
     return _waiting(session, _YOUNGER, elements, plan=plan_id)
 
 
-def _waiting(session: Session, which: Select[str], elements: Collection[str], **plans: object) -> list[str]:
+def _waiting(session: Session, which: Prepared, elements: Collection[str], **plans: object) -> list[str]:
     if not elements:
         return []
-    return list(session.connection().scalars(which, {"elements": list(elements), "most": len(elements), **plans}))
+    return [plan for (plan,) in which.rows(session.connection(), {"elements": elements, "most": len(elements), **plans})]
 
 
 def _claim(session: Session, wanted: Sequence[Wanted], at: datetime) -> dict[str, Holder]:
@@ -130,7 +133,7 @@ def _claim(session: Session, wanted: Sequence[Wanted], at: datetime) -> dict[str
     for _ in range(TRIES):
         if not rows:
             return held
-        connection.execute(statement, rows)
+        statement.run_all(connection, rows)
         held = holders(session, names)
         rows = [row for row in rows if row["element"] not in held]  # it was let go of between the two
     raise Interrupted(f"{rows[0]['element']} is taken and let go of again and again; tried {TRIES} times")
@@ -159,25 +162,28 @@ _HOLDS = cast("Table", ElementHoldRow.__table__)
 _NEW: dict[str, BindParameter[object]] = {
     name: bindparam(name) for name in ("element", "plan_id", "fence", "since", "in_doubt", "reason")
 }
-_TAKE = postgresql.insert(_HOLDS).values(_NEW).on_conflict_do_nothing()
-_TAKE_ON_SQLITE = sqlite.insert(_HOLDS).values(_NEW).on_conflict_do_nothing()
+_TAKE = Prepared(postgresql.insert(_HOLDS).values(_NEW).on_conflict_do_nothing())
+_TAKE_ON_SQLITE = Prepared(sqlite.insert(_HOLDS).values(_NEW).on_conflict_do_nothing())
 _HELD = (_HOLDS.c.plan_id == bindparam("plan"), _HOLDS.c.fence == bindparam("held"))
-_LEAVE = delete(_HOLDS).where(*_HELD)
+_LEAVE = Prepared(delete(_HOLDS).where(*_HELD))
 _REFENCE = update(_HOLDS).where(_HOLDS.c.plan_id == bindparam("plan")).values(fence=bindparam("held"))
-_HOLDERS = select(_HOLDS.c.element, _HOLDS.c.plan_id, _HOLDS.c.fence, _HOLDS.c.since, _HOLDS.c.in_doubt, _HOLDS.c.reason).where(
-    _HOLDS.c.element.in_(bindparam("elements", expanding=True))
+_HOLDERS = Prepared(
+    select(_HOLDS.c.element, _HOLDS.c.plan_id, _HOLDS.c.fence, _HOLDS.c.since, _HOLDS.c.in_doubt, _HOLDS.c.reason).where(
+        among(_HOLDS.c.element, "elements")
+    )
 )
+_RELEASE_ALL = Prepared(delete(_HOLDS).where(among(_HOLDS.c.plan_id, "plans")).returning(_HOLDS.c.element))
 _RELEASE = (
     delete(_HOLDS)
     .where(_HOLDS.c.plan_id.in_(bindparam("plans", expanding=True)), _HOLDS.c.element.not_in(bindparam("keep", expanding=True)))
     .returning(_HOLDS.c.element)
 )
-_WANTING = select(ChangeSetRow.plan_id).where(ChangeSetRow.element.in_(bindparam("elements", expanding=True)))
+_WANTING = select(ChangeSetRow.plan_id).where(among(ChangeSetRow.element, "elements"))
 _LINE = (
     select(PlanRow.id)
     .where(PlanRow.state == PlanState.WAITING, PlanRow.fence > 0, PlanRow.id.in_(_WANTING))
     .order_by(PlanRow.id)
     .limit(bindparam("most", type_=Integer))
 )
-_WAITING = _LINE.where(PlanRow.id.not_in(bindparam("plans", expanding=True)))
-_YOUNGER = _LINE.where(PlanRow.id > bindparam("plan"))
+_WAITING = Prepared(_LINE.where(~among(PlanRow.id, "plans")))
+_YOUNGER = Prepared(_LINE.where(PlanRow.id > bindparam("plan")))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import set_committed_value
 
 from agent.fulfillment.events import Announcer
 from agent.fulfillment.gate import Barrier, Waits, barrier
@@ -21,7 +22,8 @@ from agent.fulfillment.recovery import untouched
 from agent.fulfillment.settings import FulfilmentSettings
 from agent.fulfillment.states import FINAL, ItemState, order_state
 from agent.fulfillment.tables import OrderItemRow, OrderRow, PlanRow
-from inventory.db import lock
+from inventory.loading import Loading, lock
+from inventory.prepared import among
 from inventory.work import Work, WorkQueue
 
 PLAN_WORK = "plan"
@@ -243,9 +245,20 @@ def order_of(session: Session, plan: PlanRow) -> OrderRow | None:
 
 
 def locked_order(session: Session, order_id: str) -> OrderRow | None:
-    return lock(session, OrderRow, [order_id]).get(order_id)
+    return lock(session, OrderRow, [order_id], _with_items).get(order_id)
 
 
 def lock_orders(session: Session, orders: Collection[str]) -> None:
     """Those of several plans; "" for those without one."""
-    lock(session, OrderRow, [order_id for order_id in orders if order_id])
+    lock(session, OrderRow, [order_id for order_id in orders if order_id], _with_items)
+
+
+def _with_items(session: Session, orders: Sequence[OrderRow]) -> None:
+    items: dict[str, list[OrderItemRow]] = {order.id: [] for order in orders}
+    for item in _ITEMS.rows(session, {"orders": list(items)}):
+        items[item.order_id].append(item)
+    for order in orders:
+        set_committed_value(order, "items", items[order.id])
+
+
+_ITEMS = Loading(OrderItemRow, among(OrderItemRow.order_id, "orders"), order_by=OrderItemRow.position)

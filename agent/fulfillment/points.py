@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import ClassVar, NamedTuple, Self, cast
 
-from sqlalchemy import Table, Update, bindparam, func, insert, select, update
+from sqlalchemy import Table, bindparam, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from agent.fulfillment.errors import Cancelled, Missing, Superseded
 from agent.fulfillment.participant import Note, Participant, Record
 from agent.fulfillment.tables import ChangeSetRow, JournalRow, OrderItemRow, OrderRow, PlanRow
 from inventory.changing import write_changes
+from inventory.prepared import Prepared, among
 from inventory.tables import ServiceRow
 from inventory.work import Claim
 
@@ -122,7 +123,7 @@ def line_of(claim: Claim, note: Note) -> Line:
 
 def write_lines(session: Session, lines: Sequence[Line]) -> None:
     if lines:
-        session.connection().execute(_LINE, lines)
+        _LINE.run_all(session.connection(), lines)
 
 
 def record(session: Session, plan_id: str, participants: Iterable[Participant]) -> Records:
@@ -131,14 +132,14 @@ def record(session: Session, plan_id: str, participants: Iterable[Participant]) 
 
 
 def _heads(session: Session, plans: Sequence[str]) -> dict[str, Head]:
-    rows = session.connection().execute(_HEADS, {"plans": plans})
+    rows = _HEADS.named(session.connection(), {"plans": plans})
     return {row.id: Head(row.id, row.fence, row.decision, row.cancellation_id or "", row.correlation_id or "") for row in rows}
 
 
 def _record(session: Session, parts: Iterable[tuple[str, Participant]]) -> dict[str, Records]:
     """Plan → element → how it stands, of those that stand otherwise than the journal has it."""
     written: dict[str, Records] = {}
-    rows: dict[Update, list[dict[str, str]]] = {_STANDING: [], _STAGED: []}
+    rows: dict[Prepared, list[dict[str, str]]] = {_STANDING: [], _STAGED: []}
     for plan_id, participant in parts:
         standing, said = participant.standing, participant.recorded or {}
         if standing == participant.recorded:
@@ -148,8 +149,7 @@ def _record(session: Session, parts: Iterable[tuple[str, Participant]]) -> dict[
         told = standing if changed else {name: value for name, value in standing.items() if name not in _TEXTS}
         rows[_STAGED if changed else _STANDING].append({"plan": plan_id, "of": participant.element, **told})
     for statement, some in rows.items():
-        if some:
-            session.connection().execute(statement, some)
+        statement.run_all(session.connection(), some)
     return written
 
 
@@ -164,35 +164,40 @@ def _move(session: Session, entries: Sequence[Entry]) -> None:
             alike.append(entry.plan_id)
     for values, plans in groups:
         if values:
-            session.connection().execute(_movement(tuple(values)), {"plans": plans, **values})
+            _movement(tuple(values)).run(session.connection(), {"plans": plans, **values})
 
 
 @lru_cache
-def _movement(columns: tuple[str, ...]) -> Update:
+def _movement(columns: tuple[str, ...]) -> Prepared:
     values = {name: bindparam(name, type_=_PLANS.c[name].type) for name in columns}
-    return update(_PLANS).where(_PLANS.c.id.in_(bindparam("plans", expanding=True))).values(values)
+    return Prepared(update(_PLANS).where(among(_PLANS.c.id, "plans")).values(values))
 
 
 _TEXTS = ("before", "forward", "reverse")
 """Of a change set: written when its element says how it will make it, not each time."""
 _LINES, _CHANGES = cast("Table", JournalRow.__table__), cast("Table", ChangeSetRow.__table__)
 _PLANS = cast("Table", PlanRow.__table__)
-_HEADS = (
+_HEADS = Prepared(
     select(PlanRow.id, PlanRow.fence, PlanRow.decision, OrderRow.cancellation_id, OrderRow.correlation_id)
     .outerjoin(OrderRow, OrderRow.id == PlanRow.order_id)
-    .where(PlanRow.id.in_(bindparam("plans", expanding=True)))
+    .where(among(PlanRow.id, "plans"))
     .order_by(PlanRow.id)
     .with_for_update(of=_PLANS)
 )
-_LINE = insert(_LINES)
-_STANDING = (
+_LINE = Prepared(
+    insert(_LINES), ["plan_id", "at", "step", "element", "outcome", "milliseconds", "detail", "answer", "worker", "fence"]
+)
+_STAND = (
     update(_CHANGES)
     .where(_CHANGES.c.plan_id == bindparam("plan"), _CHANGES.c.element == bindparam("of"))
     .values(state=bindparam("state"), session_id=bindparam("session_id"), answer=bindparam("answer"))
 )
-_STAGED = _STANDING.values(
-    before=bindparam("before"),
-    forward=bindparam("forward"),
-    reverse=bindparam("reverse"),
-    own_before=func.coalesce(_CHANGES.c.own_before, _CHANGES.c.before),
+_STANDING = Prepared(_STAND)
+_STAGED = Prepared(
+    _STAND.values(
+        before=bindparam("before"),
+        forward=bindparam("forward"),
+        reverse=bindparam("reverse"),
+        own_before=func.coalesce(_CHANGES.c.own_before, _CHANGES.c.before),
+    )
 )

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import cast
 
 import structlog
-from sqlalchemy import Table, bindparam, func, select, update
+from sqlalchemy import Table, bindparam, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from agent.fulfillment.designs import ACTIVE, INACTIVE
@@ -27,8 +27,10 @@ from drivers.platform import Platform, load_platform
 from drivers.port import ChangeSet
 from inventory import sharing
 from inventory.allocation import release_service
-from inventory.db import Database, lock
+from inventory.db import Database
+from inventory.loading import lock
 from inventory.ports import release_claims
+from inventory.prepared import Prepared, among
 from inventory.services import change_service, forget_planned_parts, parts_of_all, planned_parts, set_parts, terminate_service
 from inventory.tables import ElementRow, PortRow, ServiceResourceRow, ServiceRow
 
@@ -234,7 +236,7 @@ def ports_that_begin(session: Session, items: Iterable[OrderItemRow]) -> list[st
 def ports_of_new(session: Session, plans: Collection[str]) -> dict[str, list[str]]:
     """`ports_that_begin` of plans that only add, where there are any, by plan."""
     found: dict[str, list[str]] = {}
-    for plan_id, element, port in session.connection().execute(_BEGINNING, {"plans": list(plans)}):
+    for plan_id, element, port in _BEGINNING.rows(session.connection(), {"plans": plans}):
         if plan_id is not None:
             found.setdefault(plan_id, []).append(f"{element}/{port}")
     return found
@@ -301,15 +303,15 @@ def _store(session: Session, settled: Mapping[str, Mapping[str, ChangeSet]]) -> 
         session.connection().execute(_SETTLED, rows)
 
 
-_BEGINNING = (
+_BEGINNING = Prepared(
     select(OrderItemRow.plan_id, ElementRow.name, PortRow.name)
     .join(PortRow, PortRow.element_id == ElementRow.id)
     .join(ServiceResourceRow, ServiceResourceRow.port_id == PortRow.id)
     .join(OrderItemRow, OrderItemRow.service_id == ServiceResourceRow.service_id)
     .where(
-        OrderItemRow.plan_id.in_(bindparam("plans", expanding=True)),
+        among(OrderItemRow.plan_id, "plans"),
         OrderItemRow.action == "add",
-        OrderItemRow.wanted_state.in_(("", ACTIVE)),
+        or_(OrderItemRow.wanted_state == "", OrderItemRow.wanted_state == ACTIVE),
         ServiceResourceRow.role == "endpoint",
     )
     .order_by(ElementRow.name, PortRow.name)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from itertools import groupby
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from agent.fulfillment.errors import Cancelled, ElementsHeld, PhaseFailed, Stopping, Superseded
@@ -28,6 +28,7 @@ from agent.fulfillment.taking import Taken, Taking
 from agent.fulfillment.tools import Tools
 from agent.log import correlated
 from inventory.db import Database
+from inventory.prepared import Prepared, among
 from inventory.together import Together
 from inventory.work import Claim, Work
 
@@ -38,14 +39,12 @@ BEGINNING, ENDING = frozenset({"add", "modify"}), frozenset({"modify", "delete"}
 def elements_of(database: Database, work: Collection[Work]) -> Mapping[str, frozenset[str]]:
     """Plan → the elements that it changes, for those of the work that are plans."""
     with database.read() as session:
-        rows = session.connection().execute(_ELEMENTS, {"plans": [each.key for each in work if each.kind == PLAN_WORK]}).all()
+        rows = _ELEMENTS.named(session.connection(), {"plans": [each.key for each in work if each.kind == PLAN_WORK]})
     return {plan: frozenset(row.element for row in some) for plan, some in groupby(rows, key=lambda row: row.plan_id)}
 
 
-_ELEMENTS = (
-    select(ChangeSetRow.plan_id, ChangeSetRow.element)
-    .where(ChangeSetRow.plan_id.in_(bindparam("plans", expanding=True)))
-    .order_by(ChangeSetRow.plan_id)
+_ELEMENTS = Prepared(
+    select(ChangeSetRow.plan_id, ChangeSetRow.element).where(among(ChangeSetRow.plan_id, "plans")).order_by(ChangeSetRow.plan_id)
 )
 
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self, cast
 
-from sqlalchemy import Row, Table, bindparam, select
-from sqlalchemy.orm import Session, lazyload
+from sqlalchemy import Row, Table, select
+from sqlalchemy.orm import Session
 
 from agent.fulfillment import freezes, holds
 from agent.fulfillment.errors import ElementsHeld, Superseded
@@ -21,6 +21,8 @@ from agent.fulfillment.recovery import Course, course_of
 from agent.fulfillment.tables import ChangeSetRow, PlanRow
 from agent.fulfillment.tools import Tools
 from crm_bridge import outbox
+from inventory.loading import Loading
+from inventory.prepared import Prepared, among
 from inventory.work import Claim, Work
 
 
@@ -121,21 +123,19 @@ class Taking(Entry):
 
 
 def _plans(session: Session, plans: Collection[str]) -> dict[str, PlanRow]:
-    return {row.id: row for row in session.scalars(_PLANS, {"plans": list(plans)})}
+    return {row.id: row for row in _PLANS.rows(session, {"plans": plans})}
 
 
 def _changes(session: Session, plans: Collection[str]) -> Mapping[str, Sequence[Row[Any]]]:
     """Plan → its change sets, by element."""
     found: dict[str, list[Row[Any]]] = {}
-    for row in session.connection().execute(_CHANGES, {"plans": list(plans)}):
+    for row in _CHANGES.named(session.connection(), {"plans": plans}):
         found.setdefault(row.plan_id, []).append(row)
     return found
 
 
-_PLANS = select(PlanRow).where(PlanRow.id.in_(bindparam("plans", expanding=True))).options(lazyload(PlanRow.change_sets))
+_PLANS = Loading(PlanRow, among(PlanRow.id, "plans"))
 _CHANGE_SETS = cast("Table", ChangeSetRow.__table__)
-_CHANGES = (
-    select(_CHANGE_SETS)
-    .where(_CHANGE_SETS.c.plan_id.in_(bindparam("plans", expanding=True)))
-    .order_by(_CHANGE_SETS.c.plan_id, _CHANGE_SETS.c.element)
+_CHANGES = Prepared(
+    select(*_CHANGE_SETS.c).where(among(_CHANGE_SETS.c.plan_id, "plans")).order_by(_CHANGE_SETS.c.plan_id, _CHANGE_SETS.c.element)
 )

@@ -9,7 +9,7 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 
 from inventory.changing import write_changes
-from inventory.db import lock
+from inventory.loading import lock
 from inventory.errors import OutcomeUnknown
 from inventory.tables import SiteRow
 from inventory.together import Together
