@@ -6,7 +6,7 @@ import typer
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from agent.api.native.plain import columns
+from agent.api.native.plain import columns, plain
 from agent.catalog import load_catalog
 from agent.cli.command import local
 from agent.cli.desk import Desk
@@ -16,6 +16,7 @@ from agent.cli.output import in_json, note, print_json, print_rows, show_facts, 
 from agent.security.audit import record
 from crm_bridge.customer_file import KnownNames, read_customers
 from crm_bridge.customer_import import ImportedCustomer, external_ids, import_customers
+from crm_bridge.customer_view import balance
 from crm_bridge.customers import customer_by_account, customer_by_external_id, customers
 from crm_bridge.tables import AgreementRow, CustomerRow
 from inventory.tables import ServiceRow
@@ -65,17 +66,19 @@ def show_(
     account: Annotated[str, argument("ACCOUNT", "The account number.")],
     as_json: AsJson = False,
 ) -> None:
-    """One customer with agreements and services."""
+    """One customer with what it owes, agreements and services."""
     with desk.reading() as session:
         row = customer_by_account(session, account)
         agreements, services = _agreements(session, row), _services(session, account)
         parent = session.get(CustomerRow, row.parent_id) if row.parent_id else None
+        money = plain(balance(session, row))
     if as_json:
-        whole = {**_document(row), "contact": row.contact, "parent": parent.account_number if parent else None}
+        whole = {**_document(row), "contact": row.contact, "parent": parent.account_number if parent else None, "balance": money}
         print_json(in_json(whole) | {"agreements": [in_json(_agreement(each)) for each in agreements], "services": services})
         return
     above = f"{parent.account_number} {parent.name}" if parent else ""
-    show_facts(f"{row.name}, account {row.account_number}", {**_document(row), **row.contact, "under": above})
+    owed = {"billed": money["billed"], "in draft": money["draft"], "rated since, less credits": money["unbilled"]}
+    show_facts(f"{row.name}, account {row.account_number}", {**_document(row), **row.contact, "under": above, **owed})
     show_rows([_agreement(each) for each in agreements], empty="no agreements")
     show_rows(services, empty="no services")
 

@@ -64,6 +64,7 @@ def test_one_customer_is_shown_with_agreements_and_services(filled):
     assert said.err == "no services\n"
     shown = filled.ok("customer", "show", account(filled, "BRANCH"), "--json").json
     assert (shown["name"], shown["parent"], shown["agreements"]) == ("Acme Ghent", account(filled), [])
+    assert shown["balance"] == {"billed": "0", "draft": "0", "unbilled": "0.00"}
 
 
 @pytest.mark.parametrize(
