@@ -39,7 +39,7 @@ class Linux(Data):
     """What the shell's commands need before them when the user is not root."""
     links: str
     """Prints the kernel's links as JSON."""
-    limits: str
+    limits: str = ""
     """Prints nftables' netdev tables as JSON; where there is no such program, nothing is limited."""
 
 

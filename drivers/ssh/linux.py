@@ -66,7 +66,7 @@ class LinuxShell:
     def running(self, command: str, deadline: float) -> str:
         """The links of the kernel, the limits on them, and the configuration of the command line as one text."""
         shown = self._shown(f"{SHELL}{self._linux.links}", deadline)
-        table = self._shown(f"{SHELL}{self._linux.limits}", deadline, unless=_NO_SUCH_PROGRAM)
+        table = self._shown(f"{SHELL}{self._linux.limits}", deadline, unless=_NO_SUCH_PROGRAM) if self._linux.limits else ""
         try:
             found = links.render(shown)
         except ValueError as error:

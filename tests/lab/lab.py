@@ -143,18 +143,20 @@ class Lab:
     def switched_off(self, router: Router) -> Iterator[None]:
         """Take the power from a router: it comes back with its saved configuration, and counts from 0 everywhere."""
         laid = [cable_at(router.name, end.port) for end in ends_of(router.name)]
-        with self.without_management(router.name):
-            for cable in laid:
-                cables.unplug(cable)
-            namespaces.end([namespaces.full_name(router.name)])
-            namespaces.ip(router.name, "address", "flush", "dev", "lo", "scope", "global")
-            try:
-                yield
-            finally:
-                cables.replace_ports(router.name)
+        try:
+            with self.without_management(router.name):
                 for cable in laid:
-                    cables.plug(cable)
-                self._boot(router)
+                    cables.unplug(cable)
+                namespaces.end([namespaces.full_name(router.name)])
+                namespaces.ip(router.name, "address", "flush", "dev", "lo", "scope", "global")
+                try:
+                    yield
+                finally:
+                    cables.replace_ports(router.name)
+                    for cable in laid:
+                        cables.plug(cable)
+        finally:
+            self._boot(router)
 
     def say(self, router: Router, *told: str, inform: bool = False, auth_key: str = "") -> bool:
         """Have a router send an SNMPv3 notification, as `netsnmp.say`."""

@@ -25,8 +25,14 @@ def links(found: list[Document], verdict: str) -> set[str]:
 
 
 def test_neighbours_confirm_the_inventory_and_contradict_a_wrong_one(fabd: Fabd) -> None:
-    wait_until("all have heard each other", lambda: links(discovered(fabd), "confirmed") == CORE, within=HEARD_WITHIN)
-    assert links(discovered(fabd), "missing") == HOSTS
+    found: list[Document] = []
+
+    def all_have_heard() -> bool:
+        found[:] = discovered(fabd)
+        return links(found, "confirmed") == CORE
+
+    wait_until("all have heard each other", all_have_heard, within=HEARD_WITHIN)
+    assert links(found, "missing") == HOSTS
     wrong = fabd.network()
     [link] = [each for each in wrong["links"] if each["name"] == "p1-pe2"]
     link["b"] = "pe2/cust1"

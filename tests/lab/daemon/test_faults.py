@@ -21,10 +21,10 @@ from tests.lab.daemon.seen import (
     told,
     unplugged,
 )
-from tests.lab.fabd import Document, Fabd, deletion, internet
+from tests.lab.fabd import Document, Fabd, change, complaints, deletion, internet
 from tests.lab.lab import Lab
 from tests.lab.shell import wait_until
-from tests.lab.topology import AUTONOMOUS_SYSTEM, P1, PE2
+from tests.lab.topology import AUTONOMOUS_SYSTEM, MANAGEMENT, P1, PE1, PE2
 
 pytestmark = pytest.mark.lab
 
@@ -85,6 +85,37 @@ def test_a_cable_that_swallows_everything_is_told_by_the_neighbours_that_lost_ea
         assert (alarm["qualifier"], "unverified" in alarm["why"]) == (str(PE2.loopback), False)
         assert standing(fabd, cause="linkDown") == [], "every port is up"
     all_is_well(fabd, lab)
+
+
+def test_a_cable_that_swallows_some_of_it_is_found_by_measuring_the_customers_router(fabd: Fabd, lab: Lab) -> None:
+    [access] = fabd.ordered(internet("pe2/cust1"))
+    there = str(access.link4)
+    lab.attach("ce2", access.customer4, access.link4[0])
+    # out through the network, as customers' packets go
+    lab.exec(MANAGEMENT, ["ip", "route", "replace", there, "via", str(PE1.management)])
+    try:
+        wait_until("ce2 is reached", lambda: lab.reaches(MANAGEMENT, access.customer4.ip), within=CONVERGED_WITHIN)
+        order = fabd.order(change(access, measure="echo"))
+        assert order["state"] == "completed", complaints(order)
+        tests = f"/api/v1/services/{access.id}/tests"
+        well = fabd.post(tests, {"packets": 20, "baseline": True})
+        assert (well["passed"], loss(well)) == (True, 0.0)
+        with lab.swallowing("p1", "c-pe2", percent=30):
+            ill = fabd.post(tests, {"packets": 40})
+        assert not ill["passed"]
+        assert 0.1 < loss(ill) < 0.9
+        assert "lost" in " ".join(ill["results"][0]["faults"])
+        assert standing(fabd, cause="linkDown") == [], "no port says so"
+        assert "failed" in fabd.command("measure", "list", access.id)
+    finally:
+        lab.detach("ce2")
+        lab.exec(MANAGEMENT, ["ip", "route", "delete", there])
+    all_is_well(fabd, lab)
+
+
+def loss(test: Document) -> float:
+    [result] = test["results"]
+    return float(result["figures"]["loss_ratio"])
 
 
 def test_an_element_without_power_is_one_problem_and_what_it_counts_begins_anew(fabd: Fabd, lab: Lab) -> None:
