@@ -75,8 +75,8 @@ def _credentials(settings: Settings) -> Iterator[Mistake]:
     else:
         for place, reference in enumerate(settings.traps.credentials):
             yield from _unresolved(settings, reference, ("traps", "credentials", place))
-        sections = {"remote_write": settings.remote_write, "alertmanager": settings.alertmanager}
-        for name, reference in ((name, section.credential) for name, section in sections.items()):
+        receivers = {"remote_write": settings.remote_write.credential, "alertmanager": settings.alertmanager.credential}
+        for name, reference in receivers.items():
             if reference:
                 yield from _unresolved(settings, reference, (name, "credential"))
 

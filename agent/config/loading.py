@@ -42,7 +42,7 @@ def _mistake(detail: Any, sources: Sources) -> str:  # noqa: ANN401  Pydantic's 
 
 def _found(location: Location, value: object) -> str:
     """What stands there, unless that is long or may hold a password."""
-    secret = location[0] == "database" or location[-1] == "secret"
+    secret = location[0] == "database" or location[-1] == "secret" or "@" in str(value)
     if secret or not isinstance(value, str | int | float) or len(text := repr(value)) > LONGEST_SHOWN:
         return ""
     return f" (found {text})"

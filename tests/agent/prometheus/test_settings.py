@@ -1,0 +1,46 @@
+"""What can be set of receivers, and what an operator is told of a mistake."""
+
+import pytest
+
+from agent.cli.checks import mistakes
+from agent.config import load_settings
+from agent.errors import ConfigurationError
+
+
+def refusals(tmp_path, text):
+    file = tmp_path / "fabd.toml"
+    file.write_text(text)
+    with pytest.raises(ConfigurationError) as refused:
+        load_settings(file, environment={})
+    return [line.removeprefix(f"{file}: ") for line in refused.value.mistakes]
+
+
+@pytest.mark.parametrize(
+    "setting", ['[remote_write]\nurl = "http://u:topsecret@h/x"', '[alertmanager]\nurls = ["http://u:topsecret@h"]']
+)
+def test_a_secret_in_an_address_is_refused_and_not_repeated(tmp_path, setting):
+    (told,) = refusals(tmp_path, setting)
+    assert "name that credential" in told
+    assert "topsecret" not in told
+
+
+def test_labels_that_fabd_says_itself_are_refused_by_their_names(tmp_path):
+    told = refusals(tmp_path, '[remote_write]\nlabels = { element = "x" }\n[alertmanager]\nlabels = { alarm_id = "x" }')
+    assert told == [
+        "remote_write.labels: element is fabd's own to say; take another name",
+        "alertmanager.labels: alarm_id is fabd's own to say; take another name",
+    ]
+
+
+def test_credentials_that_do_not_resolve_are_told_by_their_setting(tmp_path):
+    (tmp_path / "fabd.toml").write_text(
+        f'data_dir = "{tmp_path}"\n[remote_write]\ncredential = "metrics"\n[alertmanager]\ncredential = "alerts"\n'
+    )
+    found = dict(mistakes(load_settings(tmp_path / "fabd.toml", environment={})))
+    assert list(found) == [("remote_write", "credential"), ("alertmanager", "credential")]
+    assert "'metrics' does not resolve" in found["remote_write", "credential"]
+
+
+def test_labels_may_come_from_the_environment():
+    settings = load_settings(environment={"FABD_REMOTE_WRITE__LABELS": '{"site": "b"}'})
+    assert settings.remote_write.labels == {"site": "b"}
