@@ -181,6 +181,8 @@ def build(database: Database) -> DayWorld:
     world.plant.log.edges.clear()
     for service in SERVICES.values():
         _order(world, service)
+        if service.counted:
+            world.plant.count_from(service.ends[0], 0)
     return world
 
 

@@ -17,6 +17,7 @@ from tests.clock import FakeClock
 UP, DOWN = 1, 2
 POLLER = "noc"
 PPM = 1_000_000
+OCTETS_PER_SECOND = 1000
 FIRST_LIGHT = 3000
 """ifLastChange of ports that came up half a minute after their element had started, long ago."""
 
@@ -69,6 +70,8 @@ class Plant(FakeNetwork):
         """Element → how many of its next answers get lost."""
         self.fast: dict[str, tuple[datetime, int]] = {}
         """Elements whose clocks run fast: since when, and by how many parts per million."""
+        self.traffic: dict[str, tuple[int, int]] = {}
+        """Ports that count octets: from which second on, and what they showed then."""
         self.log = Log()
         self._far: dict[str, tuple[str, str]] = {}
         """Port → its link, and the port at the other end."""
@@ -145,7 +148,12 @@ class Plant(FakeNetwork):
             self._open = self._walk()
         return element in self._open
 
+    def count_from(self, reference: str, octets: int) -> None:
+        self.traffic[reference] = (self.second, octets)
+
     async def poll(self, jobs: Sequence[PollJob]) -> PollBatch:
+        for reference, (since, octets) in self.traffic.items():
+            self.port(reference).octets_in = octets + (self.second - since) * OCTETS_PER_SECOND
         lost = {job.target.element for job in jobs if self.lost.get(job.target.element, 0) > 0}
         for element in lost:
             self.lost[element] -= 1

@@ -2,19 +2,23 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
 from agent.assurance.alarms.causes import FAILURES, FLAPPING
-from agent.assurance.tables import AlarmChangeRow, AlarmRow, ObjectiveResultRow, ProblemRow, ServiceStateRow
+from agent.assurance.tables import AlarmChangeRow, AlarmRow, ObjectiveResultRow, ProblemRow, ServiceStateRow, UsageBinRow
 from crm_bridge.tables import CreditRow, CustomerRow, TicketRow
 from tests.agent.assurance.day.network import LENGTH, SERVICES, START, TOWNS, DayWorld
 from tests.agent.assurance.day.oracle import Oracle
-from tests.agent.assurance.day.script import PENDING, SINGLE, Fault
+from tests.agent.assurance.day.plant import OCTETS_PER_SECOND
+from tests.agent.assurance.day.script import INTERVAL, PENDING, SINGLE, Fault
 
 BACK = "The problem is back"
 NETWORK = "*"
+COUNTED = "counted"
+BIN = 300
+"""Seconds."""
 HOME = {"night": "a", "month": "b", "chronic": "c", "counted": "d"}
 """Town of a service that is there once."""
 
@@ -52,7 +56,8 @@ class Result:
     """Service and first second of the period."""
     objectives: dict[tuple[str, int], tuple[int, int, int]]
     """The same → agreed, down and unknown seconds, to the nearest."""
-    used: set[tuple[str, object]] = field(default_factory=set)
+    bins: list[tuple[str, int, int, str]]
+    """Service, first second, octets, and why they are missing."""
 
     @classmethod
     def of(cls, world: DayWorld) -> "Result":
@@ -71,6 +76,10 @@ class Result:
                 for row in world.rows(ObjectiveResultRow)
                 if row.rule == "availability"
             },
+            [
+                (row.service_id, round(second_of(row.start)), row.octets_in, row.gap_reason)
+                for row in world.rows(UsageBinRow, UsageBinRow.start)
+            ],
         )
 
 
@@ -84,6 +93,7 @@ def wrong(faults: Sequence[Fault], result: Result, oracle: Oracle) -> Iterator[s
         yield from (f"{fault.town} {fault.at} {fault.name}: {each}" for each in _unfinished(fault, result))
     yield from (f"invented: {each}" for each in _invented(faults, result))
     yield from _misjudged(result, oracle)
+    yield from _miscounted(faults, result)
 
 
 def _compared(fault: Fault, result: Result, oracle: Oracle) -> Iterator[tuple[object, ...]]:
@@ -110,6 +120,9 @@ def _compared(fault: Fault, result: Result, oracle: Oracle) -> Iterator[tuple[ob
         told = {service: _seconds(result.states, service, state, span) for service in mine}
         script = {service: int(reckoned[service][slice(*span)].sum()) for service in mine}
         yield f"{state} s", named, _some(told), _some(script)
+    gaps = tuple(reason for service, begin, _, reason in result.bins if reason and _concerns(fault, service, begin + BIN))
+    if fault.town == HOME[COUNTED]:
+        yield "gaps", fault.gaps, gaps
     named_credits = {fault.full(service): Decimal(amount) for service, amount in fault.credit.items()}
     yield "credit", named_credits, *(_some(each) for each in _credits(fault, result, oracle))
 
@@ -163,6 +176,20 @@ def _misjudged(result: Result, oracle: Oracle) -> Iterator[str]:
         should, told = expected.get((service, begin)), result.objectives.get((service, begin))
         if should != told:
             yield f"{service}, period from {_clock(begin)}: agreed, down, unknown should be {should}, fabd says {told}"
+
+
+def _miscounted(faults: Collection[Fault], result: Result) -> Iterator[str]:
+    """Octets come evenly, so every five minutes have as many, looked at or not; the last interval counts with the next ones."""
+    gaps, slack = sum(len(fault.gaps) for fault in faults), INTERVAL * OCTETS_PER_SECOND
+    known = [(begin, octets) for _, begin, octets, reason in result.bins if begin < LENGTH and not reason]
+    if len(known) != LENGTH // BIN - gaps:
+        yield f"{COUNTED}: {len(known)} times five minutes are known, should be {LENGTH // BIN - gaps}"
+    for begin, octets in known:
+        if abs(octets - BIN * OCTETS_PER_SECOND) > slack:
+            yield f"{COUNTED}, five minutes from {_clock(begin)}: {octets} octets"
+    total, expected = sum(octets for _, octets in known), len(known) * BIN * OCTETS_PER_SECOND
+    if abs(total - expected) > slack:
+        yield f"{COUNTED}: {total} octets in all that is known of the day, should be {expected}"
 
 
 def _concerns(fault: Fault, name: str, second: float) -> bool:

@@ -87,6 +87,8 @@ class Fault:
     unknown: Mapping[str, int] = field(default_factory=dict)
     credit: Mapping[str, str] = field(default_factory=dict)
     """Service → amount, over all periods that it touches."""
+    gaps: tuple[str, ...] = ()
+    """Why octets are missing, for each five minutes without."""
     why: str = ""
     """Where what is expected is not what one would guess."""
 

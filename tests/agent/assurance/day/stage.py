@@ -137,12 +137,11 @@ class Stage:
         self.world.plant.plug(port)
 
     def _reset(self, _fault: Fault, port: str) -> None:
-        found = self.world.plant.port(port)
-        found.octets_in = found.octets_out = 0
+        self.world.plant.count_from(port, 0)
 
     def _discontinue(self, _fault: Fault, port: str) -> None:
-        found = self.world.plant.port(port)
-        found.octets_in, found.discontinuity = 7, self.world.plant.uptime(port.partition("/")[0])
+        self.world.plant.count_from(port, 7_000_000_000)
+        self.world.plant.port(port).discontinuity = self.world.plant.uptime(port.partition("/")[0])
 
     def _wrap(self, _fault: Fault, element: str, seconds: int) -> None:
         """By a start 497 days ago. Its ports have been up since a day after that."""

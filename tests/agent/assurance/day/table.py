@@ -411,8 +411,14 @@ FAULTS: tuple[Fault, ...] = (
         credit={"web": "3.60"},
         why="the ticket comes with the cut that takes the last way",
     ),
-    Fault(name="counters go back to nothing", town="d", at="04:10:00", steps=((0, "reset", "pe2/c3"),)),
-    Fault(name="counters jump, and the element says so", town="d", at="04:40:00", steps=((0, "discontinue", "pe2/c3"),)),
+    Fault(name="counters go back to nothing", town="d", at="04:10:00", steps=((0, "reset", "pe2/c3"),), gaps=("reset",)),
+    Fault(
+        name="counters jump, and the element says so",
+        town="d",
+        at="04:40:00",
+        steps=((0, "discontinue", "pe2/c3"),),
+        gaps=("discontinuity",),
+    ),
     Fault(name="an uptime comes to its end after 497 days", town="d", at="23:10:00", steps=((0, "wrap", "pe2", 95),)),
     Fault(name="an element numbers its ports anew", town="d", at="08:10:30", steps=((0, "renumber", "sw1"),)),
     Fault(
