@@ -19,6 +19,7 @@ from contextlib import suppress
 
 from bench.process import stopped
 from bench.report import machine
+from drivers.probing.kernel import arrival_of, enable_timestamps
 from drivers.probing.prober import Minute, ProbeLimits, Prober
 from drivers.probing.reflector import Reflections
 from drivers.probing.tally import Tally, figures
@@ -40,6 +41,7 @@ def reflect(count: int) -> None:
         each = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         each.bind((address(number), PORT))
         each.setblocking(False)
+        enable_timestamps(each, sending=False)
         chosen.register(each, selectors.EVENT_READ)
     print("ready", flush=True)
     while True:
@@ -47,8 +49,8 @@ def reflect(count: int) -> None:
             heard = key.fileobj
             with suppress(BlockingIOError):
                 while isinstance(heard, socket.socket):
-                    data, source = heard.recvfrom(2048)
-                    if back := reflections.answer(data, source, time.time_ns()):
+                    data, ancillary, _, source = heard.recvmsg(2048, 256)
+                    if back := reflections.answer(data, source, arrival_of(ancillary) or time.time_ns()):
                         heard.sendto(back, source)
 
 

@@ -17,7 +17,7 @@ from drivers.probing.errors import NoProbeSocket, TooMuch
 from drivers.probing.tally import Tally
 from drivers.probing.target import Kind, ProbeTarget
 
-TICK_S = 0.01
+TICK_S = 0.02
 MINUTE = 60
 MOST_MINUTES = 10
 """Finished minutes that are kept until somebody takes them; older ones are dropped and counted."""
