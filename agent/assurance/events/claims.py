@@ -141,10 +141,15 @@ def stands(claim: Claim, answer: Answer | None) -> bool:
     return answer.value not in claim.good if answer.stands is None else answer.stands
 
 
+def subject_of(claim: Claim, answer: Answer | None) -> Subject:
+    """The key of the alarm that it comes to."""
+    qualifier = answer.qualifier if answer is not None and answer.qualifier else claim.meaning.qualifier
+    return claim.element, claim.port, claim.meaning.cause, qualifier
+
+
 def _finding(claim: Claim, answer: Answer | None) -> Finding:
     known = answer is not None and answer.tells
-    qualifier = answer.qualifier if answer is not None and answer.qualifier else claim.meaning.qualifier
-    meaning = replace(claim.meaning, raises=stands(claim, answer), qualifier=qualifier)
+    meaning = replace(claim.meaning, raises=stands(claim, answer), qualifier=subject_of(claim, answer)[-1])
     text = claim.text or f"{claim.element}: {meaning.cause} {meaning.qualifier}".rstrip()
     read = _read(claim, answer) if answer is not None else {}
     return Finding(

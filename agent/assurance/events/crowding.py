@@ -12,7 +12,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from agent.assurance.events.claims import Answer, Claim, Subject, stands
+from agent.assurance.events.claims import Answer, Claim, Subject, stands, subject_of
 from agent.assurance.findings import AlarmType, Finding, Meaning, Source, Transition
 from agent.assurance.tables import AlarmRow
 from policies.values import Severity
@@ -79,11 +79,12 @@ def fitting(
     standing = _standing(session, raising, causes)
     kept = []
     for claim in claims:
-        here = standing.get(claim.element, set())
-        if claim.element not in raising or not stands(claim, answers.get(claim.subject)) or claim.subject in here:
+        here, answer = standing.get(claim.element, set()), answers.get(claim.subject)
+        subject = subject_of(claim, answer)
+        if not stands(claim, answer) or subject in here:
             kept.append(claim)
         elif len(here) < MOST_OF_ELEMENT:
-            here.add(claim.subject)
+            here.add(subject)
             kept.append(claim)
         else:
             refused[claim.element] += 1
