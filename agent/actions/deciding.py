@@ -16,7 +16,7 @@ from agent.actions.state import State
 from agent.actions.subject import Subject
 from agent.actions.tables import ActionRow
 from agent.fulfillment.freezes import WeeklyFreeze
-from agent.security.audit import Actor
+from agent.security.audit import DAEMON, Actor
 from inventory.work import Work, WorkQueue
 from policies.acting import guards
 from policies.acting.guards import Limits, Objection, Wanted
@@ -83,8 +83,8 @@ class Decider:
     def consider(self, session: Session, row: ActionRow, actor: Actor, at: datetime) -> None:
         """One that waits: it begins, is held back with the reasons, or is refused for good. The caller has its turn."""
         rule = self.rules.get(row.rule)
-        if rule is None or rule.mode is Mode.OFF:
-            return book.move(session, row, State.OBSOLETE, at, f"rule {row.rule} has been turned off", by=actor)
+        if rule is None or not _may(rule, row):
+            return book.move(session, row, State.OBSOLETE, at, f"rule {row.rule} does not do this any more", by=actor)
         try:
             found = self._asked(session, rule, row, at)
         except NotMeant as error:
@@ -92,8 +92,8 @@ class Decider:
         before, row.objections = [each["guard"] for each in row.objections], [told(each) for each in found]
         if any(each.final for each in found):
             return book.move(session, row, State.REFUSED, at, words(found), by=actor)
-        if row.state == State.PROPOSED and not row.approved_by:
-            return None
+        if not row.approved_by and (row.state == State.PROPOSED or rule.mode is Mode.APPROVE):
+            return self._propose(session, row, actor, at)
         if not found:
             return self._begin(session, row, actor, at)
         if row.state != State.HELD or [each.guard for each in found] != before:
@@ -109,12 +109,23 @@ class Decider:
         row.elements, row.services, row.reverse = sorted(target.elements), list(target.services), target.reverse
         return self.objections(session, rule, target, at)
 
+    def _propose(self, session: Session, row: ActionRow, actor: Actor, at: datetime) -> None:
+        """Also what an automatic rule held back, when the rule has come to want an approval."""
+        if row.state != State.PROPOSED:
+            row.due_at = at + self.patience
+            book.move(session, row, State.PROPOSED, at, by=actor)
+
     def _begin(self, session: Session, row: ActionRow, actor: Actor, at: datetime) -> None:
         row.began_at, row.due_at = at, None
         row.before = figures(session, row.alarm_id, row.services, at)
         book.move(session, row, State.RUNNING, at, by=actor)
         book.write_down(session, row, f"Begun: {row.deed} on {row.object}.", at)
         self.queue.submit(session, Work(ACTION_WORK, row.id), at)
+
+
+def _may(rule: Rule, row: ActionRow) -> bool:
+    """The settings may have come to say something else since it was made."""
+    return rule.mode is not Mode.OFF and (rule.mode is not Mode.MANUAL or row.asked_by != DAEMON.name)
 
 
 def told(objection: Objection) -> dict[str, Any]:

@@ -61,8 +61,10 @@ def measure(session: Session, rules: Mapping[str, Rule], row: ActionRow, at: dat
         return _judge(session, row, State.DONE, found, row.outcome, at)
     if rule is not None and rule.measured_by == "services":
         left = down(found)
-        helped = bool(down(row.before)) and not left
-        words = "no service is down any more" if helped else f"still down: {', '.join(left)}" if left else "no service was down"
+        if not left and not down(row.before):
+            return _judge(session, row, State.DONE, found, "no service was down", at)
+        helped = not left
+        words = "no service is down any more" if helped else f"still down: {', '.join(left)}"
     else:
         cleared = _cleared(session, row)
         helped = cleared is not None

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from agent.actions.deeds.deed import Ended
 from agent.actions.errors import ActionRefused, NotMeant, UnknownAction, UnknownRule
 from agent.assurance.errors import UnknownAlarm
-from agent.assurance.tables import AlarmChangeRow
+from agent.assurance.tables import AlarmChangeRow, ServiceStateRow
 from agent.fulfillment.errors import Refusal, StateRefused
 from agent.fulfillment.tables import ElementHoldRow, FreezeRow, PlanRow
 from agent.security.tables import AuditRow
@@ -162,6 +162,35 @@ def test_one_that_kills_its_worker_again_and_again_is_given_up(stage, monkeypatc
             stage.clock.advance(61)
     stage.work()
     assert (stage.states(), "given up" in stage.action().outcome) == (["failed"], True)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "state", "words"),
+    [
+        ("down", "up", "effective", "no service is down any more"),
+        ("down", "down", "ineffective", "still down: svc-1"),
+        ("up", "up", "done", "no service was down"),
+    ],
+)
+def test_what_is_for_services_is_measured_by_their_states(  # noqa: PLR0917  a row of the table above
+    database, clock, before, after, state, words
+):
+    stage = staged(database, clock, rule(measured_by="services"))
+    stage.deed.services = ("svc-1",)
+    at = clock.now()
+    with database.write() as session:
+        session.add(ServiceStateRow(id="sst-1", service_id="svc-1", state=before, start=at, start_earliest=at, start_latest=at))
+    stage.alarm()
+    stage.turn()
+    stage.work()
+    stage.end_plan(stage.action().id)
+    stage.turn()
+    with database.write() as session:
+        session.get_one(ServiceStateRow, "sst-1").state = after
+    stage.turn(300)
+    action = stage.action()
+    assert (action.state, action.outcome.startswith(words)) == (state, True)
+    assert action.before["services"] == {"svc-1": before}
 
 
 # -- what calls for it -------------------------------------------------------------------------------------------------
@@ -471,6 +500,21 @@ def test_a_proposal_that_nobody_answers_expires_and_one_whose_alarm_ends_is_obso
     assert sorted(stage.states()) == ["obsolete", "proposed"]
     stage.turn(300)
     assert sorted(stage.states()) == ["expired", "obsolete"]
+
+
+@pytest.mark.parametrize(
+    ("mode", "state"), [(Mode.APPROVE, "proposed"), (Mode.MANUAL, "obsolete"), (Mode.OFF, "obsolete"), (Mode.AUTOMATIC, "running")]
+)
+def test_what_was_held_back_follows_the_mode_that_its_rule_has_by_now(database, clock, mode, state):
+    stage = staged(database, clock)
+    maintain(stage, 10)
+    stage.alarm()
+    stage.turn()
+    assert stage.states() == ["held"]
+    stage.decider.rules["mend"] = rule(mode=mode)
+    stage.turn(600)
+    stage.turn(5)
+    assert stage.states() == [state]
 
 
 def test_a_second_person_may_be_asked_for(database, clock):
