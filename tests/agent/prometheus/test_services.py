@@ -11,7 +11,7 @@ from agent.prometheus.services import of_services
 from crm_bridge.promises import Promises
 from inventory.tables import ServiceRow
 from policies.sla import parse_sla
-from tests.agent.assurance.test_budgets import BEGAN, GOLD, HOUR, MINUTE, NOON, PLAIN, Desk
+from tests.agent.assurance.levels.test_budgets import BEGAN, GOLD, HOUR, MINUTE, NOON, PLAIN, Desk
 from tests.clock import FakeClock
 from tests.crm_bridge.book import Book
 

@@ -5,7 +5,7 @@ import math
 from agent.assurance.collection.tracks import Tracks
 from agent.prometheus.remote import gathering
 from agent.prometheus.remote.gathering import Gathering
-from tests.agent.assurance.test_tracks import cycle
+from tests.agent.assurance.collection.test_tracks import cycle
 from tests.agent.prometheus.remote.protobuf import write_request
 
 ALL = {"pe1/a": 10, "pe1/b": 20, "pe2/a": 30}
