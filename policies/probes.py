@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Any, Literal
 
 from policies.errors import RenderingFailed
 from policies.expressions import Expressions
 from policies.rendering import ServiceFacts
-from policies.specification import Acceptance, ProbeMonitor, Specification
+from policies.specification import FILE, Acceptance, ProbeMonitor, Specification
 
+HIGHEST_PORT = 65_535
 LONGEST_PORT = 5
 """Digits."""
 
@@ -17,7 +19,7 @@ LONGEST_PORT = 5
 class Probe:
     kind: Literal["echo", "stamp"]
     address: str
-    """As the template gave it: whoever sends checks that it is one."""
+    """Of IP, as it is printed."""
     port: int
     every_s: float
     site: str = ""
@@ -61,8 +63,9 @@ def _probes(
     for site, names in _occasions(monitor, characteristics, allocations):
         expressions = Expressions(spec, {**whole, **names}, characteristics)
         if expressions.of(monitor.when):
-            address, port = (expressions.text(each).strip() for each in (monitor.target, str(monitor.port)))
-            yield Probe(monitor.kind, address, _number(port), monitor.every_s, site, monitor.credential, monitor.acceptance)
+            address = _address(spec, expressions.text(monitor.target).strip())
+            port = _port(spec, expressions.text(str(monitor.port)).strip())
+            yield Probe(monitor.kind, address, port, monitor.every_s, site, monitor.credential, monitor.acceptance)
 
 
 def _occasions(
@@ -92,6 +95,19 @@ def _places(characteristics: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         yield {"port": characteristics["port"]} | ({} if vlan is None else {"vlan": vlan})
 
 
-def _number(text: str) -> int:
-    """0 for what is none: whoever sends says that it is no port."""
-    return int(text) if text.isdecimal() and text.isascii() and len(text) <= LONGEST_PORT else 0
+def _address(spec: Specification, text: str) -> str:
+    """Raises `RenderingFailed`."""
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        raise RenderingFailed(f"{spec.name}/{FILE}", "", 1, f"the target of a monitor: {text!r} is no IP address") from None
+
+
+def _port(spec: Specification, text: str) -> int:
+    """Raises `RenderingFailed`."""
+    number = int(text) if text.isdecimal() and text.isascii() and len(text) <= LONGEST_PORT else 0
+    if not 0 < number <= HIGHEST_PORT:
+        raise RenderingFailed(
+            f"{spec.name}/{FILE}", "", 1, f"the port of a monitor: {text!r} is none; it has to be 1 to {HIGHEST_PORT}"
+        )
+    return number

@@ -67,10 +67,18 @@ def test_a_target_that_is_not_given_out_is_told():
         found(shipped("internet-access"), {"port": "pe1/ge-0/0/1", "measure": "echo"}, {})
 
 
-def test_a_port_that_is_none_is_no_port():
+@pytest.mark.parametrize("text", ["x", "0", "65536", "9" * 50, "-1", "٣"])
+def test_a_port_that_is_none_is_told(text):
     spec = spec_with("  - {kind: stamp, target: '192.0.2.1', port: '{{ characteristics.description }}'}")
-    assert [each.port for each in found(spec, {"port": "pe1/ge-0/0/1", "description": "x"})] == [0]
-    assert [each.port for each in found(spec, {"port": "pe1/ge-0/0/1", "description": "9" * 50})] == [0]
+    with pytest.raises(RenderingFailed, match="it has to be 1 to 65535"):
+        found(spec, {"port": "pe1/ge-0/0/1", "description": text})
+
+
+@pytest.mark.parametrize("text", ["nowhere", "10.0.0.0/31", "300.1.1.1", "::g"])
+def test_a_target_that_is_no_address_is_told(text):
+    spec = spec_with("  - {kind: echo, target: '{{ characteristics.description }}'}")
+    with pytest.raises(RenderingFailed, match="is no IP address"):
+        found(spec, {"port": "pe1/ge-0/0/1", "description": text})
 
 
 @pytest.mark.parametrize(
@@ -82,7 +90,7 @@ def test_a_port_that_is_none_is_no_port():
         ("{kind: echo, target: x, when: 'characteristics.sped'}", "there is no 'sped' among the characteristics"),
         ("{kind: stamp, target: x, port: '{{ element.name }}'}", "'element' is not known here"),
         ("{kind: echo, target: x, every_s: 0.01}", "every_s"),
-        ("{kind: echo, target: x, acceptance: {packets: 1}}", "packets"),
+        ("{kind: echo, target: 192.0.2.1, acceptance: {packets: 1}}", "packets"),
         ("{kind: echo, target: x, of: [endpoint]}", "of"),
         ("{kind: state, target: x}", "target"),
         ("{kind: twamp, target: x}", "kind"),
@@ -100,10 +108,10 @@ def test_a_mistake_is_told_where_it_stands(monitor, message):
     ("monitor", "may"),
     [
         ("{kind: echo, target: x}", False),
-        ("{kind: echo, target: x, acceptance: {}}", True),
-        ("{kind: echo, target: x, acceptance: {}, when: characteristics.probe}", False),
-        ("{kind: echo, target: x, acceptance: {}, when: allocations.link4}", True),
-        ("{kind: echo, target: x, acceptance: {}, per: site, when: 'false'}", True),
+        ("{kind: echo, target: 192.0.2.1, acceptance: {}}", True),
+        ("{kind: echo, target: 192.0.2.1, acceptance: {}, when: characteristics.probe}", False),
+        ("{kind: echo, target: 192.0.2.1, acceptance: {}, when: allocations.link4}", True),
+        ("{kind: echo, target: 192.0.2.1, acceptance: {}, per: site, when: 'false'}", True),
     ],
 )
 def test_whether_a_service_may_have_been_tried_is_known_without_its_values(monitor, may):
