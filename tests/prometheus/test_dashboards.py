@@ -4,7 +4,10 @@ import json
 
 import pytest
 
+from agent.demo.steps import CUT
 from deploy.grafana.definition import definitions
+from drivers.sim.network import SimNetwork
+from tests.prometheus.programs import eventually
 
 DASHBOARDS = {each.name: each for each in definitions()}
 PANELS = [
@@ -37,3 +40,24 @@ def test_there_is_something_to_choose(scene, dashboard):
         assert series, choice
         assert all(label in each["metric"] for each in series if label)
         assert {choice.name} <= set(json.loads(json.dumps(series[0]["metric"])))
+
+
+@pytest.fixture
+def outage(scene):
+    scene.stage.sim.call(SimNetwork.cut, CUT)
+    yield
+    scene.stage.sim.call(SimNetwork.restore, CUT)
+    eventually(lambda: not scene.stage.get("/api/v1/alarms", cleared="false"), "every alarm to clear")
+
+
+@pytest.mark.usefixtures("outage")
+def test_an_outage_is_seen_on_the_overview(scene):
+    panels = {panel.title: panel.queries[0].expr for panel in DASHBOARDS["noc"].shown()}
+    down = eventually(lambda: scene.prometheus.query(panels["Services that are down"]), "services to be down")
+    assert {each["metric"]["customer"] for each in down} <= {"Acme Industries", "Bolt Logistics"}
+    assert all(each["metric"]["name"] and each["value"][1] == "1" for each in down)
+    assert scene.prometheus.query(panels["Alarms"])
+    for title in ("Problems", "Services down"):
+        eventually(lambda expr=panels[title]: scene.prometheus.query(f"{expr} > 0"), title)
+    state = DASHBOARDS["service"].panels[0]
+    eventually(lambda: scene.prometheus.query(f"{chosen(scene, state.queries[0].expr)} == 0"), "the service to be down")
