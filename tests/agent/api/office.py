@@ -16,8 +16,10 @@ from agent.catalog import load_actions
 from agent.config import ActionSettings, ApiSettings
 from agent.fulfillment import service as fulfilment
 from agent.fulfillment.settings import FulfilmentSettings
+from agent.measurement.aims import Aims
 from agent.measurement.errors import NothingToMeasure
 from agent.measurement.outcome import TestResult
+from agent.measurement.testing import ServiceTests
 from agent.metrics import Metrics
 from agent.security import tokens
 from agent.security.roles import Role
@@ -68,6 +70,7 @@ class Office:
             limiter=RateLimiter(self.settings.rate_per_minute, clock.monotonic),
             readiness=lambda: tuple(self.waiting),
             actions=self._actions(),
+            tests=ServiceTests(database, clock, Aims(self.operator.catalog, Credential)),
         )
         self.app = create_app(self.parts)
         with database.write() as session:

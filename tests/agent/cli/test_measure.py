@@ -105,4 +105,4 @@ def test_a_service_is_tested_by_the_daemon(fabd, monkeypatch):
 @pytest.mark.usefixtures("served")
 def test_a_service_that_is_not_there_is_told(fabd):
     assert "svc-1" in fabd("measure", "list", "svc-1").complaint
-    assert "measures nothing" in fabd("measure", "svc-1").complaint
+    assert "there is no service 'svc-1'" in fabd("measure", "svc-1").complaint
