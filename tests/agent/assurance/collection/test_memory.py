@@ -113,3 +113,13 @@ def test_the_pauses_before_the_next_call_grow(silent_for: int, pause: int) -> No
     asked_again = 1000.0 + silent_for + pause
     assert known.silent_due(asked_again - 0.1) == frozenset()
     assert known.silent_due(asked_again) == {"pe1"}
+
+
+def test_what_lies_beside_something_that_came_back_is_asked_at_once_if_it_is_silent() -> None:
+    known = memory(failures=1)
+    known.failed("pe1", at(0), 1000.0, POLL, {})
+    known.put_off(["pe1"], 1400.0)
+    known.answered("pe2", at(0).timestamp(), 1000.0, POLL)
+    assert known.silent_due(1500.0) == frozenset()
+    known.call(["pe1", "pe2", "never-heard-of"], 1500.0)
+    assert known.silent_due(1500.0) == {"pe1"}
