@@ -53,8 +53,8 @@ class Prepared:
     def named(self, connection: Connection, values: Values) -> list[Any]:
         """The rows as tuples whose places are called as the columns are."""
         if self._named is None:
-            kind: Any = namedtuple("Named", [column.key for column in self._statement.exported_columns])  # noqa: PYI024  known here only
-            self._named = kind._make
+            places = cast("Any", namedtuple)("Named", [column.key for column in self._statement.exported_columns])  # noqa: PYI024  they are known here only
+            self._named = places._make
         return list(map(self._named, self.rows(connection, values)))
 
     def first(self, connection: Connection, values: Values) -> tuple[Any, ...] | None:

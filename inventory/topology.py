@@ -8,12 +8,15 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any, TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from inventory.errors import UnknownObject
 from inventory.tables import ElementRow, LinkRow, PortRow, SiteRow
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,8 +240,14 @@ def load_topology(session: Session) -> Topology:
         row[0]: ElementNode(*row) for row in session.execute(select(ElementRow.id, ElementRow.name, *of_element).join(SiteRow))
     }
     of_port = (PortRow.id, PortRow.element_id, PortRow.name, PortRow.if_index, PortRow.speed_bps, PortRow.role)
+    alike: dict[Any, Any] = {}  # the network is kept in memory, and most of what ports are they are on every element
+
+    def one(value: Value) -> Value:
+        kept: Value = alike.setdefault(value, value)
+        return kept
+
     ports = {
-        port_id: PortNode(port_id, elements[element_id].name, name, if_index, speed_bps, role)
+        port_id: PortNode(port_id, elements[element_id].name, one(name), one(if_index), one(speed_bps), one(role))
         for port_id, element_id, name, if_index, speed_bps, role in session.execute(select(*of_port))
     }
     links = [LinkNode(row.id, row.name, ports[row.a_port_id], ports[row.b_port_id]) for row in session.scalars(select(LinkRow))]

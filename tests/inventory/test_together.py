@@ -9,8 +9,8 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 
 from inventory.changing import write_changes
-from inventory.loading import lock
 from inventory.errors import OutcomeUnknown
+from inventory.loading import lock
 from inventory.tables import SiteRow
 from inventory.together import Together
 
