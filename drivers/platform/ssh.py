@@ -40,7 +40,7 @@ class Linux(Data):
     links: str
     """Prints the kernel's links as JSON."""
     limits: str = ""
-    """Prints nftables' netdev tables as JSON; where there is no such program, nothing is limited."""
+    """Prints nftables' netdev tables as JSON; where there is no such program, or none of it in the kernel, nothing is limited."""
 
 
 class Ssh(Data):

@@ -24,8 +24,8 @@ CHUNK = 65536
 LONGEST_ANSWER = 50_000_000
 """Characters; a configuration has less, and what runs away is not read on."""
 
-_NO_SUCH_PROGRAM = re.compile("not found")
-"""What shells, and sudo, say then."""
+_NO_NFTABLES = re.compile("not found|not supported|Invalid argument")
+"""What shells and sudo say where the program is missing, and the program where the kernel has nothing of it."""
 
 
 class LinuxShell:
@@ -66,7 +66,7 @@ class LinuxShell:
     def running(self, command: str, deadline: float) -> str:
         """The links of the kernel, the limits on them, and the configuration of the command line as one text."""
         shown = self._shown(f"{SHELL}{self._linux.links}", deadline)
-        table = self._shown(f"{SHELL}{self._linux.limits}", deadline, unless=_NO_SUCH_PROGRAM) if self._linux.limits else ""
+        table = self._shown(f"{SHELL}{self._linux.limits}", deadline, unless=_NO_NFTABLES) if self._linux.limits else ""
         try:
             found = links.render(shown)
         except ValueError as error:

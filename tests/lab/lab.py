@@ -33,6 +33,7 @@ from tests.lab.topology import (
 FOLDER = Path("/run/fabd-lab")
 NODES = (MANAGEMENT, CABLES, *(router.name for router in ROUTERS), *HOSTS)
 CONVERGED_WITHIN = 40.0  # seconds; 4 to 10, measured on two cores
+_MANAGED_WITHIN = 10.0
 _MARKER = "is-fabd-lab"  # a folder without it is somebody else's and is never removed
 _SSHD_MARKER = "made-run-sshd"
 _LLDP_MARKER = "made-run-lldpd"
@@ -156,6 +157,10 @@ class Lab:
                     for cable in laid:
                         cables.plug(cable)
         finally:
+            # a bridge forwards a moment after its port is up, and the first thing that an agent says is that it has started
+            wait_until(
+                f"{router.name} is managed again", lambda: self.reaches(router.name, MANAGEMENT_ADDRESS.ip), within=_MANAGED_WITHIN
+            )
             self._boot(router)
 
     def say(self, router: Router, *told: str, inform: bool = False, auth_key: str = "") -> bool:

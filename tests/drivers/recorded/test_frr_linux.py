@@ -126,6 +126,7 @@ def test_a_line_that_frr_does_not_know_is_named(tmp_path: Path) -> None:
     [
         ([Exchange("", SHOW_LINKS, ["sudo: a password is required", "<exit 1>"])], "a password is required"),
         ([Exchange("", SHOW_LINKS, ["Usage: ip link"]), WITHOUT[1]], "does not print links as JSON"),
+        ([WITHOUT[0], Exchange("", SHOW_LIMITS, ["Operation not permitted (you must be root)", "<exit 1>"])], "must be root"),
         ([WITHOUT[0], Exchange("", SHOW_LIMITS, ["sudo: a password is required", "<exit 1>"])], "a password is required"),
         ([WITHOUT[0], Exchange("", SHOW_LIMITS, ["Usage: nft"])], "does not print tables as JSON"),
         ([*WITHOUT[:2], Exchange("", SHOW_RUNNING, ["failed to connect to any daemons.", "<exit 1>"])], "failed to connect"),

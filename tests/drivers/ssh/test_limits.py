@@ -20,14 +20,11 @@ def test_a_limit_is_read_where_both_ways_have_the_same() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "rate"),
-    [
-        ({"rate": 125_000, "rate_unit": "kbytes"}, 128_000_000),
-        ({"rate": 3, "rate_unit": "mbytes"}, 3 * 1024**2),
-        ({"rate": 7}, 7),
-    ],
+    ("printed", "unit", "rate"),
+    [(125_000, "kbytes", 128_000_000), (3, "mbytes", 3 * 1024**2), (7, "bytes", 7)],
 )
-def test_units_that_nftables_chooses_are_octets_again(said: dict[str, object], rate: int) -> None:
+def test_units_that_nftables_chooses_are_octets_again(printed: int, unit: str, rate: int) -> None:
+    said: dict[str, object] = {"rate": printed, "rate_unit": unit}
     told = shown(rule("in-eth1", **said), rule("out-eth1", **said))
     assert limits.render(told) == f"limit eth1\n rate {rate} bytes/second burst 250000 bytes\n"
 

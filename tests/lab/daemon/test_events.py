@@ -53,7 +53,7 @@ def test_traps_and_informs_of_snmptrap_are_heard_and_what_was_read_decides(fabd:
 def test_another_key_is_not_believed_and_the_alarm_names_the_credential_until_the_right_one_is_heard(fabd: Fabd, lab: Lab) -> None:
     wrong = "another-key-than-the-agents"
     assert not lab.say(P1, *a_lie(P1, "c-pe1"), inform=True, auth_key=wrong), "nothing was acknowledged"
-    wait_until("it is told", lambda: standing(fabd, "trapsNotBelieved"), within=SEEN_WITHIN)
+    wait_until("it is told", lambda: bool(standing(fabd, "trapsNotBelieved")), within=SEEN_WITHIN)
     [alarm] = standing(fabd, "trapsNotBelieved")
     assert (alarm["element"], "wrong key" in alarm["text"], "'lab-snmp-p1'" in alarm["text"]) == ("p1", True, True)
     shown = fabd.command("alarm", "why", alarm["id"])

@@ -60,8 +60,16 @@ class Machine:
 
     # As `tests.lab.lab.Lab`, for `tests.lab.fabd.Fabd`
 
-    def exec(self, node: str, argv: Sequence[str], *, timeout: float = 60.0, check: bool = True) -> str:
-        return namespaces.execute(node, argv, timeout=timeout, check=check).stdout
+    def exec(
+        self,
+        node: str,
+        argv: Sequence[str],
+        *,
+        timeout: float = 60.0,
+        check: bool = True,
+        env: dict[str, str] | None = None,
+    ) -> str:
+        return namespaces.execute(node, argv, timeout=timeout, check=check, env=env).stdout
 
     def spawn(self, node: str, argv: Sequence[str], *, log: Path, env: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
         with log.open("ab") as output:
