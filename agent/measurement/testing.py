@@ -41,7 +41,8 @@ class ServiceTesting(Protocol):
     def test(
         self, service_id: str, *, by: str, packets: int = PACKETS, deadline: float = 0.0, as_baseline: bool = False
     ) -> TestResult:
-        """Test it now and keep the result. Blocks until it is there, at most until `deadline` (monotonic; 15 s when 0).
+        """Test it now and keep the result. Blocks until it is there, at most until `deadline` (monotonic; as long as so many
+        packets take when 0, at least 15 s).
 
         `by`: who asked for it, for the record. `as_baseline`: what it measures now is what later tests are compared with.
         Raises `MeasurementError`, or `inventory.errors.UnknownObject` for a service that is not there.
@@ -97,7 +98,7 @@ class ServiceTests:
     ) -> TestResult:
         """`aims` of one service, at least one."""
         started, service_id = self._clock.now(), aims[0].service_id
-        deadline = deadline or time.monotonic() + DEADLINE_S
+        deadline = deadline or time.monotonic() + self._usual_s(packets)
         found = self._measured(service_id, [aim.target for aim in aims], packets, deadline)
         results = tuple(judged(aim.probe, figures(found[aim.target])) for aim in aims)
         result = TestResult(
@@ -115,6 +116,10 @@ class ServiceTests:
             usual = baselines(session, [service_id]).get(service_id)
             keep(session, result)
         return replace(result, baseline=usual)
+
+    def _usual_s(self, packets: int) -> float:
+        """Enough for so many packets and the last of their answers."""
+        return max(DEADLINE_S, packets * INTERVAL_S + self._limits.probe.timeout_s + 2 * SLACK_S)
 
     def _measured(
         self, service_id: str, targets: Sequence[ProbeTarget], packets: int, deadline: float
