@@ -1,7 +1,7 @@
 """The benches of activation: `python -m bench.activation engine|http|hanging|allocation|memory|all`.
 
 Each prints a table, and tells on standard error what it is doing; `--json` prints JSON instead, `--write` also puts the table into
-docs/performance.md. By themselves they take about a minute each on a quiet machine; `all` is every one of them as it is by itself.
+docs/performance.md. By themselves they take a minute or two each on a quiet machine; `all` is every one of them as it is by itself.
 """
 
 import argparse
@@ -146,7 +146,7 @@ def _arguments() -> argparse.ArgumentParser:
     one.add_argument("--orders", type=int, default=500)
     one = add("http", "orders through HTTP onto simulated elements, beside a script")
     one.add_argument("--elements", type=int, default=100)
-    one.add_argument("--orders", type=int, default=300)
+    one.add_argument("--orders", type=int, default=1_000)
     one.add_argument("--changes", type=int, default=0, help="how many the script makes (default: as many as a few seconds hold)")
     one.add_argument("--threads", type=int, nargs="+", default=[1, 10, 40])
     one = add("hanging", "what others notice of elements that hang")
