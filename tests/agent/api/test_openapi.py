@@ -112,8 +112,8 @@ def asked(story, path: str) -> str:
     return path.format(**found) + query
 
 
-HEARD = {"/api/v1/intake", "/api/v1/intake/recent"}
-"""Only of a daemon that listens for events; this one does not."""
+HEARD = {"/api/v1/intake", "/api/v1/intake/recent", "/api/v1/collectors"}
+"""Only of a daemon that listens for events and asks elements; this one does neither."""
 
 
 def test_what_is_answered_has_the_shape_that_is_promised(document, story):
@@ -135,6 +135,9 @@ def test_what_is_answered_has_the_shape_that_is_promised(document, story):
     readable = {path for method, path, _ in operations(document) if method == "GET" and path.startswith("/api/v1")}
     empty = readable - looked_at - HEARD
     assert empty == {
+        "/api/v1/collected",  # as test_collectors has them
+        "/api/v1/foresight",
+        "/api/v1/foresight/rules",
         "/api/v1/drift",
         "/api/v1/freezes",
         "/api/v1/exclusions",
@@ -144,6 +147,7 @@ def test_what_is_answered_has_the_shape_that_is_promised(document, story):
         "/api/v1/violations",
         "/api/v1/objectives",
         "/api/v1/observations",
+        "/api/v1/services/{service_id}/tests",
         "/api/v1/deliveries",
         "/api/v1/subscriptions",
     }
