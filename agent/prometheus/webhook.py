@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from agent.assurance.alarms.causes import FAILURES
 from agent.assurance.alarms.told import Ended, Told
@@ -22,6 +23,16 @@ Text = Annotated[str, Field(max_length=8192)]
 Texts = Annotated[dict[str, Text], Field(max_length=100)]
 
 
+def _utc(found: datetime) -> datetime:
+    try:
+        return found.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("this is before the first day of the calendar, or after its last") from None
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_utc)]
+
+
 class Alert(BaseModel):
     """What is not read here is not refused: later versions may say more."""
 
@@ -30,8 +41,8 @@ class Alert(BaseModel):
     status: Literal["firing", "resolved"]
     labels: Texts
     annotations: Texts = {}
-    starts_at: AwareDatetime = Field(alias="startsAt")
-    ends_at: AwareDatetime = Field(alias="endsAt")
+    starts_at: Moment = Field(alias="startsAt")
+    ends_at: Moment = Field(alias="endsAt")
     generator_url: Text = Field("", alias="generatorURL")
     fingerprint: Annotated[str, Field(min_length=1, max_length=64)]
 
