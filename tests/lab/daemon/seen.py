@@ -10,7 +10,7 @@ from tests.lab.lab import Lab
 from tests.lab.shell import wait_until
 
 TICKETS = "/tmf-api/troubleTicket/v4/troubleTicket"
-SEEN_WITHIN = 20.0  # seconds
+SEEN_WITHIN = 40.0  # seconds; far more than it takes, on a machine that does other things
 CLOCK = timedelta(seconds=0.1)
 """sysUpTime counts in hundredths of a second, and the agent looks at its ports once per second."""
 LOOK = timedelta(seconds=1)

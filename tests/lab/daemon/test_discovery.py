@@ -9,7 +9,7 @@ from tests.lab.shell import wait_until
 
 pytestmark = pytest.mark.lab
 
-HEARD_WITHIN = 15.0  # seconds
+HEARD_WITHIN = 30.0  # seconds
 CORE = {"pe1-p1", "p1-pe2", "leaf1-p1", "leaf2-p1"}
 HOSTS = {"pe1-ce1"}
 """Links to what speaks no LLDP."""
