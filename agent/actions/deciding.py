@@ -1,6 +1,6 @@
 """Whether an action may begin now, and what it is then: inside one transaction, by the guards of its rule and of the settings."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,6 +15,8 @@ from agent.actions.figures import figures
 from agent.actions.state import State
 from agent.actions.subject import Subject
 from agent.actions.tables import ActionRow
+from agent.actions.triggers import why_not
+from agent.assurance.tables import AlarmRow
 from agent.fulfillment.freezes import WeeklyFreeze
 from agent.security.audit import DAEMON, Actor
 from inventory.work import Work, WorkQueue
@@ -28,6 +30,8 @@ ACTION_WORK = "action"
 """Kind of the work item of an action; its key is the action's id."""
 NOT_NOW = "notPossible"
 """What the deed itself says against it, beside the guards."""
+TAKEN = "alarm"
+"""The alarm does not call for it any more, or not now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +111,7 @@ class Decider:
         except NotPossible as error:
             return (Objection(NOT_NOW, str(error)),)
         row.elements, row.services, row.reverse = sorted(target.elements), list(target.services), target.reverse
-        return self.objections(session, rule, target, at)
+        return (*_of_alarm(session, rule, row, at), *self.objections(session, rule, target, at))
 
     def _propose(self, session: Session, row: ActionRow, actor: Actor, at: datetime) -> None:
         """Also what an automatic rule held back, when the rule has come to want an approval."""
@@ -126,6 +130,15 @@ class Decider:
 def _may(rule: Rule, row: ActionRow) -> bool:
     """The settings may have come to say something else since it was made."""
     return rule.mode is not Mode.OFF and (rule.mode is not Mode.MANUAL or row.asked_by != DAEMON.name)
+
+
+def _of_alarm(session: Session, rule: Rule, row: ActionRow, at: datetime) -> Iterator[Objection]:
+    """What fabd would begin by itself: while it waited, somebody may have taken up the alarm, or found out that it is a symptom."""
+    if row.asked_by != DAEMON.name or row.approved_by or row.alarm_id is None:
+        return
+    alarm = session.get(AlarmRow, row.alarm_id, populate_existing=True)
+    if alarm is not None and (reasons := list(why_not(session, rule, alarm, at))):
+        yield Objection(TAKEN, "; ".join(reasons))
 
 
 def told(objection: Objection) -> dict[str, Any]:

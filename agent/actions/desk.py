@@ -14,7 +14,7 @@ from agent.actions.errors import ActionRefused, NotMeant, NotPossible, UnknownAc
 from agent.actions.state import State
 from agent.actions.subject import Subject
 from agent.actions.tables import ActionRow
-from agent.actions.triggers import why_not
+from agent.actions.triggers import standing, why_not
 from agent.assurance.errors import UnknownAlarm
 from agent.assurance.tables import AlarmRow
 from agent.security.audit import Actor
@@ -75,6 +75,8 @@ class ActionDesk:
             raise ActionRefused(
                 f"action {row.id} was asked for by {actor.name}; rule {row.rule} wants a second person to approve it"
             )
+        if row.alarm_id is not None and not standing(session, [row]):
+            raise ActionRefused(f"action {row.id}: alarm {row.alarm_id} is over; nothing is left to do")
         row.approved_by, row.note = actor.name, note or row.note
         self.decider.consider(session, row, actor, at)
         once_committed(session, self.wake)
@@ -127,6 +129,8 @@ class ActionDesk:
             alarm = session.get(AlarmRow, alarm_id)
             if alarm is None:
                 raise UnknownAlarm(alarm_id)
+            if alarm.cleared_at is not None:
+                raise ActionRefused(f"alarm {alarm_id} has cleared: by its end nothing can be measured; run the rule without it")
         if about:
             return Subject.parse(about)
         if alarm is None:

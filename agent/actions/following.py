@@ -64,15 +64,19 @@ def measure(session: Session, rules: Mapping[str, Rule], row: ActionRow, at: dat
         if not left and not down(row.before):
             return _judge(session, row, State.DONE, found, "no service was down", at)
         helped = not left
-        words = "no service is down any more" if helped else f"still down: {', '.join(left)}"
+        words = "no service is down any more" if helped else f"still down: {', '.join(left)}, {_seconds(at - acted_at)} after it"
     else:
         cleared = _cleared(session, row)
-        helped = cleared is not None
-        words = f"the alarm cleared {_seconds(cleared - acted_at)} after it" if cleared else "the alarm stands"
+        helped = cleared is not None and cleared <= acted_at + within
+        words = (
+            f"the alarm cleared {_seconds(cleared - acted_at)} after it"
+            if cleared
+            else f"the alarm stands, {_seconds(at - acted_at)} after it"
+        )
     if helped:
         return _judge(session, row, State.EFFECTIVE, found, words, at)
     if at >= acted_at + within:
-        return _judge(session, row, State.INEFFECTIVE, found, f"{words}, {_seconds(at - acted_at)} after it", at)
+        return _judge(session, row, State.INEFFECTIVE, found, words, at)
     return None
 
 

@@ -17,8 +17,7 @@ from agent.actions.errors import NotMeant, NotPossible
 from agent.actions.following import follow, measure
 from agent.actions.state import OPEN, WAITING, State
 from agent.actions.tables import ActionRow
-from agent.actions.triggers import Call, calls
-from agent.assurance.tables import AlarmRow
+from agent.actions.triggers import Call, calls, standing
 from agent.security.audit import DAEMON
 from inventory.db import Database, once_committed
 from policies.acting.rules import Mode
@@ -77,13 +76,13 @@ class Loop:
 
     def _work(self, session: Session, called: Sequence[Call], at: datetime) -> None:
         opened = session.scalars(select(ActionRow).where(ActionRow.state.in_(OPEN)).order_by(ActionRow.id)).all()
-        standing = _standing(session, opened)
+        stand = standing(session, opened)
         self._looks = {row.id: due for row in opened if (due := self._looks.get(row.id)) is not None}
         left = LOOKS_AT_ONCE
         for row in sorted(opened, key=lambda row: (self._looks.get(row.id, at), row.id)):
             if row.state not in WAITING:
                 self._apart(session, f"action {row.id}", partial(self._follow, session, row, at))
-            elif row.alarm_id is not None and row.id not in standing:
+            elif row.alarm_id is not None and row.id not in stand:
                 book.move(session, row, State.OBSOLETE, at, "the alarm was over before it began")
             elif row.due_at is not None and row.due_at <= at and _expires(row):
                 why = "nobody approved it in time" if row.state == State.PROPOSED else "what stood against it did so for too long"
@@ -141,14 +140,6 @@ class Loop:
         if len(self._passed_over) >= MOST_PASSED_OVER:
             self._passed_over.clear()
         self._passed_over[call.key] = self.clock.monotonic() + PASSED_OVER_S
-
-
-def _standing(session: Session, opened: Sequence[ActionRow]) -> set[str]:
-    """Those of the actions whose alarm stands, in the occurrence that they are of."""
-    ids = {row.alarm_id for row in opened if row.alarm_id is not None}
-    alarms = select(AlarmRow.id, AlarmRow.raised_at).where(AlarmRow.id.in_(ids), AlarmRow.cleared_at.is_(None))
-    raised = {row.id: row.raised_at for row in session.execute(alarms)}
-    return {row.id for row in opened if row.alarm_id in raised and row.occurrence in {None, raised[row.alarm_id]}}
 
 
 def _expires(row: ActionRow) -> bool:

@@ -1,6 +1,6 @@
 """Which alarms call for which rules: read set-wise, and explained one by one."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
@@ -54,16 +54,29 @@ def calls(session: Session, rule: Rule, passed_over: Collection[tuple[str, str, 
             ~seen,
         )
         .order_by(AlarmRow.raised_at, AlarmRow.id)
-        .limit(AT_ONCE + len(passed_over))
+        .execution_options(yield_per=AT_ONCE)
     )
-    found = (row for row in session.execute(statement) if (rule.name, row.id, row.raised_at) not in passed_over)
-    rows = list(islice(found, AT_ONCE))
-    covered = _covered(session, rule, {row.element for row in rows})
-    return [
-        Call(rule, row.id, row.raised_at, Subject.of_alarm(row.element, row.object), row.text)
-        for row in rows
-        if row.element in covered
-    ]
+    made: list[Call] = []
+    with session.execute(statement) as result:
+        found = (row for row in result if (rule.name, row.id, row.raised_at) not in passed_over)
+        while len(made) < AT_ONCE and (rows := list(islice(found, AT_ONCE))):  # what is outside the scope keeps nobody else out
+            covered = _covered(session, rule, {row.element for row in rows})
+            made += [
+                Call(rule, row.id, row.raised_at, Subject.of_alarm(row.element, row.object), row.text)
+                for row in rows
+                if row.element in covered
+            ]
+    return made[:AT_ONCE]
+
+
+def standing(session: Session, actions: Iterable[ActionRow]) -> set[str]:
+    """Those of the actions whose alarm stands, in the occurrence that they are of."""
+    waiting = [row for row in actions if row.alarm_id is not None]
+    alarms = select(AlarmRow.id, AlarmRow.raised_at).where(
+        AlarmRow.id.in_({row.alarm_id for row in waiting}), AlarmRow.cleared_at.is_(None)
+    )
+    raised = {row.id: row.raised_at for row in session.execute(alarms)}
+    return {row.id for row in waiting if row.alarm_id in raised and row.occurrence in {None, raised[row.alarm_id]}}
 
 
 def why_not(session: Session, rule: Rule, row: AlarmRow, at: datetime) -> Iterator[str]:

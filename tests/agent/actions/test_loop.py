@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
+from agent.actions import triggers
 from agent.actions.deeds.deed import Ended
 from agent.actions.errors import ActionRefused, NotMeant, UnknownAction, UnknownRule
 from agent.assurance.errors import UnknownAlarm
@@ -23,7 +24,8 @@ from inventory.db import Database
 from inventory.maintenance import NewMaintenance, announce
 from inventory.reach import Scope
 from policies.acting.guards import Limits
-from policies.acting.rules import Guards, Mode
+from policies.acting.rules import Guards, Mode, Trigger
+from policies.acting.rules import Scope as Where
 from policies.values import Severity
 from tests.agent.actions.stage import EASY, NOC, OTHER, FakeDeed, Stage, rule
 from tests.clock import FakeClock
@@ -98,6 +100,19 @@ def test_an_alarm_that_has_cleared_and_come_back_meanwhile_was_not_helped(stage)
     stage.turn()
     stage.turn(301)
     assert stage.actions()[0].state == "ineffective"
+
+
+def test_an_alarm_that_cleared_too_late_was_not_helped_however_late_one_looks(stage):
+    alarm = stage.alarm()
+    stage.turn()
+    stage.work()
+    stage.end_plan(stage.action().id)
+    stage.turn()
+    stage.clock.advance(400)
+    stage.clear(alarm)
+    stage.turn(100)
+    assert stage.action().state == "ineffective"
+    assert stage.action().outcome.startswith("the alarm cleared 400 s after it (")
 
 
 def test_a_plan_that_fails_ends_the_action_with_the_element_s_words(stage):
@@ -252,6 +267,17 @@ def test_an_occurrence_has_one_action_and_the_next_one_another(stage):
     assert stage.states() == ["effective", "running"]
 
 
+def test_alarms_outside_the_scope_keep_no_others_out_however_many_stand(database, clock, monkeypatch):
+    monkeypatch.setattr(triggers, "AT_ONCE", 2)
+    scope = Trigger(causes=("configurationDrift",), standing_s=0, scope=Where(elements=("pe5",)))
+    stage = staged(database, clock, rule().model_copy(update={"trigger": scope}))
+    for number in range(1, 6):
+        stage.alarm(f"pe{number}")
+        stage.clock.advance(1)
+    stage.turn()
+    assert [action.object for action in stage.actions()] == ["pe5"]
+
+
 def test_an_alarm_that_the_deed_is_not_for_leaves_no_row_and_is_explained(stage):
     alarm = stage.alarm("pool:vlans", cause="configurationDrift")
     stage.turn()
@@ -350,6 +376,41 @@ def test_an_alarm_that_clears_while_it_waits_makes_it_obsolete(stage):
     stage.clear(alarm)
     stage.turn()
     assert stage.states() == ["obsolete"]
+
+
+@pytest.mark.parametrize("columns", [{"assigned_to": "ada"}, {"standing": "symptom"}, {"muted": "shelved by ada until noon"}])
+def test_what_waited_does_not_begin_by_itself_when_somebody_has_taken_up_its_alarm_meanwhile(stage, columns):
+    hold(stage)
+    alarm = stage.alarm()
+    stage.turn()
+    stage.change_alarm(alarm, **columns)
+    let_go(stage)
+    stage.turn(5)
+    assert (stage.action().state, [each["guard"] for each in stage.action().objections]) == ("held", ["alarm"])
+    stage.change_alarm(alarm, assigned_to=None, standing="root", muted="")
+    stage.turn(5)
+    assert stage.states() == ["running"]
+
+
+def test_a_word_lets_it_begin_though_somebody_has_taken_up_its_alarm_but_not_when_that_is_over(database, clock):
+    stage = staged(database, clock, rule(mode=Mode.APPROVE))
+    alarm = stage.alarm()
+    stage.turn()
+    stage.change_alarm(alarm, acknowledged_by="noc", acknowledged_at=clock.now())
+    stage.clear(alarm)
+    with stage.database.write() as session, pytest.raises(ActionRefused, match="is over"):
+        stage.desk.approve(session, stage.action().id, NOC, clock.now())
+    stage.change_alarm(alarm, cleared_at=None)
+    with stage.database.write() as session:
+        stage.desk.approve(session, stage.action().id, NOC, clock.now())
+    assert stage.states() == ["running"]
+
+
+def test_an_alarm_that_has_cleared_measures_nothing(stage):
+    alarm = stage.alarm()
+    stage.clear(alarm)
+    with stage.database.write() as session, pytest.raises(ActionRefused, match="has cleared"):
+        stage.desk.run(session, "mend", "pe1", alarm, NOC, stage.clock.now())
 
 
 def test_what_nobody_can_take_back_is_refused_for_good(stage):
