@@ -1,7 +1,7 @@
 """Time that no objective counts, by somebody's word: force majeure, and what the customer brought about.
 
-Each has an author and a reason, and is told. A period that has led to a violation is settled, and so is one that was judged with
-the time excused: what is learned of it later is a matter of an adjustment on a bill, not of another figure for the same month.
+Each has an author and a reason, and is told. A period that was judged is settled: what is learned of it later is a matter of an
+adjustment on a bill, not of another figure for the same month.
 """
 
 from collections import defaultdict
@@ -39,11 +39,17 @@ class NewExclusion:
     reason: str
 
 
-def exclude(session: Session, new: NewExclusion, at: datetime, *, by: str) -> ExclusionRow:
+def nothing_judged(_session: Session, _service_id: str) -> datetime | None:
+    return None
+
+
+def exclude(
+    session: Session, new: NewExclusion, at: datetime, *, by: str, judged_until: JudgedUntil = nothing_judged
+) -> ExclusionRow:
     """Raises `ExclusionRefused`, or `UnknownObject` for a service that is not there."""
     if session.get(ServiceRow, new.service_id) is None:
         raise UnknownObject("service", new.service_id, "list them with `fabd service list`")
-    for mistake in _mistakes(session, new):
+    for mistake in _mistakes(session, new, judged_until(session, new.service_id)):
         raise ExclusionRefused(mistake)
     row = ExclusionRow(
         id=new_id("exc", at),
@@ -63,7 +69,7 @@ def exclude(session: Session, new: NewExclusion, at: datetime, *, by: str) -> Ex
 
 
 def withdraw(
-    session: Session, exclusion_id: str, at: datetime, *, by: str, judged_until: JudgedUntil = lambda *_: None
+    session: Session, exclusion_id: str, at: datetime, *, by: str, judged_until: JudgedUntil = nothing_judged
 ) -> ExclusionRow:
     """The time counts again, but for what has been judged with it: that stays excused, and the exclusion then ends there.
 
@@ -110,7 +116,8 @@ def exclusions(session: Session, services: Collection[str], span: Interval) -> d
     return dict(found)
 
 
-def _mistakes(session: Session, new: NewExclusion) -> Iterator[str]:
+def _mistakes(session: Session, new: NewExclusion, judged: datetime | None) -> Iterator[str]:
+    """`judged`: end of the last period of the service that has been judged."""
     span = new.span
     if span.start == span.end:
         yield "the excluded time is empty; give an end after the start"
@@ -125,6 +132,13 @@ def _mistakes(session: Session, new: NewExclusion) -> Iterator[str]:
     ).first()
     if settled is not None:
         yield f"the period is settled by violation {settled}; what is learned of it now is put right by an adjustment on a bill"
+    elif judged is not None and span.start < judged:
+        until = judged.isoformat(timespec="seconds")
+        rest = f"; excuse what comes after with a start of {until}" if judged < span.end else ""
+        yield (
+            f"periods of service {new.service_id} have been judged up to {until}, and that stands: put right what lies before "
+            f"by an adjustment on a bill{rest}"
+        )
 
 
 def _tell(session: Session, row: ExclusionRow, event: str, at: datetime) -> None:

@@ -110,7 +110,7 @@ def exclude(
 ) -> None:
     """Excuse time of a service: no objective counts it. Your name and the reason are kept. Role: provisioner.
 
-    Periods that have led to a violation stay as they are.
+    Periods that have been judged stay as they are: excuse time before its period is judged, or adjust the bill.
     """
     body = {
         "service_id": service,

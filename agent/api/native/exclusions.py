@@ -84,14 +84,14 @@ def list_exclusions(request: Request, parts: PartsOf) -> Response:
     ),
 )
 def add_exclusion(request: Request, parts: PartsOf, actor: ActorOf, body: BodyOf) -> Response:
-    """No objective counts it: neither as agreed time nor as downtime. A period that has led to a violation stays as it is."""
+    """No objective counts it: neither as agreed time nor as downtime. Periods that have been judged stay as they are."""
     wanted = read_model(ExclusionEntry, body.data)
     if wanted.end <= wanted.start:
         raise BadRequest("invalidValue", "the excused time ends before it starts; give an end after the start", pointer="/end")
     new = NewExclusion(wanted.service_id, wanted.kind, Interval(wanted.start, wanted.end), wanted.reason)
 
     def work(session: Session, at: datetime) -> Answer:
-        document = columns(exclude(session, new, at, by=actor.name))
+        document = columns(exclude(session, new, at, by=actor.name, judged_until=judged_until))
         record(session, actor, "exclude", f"service {new.service_id}", at, after=document)
         return Answer(HTTPStatus.CREATED, document, {"Location": f"{ROOT}/exclusions?id={document['id']}"})
 

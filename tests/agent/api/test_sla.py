@@ -149,7 +149,7 @@ def judged(office, until):
     """As the run over periods that ended leaves it."""
     began = until - timedelta(days=30)
     with office.database.write() as session:
-        session.add(
+        session.merge(
             ObjectiveResultRow(
                 id="obj-1",
                 service_id="svc-1",
@@ -175,6 +175,22 @@ def test_what_was_judged_with_excused_time_stays_and_the_refusal_names_the_remed
     assert answer.status_code == 409
     assert "put it right by an adjustment on a bill" in answer.json()["detail"]
     assert office.get(f"{EXCLUSIONS}?withdrawn=false").json()[0]["id"] == made["id"]
+
+
+def test_time_that_was_judged_is_not_excused_and_the_refusal_says_from_when_on_it_can_be(office, service):
+    wanted = excuse(office, service)
+    start, end = (datetime.fromisoformat(wanted[name]) for name in ("start", "end"))
+    judged(office, start)
+    assert office.post(EXCLUSIONS, json=wanted).status_code == 201
+    half = start + timedelta(minutes=5)
+    judged(office, half)
+    refused = office.post(EXCLUSIONS, json=wanted)
+    assert refused.status_code == 409
+    assert f"adjustment on a bill; excuse what comes after with a start of {half.isoformat()}" in refused.json()["detail"]
+    assert office.post(EXCLUSIONS, json=wanted | {"start": half.isoformat()}).status_code == 201
+    judged(office, end)
+    refused = office.post(EXCLUSIONS, json=wanted)
+    assert refused.json()["detail"].endswith("by an adjustment on a bill")
 
 
 def test_an_exclusion_that_goes_on_beyond_what_was_judged_ends_there(office, service):
