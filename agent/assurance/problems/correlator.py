@@ -26,6 +26,7 @@ from agent.assurance.topology.correlation import ELEMENT, LINK, PORT, Case, Stan
 from agent.assurance.topology.docket import Docket
 from agent.assurance.topology.watchlist import Watchlist
 from inventory.maintenance import Calendar
+from inventory.topology import split_reference
 from policies.values import Severity, new_id
 
 OPEN, RESOLVED = "open", "resolved"
@@ -123,7 +124,7 @@ class Correlator:
         root = verdict.roots[0]
         problem = self._problem(root, alarm)
         why = {"rule": verdict.rule, "root": root, "observed": alarm.text, **_own(alarm)}
-        if held := self._held(alarm.element, alarm.object):
+        if held := self._held_at(alarm):
             why["ticket"] = f"none while {held}"
         self._set([alarm], Judgement(Standing.ROOT.value, problem.id, why))
 
@@ -215,17 +216,25 @@ class Correlator:
     def _in_maintenance(self, alarms: Sequence[Alarm], services: Iterable[str]) -> dict[str, str]:
         """Service → what holds its ticket: maintenance over all roots of the problem, or over the service itself.
 
-        Both ends of a link tell of one cut, and work at either of them explains it.
+        Both ends of a link tell of one cut.
         """
         windows: dict[str, str] = {}
         for alarm in alarms:
             if alarm.standing == Standing.ROOT.value:
                 way = self._network.way_of.get(alarm.reference)
                 root = alarm.reference if way is None else way.link
-                windows[root] = windows.get(root) or self._held(alarm.element, alarm.object)
+                windows[root] = windows.get(root) or self._held_at(alarm)
         if windows and all(windows.values()):
             return dict.fromkeys(sorted(services), next(iter(windows.values())))
         return {service: why for service in sorted(services) if (why := self._held(services=[service]))}
+
+    def _held_at(self, alarm: Alarm) -> str:
+        """Work at either end of a link explains a cut, and the end that is worked on may say nothing of it."""
+        held, way = self._held(alarm.element, alarm.object), self._network.way_of.get(alarm.reference)
+        if held or way is None:
+            return held
+        element, _, port = split_reference(way.far)
+        return self._held(element, port)
 
     def _held(self, element: str = "", port: str = "", services: Sequence[str] = ()) -> str:
         """By which window; "" when by none."""

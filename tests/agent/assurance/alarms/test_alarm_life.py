@@ -290,6 +290,27 @@ def test_work_at_one_end_of_a_link_explains_what_both_ends_tell(world: World) ->
     assert [row.root_object for row in world.rows(TicketRow)] == ["link:east"]
 
 
+def test_work_on_an_element_explains_what_only_its_neighbour_can_tell(world: World) -> None:
+    world.order("web", "Acme", ["sw1/c1"], links=["uplink"])
+    with world.database.write() as session:
+        now = world.clock.now()
+        window = NewMaintenance(now + timedelta(minutes=1), now + timedelta(hours=1), "new software", (Scope("element", "sw1"),))
+        announce(session, window, now, by="ops")
+    world.clock.advance(120)
+    world.network.down("pe2/u1")
+    world.network.elements["sw1"].silent = True
+    world.poll()
+    world.poll()
+    assert [(row.root_object, row.state) for row in world.rows(ProblemRow)] == [("link:uplink", "open")]
+    assert "none while maintenance" in alarms(world, element="pe2")[0].why["ticket"]
+    for _ in range(4):
+        world.poll()
+    assert "element:sw1" in {row.root_object for row in world.rows(ProblemRow)}
+    assert world.rows(TicketRow) == []
+    world.poll(3600)
+    assert [row.root_object for row in world.rows(TicketRow)] == ["element:sw1"]
+
+
 def test_what_escalated_stays_so_when_it_is_told_once_more(world: World) -> None:
     (raised,) = tell(world, own("bgpDown", "pe1", world.clock.now()))
     with world.database.write() as session:
