@@ -17,7 +17,7 @@ from agent.assurance.collection.meter import Meter, Taken
 from agent.assurance.collection.poller import LOST_INDEX, Visit
 from agent.assurance.collection.tracks import Tracks, found_of
 from agent.assurance.events.hints import HintLog
-from agent.assurance.findings import Finding, FindingKind, Source, Transition, instant_of
+from agent.assurance.findings import Finding, FindingKind, Transition, instant_of
 from agent.assurance.levels.health import Change
 from agent.assurance.levels.measured import Measured
 from agent.assurance.problems.correlator import Patience
@@ -65,7 +65,7 @@ class Digest:
         _store_indexes(session, visit)
         found = [*self._findings(visit), *self._crossings(watchlist, visit)]
         board = self._take(session, watchlist, visit, found, hints, at)
-        if visit.source is Source.POLL:
+        if visit.is_thorough:
             self._measured.look(session, watchlist.topology, board, at)
         self._count(session, watchlist, visit, at)
         suspects = self._memory.suspects()
@@ -91,15 +91,14 @@ class Digest:
         at: datetime,
     ) -> Board:
         """Alarms, health and causes; a round that found nothing asks for nothing of theirs."""
-        regular = visit.source is Source.POLL
-        if not (found or hints or self._faults.is_waiting(session, thorough=regular)):
+        if not (found or hints or self._faults.is_waiting(session, thorough=visit.is_thorough)):
             return self._faults.board
         ledger = self._faults.ledger(session, at)
         told = self.hints.keep(session, hints, self._clock.monotonic())
         findings = [_prompted(finding, told) for finding in found]
         holes = [_hole(ledger, watchlist, visit, each) for each in findings if each.kind == FindingKind.UNSEEN]
         self._faults.take(ledger, watchlist, [each for each in findings if each.kind != FindingKind.UNSEEN], holes)
-        self._faults.correlate(ledger, watchlist, self._memory.suspects(), thorough=regular)
+        self._faults.correlate(ledger, watchlist, self._memory.suspects(), thorough=visit.is_thorough)
         ledger.write()
         return self._faults.board
 

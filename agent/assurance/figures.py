@@ -62,6 +62,8 @@ class Gauge:
         self._dropped: Counter[str] = Counter()
         self._in_vain: Counter[str] = Counter()
         self._figures = Figures()
+        self._length = 0.0
+        """Of the cycle so far, seconds."""
         self._guard = threading.Lock()
 
     def snapshot(self, now: float, traps: TrapStats | None = None) -> Figures:
@@ -79,14 +81,18 @@ class Gauge:
             self._in_vain["wrong-type"] += visit.batch.wrong_types
             self._in_vain.update(failure.reason.value for failure in visit.batch.failures if failure.if_index is not None)
             figures = self._figures
-            length = (visit.ended_at - visit.started_at).total_seconds()
+            if visit.source is Source.POLL:
+                self._length += (visit.ended_at - visit.started_at).total_seconds()
+            length = self._length
+            if visit.is_thorough:
+                self._length = 0.0
             self._figures = replace(
                 figures,
                 service_ports=service_ports,
                 rounds=figures.rounds + 1,
                 element_polls=figures.element_polls + len(visit.elements),
                 element_failures=dict(self._failures),
-                last_cycle_s=length if visit.source is Source.POLL else figures.last_cycle_s,
+                last_cycle_s=length if visit.is_thorough else figures.last_cycle_s,
                 counter_gaps=dict(meter.gaps),
                 series_gaps=gaps(self.tracks.outcomes),
                 samples_dropped=dict(self._in_vain + Counter(meter.dropped)),
@@ -121,7 +127,12 @@ def daemon_families(figures: Figures) -> Iterator[Family]:
     yield _total("fabd_element_polls", "Elements asked.", [Sample({}, figures.element_polls)])
     failed = [Sample({"reason": reason}, count) for reason, count in sorted(figures.element_failures.items())]
     yield _total("fabd_element_poll_failures", "Elements that gave no answer.", failed)
-    yield Family("fabd_poll_duration_seconds", "gauge", "Length of the last cycle.", [Sample({}, figures.last_cycle_s)])
+    yield Family(
+        "fabd_poll_duration_seconds",
+        "gauge",
+        "Time that the last cycle took, its turns added up.",
+        [Sample({}, figures.last_cycle_s)],
+    )
     yield Family("fabd_elements_unreachable", "gauge", "Elements that do not answer.", [Sample({}, figures.unreachable)])
     gaps = [Sample({"reason": reason}, count) for reason, count in sorted(figures.counter_gaps.items())]
     yield _total("fabd_counter_gaps", "Counters that could not be followed.", gaps)

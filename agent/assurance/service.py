@@ -13,6 +13,7 @@ from agent.assurance.alarms.board import Board
 from agent.assurance.alarms.causes import LINK_DOWN, UNREACHABLE
 from agent.assurance.alarms.handling import close_unwatched
 from agent.assurance.alarms.upkeep import Upkeep
+from agent.assurance.collection.cycle import EVERYBODY, Cycle, Turn
 from agent.assurance.collection.memory import Memory
 from agent.assurance.collection.meter import Meter
 from agent.assurance.collection.poller import Collects, Poller, Resolve, Visit
@@ -101,6 +102,7 @@ class AssuranceService:
         self._parts = parts
         self._poller = Poller(parts.collector, parts.resolve, parts.clock, parts.polling.deadline_s)
         self._interval = timedelta(seconds=parts.polling.interval_s)
+        self._cycle = Cycle(self._interval)
         self._meter = Meter(timedelta(seconds=parts.usage.bin_s), self._interval)
         self._patience = Patience(hold=timedelta(seconds=parts.assurance.hold_s), recheck=2 * self._interval)
         self._gauge = Gauge(parts.polling.interval_s, rules_of(parts.polling))
@@ -153,7 +155,7 @@ class AssuranceService:
         """What the daemon's scheduler has to call, and how often."""
         settings = self._parts.assurance
         return (
-            Job("poll", self._interval, self.poll_once),
+            Job("poll", self._cycle.every, self.poll),
             Job("assurance tick", min(TICK, timedelta(seconds=settings.verify_spacing_s)), self.tick),
             Job("second looks", TICK, self.look_again),
             Job("silent elements", TICK, self.call_silent),
@@ -177,13 +179,25 @@ class AssuranceService:
         receiver = self._parts.ears.traps
         return self._gauge.snapshot(self._parts.clock.now().timestamp(), None if receiver is None else receiver.stats)
 
+    async def poll(self) -> None:
+        """Those whose turn it is in the cycle."""
+        watchlist = await self._watchlist()
+        turn = self._cycle.turn(len(watchlist.elements), self._parts.clock.monotonic())
+        if turn is not None:
+            await self._poll(turn)
+
     async def poll_once(self) -> None:
-        """One cycle over everything that is not silent."""
+        """One cycle over everything that is not silent, at once."""
+        await self._poll(EVERYBODY)
+
+    async def _poll(self, turn: Turn) -> None:
         async with self._turn:
-            watchlist = await asyncio.to_thread(self._load, tidy=True)
-            talking = self._memory.talking(watchlist.elements)
-        await self._visit(watchlist, [watchlist.elements[name] for name in sorted(talking)], Source.POLL)
-        self._gauge.ready()
+            watchlist = await asyncio.to_thread(self._load, tidy=turn.first)
+            talking = [name for name in self._memory.talking(watchlist.elements) if name in turn]
+        elements = [watchlist.elements[name] for name in sorted(talking)]
+        await self._visit(watchlist, elements, Source.POLL, ends_cycle=turn.last)
+        if turn.last:
+            self._gauge.ready()
 
     async def call_silent(self) -> None:
         """Ask silent elements whose turn it is; apart from all else, for most of them take their whole deadline."""
@@ -299,8 +313,9 @@ class AssuranceService:
         hints: Sequence[Finding] = (),
         *,
         deadline_s: float | None = None,
+        ends_cycle: bool = True,
     ) -> None:
-        visit = await self._poller.visit(elements, source, deadline_s)
+        visit = replace(await self._poller.visit(elements, source, deadline_s), ends_cycle=ends_cycle)
         async with self._turn:
             digested = await asyncio.to_thread(self._store, watchlist, visit, hints)
         due = self._parts.clock.monotonic() + self._parts.assurance.verify_spacing_s

@@ -63,6 +63,13 @@ class Visit:
     """Element → why it could not be asked at all."""
     listing_failed: Mapping[str, str] = field(default_factory=dict)
     """Element → why its ports could not be listed."""
+    ends_cycle: bool = True
+    """Of a regular poll: everybody has had a turn after it."""
+
+    @property
+    def is_thorough(self) -> bool:
+        """What is looked at once a cycle is looked at after it."""
+        return self.source is Source.POLL and self.ends_cycle
 
 
 @dataclass(frozen=True, slots=True)

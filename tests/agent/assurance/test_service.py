@@ -219,7 +219,7 @@ def test_what_nobody_keeps_cannot_be_explained(world: World) -> None:
 def test_the_daemon_is_told_what_to_run_and_how_often(world: World) -> None:
     jobs = {job.name: job.interval.total_seconds() for job in world.service.jobs()}
     assert jobs == {
-        "poll": 60,
+        "poll": 5,
         "assurance tick": 1,
         "second looks": 1,
         "silent elements": 1,
