@@ -190,7 +190,7 @@ class Collecting:
         yield Family("fabd_collector_runs_total", "counter", "Elements asked by collectors, by how it ended.", runs)
         yield Family("fabd_collector_seconds_total", "counter", "Time spent asking.", [Sample({}, counts.seconds)])
         yield Family("fabd_collector_values_total", "counter", "Values that collectors brought.", [Sample({}, counts.values)])
-        late = max(0.0, self._turns.lateness(self._clock.monotonic()))
+        late = max(0.0, self._turns.lateness(self._clock.monotonic(), self._silent))
         yield Family("fabd_collector_lateness_seconds", "gauge", "How late the next to be asked is.", [Sample({}, late)])
         bad = sum(known.standing == Standing.BAD for known in self._standings.known.values())
         yield Family(

@@ -57,9 +57,14 @@ class Turns:
         count = self.failures[key] = self.failures.get(key, 0) + 1
         self.paused[key] = now + min(self.interval_s * 2.0 ** (count - 1), LONGEST_PAUSE_S)
 
-    def lateness(self, now: float) -> float:
-        """Of the one that has waited longest; seconds."""
-        return max((now - at for at in self.due.values()), default=0.0)
+    def lateness(self, now: float, silent: Callable[[str], bool]) -> float:
+        """Of the one that has waited longest, beside those that are left alone because they do not answer; seconds."""
+        waiting = (
+            now - max(at, self.paused.get((element, protocol), at))
+            for (element, protocol, _), at in self.due.items()
+            if not silent(element)
+        )
+        return max(waiting, default=0.0)
 
     def _times(self, key: Key, assignment: Assignment, now: float) -> list[float]:
         return [at for each in assignment.collectors if (at := self._at((*key, each.name), now)) <= now]

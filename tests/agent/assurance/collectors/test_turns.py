@@ -21,6 +21,10 @@ def free(_key):
     return True
 
 
+def nobody(_element):
+    return False
+
+
 def test_first_turns_are_spread_over_the_interval_and_always_the_same():
     wanted = roster(1000)
     turns, again = Turns(60), Turns(60)
@@ -61,7 +65,7 @@ def test_who_has_waited_longest_comes_first_and_who_is_busy_keeps_its_turn():
     first = [each.place.element for each, _ in turns.take(wanted, 60.0, lambda _: next(places, False))]
     assert first == [name for name, _, _ in order[:3]]
     assert len(list(turns.take(wanted, 60.0, free))) == 17
-    assert turns.lateness(60.0) <= 0
+    assert turns.lateness(60.0, nobody) <= 0
 
 
 def test_turns_that_were_missed_are_left_out():
@@ -86,6 +90,19 @@ def test_an_element_that_cannot_be_spoken_to_is_asked_less_and_less_often():
     assert max(gaps) <= LONGEST_PAUSE_S + 60
     turns.done(("pe0", "ssh"), 7200.0, reached=True)
     assert list(turns.take(wanted, 7260.0, free))
+
+
+def test_who_is_left_alone_is_not_late():
+    wanted = roster(2)
+    turns = Turns(60)
+    turns.keep(wanted, 0.0)
+    for key in wanted:
+        turns.due[*key, "neighbours"] = 100.0
+    assert turns.lateness(400.0, nobody) == 300.0
+    assert turns.lateness(400.0, {"pe0", "pe1"}.__contains__) == 0
+    turns.done(("pe0", "ssh"), 400.0, reached=False)
+    assert turns.lateness(405.0, {"pe1"}.__contains__) < 0
+    assert turns.lateness(465.0, {"pe1"}.__contains__) == 5.0
 
 
 def test_a_second_look_comes_beside_the_turn_which_stays_where_it_is():
