@@ -95,14 +95,14 @@ class Question:
 
 
 def consequences(session: Session, book: PolicyBook, watchlist: Watchlist, question: Question) -> Consequences:
-    """`UnknownObject` or `UnknownProblem` when there is nothing of that name."""
+    """What is down already is told of as if it were not. `UnknownObject` or `UnknownProblem` when there is nothing of that name."""
     at, lasting = question.at, question.lasting
     root = root_of(session, watchlist, question.name)
     kind, _, element = root.partition(":")
     dead = frozenset({element}) if kind == ELEMENT else frozenset()
     network = watchlist.network
     down = ports_over(watchlist.topology, root) | far_ends(network, dead)
-    already = frozenset(Board.read(session).failures.down)
+    already = frozenset(Board.read(session).failures.down) - down
     parted = isolation(network, down, dead, already)
     found = _suffering(session, watchlist, down, parted)
     rows = {

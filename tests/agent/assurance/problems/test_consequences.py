@@ -123,6 +123,17 @@ def test_of_a_problem_that_goes_on_it_reckons_from_what_is_lost_already(world: W
     assert service.cost.more >= 0
 
 
+def test_a_link_that_has_failed_still_says_whom_it_cuts_off(world: World) -> None:
+    world.poll()
+    before = ask(world, "link:uplink")
+    world.network.down("pe2/u1")
+    world.clock.advance(1)
+    world.trap("pe2/u1")
+    world.poll()
+    found = ask(world, "link:uplink")
+    assert (found.cut_off, states(found)) == (before.cut_off, states(before)) == (("sw1",), {"web": DOWN, "hop": CUT_OFF})
+
+
 def test_asking_changes_nothing(world: World) -> None:
     before = [row.id for row in world.rows(ServiceStateRow)]
     ask(world, "p1", 86_400)
