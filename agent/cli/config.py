@@ -7,7 +7,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from agent.actions.modes import with_modes
-from agent.catalog import load_actions, load_catalog
+from agent.catalog import load_actions, load_catalog, load_collectors, load_foresight, load_translations
 from agent.cli.checks import mistakes
 from agent.cli.command import local
 from agent.cli.desk import Desk
@@ -30,6 +30,8 @@ def check(desk: Desk) -> None:
         raise ConfigurationError(found)
     catalog = load_catalog(settings.catalog)
     with_modes(load_actions(settings.catalog), settings.actions.modes)
+    for load in (load_collectors, load_foresight, load_translations):
+        load(settings.catalog)
     for name in desk.platforms.names():
         desk.platforms.load(name)
     what = f"{len(catalog.specifications)} specifications, {len(catalog.slas)} SLAs, {len(catalog.tariffs)} tariffs"

@@ -49,6 +49,16 @@ def test_each_mistake_is_named_with_its_remedy(fabd, folder, toml, complaint):
     assert complaint in said.complaint
 
 
+@pytest.mark.parametrize("kind", ["actions", "collectors", "foresight", "translations"])
+def test_rules_of_ones_own_are_read_before_a_daemon_meets_them(fabd, folder, kind):
+    (folder / "own").mkdir()
+    (folder / "own" / "mine.yaml").write_text("nonsense: 1\n")
+    (folder / "fabd.toml").write_text(f'[catalog]\n{kind} = ["own"]\n')
+    said = fabd("config", "check")
+    assert said.code == 1
+    assert "own/mine.yaml:1: nonsense: no such key; check its spelling" in said.complaint
+
+
 def test_all_mistakes_are_named_at_once(fabd, folder):
     (folder / "fabd.toml").write_text("[api]\nprot = 1\nport = 70000\n")
     said = fabd("config", "check", FABD_LOG__LEVEL="loud")
