@@ -15,6 +15,10 @@ def _http(found: str) -> str:
     parts = urlsplit(found)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError("this is no address to post to; write it whole, with http:// or https://")
+    try:
+        _ = parts.port
+    except ValueError:
+        raise ValueError("its port is none; write a number up to 65535") from None
     if parts.username or parts.password:
         raise ValueError("secrets do not belong into an address; keep them as a credential and name that credential")
     return found

@@ -5,6 +5,7 @@ from importlib.metadata import version
 
 import httpx
 
+from agent.errors import CredentialUnresolved
 from drivers.port import Credential
 
 Resolve = Callable[[str], Credential]
@@ -23,9 +24,11 @@ class _FromReference(httpx.Auth):
         found = self._resolve(self._reference)
         if found.username:
             yield from httpx.BasicAuth(found.username, found.password).auth_flow(request)
-        else:
-            request.headers["authorization"] = f"Bearer {found.password}"
-            yield request
+            return
+        if not found.password.isascii() or not found.password.isprintable():
+            raise CredentialUnresolved(self._reference, "its password has characters that no bearer token has; correct it")
+        request.headers["authorization"] = f"Bearer {found.password}"
+        yield request
 
 
 def client(timeout_s: float, credential: str, resolve: Resolve, headers: Mapping[str, str] | None = None) -> httpx.AsyncClient:

@@ -24,6 +24,12 @@ def test_a_secret_in_an_address_is_refused_and_not_repeated(tmp_path, setting):
     assert "topsecret" not in told
 
 
+@pytest.mark.parametrize("setting", ['[remote_write]\nurl = "http://h:99999/x"', '[alertmanager]\nurls = ["http://h:port"]'])
+def test_an_address_with_a_port_that_is_none_is_refused(tmp_path, setting):
+    (told,) = refusals(tmp_path, setting)
+    assert "its port is none; write a number up to 65535" in told
+
+
 def test_labels_that_fabd_says_itself_are_refused_by_their_names(tmp_path):
     told = refusals(tmp_path, '[remote_write]\nlabels = { element = "x" }\n[alertmanager]\nlabels = { alarm_id = "x" }')
     assert told == [

@@ -176,6 +176,21 @@ def test_a_secret_that_is_not_there_yet_is_waited_for(clock):
     asyncio.run(run())
 
 
+@pytest.mark.parametrize("secret", ["paßwort", "two\nlines"])
+def test_a_secret_that_no_token_can_be_ends_nothing_and_is_not_shown(clock, secret, capsys):
+    async def run():
+        async with Receiver("200 Ok") as receiver:
+            found = iter([secret, secret])
+            line = Line(clock, 100, 900.0)
+            line.put(batches(b"a"))
+            resolve = lambda reference: Credential(reference, password=next(found, "good"))  # noqa: E731
+            await deliver(line, receiver, lambda: line.sent, credential="c", resolve=resolve)
+            assert "authorization: bearer good" in receiver.heads[0]
+
+    asyncio.run(run())
+    assert secret not in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("url", ["ftp://h/x", "http://", "host:9090/api/v1/write", "http://user:secret@host/"])
 def test_an_address_that_cannot_be_posted_to_is_refused(url):
     with pytest.raises(ValueError, match="url") as refused:
