@@ -185,7 +185,7 @@ class Database:
                 with self._writer.unit() as session:
                     done = work(session)
             except DBAPIError as error:
-                if not _stands_back(error):
+                if not gave_up(error):
                     raise
             else:
                 _take_effect(session)
@@ -231,18 +231,13 @@ def wait_briefly(session: Session) -> int | None:
 
 
 def gave_up(error: Exception) -> bool:
-    """Whether a lock was waited for as long as allowed."""
-    return isinstance(error, OperationalError) and getattr(error.orig, "sqlstate", None) == _LOCK_NOT_AVAILABLE
+    """Whether a lock was waited for as long as allowed, or would have been for ever, on PostgreSQL."""
+    return isinstance(error, OperationalError) and getattr(error.orig, "sqlstate", None) in {_LOCK_NOT_AVAILABLE, _DEADLOCK}
 
 
 def _wait_briefly(connection: Connection) -> int:
     number: int = connection.execute(_BRIEFLY, {"lock_timeout": str(SET_LOCK_TIMEOUT_MS)}).scalar_one()
     return number
-
-
-def _stands_back(error: DBAPIError) -> bool:
-    """Whether it was another transaction's lock that was in the way, on PostgreSQL."""
-    return getattr(error.orig, "sqlstate", None) in {_LOCK_NOT_AVAILABLE, _DEADLOCK}
 
 
 def _take_effect(session: Session) -> None:

@@ -151,6 +151,8 @@ class SingleWriter:
 
 def in_transaction(connection: Connection) -> bool:
     """Whether the database still has it; False when it has taken all of it back by itself, or is gone."""
+    if connection.invalidated:
+        return False
     driver = connection.connection.driver_connection
     if driver is None:
         return False

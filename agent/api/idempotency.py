@@ -14,8 +14,10 @@ from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 
+import structlog
 from fastapi import Request
 from sqlalchemy import ColumnElement, delete, update
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 from starlette.responses import JSONResponse, Response
 
@@ -23,6 +25,9 @@ from agent.api.errors import BadRequest, Conflict, Unprocessable
 from agent.api.tables import IdempotencyRow
 from crm_bridge.once import insert_once
 from inventory.db import Database
+from inventory.errors import OutcomeUnknown
+
+log = structlog.get_logger(__name__)
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
@@ -79,7 +84,11 @@ def perform(
     """
     if attempt is None:
         return _do(database, work, together=together)
-    given = _claim(database, attempt, at)
+    try:
+        given = _claim(database, attempt, at)
+    except OutcomeUnknown:
+        _give_back(database, attempt, at)  # it may have been made
+        raise
     if given is not None:
         return given
 
@@ -148,8 +157,12 @@ def _complete(session: Session, attempt: Attempt, at: datetime, answer: Answer) 
 
 
 def _give_back(database: Database, attempt: Attempt, at: datetime) -> None:
-    with database.write() as session:
-        session.execute(delete(IdempotencyRow).where(*_ours(attempt, at)))
+    """Unless it was completed. Where that fails too the claim is taken over later, and what failed first is what is told."""
+    try:
+        with database.write() as session:
+            session.execute(delete(IdempotencyRow).where(*_ours(attempt, at)))
+    except (DBAPIError, OutcomeUnknown) as error:
+        log.warning("the claim of a request stays until it counts as abandoned", client=attempt.client, reason=str(error))
 
 
 def _ours(attempt: Attempt, at: datetime) -> tuple[ColumnElement[bool], ...]:

@@ -21,7 +21,8 @@ from inventory.work import Claim, Work
 
 
 class Activating(Entry):
-    rank = 0
+    rank = 1
+    """Lets go of elements once the set holds those that it wants: else two sets might each wait for what the other lets go of."""
     minds_cancellation = False
 
     def __init__(

@@ -20,7 +20,7 @@ NOTHING: Mapping[str, ChangeSet] = {}
 class Holding(Entry):
     """Refused with `ElementsHeld` or `PhaseFailed`."""
 
-    rank = 1
+    rank = 0
 
     def __init__(self, tools: Tools, claim: Claim, notes: Iterable[Note], participants: Sequence[Participant], plan: Plan) -> None:
         super().__init__(claim, notes, participants, {"step": Step.STAGE})

@@ -118,6 +118,34 @@ def test_a_row_that_another_process_keeps_locked_holds_up_only_who_wants_it(site
     assert "kept new" in sites.names()
 
 
+def test_one_that_would_have_waited_for_ever_is_written_once_more(sites, monkeypatch):
+    """By itself, when the other has gone on. On SQLite nobody can lock a row."""
+    monkeypatch.setattr("inventory.db.SET_LOCK_TIMEOUT_MS", DEADLINE * 1000)
+    if sites.database.is_sqlite:
+        return
+    with sites.database.write() as session:
+        session.add_all(SiteRow(id=f"ste-{name}", name=name) for name in "xy")
+    has_x, tries = threading.Event(), []
+
+    def write(session, _entries) -> None:
+        tries.append(len(tries))
+        lock(session, SiteRow, ["ste-x"])
+        has_x.set()
+        lock(session, SiteRow, ["ste-y"])["ste-y"].address = "written"
+
+    thread = threading.Thread(target=Together(sites.database, write).add, args=("one",))
+    with sites.database.write() as other:
+        other.execute(text(f"SET LOCAL deadlock_timeout = '{DEADLINE}s'"))
+        lock(other, SiteRow, ["ste-y"])
+        thread.start()
+        assert has_x.wait(DEADLINE)
+        lock(other, SiteRow, ["ste-x"])
+    thread.join(DEADLINE)
+    with sites.database.read() as session:
+        assert session.get_one(SiteRow, "ste-y").address == "written"
+    assert len(tries) == 2
+
+
 def test_when_there_is_no_database_everybody_hears_it(sites, monkeypatch):
     def broken():
         raise ConnectionError("no database")

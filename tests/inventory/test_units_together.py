@@ -3,7 +3,8 @@
 import threading
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from inventory.db import Database, once_committed
@@ -115,3 +116,47 @@ def test_who_meets_a_lock_waits_for_it_by_himself(database: Database, monkeypatc
         assert session.get_one(SiteRow, "ste-kept").address == "changed"
     assert names(database) == ["kept", "other"]
     assert len(tries) == (1 if database.is_sqlite else 2)
+
+
+@pytest.mark.parametrize("last", [add("c"), lambda session: session.rollback()])
+def test_a_server_that_is_lost_is_told_to_all_that_share_the_transaction_and_to_nobody_else(database: Database, last, monkeypatch):
+    """SQLite has none to lose."""
+    if database.is_sqlite:
+        return
+    monkeypatch.setattr("inventory.groupcommit.LONGEST_S", DEADLINE)
+    errors, inside, go = [], threading.Event(), threading.Event()
+
+    def first(session: Session) -> None:
+        add("a")(session)
+        inside.set()
+        assert go.wait(DEADLINE)
+
+    def losing(session: Session) -> None:
+        add("b")(session)
+        with database.write() as other:
+            other.execute(_END, {"backend": session.scalar(text("SELECT pg_backend_pid()"))})
+        last(session)
+
+    def told(work) -> None:
+        try:
+            database.together(work)
+        except OperationalError as error:
+            errors.append(error.connection_invalidated)
+
+    def second() -> None:
+        assert inside.wait(DEADLINE)
+        told(losing)
+
+    def release() -> None:
+        pause = threading.Event()
+        while not database._writer._queued:
+            assert not pause.wait(0.001)
+        go.set()
+
+    at_once(lambda: told(first), second, release)
+    assert errors == [True, True]
+    database.together(add("d"))
+    assert names(database) == ["d"]
+
+
+_END = text("SELECT pg_terminate_backend(:backend, 5000)")

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import func, select, update
+from sqlalchemy.exc import OperationalError
 
 from agent.api import idempotency
 from agent.api.errors import Conflict
@@ -12,8 +13,10 @@ from agent.api.idempotency import ABANDONED_AFTER, KEPT_FOR, Answer, Attempt, fo
 from agent.api.tables import IdempotencyRow
 from agent.fulfillment.tables import OrderRow
 from agent.security.roles import Role
+from inventory.errors import OutcomeUnknown
 from inventory.tables import SiteRow
 from tests.agent.api.office import ORDERS
+from tests.inventory.test_together import Lost
 
 KEY = {"Idempotency-Key": "a1b2"}
 ATTEMPT = Attempt("client", "key", "digest")
@@ -138,3 +141,49 @@ def test_answers_are_forgotten_after_their_time(database, clock):
     clock.advance(timedelta(seconds=1))
     with database.write() as session:
         assert forget(session, clock.now()) == 1
+
+
+@pytest.mark.parametrize("together", [False, True])
+@pytest.mark.parametrize("made", [False, True])
+def test_when_nobody_knows_whether_it_was_done_the_repetition_is_given_the_answer_or_does_it(
+    database, clock, monkeypatch, made, together
+):
+    """SQLite has no server to lose."""
+    if database.is_sqlite:
+        return
+    done = []
+
+    def losing(session) -> Answer:
+        done.append(session)
+        monkeypatch.setattr(database.engine.dialect, "do_commit", Lost(database.engine.dialect, made=made))
+        return effect(session)
+
+    with pytest.raises(OutcomeUnknown):
+        perform(database, ATTEMPT, clock.now(), losing, together=together)
+    again = perform(database, ATTEMPT, clock.now(), effect, together=together)
+    assert (again.status, again.headers.get("Idempotency-Replayed")) == (201, "true" if made else None)
+    assert (len(done), sites(database)) == (1, 1)
+
+
+@pytest.mark.parametrize("made", [False, True])
+def test_when_nobody_knows_whether_the_key_was_claimed_the_repetition_need_not_wait(database, clock, monkeypatch, made):
+    if database.is_sqlite:
+        return
+    with database.read() as session:
+        session.execute(select(1))
+    monkeypatch.setattr(database.engine.dialect, "do_commit", Lost(database.engine.dialect, made=made))
+    with pytest.raises(OutcomeUnknown):
+        perform(database, ATTEMPT, clock.now(), effect)
+    assert perform(database, ATTEMPT, clock.now(), effect).status == 201
+
+
+def test_a_claim_that_cannot_be_given_back_does_not_hide_what_failed(database, clock, monkeypatch):
+    def failing(_session) -> Answer:
+        monkeypatch.setattr(database, "write", unreachable)
+        raise LookupError("what failed")
+
+    def unreachable() -> None:
+        raise OperationalError("DELETE", {}, Exception("no server"))
+
+    with pytest.raises(LookupError, match="what failed"):
+        perform(database, ATTEMPT, clock.now(), failing)

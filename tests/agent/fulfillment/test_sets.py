@@ -1,10 +1,12 @@
 """Plans that are at a point at the same moment are written as one set: what is wrong with one of them touches no other."""
 
+import threading
 from dataclasses import replace
 
 import pytest
 from sqlalchemy import update
 
+from agent.fulfillment import holds
 from agent.fulfillment.activating import Activating
 from agent.fulfillment.errors import Cancelled, ElementsHeld, Interrupted, Missing, Superseded
 from agent.fulfillment.holding import Holding
@@ -22,6 +24,7 @@ from tests.agent.fulfillment.fakes import FakeElement
 from tests.agent.fulfillment.world import LEASE, World
 
 NAMES = ("core", "edge", "rim")
+DEADLINE = 15
 
 
 class Sets(World):
@@ -152,3 +155,36 @@ def test_of_a_set_one_was_overruled_and_one_lost_its_lease(sets):
         ("ord-2", "inProgress"),
         ("ord-3", "inProgress"),
     ]
+
+
+def test_sets_of_two_daemons_that_want_what_the_other_lets_go_of_do_not_wait_for_each_other(sets, monkeypatch):
+    """On SQLite one set is written after the other, so there is nothing to prove."""
+    if sets.database.is_sqlite:
+        return
+    claims = sets.begin(["core"], ["edge"], ["edge"], ["core"])
+    plans = sets.take(claims)
+    sets.write(sets.holding(claims[:2], plans[:2]))
+    sets.set(update(PlanRow).values(decision="commit"))
+    release_all, both_let_go, found = holds.release_all, threading.Barrier(2), {}
+
+    def let_go(session, ended):
+        free = release_all(session, ended)
+        both_let_go.wait(DEADLINE)
+        return free
+
+    def daemon(ends, begins) -> None:
+        found[ends] = sets.write(
+            [
+                *sets.activating(claims[ends : ends + 1], plans[ends : ends + 1]),
+                *sets.holding(claims[begins : begins + 1], plans[begins : begins + 1]),
+            ]
+        )
+
+    monkeypatch.setattr(holds, "release_all", let_go)
+    threads = [threading.Thread(target=daemon, args=numbers) for numbers in ((0, 2), (1, 3))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(DEADLINE)
+    assert found == {0: [None, ElementsHeld], 1: [None, ElementsHeld]}
+    assert sets.holds() == []
