@@ -78,12 +78,15 @@ class Subscribing:
         return taken
 
     def stop(self) -> None:
-        if self._subscriptions:
-            self._keep(frozenset(self._subscriptions))
-        subscriptions = list(self._subscriptions.values())
-        self._subscriptions.clear()
-        for subscription in subscriptions:
-            subscription.stop()
+        """Also when the database cannot take down how far they were heard; that is raised afterwards."""
+        try:
+            if self._subscriptions:
+                self._keep(frozenset(self._subscriptions))
+        finally:
+            subscriptions = list(self._subscriptions.values())
+            self._subscriptions.clear()
+            for subscription in subscriptions:
+                subscription.stop()
 
     def _keep(self, wanted: frozenset[str]) -> Mapping[str, datetime]:
         """Writes how far each was heard, where that is news; returns it."""

@@ -37,7 +37,8 @@ class FakeSubscription:
 
     def start(self) -> None: ...
 
-    def stop(self) -> None: ...
+    def stop(self) -> None:
+        self.standing = "stopped"
 
 
 @pytest.fixture
@@ -119,3 +120,17 @@ def test_of_elements_that_ask_no_more_nothing_is_kept(network: Database, made: l
         session.scalars(select(ElementRow).where(ElementRow.name == "pe2")).one().attributes = {}
     asyncio.run(found.refresh())
     assert set(kept(network)) == {"pe1", "pe3"}
+
+
+def test_subscriptions_end_though_the_database_does_not_answer(
+    network: Database, made: list[FakeSubscription], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full() -> None:
+        raise OSError("no space left")
+
+    found = subscribed(network)
+    made[0].latest = EPOCH
+    monkeypatch.setattr(network, "write", full)
+    with pytest.raises(OSError, match="no space left"):
+        found.stop()
+    assert {each.standing for each in made} == {"stopped"}
