@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from drivers.snmp import asking
 from drivers.snmp.ber import Binding
-from drivers.snmp.reading import whole
+from drivers.snmp.reading import INTEGER, whole
 from drivers.snmp.speech import Wish
 from drivers.snmp.walking import Asker
 
@@ -23,5 +23,7 @@ async def read(asker: Asker, objects: Sequence[str]) -> Mapping[str, int | None]
 
 
 def _number(binding: Binding) -> int | None:
+    if binding.tag == INTEGER and isinstance(binding.value, int):
+        return binding.value  # a temperature may be below zero
     narrow = whole(binding, narrow=True)
     return whole(binding, narrow=False) if narrow is None else narrow

@@ -13,8 +13,8 @@ from drivers.snmp.errors import BerError
 from drivers.snmp.lockstep import Flags, Layout, Places, Reading, Words
 from drivers.snmp.visit import Part, Visit
 
-_INTEGER, _OCTETS, _COUNTER64 = 0x02, 0x04, 0x46
-_NARROW_TAGS, _WIDE_TAGS = frozenset({_INTEGER, 0x41, 0x42, 0x43}), frozenset({_COUNTER64})
+INTEGER, _OCTETS, _COUNTER64 = 0x02, 0x04, 0x46
+_NARROW_TAGS, _WIDE_TAGS = frozenset({INTEGER, 0x41, 0x42, 0x43}), frozenset({_COUNTER64})
 _NARROW_OCTETS, _WIDE_OCTETS = 4, 8
 
 
@@ -228,6 +228,6 @@ def whole(binding: Binding | None, *, narrow: bool) -> int | None:
         return None
     limit = 2 ** (8 * octets)
     value = binding.value
-    if value < 0 and binding.tag != _INTEGER and binding.octets == octets:
+    if value < 0 and binding.tag != INTEGER and binding.octets == octets:
         value += limit  # without the zero octet that a set first bit needs
     return value if 0 <= value < limit else None

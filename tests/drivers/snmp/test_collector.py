@@ -195,7 +195,13 @@ def test_single_objects_are_read_whatever_their_number(lab: Lab, credential: Cre
 
 @pytest.mark.parametrize(
     ("tag", "octets", "number"),
-    [(0x02, b"\x06", 6), (0x41, b"\xff\xff\xff\xff", 2**32 - 1), (0x46, b"\x00" + b"\xff" * 8, 2**64 - 1), (0x04, b"up", None)],
+    [
+        (0x02, b"\x06", 6),
+        (0x02, b"\xfb", -5),
+        (0x41, b"\xff\xff\xff\xff", 2**32 - 1),
+        (0x46, b"\x00" + b"\xff" * 8, 2**64 - 1),
+        (0x04, b"up", None),
+    ],
 )
 def test_an_object_is_a_number_of_any_kind_or_none(tag: int, octets: bytes, number: int | None) -> None:
     async def story() -> Mapping[str, int | None]:
