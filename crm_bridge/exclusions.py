@@ -48,7 +48,7 @@ def exclude(
 ) -> ExclusionRow:
     """Raises `ExclusionRefused`, or `UnknownObject` for a service that is not there."""
     if session.get(ServiceRow, new.service_id) is None:
-        raise UnknownObject("service", new.service_id, "list them with `fabd service list`")
+        raise UnknownObject("service", new.service_id, "list them with `fabd inventory show services`")
     for mistake in _mistakes(session, new, judged_until(session, new.service_id)):
         raise ExclusionRefused(mistake)
     row = ExclusionRow(

@@ -252,7 +252,7 @@ def _must_be_there(session: Session, scope: Scope) -> None:
         case "site" if session.scalar(select(SiteRow.id).where(SiteRow.name == scope.name)) is None:
             raise UnknownObject("site", scope.name)
         case "service" if session.get(ServiceRow, scope.name) is None:
-            raise UnknownObject("service", scope.name, "list them with `fabd service list`")
+            raise UnknownObject("service", scope.name, "list them with `fabd inventory show services`")
 
 
 def _locked(session: Session, maintenance_id: str) -> MaintenanceRow:
