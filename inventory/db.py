@@ -55,8 +55,10 @@ LONG_IDLE_TIMEOUT_MS = 1_800_000
 """The same for reports and exports, which lock nothing; but while they last nothing that is deleted makes room."""
 ASKED_FOR_S, ASKED_AGAIN_S = 10.0, 0.2
 """How long a server that was lost while it committed is asked what became of it, and how often."""
+TRIES = 3
+"""Of a transaction by itself that others keep getting into the way of."""
 SET_LOCK_TIMEOUT_MS = 1_000
-"""The same, where others wait behind who waits."""
+"""How long PostgreSQL waits for a lock where others wait behind who waits."""
 _SERVER_SETTINGS = {
     "lock_timeout": LOCK_TIMEOUT_MS,
     "idle_in_transaction_session_timeout": IDLE_TIMEOUT_MS,
@@ -190,6 +192,17 @@ class Database:
             else:
                 _take_effect(session)
                 return done
+        return self.by_itself(work)
+
+    def by_itself(self, work: Callable[[Session], Result]) -> Result:
+        """`work` in a transaction of its own; once more where PostgreSQL ended it, for it and another one waited for each other."""
+        for _ in range(TRIES - 1):
+            try:
+                with self.write() as session:
+                    return work(session)
+            except OperationalError as error:
+                if _sqlstate(error) != _DEADLOCK:
+                    raise
         with self.write() as session:
             return work(session)
 
@@ -232,7 +245,11 @@ def wait_briefly(session: Session) -> int | None:
 
 def gave_up(error: Exception) -> bool:
     """Whether a lock was waited for as long as allowed, or would have been for ever, on PostgreSQL."""
-    return isinstance(error, OperationalError) and getattr(error.orig, "sqlstate", None) in {_LOCK_NOT_AVAILABLE, _DEADLOCK}
+    return isinstance(error, OperationalError) and _sqlstate(error) in {_LOCK_NOT_AVAILABLE, _DEADLOCK}
+
+
+def _sqlstate(error: DBAPIError) -> str | None:
+    return getattr(error.orig, "sqlstate", None)
 
 
 def _wait_briefly(connection: Connection) -> int:
@@ -253,6 +270,11 @@ AT_LENGTH = text(f"SET LOCAL idle_in_transaction_session_timeout = {LONG_IDLE_TI
 _LOCK_NOT_AVAILABLE, _DEADLOCK = "55P03", "40P01"
 
 _EFFECTS = "once committed"
+
+
+def effects_of(session: Session) -> tuple[Callable[[], None], ...]:
+    """What is to be done once its unit of work is durable, for who finds that out in another way, or never (`Database.made`)."""
+    return tuple(session.info.get(_EFFECTS, ()))
 
 
 def once_committed(session: Session, effect: Callable[[], None]) -> None:

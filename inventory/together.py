@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 import structlog
 from sqlalchemy.orm import Session
 
-from inventory.db import Database, gave_up, wait_briefly
+from inventory.db import Database, effects_of, gave_up, wait_briefly
 from inventory.errors import OutcomeUnknown
 
 log = structlog.get_logger(__name__)
@@ -46,13 +46,13 @@ class Together(Generic[Entry]):
         if ticket.error is not None:
             raise ticket.error
         if ticket.alone:
-            with self._database.write() as session:
-                self._write(session, [entry])
+            self._database.by_itself(lambda session: self._write(session, [entry]))
 
     def _lead(self) -> None:
         tickets: list[_Ticket[Entry]] = []
         written = False
         number: int | None = None
+        effects: Sequence[Callable[[], None]] = ()
         try:
             with self._database.write() as session, self._turn:
                 session.connection()  # begins: whoever comes until then is of this set
@@ -60,9 +60,12 @@ class Together(Generic[Entry]):
                 tickets = self._cut()
                 self._write(session, [ticket.entry for ticket in tickets])
                 session.flush()
+                effects = effects_of(session)
             written = True
         except OutcomeUnknown as error:
             written = self._made(tickets, number, error)
+            for effect in effects if written else ():
+                effect()
         except Exception as error:  # noqa: BLE001  told to whose it is, in its own thread
             if len(tickets) == 1 and not gave_up(error):
                 tickets[0].error = error

@@ -9,6 +9,7 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 
 from inventory.changing import write_changes
+from inventory.db import once_committed
 from inventory.errors import OutcomeUnknown
 from inventory.loading import lock
 from inventory.tables import SiteRow
@@ -25,6 +26,7 @@ class Sites:
         self.together = Together(database, self._write)
         self.sets: list[list[str]] = []
         self.failed: dict[str, Exception] = {}
+        self.effects: list[str] = []
         self.writing, self.go = threading.Event(), threading.Event()
 
     def _write(self, session, names) -> None:
@@ -32,6 +34,7 @@ class Sites:
         if len(self.sets) == 1:
             self.writing.set()
             assert self.go.wait(DEADLINE)
+        once_committed(session, lambda: self.effects.extend(names))
         session.add_all(SiteRow(id=f"ste-{name}-{position}", name=name) for position, name in enumerate(names))
         session.flush()
 
@@ -217,7 +220,7 @@ def test_a_set_whose_commit_nobody_confirmed_is_written_once(sites, made, monkey
     monkeypatch.setattr(sites.database.engine.dialect, "do_commit", Lost(sites.database.engine.dialect, made=made))
     sites.go.set()
     sites.add("a")
-    assert (sites.names(), sites.failed) == (["a"], {})
+    assert (sites.names(), sites.failed, sites.effects) == (["a"], {}, ["a"])
     assert len(sites.sets) == (1 if made else 2)
 
 

@@ -118,6 +118,33 @@ def test_who_meets_a_lock_waits_for_it_by_himself(database: Database, monkeypatc
     assert len(tries) == (1 if database.is_sqlite else 2)
 
 
+def test_by_itself_who_would_have_waited_for_ever_begins_once_more(database: Database) -> None:
+    """On SQLite nobody can lock a row."""
+    if database.is_sqlite:
+        return
+    for name in "xy":
+        database.together(add(name))
+    has_x, tries = threading.Event(), []
+
+    def work(session: Session) -> None:
+        tries.append(len(tries))
+        lock(session, SiteRow, ["ste-x"])
+        has_x.set()
+        lock(session, SiteRow, ["ste-y"])["ste-y"].address = "written"
+
+    thread = threading.Thread(target=database.by_itself, args=(work,))
+    with database.write() as other:
+        other.execute(text(f"SET LOCAL deadlock_timeout = '{DEADLINE}s'"))
+        lock(other, SiteRow, ["ste-y"])
+        thread.start()
+        assert has_x.wait(DEADLINE)
+        lock(other, SiteRow, ["ste-x"])
+    thread.join(DEADLINE)
+    with database.read() as session:
+        assert session.get_one(SiteRow, "ste-y").address == "written"
+    assert len(tries) == 2
+
+
 @pytest.mark.parametrize("last", [add("c"), lambda session: session.rollback()])
 def test_a_server_that_is_lost_is_told_to_all_that_share_the_transaction_and_to_nobody_else(database: Database, last, monkeypatch):
     """SQLite has none to lose."""
