@@ -196,7 +196,7 @@ def _test_row(found: Document) -> dict[str, object]:
 
 def _facts(found: "Figures") -> dict[str, object]:
     return {
-        "packets": f"{found.sent} sent, {found.received} came back, {_lost(asdict(found))} lost",
+        "packets": f"{found.sent} sent, {found.received} came back{f', {_lost(asdict(found))} lost' if found.sent else ''}",
         "delay": _ms(found.delay_s) and f"{_ms(found.delay_s)} mean, {_ms(found.delay_min_s)} to {_ms(found.delay_max_s)}",
         "percentiles": _ms(found.delay_p50_s)
         and f"p50 {_ms(found.delay_p50_s)}, p95 {_ms(found.delay_p95_s)}, p99 {_ms(found.delay_p99_s)}",

@@ -37,9 +37,13 @@ class Acceptor:
             return CheckResult(check, CheckOutcome.FAILED, _told(result))
         sent, wanted = min(each.figures.sent for each in result.results), probe.acceptance.packets if probe.acceptance else 0
         if sent < wanted:
-            return CheckResult(
-                check, CheckOutcome.FAILED, f"there was time for {sent} of {wanted} packets only, which were answered"
+            problem = next((each.figures.problem for each in result.results if each.figures.problem), "")
+            why = (
+                f"{sent} of {wanted} packets only could be sent: {problem}"
+                if problem
+                else f"there was time for {sent} of {wanted} packets only"
             )
+            return CheckResult(check, CheckOutcome.FAILED, f"{why}; these were answered")
         return CheckResult(check, CheckOutcome.PASSED, _told(result))
 
     def renew(self, session: Session, services: Sequence[ServiceRow]) -> None:

@@ -4,11 +4,14 @@ from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from agent.measurement.outcome import Occasion, Result, TestResult
 from agent.measurement.tables import MeasurementRow
+
+MOST_BASELINES = 200
+"""Tests that are looked at for what a service measured when it was new: places, and how often they were measured anew."""
 
 
 def keep(session: Session, result: TestResult) -> None:
@@ -28,29 +31,31 @@ def keep(session: Session, result: TestResult) -> None:
     session.flush()
 
 
-def baselines(session: Session, services: Collection[str]) -> dict[str, TestResult]:
-    """Service → what it measured when it was new, or was said to be well; those that have none are left out."""
+def baseline(session: Session, service_id: str) -> TestResult | None:
+    """What the service measured when it was new, or was said to be well: of each of its places the latest.
+
+    Each place has an acceptance test of its own; what they came to is told as one, by the name of the last of them.
+    """
     row = MeasurementRow
-    newest = (
-        select(row.service_id, func.max(row.id).label("id"))
-        .where(row.service_id.in_(services), row.baseline)
-        .group_by(row.service_id)
-        .subquery()
+    statement = select(row).where(row.service_id == service_id, row.baseline).order_by(row.id.desc()).limit(MOST_BASELINES)
+    tests = [result_of(each) for each in session.scalars(statement)]
+    places: dict[tuple[str, str], Result] = {}
+    for result in (each for test in tests for each in test.results):
+        places.setdefault((result.kind, result.site), result)
+    return (
+        replace(tests[0], results=tuple(places.values()), passed=all(not each.faults for each in places.values()))
+        if tests
+        else None
     )
-    rows = session.scalars(select(row).join(newest, newest.c.id == row.id))
-    return {each.service_id: result_of(each) for each in rows}
 
 
 def take_as_baselines(session: Session, services: Collection[str]) -> None:
-    """The services hold: of each the latest acceptance test that passed, if it had one, is what later ones are compared with."""
+    """The services hold: what they measured of each place before they were delivered is what later tests are compared with."""
     row = MeasurementRow
-    latest = (
-        select(func.max(row.id))
-        .where(row.service_id.in_(services), row.occasion == str(Occasion.ACCEPTANCE), row.passed)
-        .group_by(row.service_id)
+    taken = update(row).where(
+        row.service_id.in_(services), row.occasion == str(Occasion.ACCEPTANCE), row.passed, row.baseline.is_(False)
     )
-    taken = update(row).where(row.id.in_(latest)).values(baseline=True)
-    session.execute(taken.execution_options(synchronize_session=False))
+    session.execute(taken.values(baseline=True).execution_options(synchronize_session=False))
 
 
 def forget(session: Session, *, before: datetime, limit: int) -> int:
@@ -61,8 +66,8 @@ def forget(session: Session, *, before: datetime, limit: int) -> int:
     return len(old)
 
 
-def result_of(row: MeasurementRow, baseline: TestResult | None = None) -> TestResult:
-    found = TestResult(
+def result_of(row: MeasurementRow) -> TestResult:
+    return TestResult(
         id=row.id,
         service_id=row.service_id,
         occasion=Occasion(row.occasion),
@@ -73,4 +78,3 @@ def result_of(row: MeasurementRow, baseline: TestResult | None = None) -> TestRe
         results=tuple(Result.from_document(each) for each in row.results),
         is_baseline=row.baseline,
     )
-    return replace(found, baseline=baseline)

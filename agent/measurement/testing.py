@@ -18,7 +18,7 @@ from typing import Protocol
 from agent.measurement.aims import Aim, Aims
 from agent.measurement.errors import CannotMeasure, NothingToMeasure, TooManyTests
 from agent.measurement.outcome import Occasion, TestResult, judged
-from agent.measurement.store import baselines, keep
+from agent.measurement.store import baseline, keep
 from drivers.probing.errors import NoProbeSocket
 from drivers.probing.prober import ProbeLimits, Prober
 from drivers.probing.tally import Tally, figures
@@ -113,7 +113,7 @@ class ServiceTests:
             is_baseline=as_baseline,
         )
         with self._database.write() as session:
-            usual = baselines(session, [service_id]).get(service_id)
+            usual = baseline(session, service_id)
             keep(session, result)
         return replace(result, baseline=usual)
 

@@ -71,7 +71,7 @@ class Channel:
     def send(self, target: ProbeTarget, sequence: int, stamp: int, error: int, size: int = 0) -> str:
         """Why it could not be sent; "" when it left."""
         if self.kind == "stamp":
-            self._keys[target.address, target.port] = target.key
+            self._keys[target.host, target.port] = target.key
             octets = pack_sent(Sent(sequence & 0xFFFFFFFF, stamp, error), target.key, size)
         else:
             octets = pack_echo(Echo(self._identifier, sequence & 0xFFFFFFFF, stamp), version=self.version, size=size)

@@ -231,12 +231,12 @@ class Prober:
     def _send(self, session: _Session, now: float) -> None:
         wall = time.time_ns()
         stamp = self._last_stamp = max(ntp_of(wall), self._last_stamp + 1)
-        session.tally.sent += 1
         problem = session.channel.send(session.target, session.sequence, stamp, self._error, session.size)
         if problem:
             session.tally.problem = problem
-        else:
-            self._flying[stamp] = _Packet(session, session.tally, session.sequence, wall, now + self.limits.timeout_s)
+            return  # what never left this machine says nothing of the other
+        session.tally.sent += 1
+        self._flying[stamp] = _Packet(session, session.tally, session.sequence, wall, now + self.limits.timeout_s)
         session.sequence += 1
         self.packets += 1
 
@@ -251,7 +251,7 @@ class Prober:
     def _take(self, channel: Channel, answer: Answer, at: int) -> None:
         packet = self._flying.get(answer.stamp)
         target = packet.session.target if packet else None
-        if packet is None or target is None or (answer.source, answer.port) != (target.address, target.port):
+        if packet is None or target is None or (answer.source, answer.port) != (target.host, target.port):
             channel.strange += 1
             return
         tally = packet.tally
@@ -307,7 +307,7 @@ class Prober:
         self._error, self._trusted = estimate.pack(), estimate.synchronised
         began, self._minute = self._minute, minute
         sessions = list(self._sessions.values())
-        tallies = {session.target: session.tally for session in sessions if session.tally.sent}
+        tallies = {session.target: session.tally for session in sessions if session.tally.sent or session.tally.problem}
         if began and tallies:
             expected = {session.target: self._span / session.interval for session in sessions}
             done = time.monotonic() + self.limits.timeout_s + 2 * TICK_S

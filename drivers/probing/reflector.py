@@ -1,5 +1,6 @@
 """The reflecting side of STAMP (RFC 8762 §4.3), stateful: each session has a sequence of its own."""
 
+import errno
 import socket
 import threading
 import time
@@ -16,6 +17,11 @@ MOST_SESSIONS = 10_000
 """Remembered; those that were silent for the longest are forgotten first, and begin anew at 0."""
 LARGEST = 65_535
 WAKE_S = 0.5
+_REMEDIES = {
+    errno.EACCES: "ports below 1024 need CAP_NET_BIND_SERVICE; take another one",
+    errno.EADDRINUSE: "stop who has it or take another port",
+    errno.EADDRNOTAVAIL: "name an address that this machine has",
+}
 
 Source = tuple[str, int]
 Instant = Callable[[], int]
@@ -115,7 +121,6 @@ def _bound(host: str, port: int) -> socket.socket:
         made.bind(address)
     except OSError as error:
         made.close()
-        hint = "ports below 1024 need CAP_NET_BIND_SERVICE; take another one" if isinstance(error, PermissionError) else ""
         message = f"cannot listen on {host} port {port}: {error.strerror}"
-        raise AddressUnusable(f"{message}; {hint or 'stop who has it or take another port'}") from error
+        raise AddressUnusable(f"{message}; {_REMEDIES.get(error.errno or 0, 'take another port')}") from error
     return made

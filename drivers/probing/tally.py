@@ -11,6 +11,7 @@ class Tally:
     """Of packets that were sent to one target within one span; times in seconds."""
 
     sent: int = 0
+    """That left this machine."""
     delays: list[float] = field(default_factory=list)
     """There and back, without the time that a STAMP reflector took, in the order of the answers."""
     forward: list[float] = field(default_factory=list)

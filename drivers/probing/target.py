@@ -29,6 +29,11 @@ class ProbeTarget:
         """Of IP."""
         return 6 if ":" in self.address else 4
 
+    @property
+    def host(self) -> str:
+        """The address without the interface that a link-local one is reached through: as answers name it."""
+        return self.address.partition("%")[0]
+
     def __str__(self) -> str:
         if self.kind == "echo":
             return f"echo {self.address}"
@@ -41,6 +46,8 @@ def target_of(kind: Kind, address: str, port: int = PORT, key: bytes = b"") -> P
         found = ipaddress.ip_address(address.strip())
     except ValueError:
         raise AddressUnusable(f"{address!r} is no IP address") from None
+    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is not None:
+        found = found.ipv4_mapped  # its answers come as those of IPv4
     if found.is_multicast or found.is_unspecified or str(found) == "255.255.255.255":
         raise AddressUnusable(f"{found} is no address of one interface: nothing is measured there")
     if kind == "stamp" and not 0 < port < 65_536:  # noqa: PLR2004  16 bits

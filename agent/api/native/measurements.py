@@ -23,7 +23,7 @@ from agent.api.openapi import WRITES, described
 from agent.api.parts import Parts, PartsOf
 from agent.api.shapes import INSTANT, TEXT, TEXTS, TRUTH, WHOLE, Shape, closed, many, named, optional, value
 from agent.measurement.outcome import Result, TestResult
-from agent.measurement.store import baselines, result_of
+from agent.measurement.store import baseline, result_of
 from agent.measurement.tables import MeasurementRow
 from agent.measurement.testing import PACKETS, ServiceTesting
 from agent.security.audit import record
@@ -105,7 +105,7 @@ def document_of(result: TestResult) -> dict[str, Any]:
 
 def last_baseline(session: Session, service_id: str) -> dict[str, Any] | None:
     """What the service measured when it was new; None where nobody measured then."""
-    found = baselines(session, [service_id]).get(service_id)
+    found = baseline(session, service_id)
     return document_of(found) if found else None
 
 

@@ -12,7 +12,7 @@ from agent.measurement.checks import acceptance_checks, check_of, probe_of
 from agent.measurement.errors import NothingToMeasure, TargetUnusable, TooManyTests
 from agent.measurement.minutes import ServiceMinute, ServiceWatch, merged, told
 from agent.measurement.outcome import Occasion, Result, judged, worst
-from agent.measurement.store import baselines, forget, take_as_baselines
+from agent.measurement.store import baseline, forget, take_as_baselines
 from agent.measurement.tables import MeasurementRow
 from agent.measurement.testing import ServiceTests, TestLimits
 from drivers.port import CheckOutcome, Credential
@@ -91,7 +91,8 @@ def test_a_test_is_kept_and_compared_with_the_latest_baseline(database, clock, r
     assert (second.passed, second.is_baseline, second.baseline) == (True, False, first)
     assert second.usual(second.results[0]) == first.results[0].figures
     with database.read() as session:
-        assert baselines(session, [made, "svc-other"]) == {made: first}
+        assert baseline(session, made) == first
+        assert baseline(session, "svc-other") is None
 
 
 def test_a_test_fails_when_nothing_answers_though_nothing_was_asked_for(database, clock):
@@ -149,10 +150,27 @@ def test_an_acceptance_test_becomes_the_baseline_when_the_service_holds(database
     assert found.outcome is CheckOutcome.PASSED
     assert "0.0% lost" in found.detail
     with database.write() as session:
-        assert baselines(session, [made]) == {}
+        assert baseline(session, made) is None
         acceptor.renew(session, [service_row(session, made)])
     with database.read() as session:
-        assert baselines(session, [made])[made].occasion is Occasion.ACCEPTANCE
+        assert baseline(session, made).occasion is Occasion.ACCEPTANCE
+
+
+def test_each_place_of_a_service_keeps_what_it_measured_when_it_was_new(database, clock, reflector):
+    book = catalog(acceptance={"packets": 2})
+    made = service(database, clock, port=reflector.address[1], state="reserved")
+    acceptor = Acceptor(desk(database, clock, book), book)
+    for site in ("pe1/1", "pe2/1", "pe1/1"):
+        probe = Probe("stamp", *reflector.address, 1.0, site, acceptance=Acceptance(packets=2))
+        assert acceptor.measure(check_of(made, probe), time.monotonic() + 5).outcome is CheckOutcome.PASSED
+        clock.advance(1)
+    with database.write() as session:
+        acceptor.renew(session, [service_row(session, made)])
+    with database.read() as session:
+        found = baseline(session, made)
+        newest = session.query(MeasurementRow).order_by(MeasurementRow.id.desc()).first()
+    assert (found.id, sorted(each.site for each in found.results)) == (newest.id, ["pe1/1", "pe2/1"])
+    assert [each.figures.received for each in found.results] == [2, 2]
 
 
 def test_an_acceptance_test_fails_in_words_and_with_too_little_time(database, clock, reflector):
@@ -174,7 +192,7 @@ def test_an_acceptance_test_that_failed_is_no_baseline(database, clock):
     acceptor.measure(check_of(made, Probe("stamp", "127.0.0.1", 9, 1.0, acceptance=Acceptance(packets=2))), time.monotonic() + 5)
     with database.write() as session:
         take_as_baselines(session, [made])
-        assert baselines(session, [made]) == {}
+        assert baseline(session, made) is None
 
 
 def test_old_tests_are_forgotten_and_baselines_stay(database, clock, reflector):
@@ -287,6 +305,15 @@ def test_a_minute_says_the_worst_of_a_services_places_and_nothing_of_what_was_ha
     assert (one.service_id, one.start, one.loss_ratio, one.delay_s) == ("one", START, 0.5, pytest.approx(0.05))
     assert one.percentiles["delay_p99_s"] == pytest.approx(0.05)
     assert (two.service_id, two.is_known, two.delay_s) == ("two", False, None)
+
+
+def test_a_minute_in_which_one_place_could_not_be_sent_to_says_nothing_of_the_service():
+    a, b = (target_of("stamp", f"192.0.2.{low}") for low in (1, 2))
+    tallies = {a: Tally(60, [0.01] * 60), b: Tally(problem="Network is unreachable")}
+    (minute,) = told(
+        Minute(int(START.timestamp()), tallies, dict.fromkeys((a, b), 60.0)), dict.fromkeys((a, b), frozenset({"one"}))
+    )
+    assert not minute.is_known
 
 
 def test_minutes_become_readings_of_objectives_and_values_of_the_history():

@@ -190,6 +190,31 @@ def test_one_way_delays_need_two_clocks_that_follow_another(monkeypatch, reflect
     assert found.forward_s + found.backward_s == pytest.approx(found.delay_s, rel=0.01)
 
 
+def test_what_could_not_leave_this_machine_is_no_loss_of_the_other(prober):
+    broadcast = ProbeTarget("stamp", "255.255.255.255", 9)  # which the kernel lets nobody send to who has not asked for it
+    (found,) = once(prober, broadcast)
+    assert (found.sent, found.loss_ratio, found.problem) == (0, None, "Permission denied")
+    assert prober.packets == 0
+
+
+def test_what_could_not_leave_for_a_whole_minute_is_told_as_not_measured():
+    broadcast = ProbeTarget("stamp", "255.255.255.255", 9)
+    prober = Prober(SOON, span_s=1)
+    prober.start()
+    try:
+        prober.watch({broadcast: 0.1})
+        tally = eventually(prober.minutes)[0].tallies[broadcast]
+    finally:
+        prober.stop()
+    assert (tally.sent, tally.problem) == (0, "Permission denied")
+
+
+def test_an_address_of_ipv4_within_ipv6_is_one_of_ipv4(prober, reflector):
+    target = target_of("stamp", "::ffff:127.0.0.1", reflector.address[1])
+    assert target == target_of("stamp", *reflector.address)
+    assert once(prober, target)[0].loss_ratio == 0
+
+
 def test_what_is_watched_is_told_minute_by_minute_and_stops_when_it_is_not_wanted(reflector):
     target = target_of("stamp", *reflector.address)
     prober = Prober(SOON, span_s=1)
