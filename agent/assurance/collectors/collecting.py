@@ -7,7 +7,7 @@ becomes states (alarms, by what changed) and values (the history).
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -125,7 +125,7 @@ class Collecting:
             return
         watchlist = await self._watchlist()
         try:
-            await self._store(lambda session: self._digest(session, replies))
+            await self._store(lambda session: self._digest(session, replies, watchlist.topology.elements))
         except BaseException:
             self._recalled = False
             raise
@@ -247,10 +247,12 @@ class Collecting:
             self._counts.seconds += reply.seconds
         self._answers += [reply for reply in replies if reply.found is not None]
 
-    def _digest(self, session: Session, replies: Sequence[Reply]) -> None:
+    def _digest(self, session: Session, replies: Sequence[Reply], elements: Collection[str]) -> None:
+        """`elements`: of the inventory; of others nothing is known any more."""
         if not self._recalled:
             self._standings.recall(session)
             self._recalled = True
+        self._standings.keep(session, elements)
         findings = self._standings.digest(session, replies)
         for alarm in take(session, findings, self._clock.now()):
             log.info("collected", alarm_id=alarm.id, element=alarm.element, cause=alarm.cause, qualifier=alarm.qualifier)
@@ -271,9 +273,10 @@ class Collecting:
 
     def _tells(self, element: str, cause: str) -> tuple[str, str] | None:
         """Element and protocol, when a collector tells of this there."""
-        for (name, protocol), assignment in self._roster.items():
-            if name == element and any(cause in each.causes for each in assignment.collectors):
-                return name, protocol
+        for collector in self.collectors.values():
+            key = element, collector.ask.protocol
+            if cause in collector.causes and key in self._roster and collector in self._roster[key].collectors:
+                return key
         return None
 
     async def _confirmed(self, key: tuple[str, str], subjects: Sequence[Subject]) -> Mapping[Subject, Answer]:

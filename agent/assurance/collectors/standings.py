@@ -1,6 +1,6 @@
 """From replies to findings: what has changed since an element was last asked, beside the alarms that stand."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeVar
@@ -75,13 +75,13 @@ class Standings:
         """An event has spoken of it, and may have changed its alarm: what is read next is news. From any thread."""
         self._spoken.append((element, cause, name))
 
-    def keep(self, elements: Iterable[str]) -> set[str]:
-        """Forget all other elements; those that were forgotten."""
-        wanted = set(elements)
-        gone = {subject for subject in self.known if subject[0] not in wanted}
-        for subject in gone:
+    def keep(self, session: Session, elements: Container[str]) -> None:
+        """Forget all other elements."""
+        gone = {subject[0] for subject in self.known if subject[0] not in elements}
+        for subject in [subject for subject in self.known if subject[0] in gone]:
             self._drop(subject)
-        return {element for element, _, _ in gone}
+        for name in sorted(gone):
+            session.execute(delete(CollectedRow).where(CollectedRow.element == name))
 
     def _listen(self) -> None:
         spoken, self._spoken = set(self._spoken), []

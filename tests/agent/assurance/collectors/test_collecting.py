@@ -12,6 +12,7 @@ from agent.assurance.tables import AlarmRow, ObservationRow
 from crm_bridge.tables import TicketRow
 from drivers.events.syslog import parse
 from drivers.snmp.traps import Trap
+from inventory.changes import note_network_change
 from inventory.tables import ElementRow
 from tests.agent.assurance.collectors.field import made
 
@@ -99,6 +100,23 @@ def test_a_neighbour_that_leaves_the_list_is_lost_where_the_collector_says_so(fi
     ospf(field, state="Full")
     field.turn()
     assert field.alarms() == []
+
+
+def test_of_an_element_that_has_left_the_inventory_nothing_is_known_any_more(field):
+    field.world.element("pe9")
+    field.endpoint("pe9")
+    for element in ("pe1", "pe9"):
+        bgp(field, "Idle", element)
+    field.turn()
+    assert [element for element, *_ in collected(field)] == ["pe1", "pe9"]
+    with field.world.database.write() as session:
+        for element in session.scalars(select(ElementRow).where(ElementRow.name == "pe9")):
+            session.delete(element)
+        note_network_change(session)
+    field.turn()
+    assert [element for element, *_ in collected(field)] == ["pe1"]
+    states = next(each for each in field.collecting.families() if each.name == "fabd_collected_states")
+    assert [(sample.labels["standing"], sample.value) for sample in states.samples] == [("bad", 1), ("well", 0)]
 
 
 def test_what_was_lost_while_the_daemon_was_away_is_found(field):
