@@ -307,10 +307,21 @@ def make_file(database: Database) -> None:
             raise DatabaseUnusable(
                 f"folder {file.parent} cannot be made: {error.strerror}; set data_dir to one that fabd may write"
             ) from error
-        try:
-            os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
-        except OSError as error:
-            raise DatabaseUnusable(f"database {file} cannot be written: {error.strerror}; look at who owns it") from error
+        _make_private(file.resolve())
+
+
+def _make_private(file: Path) -> None:
+    """One that is there is not opened: closing it would take from SQLite every lock that this process has on it, and the next
+    command that reads beside the daemon would think itself the last one, and remove the journal (`-wal`) the daemon writes into.
+    """
+    remedy = "look at who owns it"
+    try:
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        if file.is_dir() or not os.access(file, os.R_OK | os.W_OK):
+            raise DatabaseUnusable(f"database {file} cannot be written by fabd; {remedy}") from None
+    except OSError as error:
+        raise DatabaseUnusable(f"database {file} cannot be written: {error.strerror}; {remedy}") from error
 
 
 def _file_exists(database: Database) -> bool:

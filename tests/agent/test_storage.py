@@ -5,6 +5,8 @@ import gzip
 import json
 import sqlite3
 import stat
+import subprocess
+import sys
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -21,6 +23,13 @@ from agent.tables import metadata
 from crm_bridge.tables import UsageRecordRow
 from inventory.db import Database
 from inventory.tables import SiteRow
+
+LOOK = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1])
+connection.execute("SELECT * FROM site").fetchall()
+connection.close()
+"""
 
 
 @pytest.fixture
@@ -140,6 +149,21 @@ def test_nobody_else_can_read_a_new_database(other):
     files = list((Path(other.url.database).parent).iterdir())
     assert len(files) == 3
     assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
+
+
+@pytest.mark.parametrize("again", [storage.upgrade, storage.make_file])
+def test_who_looks_beside_a_running_daemon_takes_no_journal_from_it(other, again):
+    storage.make_file(other)
+    assert storage.current_revision(other) is None
+    storage.upgrade(other)
+    again(other)
+    path = other.url.database
+    subprocess.run([sys.executable, "-c", LOOK, path], check=True)
+    assert Path(f"{path}-wal").exists()
+    with other.write() as session:
+        session.add(SiteRow(id="ste-1", name="lab"))
+    with contextlib.closing(sqlite3.connect(path)) as beside:
+        assert beside.execute("SELECT name FROM site").fetchall() == [("lab",)]
 
 
 def test_a_backup_goes_through_no_name_that_others_can_prepare(kept, tmp_path):
