@@ -44,6 +44,8 @@ NAMING = {
 
 SQLITE_CONNECTIONS = 8, 120
 """Kept open, and beyond that at once: one for each thread that reads."""
+CONNECT_TIMEOUT_S = 10
+"""How long PostgreSQL may take to answer a new connection, unless its URL says otherwise: whoever places orders waits behind it."""
 BUSY_TIMEOUT_MS = 20_000
 """How long SQLite waits for a writer of another process before it says "database is locked"."""
 LOCK_TIMEOUT_MS = BUSY_TIMEOUT_MS
@@ -292,8 +294,9 @@ def _forget_effects(session: Session, ended: SessionTransaction) -> None:
 
 
 def _server_engine(url: URL, pool_size: int) -> Engine:
+    patience = {} if "connect_timeout" in url.query else {"connect_timeout": CONNECT_TIMEOUT_S}
     try:
-        engine = create_engine(url, pool_size=pool_size, max_overflow=10, pool_pre_ping=True)
+        engine = create_engine(url, connect_args=patience, pool_size=pool_size, max_overflow=10, pool_pre_ping=True)
     except ModuleNotFoundError as error:
         raise DatabaseDriverMissing(url.drivername, error.name or str(error)) from error
 

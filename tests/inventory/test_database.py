@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from sqlalchemy import select
 
-from inventory.db import Database
+from inventory.db import CONNECT_TIMEOUT_S, Database
 from inventory.errors import DatabaseDriverMissing
 from inventory.tables import SiteRow, WorkItemRow
 from tests.clock import EPOCH, FakeClock
@@ -84,3 +84,18 @@ def test_the_fake_clock_moves_only_when_told(clock: FakeClock) -> None:
     assert (clock.now() - before[0], clock.monotonic() - before[1]) == (timedelta(seconds=90), 90.0)
     clock.step_to(EPOCH)
     assert (clock.now(), clock.monotonic() - before[1]) == (EPOCH, 90.0)
+
+
+@pytest.mark.parametrize(("said", "waits"), [({}, str(CONNECT_TIMEOUT_S)), ({"connect_timeout": "3"}, "3")])
+def test_a_server_that_does_not_answer_is_waited_for_so_long(database: Database, said, waits) -> None:
+    """SQLite has no server."""
+    if database.is_sqlite:
+        return
+    patient = Database(database.url.update_query_dict(said))
+    try:
+        with patient.read() as session:
+            driver = session.connection().connection.driver_connection
+            assert driver is not None
+            assert driver.info.get_parameters()["connect_timeout"] == waits
+    finally:
+        patient.close()
