@@ -77,8 +77,10 @@ class ServiceTests:
         if state != "active":
             raise NothingToMeasure(f"service {service_id} is {state}: it is measured while it is active")
         if not aims:
-            words = f"service {service_id}: specification {specification} measures nothing of it"
-            raise NothingToMeasure(f"{words}; give the specification a monitor of kind echo or stamp")
+            words = f"service {service_id}: specification {specification} measures nothing of it as it was ordered"
+            raise NothingToMeasure(
+                f"{words}; order it as one of its monitors asks, or give the specification a monitor of kind echo or stamp"
+            )
         return self.run(aims, Occasion.DEMAND, by=by, packets=packets, deadline=deadline, as_baseline=as_baseline)
 
     def accept(self, service_id: str, probe: Probe, *, by: str, deadline: float) -> TestResult:

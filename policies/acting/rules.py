@@ -15,6 +15,7 @@ Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,62}$")]
 Cause = Annotated[str, Field(pattern=r"^[a-z][A-Za-z0-9]{1,62}$")]
 Seconds = Annotated[int, Field(ge=0, le=7 * 86_400)]
 Number = Annotated[int, Field(ge=1, le=1000)]
+Patterns = Annotated[tuple[str, ...], Field(min_length=1)]
 ANY = ("*",)
 
 
@@ -49,9 +50,9 @@ class _Data(BaseModel):
 class Scope(_Data):
     """Patterns as in file names (`pe*`); an alarm is meant when each list has one that fits."""
 
-    elements: tuple[str, ...] = ANY
-    platforms: tuple[str, ...] = ANY
-    sites: tuple[str, ...] = ANY
+    elements: Patterns = ANY
+    platforms: Patterns = ANY
+    sites: Patterns = ANY
 
     def covers(self, element: str, platform: str, site: str) -> bool:
         fits = ((self.elements, element), (self.platforms, platform), (self.sites, site))

@@ -57,6 +57,11 @@ def test_mistakes_are_named_with_their_place(more, path):
     assert [problem.path for problem in refused.value.problems] == [path]
 
 
+def test_a_scope_that_nothing_fits_is_a_mistake():
+    with pytest.raises(ValueError, match="at least 1 item"):
+        Scope(elements=())
+
+
 @pytest.mark.parametrize(
     ("cause", "severity", "seconds", "wants"),
     [
