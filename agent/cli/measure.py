@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from drivers.probing.target import ProbeTarget
 
 SERVICE_PREFIX = "svc-"
+SILENT_REFLECTOR = (
+    "nothing came back: is there a reflector, at this port and with this key? `fabd measure reflect` is one; see what filters UDP"
+)
+SILENT_ECHO = "nothing came back: look at the way there, and whether the address answers ICMP echo at all"
 DEFAULT_LISTEN = "127.0.0.1:862"
 
 Count = Annotated[int, typer.Option("--count", "-c", min=2, max=1000, help="Packets.")]
@@ -83,6 +87,7 @@ def address(
     else:
         show_facts(str(target), _facts(found))
     if not found.received:
+        note(SILENT_REFLECTOR if stamp else SILENT_ECHO)
         raise typer.Exit(FAILED)
 
 

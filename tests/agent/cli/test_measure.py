@@ -36,6 +36,13 @@ def test_options_may_come_first_and_json_has_all_figures(fabd, place):
     assert found["forward_s"] is None or found["forward_s"] >= 0
 
 
+def test_who_gets_no_answer_is_told_where_to_look(fabd, folder, place):
+    (folder / "key").write_text("sesame\n")
+    said = fabd("measure", place, "--stamp", "--key-file", "key", "-c", "2", "-i", "0.01")
+    assert said.code == 1
+    assert "is there a reflector, at this port and with this key?" in said.err
+
+
 def test_a_key_has_to_be_the_reflectors(fabd, folder):
     (folder / "key").write_text("sesame\n")
     sealed = Reflector("127.0.0.1", 0, b"sesame")
