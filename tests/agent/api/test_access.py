@@ -124,7 +124,7 @@ HANDLING = {
 
 
 def tmf_role(method: str, path: str) -> Role:
-    """Viewers read; who orders also changes and hears; operators handle alarms and problems, and test; an admin forgets an order."""
+    """Viewers read; who orders changes and hears; operators handle alarms and problems, and test; an admin forgets an order."""
     if method == "DELETE" and path.endswith("/serviceOrder/{order_id}"):
         return Role.ADMIN
     if method == "POST" and path.rpartition("/")[2] in HANDLING:
