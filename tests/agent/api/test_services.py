@@ -77,9 +77,7 @@ def test_what_only_describes_a_service_is_changed_at_once(office, service):
     }
 
 
-@pytest.mark.parametrize(
-    "date", ["", "yesterday", "2026-01-05", "2026-02-30T09:00:00Z", "2026-01-05T09:00:00"]
-)
+@pytest.mark.parametrize("date", ["", "yesterday", "2026-01-05", "2026-02-30T09:00:00Z", "2026-01-05T09:00:00"])
 def test_a_note_s_date_that_is_none_is_refused(office, service, date):
     refused = patch(office, service["href"], {"note": [{"text": "n", "date": date}]})
     assert refused.status_code == 400
