@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 from agent.api.access import ActorOf, needs
 from agent.api.answers import list_answer
 from agent.api.body import BodyOf, read_model
-from agent.api.errors import NotFound, Unavailable
+from agent.api.errors import Conflict, NotFound
 from agent.api.listing import Listing
 from agent.api.native.paths import ROOT
 from agent.api.native.plain import columns
@@ -75,7 +75,7 @@ _COLLECTED = Listing(
 @router.get(
     "/collectors",
     dependencies=[needs(Role.VIEWER)],
-    **described("List collectors, and how their last runs on each element ended", 503, answer=COLLECTORS),
+    **described("List collectors, and how their last runs on each element ended", 409, answer=COLLECTORS),
 )
 async def list_collectors(parts: PartsOf) -> Response:
     """Runs are those since the daemon started; `failure` says why there was no answer, or why it could not be read."""
@@ -93,7 +93,7 @@ def list_collected(request: Request, parts: PartsOf) -> Response:
 @router.post(
     "/collectors/{name}/run",
     dependencies=[needs(Role.OPERATOR)],
-    **described("Ask one element now", 404, 408, 413, 415, 503, answer=REPLY, body=Wanted, example={"element": "pe1"}),
+    **described("Ask one element now", 404, 408, 409, 413, 415, answer=REPLY, body=Wanted, example={"element": "pe1"}),
 )
 async def run_collector(parts: PartsOf, actor: ActorOf, name: str, body: BodyOf) -> Response:
     """What it finds counts as any other run's does."""
@@ -114,7 +114,7 @@ def _record(parts: Parts, actor: Actor, name: str, element: str) -> None:
 
 def _collecting(parts: Parts) -> Collecting:
     if parts.collecting is None:
-        raise Unavailable("unavailable", "this daemon asks no elements by collectors (setting collectors.enabled)")
+        raise Conflict("collectorsOff", "this daemon asks no elements by collectors (setting collectors.enabled)")
     return parts.collecting
 
 

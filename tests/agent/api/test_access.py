@@ -41,6 +41,9 @@ viewer       GET   /api/v1/bills
 viewer       GET   /api/v1/bills/{bill_id}
 provisioner  POST  /api/v1/bills/{bill_id}/send
 provisioner  POST  /api/v1/bills/{bill_id}/validate
+viewer       GET   /api/v1/collected
+viewer       GET   /api/v1/collectors
+operator     POST  /api/v1/collectors/{name}/run
 viewer       GET   /api/v1/credits
 viewer       GET   /api/v1/customers
 viewer       GET   /api/v1/customers/{account_number}
@@ -77,6 +80,8 @@ viewer       GET   /api/v1/maintenance/calendar.ics
 viewer       GET   /api/v1/maintenance/{maintenance_id}
 operator     POST  /api/v1/maintenance
 operator     POST  /api/v1/maintenance/{maintenance_id}/cancel
+viewer       GET   /api/v1/foresight
+viewer       GET   /api/v1/foresight/rules
 viewer       GET   /api/v1/freezes
 operator     POST  /api/v1/freezes
 operator     POST  /api/v1/freezes/{freeze_id}/end
