@@ -138,8 +138,12 @@ def test_an_element_without_power_is_one_problem_and_what_it_counts_begins_anew(
     wait_until("both agree", lambda: told(fabd, "pe2/cust1") == kernel(lab, "pe2", "cust1"), within=SEEN_WITHIN)
     assert figure(fabd, 'fabd_counter_gaps_total{reason="reboot"}') == 1
     assert 'reason="clock"' not in fabd.text("/metrics")
-    starts = fabd.get("/api/v1/observations", element="pe2", source="trap", finding="coldStart")
-    assert [instant(each["at"]) > off for each in starts] == [True]
+
+    def starts() -> list[bool]:
+        heard = fabd.get("/api/v1/observations", element="pe2", source="trap", finding="coldStart")
+        return [instant(each["at"]) > off for each in heard]
+
+    wait_until("what the agent said of its start is kept", lambda: starts() == [True], within=SEEN_WITHIN)
     all_is_well(fabd, lab)
 
 
