@@ -30,6 +30,7 @@ SERVICES = "/tmf-api/serviceInventory/v4/service"
 UP_WITHIN = 60.0  # seconds; far more than it takes, on a machine that does other things
 DOWN_WITHIN = 12.0  # the daemon promises ten
 DONE_WITHIN = 90.0  # an order over two elements takes about three
+TOLD_WITHIN = 60.0  # a command that asks every element takes about two
 FINAL = frozenset({"completed", "failed", "partial", "rejected", "cancelled"})
 
 NC_PORT = f"{NC1.name}/{NC1.ports[0]}"
@@ -131,7 +132,8 @@ class Fabd:
     def command(self, *arguments: str) -> str:
         """:raises CommandFailed: with what the command said."""
         environment = {**os.environ, "FABD_TOKEN": self._token, "COLUMNS": "200"}
-        return self.lab.exec(MANAGEMENT, [str(PROGRAM), "--config", str(self._settings), *arguments], env=environment)
+        argv = [str(PROGRAM), "--config", str(self._settings), *arguments]
+        return self.lab.exec(MANAGEMENT, argv, env=environment, timeout=TOLD_WITHIN)
 
     def listed(self, *arguments: str) -> list[Document]:
         found: list[Document] = json.loads(self.command(*arguments, "--json"))
