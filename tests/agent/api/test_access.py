@@ -230,10 +230,11 @@ def test_the_last_use_of_a_token_is_noted_but_not_every_time(office):
 
 
 def test_reading_goes_on_when_nothing_can_be_written(office, monkeypatch):
-    def full():
+    def full(*_):
         raise OperationalError("UPDATE token", {}, Exception("database or disk is full"))
 
     monkeypatch.setattr(office.database, "write", full)
+    monkeypatch.setattr(office.database, "together", full)
     assert office.get(ORDERS, role=Role.VIEWER).status_code == 200
     refused = office.post(ORDERS, json=office.order())
     assert (refused.status_code, refused.json()["code"]) == (503, "databaseUnavailable")

@@ -86,8 +86,8 @@ def office(database, clock):
 
 def test_without_collectors_they_are_not_available(database, clock):
     office = Office(database, clock)
-    assert office.get(COLLECTORS).status_code == 503
-    assert office.post(f"{COLLECTORS}/x/run", json={"element": "pe1"}).status_code == 503
+    assert office.get(COLLECTORS).status_code == 409
+    assert office.post(f"{COLLECTORS}/x/run", json={"element": "pe1"}).status_code == 409
     assert office.get("/api/v1/collected").json() == []
 
 

@@ -165,12 +165,11 @@ def test_sets_of_two_daemons_that_want_what_the_other_lets_go_of_do_not_wait_for
     plans = sets.take(claims)
     sets.write(sets.holding(claims[:2], plans[:2]))
     sets.set(update(PlanRow).values(decision="commit"))
-    release_all, both_let_go, found = holds.release_all, threading.Barrier(2), {}
+    release_all, both_claimed, found = holds.release_all, threading.Barrier(2), {}
 
     def let_go(session, ended):
-        free = release_all(session, ended)
-        both_let_go.wait(DEADLINE)
-        return free
+        both_claimed.wait(DEADLINE)  # or the one would rightly wait until the other has let go and ended
+        return release_all(session, ended)
 
     def daemon(ends, begins) -> None:
         found[ends] = sets.write(
