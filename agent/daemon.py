@@ -99,6 +99,7 @@ class Daemon:
         self.settings = settings
         self.clock = SystemClock()
         self.catalog = load_catalog(settings.catalog)
+        foresight = load_foresight(settings.catalog)
         self.database = Database(settings.database_url, pool_size=settings.database.pool_size)
         storage.make_file(self.database)
         self.instance = Instance(self.database)
@@ -125,7 +126,7 @@ class Daemon:
                 assurance=settings.assurance,
                 usage=settings.usage,
                 retention=retention(settings.keep),
-                foresight=load_foresight(settings.catalog),
+                foresight=foresight,
                 cases_of=cases_of,
                 renewed=self.measurement.acceptor.renew,
                 ears=Ears(
@@ -219,7 +220,7 @@ class Daemon:
                 explain=explain,
                 hearing=self.assurance.hearing,
                 collecting=self.assurance.collecting,
-                foresight=load_foresight(settings.catalog),
+                foresight=foresight,
                 cases_of=cases_of,
                 callbacks=policy,
                 actions=self.actions,

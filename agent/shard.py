@@ -34,10 +34,15 @@ class Shard:
         return (cls(each, number) for each in range(number))
 
     def __contains__(self, name: str) -> bool:
-        return self.of == 1 or crc32(name.encode()) % self.of == self.number
+        return self.of == 1 or place_of(name, self.of) == self.number
 
     def __str__(self) -> str:
         return f"{self.number}/{self.of}"
+
+
+def place_of(name: str, of: int) -> int:
+    """From 0 to of - 1, the same in every process and version."""
+    return crc32(name.encode()) % of
 
 
 WHOLE = Shard()

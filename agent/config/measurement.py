@@ -9,7 +9,10 @@ class MeasurementSettings(Section):
     enabled: bool = Field(
         True, description="Measure services all the time where their specification has a monitor of kind echo or stamp."
     )
-    packets_per_second: Number = Field(2000, description="Test packets that are sent in all, per second, at most.")
+    packets_per_second: Number = Field(
+        2000,
+        description="Test packets a second, at most: of all that is measured all the time, and of each test.",
+    )
     timeout_s: Seconds = Field(2.0, description="Answers that take longer count as lost, seconds.")
     tests_at_once: Number = Field(8, description="Tests of services that run at the same time; others wait.")
     refresh_s: Seconds = Field(30.0, description="How soon a service that is new, or another, is measured, seconds.")

@@ -17,7 +17,7 @@ from inventory.surroundings import Surroundings
 from inventory.tables import LinkRow, ServiceRow
 from inventory.topology import LinkNode
 
-BACK = "a modify of each service to what it is: it then takes the shortest way again (fabd action run, once the link is back)"
+BACK = "a modify of each service to what it is: it then takes the shortest way again"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ Turns that nobody took in time are made up for by the next one.
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import timedelta
-from zlib import crc32
+
+from agent.shard import place_of
 
 SPREAD_FROM = 500
 """Elements; fewer are asked and digested in a fraction of a second."""
@@ -25,7 +26,7 @@ class Turn:
     """The cycle is whole after it."""
 
     def __contains__(self, name: str) -> bool:
-        return len(self.places) == self.of or crc32(name.encode()) % self.of in self.places
+        return len(self.places) == self.of or place_of(name, self.of) in self.places
 
 
 EVERYBODY = Turn(frozenset({0}), 1, first=True, last=True)

@@ -35,7 +35,7 @@ FORESEEN, FORESEEN_NO_MORE, PROBABLE_CAUSE = "foreseen", "foreseenNoMore", "thre
 POLLED = sorted({name for directions in DIRECTIONS.values() for name, _ in directions})
 """Qualifiers of polling's own warnings of thresholds."""
 LEARNT_AT_ONCE = 200
-"""Series whose baseline is learnt in one turn."""
+"""Series of those read together whose baseline is learnt in one turn."""
 LEARN_EVERY, TREND_EVERY = timedelta(days=1), timedelta(hours=1)
 GONE_AFTER = timedelta(days=1)
 SUBJECTS = 250

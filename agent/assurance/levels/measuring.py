@@ -3,13 +3,12 @@
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
+from agent.assurance.alarms.alarm import OF_SERVICE
 from agent.assurance.levels.indicators import Reading
 from agent.measurement.minutes import ServiceMinute
 
 METRICS = {"loss": "loss_ratio", "delay": "delay_s", "jitter": "jitter_s"}
 """Name of the objective's metric → of the history's, which is that of the minute's, too."""
-SERVICE = "service:"
-"""Before the id, in the name of what was measured."""
 
 
 def readings_of(minutes: Iterable[ServiceMinute]) -> list[Reading]:
@@ -28,5 +27,5 @@ def series_of(minutes: Sequence[ServiceMinute]) -> Iterator[tuple[datetime, dict
         for minute in minutes:
             if minute.start == start:
                 found = {name: getattr(minute, name) for name in METRICS.values()} | dict(minute.percentiles)
-                values |= {(f"{SERVICE}{minute.service_id}", name): value for name, value in found.items() if value is not None}
+                values |= {(f"{OF_SERVICE}{minute.service_id}", name): value for name, value in found.items() if value is not None}
         yield start, values

@@ -11,45 +11,25 @@ from agent.config import AlertmanagerSettings
 from agent.prometheus import alerting
 from agent.prometheus.alerting import Alerting
 from drivers.port import Credential
+from tests.agent.prometheus.listener import Listener
 
 RESEND = 60.0
 
 
-class Alertmanager:
+class Alertmanager(Listener):
     """A server that keeps what it is told, or refuses it."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.refuses = False
         self.told: list[list[dict]] = []
-        self._open: dict[asyncio.Task, asyncio.StreamWriter] = {}
 
-    async def __aenter__(self):
-        self._server = await asyncio.start_server(self._answer, "127.0.0.1", 0)
-        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
-        return self
-
-    async def __aexit__(self, *_):
-        self._server.close()
-        for writer in self._open.values():
-            writer.close()
-        await asyncio.gather(*self._open)
-        await self._server.wait_closed()
-
-    async def _answer(self, reader, writer):
-        self._open[asyncio.current_task()] = writer
-        try:
-            while True:
-                head = (await reader.readuntil(b"\r\n\r\n")).decode()
-                assert head.startswith("POST /api/v2/alerts ")
-                length = int(next(line for line in head.lower().splitlines() if line.startswith("content-length")).split(":")[1])
-                body = await reader.readexactly(length)
-                if not self.refuses:
-                    self.told.append(json.loads(body))
-                writer.write(f"HTTP/1.1 {'500 Oops' if self.refuses else '200 Ok'}\r\ncontent-length: 0\r\n\r\n".encode())
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
-        finally:
-            writer.close()
+    def answered(self, head, body):
+        assert head.startswith("POST /api/v2/alerts ")
+        if self.refuses:
+            return "500 Oops", ""
+        self.told.append(json.loads(body))
+        return "200 Ok", ""
 
     def taken(self) -> list[dict]:
         """Since the last time, by their names."""

@@ -13,49 +13,30 @@ from agent.prometheus.remote import waiting
 from agent.prometheus.remote.gathering import Batch
 from agent.prometheus.remote.waiting import Line, Lost, Sender
 from drivers.port import Credential
+from tests.agent.prometheus.listener import Listener
 
 PATIENCE_S = 20.0
 
 
-class Receiver:
+class Receiver(Listener):
     """Answers with one status after the other, the last one for ever."""
 
     def __init__(self, *statuses: str) -> None:
+        super().__init__()
         self._statuses = list(statuses)
         self.taken: list[bytes] = []
         self.heads: list[str] = []
         self.asked = 0
-        self._open: dict[asyncio.Task, asyncio.StreamWriter] = {}
 
-    async def __aenter__(self):
-        self._server = await asyncio.start_server(self._answer, "127.0.0.1", 0)
-        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/api/v1/write"
-        return self
+    path = "/api/v1/write"
 
-    async def __aexit__(self, *_):
-        self._server.close()
-        for writer in self._open.values():
-            writer.close()
-        await asyncio.gather(*self._open)
-        await self._server.wait_closed()
-
-    async def _answer(self, reader, writer):
-        self._open[asyncio.current_task()] = writer
-        try:
-            while True:
-                head = (await reader.readuntil(b"\r\n\r\n")).decode()
-                length = int(next(line for line in head.lower().splitlines() if line.startswith("content-length")).split(":")[1])
-                body = await reader.readexactly(length)
-                status = self._statuses.pop(0) if len(self._statuses) > 1 else self._statuses[0]
-                self.asked += 1
-                if status.startswith("2"):
-                    self.taken.append(body)
-                    self.heads.append(head.lower())
-                writer.write(f"HTTP/1.1 {status}\r\ncontent-length: 2\r\n\r\nno".encode())
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
-        finally:
-            writer.close()
+    def answered(self, head, body):
+        status = self._statuses.pop(0) if len(self._statuses) > 1 else self._statuses[0]
+        self.asked += 1
+        if status.startswith("2"):
+            self.taken.append(body)
+            self.heads.append(head.lower())
+        return status, "no"
 
 
 def unknown(reference):
