@@ -42,6 +42,12 @@ class ActionRow(Base):
     """Of whoever asked, approved or rejected."""
     reverse: Mapped[str] = mapped_column(default="")
     """How it is taken back, stored before it begins; "" when nobody knows, and then it does not begin."""
+    undoes: Mapped[str] = mapped_column(default="", index=True)
+    """The action that this one takes back; "" of those that answer an alarm or a wish."""
+    returns: Mapped[str] = mapped_column(default="", index=True)
+    """By what the change that stands by it is taken back: cleared or by-hand; "" when nothing stands that could be."""
+    kept: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    """What its way back has to know, as its deed has it."""
     objections: Mapped[list[Any]] = mapped_column(default=list)
     """What stands against it: [{guard, message, until}, …]."""
     plan_id: Mapped[str] = mapped_column(default="")

@@ -123,6 +123,8 @@ class PlanRow(Base):
     created_at: Mapped[datetime]
     deadline: Mapped[datetime]
     finished_at: Mapped[datetime | None]
+    rest_s: Mapped[int | None]
+    """How long a port that is bounced stays shut; NULL: as is usual, and of other plans."""
     change_sets: Mapped[list["ChangeSetRow"]] = relationship(
         cascade="all, delete-orphan", lazy="selectin", order_by="ChangeSetRow.element"
     )
