@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import cast
 
-from sqlalchemy import Table, bindparam, delete, insert, select
+from sqlalchemy import Table, bindparam, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from inventory.errors import PortInUse, UnknownObject
@@ -25,8 +25,11 @@ class PortClaim:
     service_id: str
 
 
-def claim(session: Session, port_id: str, *, vlan: int, service_id: str, owner: str) -> PortClaim:
+def claim(session: Session, port_id: str, *, vlan: int, service_id: str, owner: str, ending: Collection[str] = ()) -> PortClaim:
     """Take `vlan` on the port (0: the whole port) for a service; what it has already, it keeps.
+
+    `ending`: services that the same order ends before this one begins. They stand in nobody's way; what one of them has is
+    theirs until then, and this service's from that moment, with nobody in between.
 
     The port's row is the lock, so of two that race one gets `PortInUse`. A transaction that claims several ports does so in
     the order of their ids. `UnknownObject` when the port is gone.
@@ -38,11 +41,19 @@ def claim(session: Session, port_id: str, *, vlan: int, service_id: str, owner: 
         raise UnknownObject("port", port_id)
     name, element = port
     reference = f"{element}/{name}"
-    for held_id, holder, held_vlan in _HELD.rows(connection, {"port": port_id}):
+    inherited = ""
+    for held_id, held_by, held_vlan, heir in _HELD.rows(connection, {"port": port_id}):
+        leaves = held_by in ending
+        holder = heir if leaves else held_by
         if holder == service_id and held_vlan == vlan:
             return PortClaim(held_id, reference, port_id, vlan, service_id)
-        if holder != service_id and (vlan == WHOLE_PORT or held_vlan in {WHOLE_PORT, vlan}):
+        if holder and holder != service_id and (vlan == WHOLE_PORT or held_vlan in {WHOLE_PORT, vlan}):
             raise PortInUse(reference, holder, vlan=vlan, held_vlan=held_vlan)
+        if leaves and held_vlan == vlan:
+            inherited = held_id
+    if inherited:
+        session.execute(update(PortClaimRow).where(PortClaimRow.id == inherited).values(heir=service_id, owner=owner))
+        return PortClaim(inherited, reference, port_id, vlan, service_id)
     claim_id = new_id("clm")
     _CLAIM.run(connection, {"id": claim_id, "port_id": port_id, "vlan": vlan, "service_id": service_id, "owner": owner})
     return PortClaim(claim_id, reference, port_id, vlan, service_id)
@@ -58,6 +69,19 @@ def claims(session: Session, service_id: str) -> tuple[PortClaim, ...]:
         .order_by(ElementRow.name, PortRow.name, PortClaimRow.vlan)
     )
     return tuple(PortClaim(row.id, f"{element}/{port}", row.port_id, row.vlan, service_id) for row, port, element in rows)
+
+
+def bequeath_claims(session: Session, service_id: str) -> None:
+    """The service ends: what has an heir is the heir's from now on, the rest is free."""
+    left = update(PortClaimRow).where(PortClaimRow.service_id == service_id, PortClaimRow.heir.is_not(None))
+    session.execute(left.values(service_id=PortClaimRow.heir, heir=None), execution_options={"synchronize_session": False})
+    release_claims(session, service_id=service_id)
+
+
+def renounce_claims(session: Session, service_id: str) -> None:
+    """The service never begins: it has nothing, and inherits nothing."""
+    session.execute(update(PortClaimRow).where(PortClaimRow.heir == service_id).values(heir=None))
+    release_claims(session, service_id=service_id)
 
 
 def release_claims(session: Session, *, service_id: str | None = None, owner: str | None = None) -> int:
@@ -88,7 +112,7 @@ _PORT = Prepared(
     .with_for_update(key_share=True, of=PortRow)
 )
 _HELD = Prepared(
-    select(PortClaimRow.id, PortClaimRow.service_id, PortClaimRow.vlan)
+    select(PortClaimRow.id, PortClaimRow.service_id, PortClaimRow.vlan, PortClaimRow.heir)
     .where(PortClaimRow.port_id == bindparam("port"))
     .order_by(PortClaimRow.vlan)
 )

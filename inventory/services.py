@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from inventory.allocation import Allocation, held, release_service
 from inventory.errors import ServiceStateConflict, UnknownObject
-from inventory.ports import PortClaim, claims, release_claims
+from inventory.ports import PortClaim, bequeath_claims, claims
 from inventory.prepared import Prepared, among
 from inventory.sharing import disown
 from inventory.storing import new_row, store, write
@@ -231,7 +231,7 @@ def terminate_service(session: Session, service_id: str, at: datetime, *, used: 
     session.flush()
     forget_planned_parts(session, service_id)
     disown(session, service_id)
-    release_claims(session, service_id=service_id)
+    bequeath_claims(session, service_id)
     release_service(session, service_id, at, used=used)
     return row
 

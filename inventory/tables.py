@@ -155,7 +155,10 @@ class PortClaimRow(Base):
     """Who uses a port, and by which VLAN; VLAN 0 is the whole port, untagged."""
 
     __tablename__ = "port_claim"
-    __table_args__ = (UniqueConstraint("port_id", "vlan"),)
+    __table_args__ = (
+        UniqueConstraint("port_id", "vlan"),
+        Index("ix_port_claim_heir", "heir", sqlite_where=text("heir IS NOT NULL"), postgresql_where=text("heir IS NOT NULL")),
+    )
 
     id: Mapped[str] = mapped_column(primary_key=True)
     port_id: Mapped[str] = mapped_column(ForeignKey("port.id"))
@@ -163,6 +166,8 @@ class PortClaimRow(Base):
     service_id: Mapped[str] = mapped_column(index=True)
     owner: Mapped[str]
     """The order item."""
+    heir: Mapped[str | None]
+    """The service that has it next, once the one that has it now has ended: one order replaces one by the other."""
 
 
 class ServiceRow(Base):

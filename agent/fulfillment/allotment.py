@@ -6,8 +6,9 @@ from dataclasses import replace
 from agent.fulfillment import refusals
 from agent.fulfillment.designs import Design, Submission
 from agent.fulfillment.errors import OrderConflict
+from agent.fulfillment.requests import ItemRequest, endings
 from inventory.allocation import Allocation, allocate, lock_pools
-from inventory.errors import InventoryError, VlanInUse
+from inventory.errors import InventoryError, PortInUse, VlanInUse
 from inventory.ports import claim
 from inventory.reallocation import reallocate
 from inventory.vlans import carries
@@ -22,14 +23,27 @@ def allotted(case: Submission, designs: Sequence[Design]) -> list[Design]:
         raise OrderConflict(refusals.of_inventory(error, "/items")) from error
     given = [_given(case, design) for design in designs]
     _refuse_shared_vlans(case, given)
-    claims = sorted((port_id, vlan, design.position) for design in given for port_id, vlan in design.claims)
+    _claim_ports(case, given)
+    return given
+
+
+def _claim_ports(case: Submission, designs: Sequence[Design]) -> None:
+    ended = endings(case.request)
+    claims = sorted((port_id, vlan, design.position) for design in designs for port_id, vlan in design.claims)
     for port_id, vlan, position in claims:
-        design = given[position]
+        design = designs[position]
+        ending = ended.get(design.request.reference, frozenset())
         try:
-            claim(case.session, port_id, vlan=vlan, service_id=design.service_id, owner=design.id)
+            claim(case.session, port_id, vlan=vlan, service_id=design.service_id, owner=design.id, ending=ending)
+        except PortInUse as error:
+            leaving = next((item.reference for item in case.request.items if _ends(item, error.by)), "")
+            raise OrderConflict(refusals.of_port(error, design.where, leaving)) from error
         except InventoryError as error:
             raise OrderConflict(refusals.of_inventory(error, design.where)) from error
-    return given
+
+
+def _ends(item: ItemRequest, service_id: str) -> bool:
+    return item.action == "delete" and item.service_id == service_id
 
 
 def _given(case: Submission, design: Design) -> Design:

@@ -12,7 +12,7 @@ from agent.fulfillment.allotment import allotted
 from agent.fulfillment.designs import ACTIVE, INACTIVE, Design, Product, Submission
 from agent.fulfillment.errors import OrderConflict, OrderMalformed, OrderRefused, Refusal
 from agent.fulfillment.planning import Intent, contexts, desired, lay, ports_of, tests_of
-from agent.fulfillment.requests import ItemRequest, arrange
+from agent.fulfillment.requests import ItemRequest, arrange, endings
 from agent.fulfillment.shared import Conflict, Shared
 from agent.fulfillment.states import FINAL
 from agent.fulfillment.tables import OrderItemRow
@@ -112,10 +112,12 @@ class Designer:
     def _beside_others(self, case: Submission, designs: list[Design]) -> Iterator[Design]:
         """With what others own too. `OrderConflict` where they say something else in the same place."""
         bundle_of = {reference: bundle for bundle in arrange(case.request).bundles for reference in bundle}
+        ended = endings(case.request)
         by_reference = {design.request.reference: design for design in designs}
         shared = Shared(case.session)
         for design in designs:
-            mine = [by_reference[reference].service_id for reference in bundle_of[design.request.reference]]
+            reference = design.request.reference
+            mine = {by_reference[other].service_id for other in bundle_of[reference]} | ended.get(reference, frozenset())
             intent = design.intent
             found: dict[str, dict[str, str]] = {}
             for element in sorted({*intent.before, *intent.after}):

@@ -29,7 +29,7 @@ from inventory import sharing
 from inventory.allocation import release_service
 from inventory.db import Database
 from inventory.loading import lock
-from inventory.ports import release_claims
+from inventory.ports import renounce_claims
 from inventory.prepared import Prepared, among
 from inventory.services import change_service, forget_planned_parts, parts_of_all, planned_parts, set_parts, terminate_service
 from inventory.tables import ElementRow, PortRow, ServiceResourceRow, ServiceRow
@@ -132,7 +132,7 @@ class Realisation:
             give_back(session, service.id, item, at, used=used)
         elif item.action == "add":
             release_service(session, service.id, at, used=used)
-            release_claims(session, service_id=service.id)
+            renounce_claims(session, service.id)
             self.announcer.service(session, service, "Delete", order, at)
             session.delete(service)
 

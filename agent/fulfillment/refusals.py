@@ -1,6 +1,7 @@
 """What others refuse, in the order's terms: code, place, message and remedy."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from agent.fulfillment.errors import Refusal
 from agent.fulfillment.shared import Conflict, plain
@@ -39,6 +40,15 @@ def of_inventory(error: InventoryError, where: str) -> Refusal:
     message, _, remedy = str(error).partition("; ")
     code = next((code for kind, code in _INVENTORY_CODES.items() if isinstance(error, kind)), "inventory")
     return Refusal(code, where, message, remedy or "see `fabd inventory show`")
+
+
+def of_port(error: PortInUse, where: str, leaving: str) -> Refusal:
+    """`leaving`: the item of the same order that deletes the service that has the port; "" without."""
+    refusal = of_inventory(error, where)
+    if not leaving:
+        return refusal
+    remedy = f"item {leaving} deletes that service: say that this item reliesOn item {leaving}, or bundle the two"
+    return replace(refusal, remedy=remedy)
 
 
 def of_customer(number: str, meant: str | None) -> Refusal:

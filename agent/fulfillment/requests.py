@@ -107,6 +107,29 @@ def arrange(request: OrderRequest) -> Arrangement:
     return Arrangement(tuple(bundles(references, pairs)), needs)
 
 
+def endings(request: OrderRequest) -> dict[str, frozenset[str]]:
+    """Item → services that have ended when it begins, or end with it: deleted by an item that it relies on, or is bundled with.
+
+    Only items before which something ends are named. Call it for a request without `mistakes`.
+    """
+    deleted = {item.reference: item.service_id for item in request.items if item.action == "delete" and item.service_id}
+    if not deleted:
+        return {}
+    arrangement = arrange(request)
+    bundle_of = {reference: bundle for bundle in arrangement.bundles for reference in bundle}
+    found: dict[str, frozenset[str]] = {}
+    for item in request.items:
+        before: set[str] = set()
+        ahead = [item.reference]
+        while ahead:
+            fresh = set(bundle_of[ahead.pop()]) - before
+            before |= fresh
+            ahead += [needed for reference in fresh for needed in arrangement.depends_on[reference]]
+        if ended := frozenset(deleted[reference] for reference in before - {item.reference} if reference in deleted):
+            found[item.reference] = ended
+    return found
+
+
 def mistakes(request: OrderRequest, at: datetime) -> list[Refusal]:
     """Everything that cannot be meant at this time, whatever the inventory holds."""
     found = [*_of_order(request), *_of_dates(request, at), *_of_items(request, at), *_of_services(request)]

@@ -6,7 +6,7 @@ import pytest
 
 from inventory.db import Database
 from inventory.errors import PortInUse, UnknownObject
-from inventory.ports import claim, claims, release_claims
+from inventory.ports import bequeath_claims, claim, claims, release_claims, renounce_claims
 from tests.inventory.factory import add_element, port_id
 
 
@@ -72,3 +72,34 @@ def test_of_those_who_race_for_a_port_one_gets_it(database: Database, port: str)
     for thread in threads:
         thread.join(30)
     assert sorted(outcomes) == [*["in use"] * 5, "mine"]
+
+
+def test_an_heir_has_the_port_from_the_moment_its_holder_has_ended(database: Database, port: str) -> None:
+    with database.write() as session:
+        claim(session, port, vlan=0, service_id="svc-1", owner="itm-1")
+        claim(session, port, vlan=0, service_id="svc-2", owner="itm-2", ending={"svc-1"})
+        assert claim(session, port, vlan=0, service_id="svc-2", owner="itm-2", ending={"svc-1"}).service_id == "svc-2"
+        assert claims(session, "svc-2") == ()
+        bequeath_claims(session, "svc-1")
+        assert [(each.vlan, each.service_id) for each in claims(session, "svc-2")] == [(0, "svc-2")]
+        assert claims(session, "svc-1") == ()
+
+
+@pytest.mark.parametrize(("inherited", "wanted"), [(0, 0), (0, 5), (5, 0), (5, 5)])
+def test_what_has_an_heir_is_nobody_elses_to_inherit(database: Database, port: str, inherited: int, wanted: int) -> None:
+    with database.write() as session:
+        claim(session, port, vlan=inherited, service_id="svc-1", owner="itm-1")
+        claim(session, port, vlan=inherited, service_id="svc-2", owner="itm-2", ending={"svc-1"})
+        with pytest.raises(PortInUse, match="service svc-2 has"):
+            claim(session, port, vlan=wanted, service_id="svc-3", owner="itm-3", ending={"svc-1"})
+
+
+def test_who_renounces_inherits_nothing_and_has_nothing(database: Database, port: str) -> None:
+    with database.write() as session:
+        claim(session, port, vlan=5, service_id="svc-1", owner="itm-1")
+        claim(session, port, vlan=5, service_id="svc-2", owner="itm-2", ending={"svc-1"})
+        claim(session, port, vlan=6, service_id="svc-2", owner="itm-2", ending={"svc-1"})
+        renounce_claims(session, "svc-2")
+        assert [each.vlan for each in claims(session, "svc-1")] == [5]
+        bequeath_claims(session, "svc-1")
+        claim(session, port, vlan=0, service_id="svc-3", owner="itm-3")

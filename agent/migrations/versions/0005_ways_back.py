@@ -15,6 +15,7 @@ DOCUMENT = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
 def upgrade() -> None:
     """Each part of the house adds a function of its own."""
     _actions()
+    _heirs()
 
 
 def _actions() -> None:
@@ -24,3 +25,9 @@ def _actions() -> None:
     op.create_index(op.f("ix_action_undoes"), "action", ["undoes"], unique=False)
     op.create_index(op.f("ix_action_returns"), "action", ["returns"], unique=False)
     op.add_column("plan", sa.Column("rest_s", sa.Integer(), nullable=True))
+
+
+def _heirs() -> None:
+    op.add_column("port_claim", sa.Column("heir", sa.String(), nullable=True))
+    some = sa.text("heir IS NOT NULL")
+    op.create_index("ix_port_claim_heir", "port_claim", ["heir"], unique=False, sqlite_where=some, postgresql_where=some)
