@@ -21,7 +21,7 @@ from drivers.snmp.ber import Notification, V3Header, Value, Version
 from drivers.snmp.engine import NotificationEngine
 from drivers.snmp.errors import BerError, TrapSetupError
 from drivers.snmp.unsealing import opened
-from drivers.snmp.usm import Gate, User, Verdict
+from drivers.snmp.usm import TOO_OLD, Gate, User, Verdict
 from policies.values import Clock
 
 Address = tuple[str, int]
@@ -176,6 +176,7 @@ class TrapReceiver:
             self._refuse(source, self._gate.why(header))
         elif verdict is Verdict.STALE:
             self._count("stale")
+            self.senders.refuse(source[0], TOO_OLD)
         elif self._within_limit(source):
             found = None if user is None or header.engine_id == self._engine_id else opened(datagram, header, user)
             if found is not None:

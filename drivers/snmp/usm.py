@@ -13,6 +13,8 @@ from drivers.snmp.ber import V3Header
 from drivers.snmp.keys import MAX_ENGINES, Keys, localised, master_key
 
 TIME_WINDOW = 150
+TOO_OLD = "older than what it said before"
+"""Why an authentic message is not believed: a replay, or an engine that forgot its starts (snmpEngineBoots) or the time."""
 _AUTHENTICATED, _ENCRYPTED = 1, 2
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from agent.assurance.findings import AlarmType, Finding, Meaning, Source, Transition
+from drivers.snmp.usm import TOO_OLD
 from policies.values import Severity
 
 STORM, DISBELIEVED = "eventStorm", "trapsNotBelieved"
@@ -136,9 +137,15 @@ def _belief(name: str, at: datetime) -> Finding:
 
 def _disbelief(name: str, known: Disbelief, reference: str, at: datetime) -> Finding:
     counts = ", ".join(f"{reason} ({count})" for reason, count in sorted(known.reasons.items()))
-    text = f"{name} sends traps that are not believed: {counts}; make it use what credential {reference!r} says, or correct that"
+    text = f"{name} sends traps that are not believed: {counts}; {_remedy(known, reference)}"
     meaning = Meaning(
         DISBELIEVED, raises=True, severity=Severity.WARNING, type=AlarmType.PROCESSING, probable_cause="authenticationFailure"
     )
     detail = {"text": text, "credential": reference, "reasons": dict(known.reasons)}
     return Finding(DISBELIEVED, name, "", Transition.at(at), Source.BOOKS, detail, meaning=meaning)
+
+
+def _remedy(known: Disbelief, reference: str) -> str:
+    if set(known.reasons) == {TOO_OLD}:
+        return "an engine must count its starts (snmpEngineBoots) and keep the count; or somebody replays what it once said"
+    return f"make it use what credential {reference!r} says, or correct that"

@@ -18,7 +18,7 @@ from agent.assurance.events.intake import Intake
 from agent.assurance.events.later import Later
 from agent.assurance.events.restraint import Restraint
 from agent.assurance.events.translation import Event, Translation
-from agent.assurance.events.traps import Heard, far_ends, hear, to_read
+from agent.assurance.events.traps import Heard, Key, far_ends, hear, to_read
 from agent.assurance.figures import Gauge
 from agent.assurance.findings import Finding, Source
 from agent.assurance.topology.watchlist import WatchedElement, Watchlist
@@ -134,7 +134,11 @@ class TrapDesk:
             await self._settle(watchlist, claims)
         if late:
             objects, hints = self._later.take(late, now)
-            await self._look(watchlist, {*objects, *again, *far_ends(objects, watchlist)[0]}, now, hints)
+            try:
+                await self._look(watchlist, {*objects, *again, *far_ends(objects, watchlist)[0]}, now, hints)
+            except BaseException:
+                self._put_back(objects, hints, now)
+                raise
         elif wanted := to_read(again, watchlist):
             await self._read(watchlist, wanted, Source.VERIFY)
 
@@ -210,19 +214,24 @@ class TrapDesk:
         claims = [claim for claim in heard.claims if claim.element in free]
         together, apart = far_ends(objects, watchlist)
         self._later.look(apart, now)
+        hints = [finding for finding in heard.findings if finding.element in free]
         self._reading |= free
         try:
             if objects:
-                hints = [finding for finding in heard.findings if finding.element in free]
                 await self._look(watchlist, {*objects, *together}, now, hints)
             if claims:
                 self._later.put_claims(_to_verify(claims), now + self._recheck_s)
                 await self._settle(watchlist, claims)
         except BaseException:
-            self._later.put_objects(objects, now + MOMENT_S)
+            self._put_back(objects, hints, now)
             raise
         finally:
             self._reading -= free
+
+    def _put_back(self, objects: Iterable[Key], hints: Iterable[Finding], now: float) -> None:
+        """What could not be read or stored, with what was said of it."""
+        self._later.put_objects(objects, now + MOMENT_S)
+        self._later.put(hints, now + MOMENT_S)
 
     def _overdue(self, now: float) -> set[str]:
         """As many of the elements that were put off as may be read now."""

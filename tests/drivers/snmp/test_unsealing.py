@@ -28,7 +28,7 @@ from drivers.snmp import ber, oids
 from drivers.snmp.errors import BerError
 from drivers.snmp.traps import TrapReceiver, TrapSettings, TrapStats
 from drivers.snmp.unsealing import opened
-from drivers.snmp.usm import User
+from drivers.snmp.usm import TOO_OLD, User
 from tests.clock import FakeClock
 
 ENGINE = bytes.fromhex("80001f8804fabd0002")
@@ -91,6 +91,7 @@ def test_a_replay_of_an_opened_trap_is_stale_once_its_engine_moved_on() -> None:
         receiver.received(later.notify(Pdu(PduKind.TRAP, 1, ()), 1), SOURCE)
         receiver.received(sealed(), SOURCE)
         assert receiver.stats == TrapStats(received=3, accepted=1, malformed=1, stale=1)
+        assert receiver.senders.take_refused() == {(SOURCE[0], TOO_OLD): 1}, "its element can be told of"
         await receiver.stop()
 
     asyncio.run(story())

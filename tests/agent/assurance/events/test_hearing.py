@@ -21,6 +21,7 @@ from drivers.events.syslog import parse
 from drivers.port import Target
 from drivers.snmp import oids
 from drivers.snmp.traps import Trap, TrapStats
+from drivers.snmp.usm import TOO_OLD
 from inventory.db import Database
 from tests.agent.assurance.world import FakeReceiver, World, metro
 from tests.clock import FakeClock
@@ -265,6 +266,13 @@ def test_wrong_credentials_are_an_alarm_that_names_their_reference_and_ends_when
     world.trap("sw1/c1")
     look_out(world)
     assert alarms(world, DISBELIEVED)[0].cleared_at is not None
+
+
+def test_an_engine_that_forgot_its_starts_is_told_what_is_wrong_with_it(world: World) -> None:
+    world.receiver.senders.refused[world.host("sw1"), TOO_OLD] = 2  # type: ignore[attr-defined]
+    look_out(world)
+    (alarm,) = alarms(world, DISBELIEVED)
+    assert ("snmpEngineBoots" in alarm.text, "credential" in alarm.text) == (True, False)
 
 
 def test_wrong_credentials_that_are_not_tried_again_are_forgotten(world: World) -> None:

@@ -72,6 +72,34 @@ def test_what_was_said_meanwhile_is_kept_as_evidence_with_its_number(world: Worl
     assert [row.detail["times"] for row in world.rows(ObservationRow)] == [2 * (BURST + 30)]
 
 
+@pytest.mark.parametrize("at_once", [True, False], ids=["read at once", "put off"])
+def test_what_was_said_outlives_a_read_that_could_not_be_stored(
+    world: World, monkeypatch: pytest.MonkeyPatch, *, at_once: bool
+) -> None:
+    desk, poll = world.service.hearing.desk, world.network.poll
+    if not at_once:
+        for _ in range(BURST):
+            world.run(desk.handle([trap(world, "pe1/c1")]))
+
+    async def fails(_: Sequence[PollJob]) -> PollBatch:
+        raise OSError("the database is gone")
+
+    monkeypatch.setattr(world.network, "poll", fails)
+    said = trap(world, "pe1/c1", oids.COLD_START)
+    if at_once:
+        with pytest.raises(OSError, match="gone"):
+            world.run(desk.handle([said]))
+    else:
+        world.run(desk.handle([said]))
+        world.clock.advance(1)
+        with pytest.raises(OSError, match="gone"):
+            world.run(world.service.look_again())
+    monkeypatch.setattr(world.network, "poll", poll)
+    world.clock.advance(1)
+    world.run(world.service.look_again())
+    assert [row.detail["times"] for row in world.rows(ObservationRow) if row.finding == "coldStart"] == [1]
+
+
 def test_a_storm_of_one_element_delays_no_other(world: World) -> None:
     for _ in range(BURST + 5):
         world.run(world.service.hearing.desk.handle([trap(world, "pe1/c1")]))
