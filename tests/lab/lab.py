@@ -167,6 +167,10 @@ class Lab:
         """Have a router send an SNMPv3 notification, as `netsnmp.say`."""
         return netsnmp.say(router, self._secrets(), *told, inform=inform, auth_key=auth_key)
 
+    def starts(self, router: Router) -> int:
+        """How often a router's agent has started."""
+        return netsnmp.engine_time(router, self._secrets())[0]
+
     @contextmanager
     def paused(self, router: str, daemon: str) -> Iterator[None]:
         """Stop one of FRR's daemons where it is (SIGSTOP): vtysh waits at the first line that is for it."""

@@ -9,12 +9,14 @@ from tests.lab.topology import MANAGEMENT_ADDRESS, SITE, SNMP_PORT, TRAP_PORT, T
 
 SNMPD = "/usr/sbin/snmpd"
 SNMPTRAP = "/usr/bin/snmptrap"
+SNMPGET = "/usr/bin/snmpget"
 SNMPSET = "/usr/bin/snmpset"
 _CONFIG, _STATE = "snmpd.conf", "snmp-state"
 _PERIOD = 1  # seconds between two looks of the agent at its own ifOperStatus
 _LOCAL = "local"  # a community for the agent's own host, good for one object
 _CACHE_TIMEOUT = ".1.3.6.1.4.1.8072.1.5.3.1.2"  # nsCacheTimeout, NET-SNMP-AGENT-MIB; seconds
 _IF_TABLE = ".1.3.6.1.2.1.2.2"
+_ENGINE_BOOTS, _ENGINE_TIME = ".1.3.6.1.6.3.10.2.1.2.0", ".1.3.6.1.6.3.10.2.1.3.0"  # RFC 3411
 
 # Debian ships no IF-MIB text, so every object is a number. RFC 2863: linkDown, linkUp carry ifIndex, ifAdminStatus and
 # ifOperStatus; ifName is added because it is what people call the port.
@@ -60,9 +62,14 @@ def install(router: Router, secrets: Credentials, folder: Path) -> None:
 
 
 def start(router: Router, folder: Path) -> None:
-    """Start the agent; it returns once its sockets are open. Its engine counts its starts."""
-    environment = {**os.environ, "MIBS": "", "SNMP_PERSISTENT_DIR": str(folder / _STATE)}
-    options = ["-C", "-c", str(folder / _CONFIG), "-Lf", str(folder / "snmpd.log"), "-p", str(folder / "snmpd.pid"), "-r"]
+    """Start the agent; it returns once its sockets are open. Its engine counts its starts.
+
+    What it remembers is read like its configuration, so both folders are named: an agent that forgets its starts (as with -C) says
+    after a restart what is older than its last words before it, and RFC 3414 forbids to believe that.
+    """
+    state = folder / _STATE
+    environment = {**os.environ, "MIBS": "", "SNMPCONFPATH": f"{folder}:{state}", "SNMP_PERSISTENT_DIR": str(state)}
+    options = ["-Lf", str(folder / "snmpd.log"), "-p", str(folder / "snmpd.pid"), "-r"]
     namespaces.execute(router.name, [SNMPD, *options], env=environment)
     _look_every_second(router)
 
@@ -70,12 +77,22 @@ def start(router: Router, folder: Path) -> None:
 def say(router: Router, secrets: Credentials, *told: str, inform: bool = False, auth_key: str = "") -> bool:
     """Send a notification over SNMPv3 with `snmptrap`: trap OID, then object, type and value of each. Whether it was sent, or,
     of an inform, whether it was acknowledged. `auth_key`: another one than the agent's own.
+
+    A trap says the time of the agent's engine; `snmptrap` would say the machine's, and what the agent says later would be too old.
     """
     keys = ["-l", "authPriv", "-a", "SHA", "-A", auth_key or secrets.auth_key, "-x", "AES", "-X", secrets.priv_key]
-    kind = ["-Ci", "-r", "1", "-t", "2"] if inform else ["-e", f"0x{router.engine_id.hex()}"]
+    own = ["-e", f"0x{router.engine_id.hex()}", "-Z", ",".join(map(str, engine_time(router, secrets)))]
+    kind = ["-Ci", "-r", "1", "-t", "2"] if inform else own
     to = f"{MANAGEMENT_ADDRESS.ip}:{TRAP_V3_PORT}"
     argv = [SNMPTRAP, "-v3", "-m", "", *kind, "-u", SNMP_USER, *keys, to, "", *told]
     return namespaces.execute(router.name, argv, env={**os.environ, "MIBS": ""}, check=False).returncode == 0
+
+
+def engine_time(router: Router, secrets: Credentials) -> tuple[int, int]:
+    """How often the agent has started, and the seconds since it last did (snmpEngineBoots, snmpEngineTime)."""
+    argv = [SNMPGET, "-v2c", "-c", secrets.community, "-m", "", "-Oqv", f"127.0.0.1:{SNMP_PORT}", _ENGINE_BOOTS, _ENGINE_TIME]
+    boots, seconds = namespaces.execute(router.name, argv, env={**os.environ, "MIBS": ""}).stdout.split()
+    return int(boots), int(seconds)
 
 
 def _look_every_second(router: Router) -> None:

@@ -26,7 +26,7 @@ PACKAGES = {
     ),
     "frr-snmp": ("/usr/lib/*/frr/modules/zebra_snmp.so",),
     "snmpd": ("/usr/sbin/snmpd",),
-    "snmp": ("/usr/bin/snmpset", "/usr/bin/snmptrap"),
+    "snmp": ("/usr/bin/snmpget", "/usr/bin/snmpset", "/usr/bin/snmptrap"),
     "lldpd": ("/usr/sbin/lldpd",),
     "rsyslog": ("/usr/sbin/rsyslogd",),
     "nftables": ("/usr/sbin/nft",),

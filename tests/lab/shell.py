@@ -40,14 +40,15 @@ def run(
     return result
 
 
-def wait_until(what: str, holds: Callable[[], bool], *, within: float) -> float:
-    """Look until `holds()`; return the seconds it took.
+def wait_until(what: str, holds: Callable[[], bool], *, within: float, seen: Callable[[], object] | None = None) -> float:
+    """Look until `holds()`; return the seconds it took. `seen`: what there is instead, for the error.
 
     :raises NotReady: it still did not hold after `within` seconds.
     """
     start = time.monotonic()
     while not holds():
         if time.monotonic() - start > within:
-            raise NotReady(f"{what}: not so after {within:g} s")
+            instead = "" if seen is None else f"; there is instead: {seen()!r}"
+            raise NotReady(f"{what}: not so after {within:g} s{instead}")
         time.sleep(POLL)
     return time.monotonic() - start

@@ -121,7 +121,7 @@ def loss(test: Document) -> float:
 def test_an_element_without_power_is_one_problem_and_what_it_counts_begins_anew(fabd: Fabd, lab: Lab) -> None:
     [access] = fabd.ordered(internet("pe2/cust1"))
     wait_until("the port was polled", lambda: len(told(fabd, "pe2/cust1")) == 2, within=SEEN_WITHIN)
-    off, before = now() - POLLED_WITHIN, problems(fabd)
+    off, before, started = now() - POLLED_WITHIN, problems(fabd), lab.starts(PE2)
     with lab.switched_off(PE2):
         problem = the_problem(fabd, "element:pe2", off, "open")
         wait_until(
@@ -139,11 +139,18 @@ def test_an_element_without_power_is_one_problem_and_what_it_counts_begins_anew(
     assert figure(fabd, 'fabd_counter_gaps_total{reason="reboot"}') == 1
     assert 'reason="clock"' not in fabd.text("/metrics")
 
-    def starts() -> list[bool]:
-        heard = fabd.get("/api/v1/observations", element="pe2", source="trap", finding="coldStart")
-        return [instant(each["at"]) > off for each in heard]
+    assert lab.starts(PE2) == started + 1, "what does not count its starts is not believed after one"
 
-    wait_until("what the agent said of its start is kept", lambda: starts() == [True], within=SEEN_WITHIN)
+    def starts() -> list[Document]:
+        found: list[Document] = fabd.get("/api/v1/observations", element="pe2", source="trap", finding="coldStart")
+        return found
+
+    wait_until(
+        "what the agent said of its start is kept",
+        lambda: [instant(each["at"]) > off for each in starts()] == [True],
+        within=SEEN_WITHIN,
+        seen=lambda: (starts(), fabd.get("/api/v1/intake")),
+    )
     all_is_well(fabd, lab)
 
 
