@@ -13,7 +13,7 @@ from agent.api.errors import ApiError, Detail, ErrorBody, TooManyRequests
 from agent.assurance.errors import AssuranceError, NoHistory, UnknownAlarm, UnknownProblem
 from agent.errors import AgentError
 from agent.fulfillment.errors import FulfilmentError, Kind, Refusal
-from agent.measurement.errors import CannotMeasure, MeasurementError
+from agent.measurement.errors import CannotMeasure, MeasurementError, TooManyTests
 from agent.security.errors import NotAuthenticated, NotPermitted, TokenError
 from drivers.errors import ElementError
 
@@ -98,7 +98,7 @@ _RULES: Sequence[tuple[type[Exception] | tuple[type[Exception], ...], HTTPStatus
     ((inventory.InvalidPool, inventory.InvalidDocument, inventory.ValueNotInPool), HTTPStatus.BAD_REQUEST),
     ((bridge.InvalidSubscription, bridge.CallbackRefused, bridge.InvalidDocument), HTTPStatus.BAD_REQUEST),
     ((policies.InvalidPolicy, policies.RenderingFailed), HTTPStatus.BAD_REQUEST),
-    (CannotMeasure, HTTPStatus.SERVICE_UNAVAILABLE),
+    ((CannotMeasure, TooManyTests), HTTPStatus.SERVICE_UNAVAILABLE),
     ((ElementError, AgentError), HTTPStatus.SERVICE_UNAVAILABLE),
 )
 

@@ -156,7 +156,12 @@ def reflect(
     finally:
         counts = reflector.reflections.counts
         reflector.stop()
-        say(f"{counts['reflected']} packets reflected, {counts['refused']} were none")
+        say(f"{counts['reflected']} packets reflected, {counts['refused']} were none{_unanswered(counts)}")
+
+
+def _unanswered(counts: Mapping[str, int]) -> str:
+    words = {"looped": "were of other reflectors", "crowded": "were more than one address may send"}
+    return "".join(f", {counts[what]} {said}" for what, said in words.items() if counts[what])
 
 
 def show_test(found: Document) -> None:

@@ -11,7 +11,10 @@ class MeasurementSettings(Section):
     )
     packets_per_second: Number = Field(
         2000,
-        description="Test packets a second, at most: of all that is measured all the time, and of each test.",
+        description=(
+            "Test packets a second that leave at most, in all. Nine tenths of it may be measured all the time; tests have the rest, and "
+            "wait for each other."
+        ),
     )
     timeout_s: Seconds = Field(2.0, description="Answers that take longer count as lost, seconds.")
     tests_at_once: Number = Field(8, description="Tests of services that run at the same time; others wait.")

@@ -4,7 +4,7 @@ MeasurementError
 ├── NothingToMeasure      the service has nothing that could be measured, or it is not on the network
 ├── TargetUnusable        what its specification names as a target cannot be measured (ValueError)
 ├── CannotMeasure         the system does not let fabd send test packets (PermissionError)
-└── TooManyTests          so many run already (TimeoutError)
+└── TooManyTests          so many run already, or send all that may be sent (TimeoutError)
 """
 
 

@@ -11,6 +11,7 @@ from agent.measurement.minutes import ServiceMinute, ServiceWatch
 from agent.measurement.store import forget
 from agent.measurement.testing import ServiceTests, TestLimits
 from agent.metrics import Family, Kind, Sample
+from drivers.probing.allowance import Allowance
 from drivers.probing.prober import ProbeLimits, Prober
 from inventory.db import Database
 from policies.values import Clock
@@ -30,10 +31,10 @@ class MeasurementService:
     ) -> None:
         self._database, self._clock, self._settings = database, clock, settings
         limits = ProbeLimits(packets_per_second=settings.packets_per_second, timeout_s=settings.timeout_s)
-        aims = Aims(catalog, resolve)
-        self.tests = ServiceTests(database, clock, aims, TestLimits(limits, settings.tests_at_once))
+        allowance, aims = Allowance(settings.packets_per_second), Aims(catalog, resolve)
+        self.tests = ServiceTests(database, clock, aims, TestLimits(limits, settings.tests_at_once, allowance))
         self.acceptor = Acceptor(self.tests, catalog)
-        self.watch = ServiceWatch(database, aims, lambda: Prober(limits))
+        self.watch = ServiceWatch(database, aims, lambda: Prober(limits, allowance), clock)
         self._waiting: list[ServiceMinute] = []
 
     @property
@@ -60,13 +61,16 @@ class MeasurementService:
         self.watch.stop()
 
     def families(self) -> Iterator[Family]:
-        prober = self.watch.prober
-        yield _family("fabd_measured_services", "gauge", "Services that are measured actively.", self.watch.services)
-        yield _family("fabd_measurement_sessions", "gauge", "Targets that are measured.", prober.sessions if prober else 0)
-        sent = prober.packets if prober else 0
-        yield _family("fabd_measurement_packets_total", "counter", "Test packets sent to services all the time.", sent)
-        odd = prober.strange if prober else 0
-        yield _family("fabd_measurement_strange_total", "counter", "Packets that were no answer to a test packet.", odd)
+        watch = self.watch
+        counts = watch.counts()
+        yield _family("fabd_measured_services", "gauge", "Services that are measured actively.", watch.services)
+        yield _family("fabd_measurement_sessions", "gauge", "Targets that are measured.", watch.sessions)
+        yield _family("fabd_measurement_packets_total", "counter", "Test packets sent to services all the time.", counts.packets)
+        yield _family("fabd_measurement_strange_total", "counter", "Packets that were no answer to a test packet.", counts.strange)
+        lost = "Minutes of all services that were measured and not taken over in time."
+        yield _family("fabd_measurement_minutes_dropped_total", "counter", lost, counts.dropped_minutes)
+        ended = "How often what sends test packets ended by itself, and was begun again."
+        yield _family("fabd_measurement_failures_total", "counter", ended, watch.failures)
 
     def _tidy(self) -> int:
         before, total = self._clock.now() - timedelta(days=self._settings.tests_days), 0

@@ -15,11 +15,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from sqlalchemy.orm import Session
+
 from agent.measurement.aims import Aim, Aims
-from agent.measurement.errors import CannotMeasure, NothingToMeasure, TooManyTests
+from agent.measurement.errors import CannotMeasure, NothingToMeasure, TargetUnusable, TooManyTests
 from agent.measurement.outcome import Occasion, TestResult, judged
 from agent.measurement.store import baseline, keep
-from drivers.probing.errors import NoProbeSocket
+from drivers.probing.allowance import Allowance
+from drivers.probing.errors import NoProbeSocket, ProberStopped, TooMuch
 from drivers.probing.prober import ProbeLimits, Prober
 from drivers.probing.tally import Tally, figures
 from drivers.probing.target import ProbeTarget
@@ -38,6 +41,10 @@ USUAL = ProbeLimits()
 
 
 class ServiceTesting(Protocol):
+    def measures(self, session: Session, service_id: str) -> bool:
+        """Whether there is anything to test: a monitor of its specification, for what was ordered."""
+        ...
+
     def test(
         self, service_id: str, *, by: str, packets: int = PACKETS, deadline: float = 0.0, as_baseline: bool = False
     ) -> TestResult:
@@ -56,6 +63,8 @@ class TestLimits:
 
     probe: ProbeLimits = ProbeLimits()  # noqa: RUF009  immutable
     at_once: int = AT_ONCE
+    allowance: Allowance | None = None
+    """What may be sent in all; None for as much as `probe` says, of each test."""
 
 
 class ServiceTests:
@@ -64,6 +73,14 @@ class ServiceTests:
     def __init__(self, database: Database, clock: Clock, aims: Aims, limits: TestLimits = TestLimits()) -> None:
         self._database, self._clock, self._aims, self._limits = database, clock, aims, limits
         self._slots = threading.BoundedSemaphore(limits.at_once)
+
+    def measures(self, session: Session, service_id: str) -> bool:
+        """See `ServiceTesting`. A target that makes no sense is one all the same: testing it says what is wrong."""
+        service = session.get(ServiceRow, service_id)
+        try:
+            return service is not None and bool(self._aims.of(session, service))
+        except TargetUnusable:
+            return True
 
     def test(
         self, service_id: str, *, by: str, packets: int = PACKETS, deadline: float = 0.0, as_baseline: bool = False
@@ -129,7 +146,9 @@ class ServiceTests:
         if not self._slots.acquire(timeout=max(0.0, deadline - time.monotonic())):
             raise TooManyTests(f"service {service_id} was not tested in time: {self._limits.at_once} others are; try again")
         try:
-            return send(targets, packets, deadline, self._limits.probe)
+            return send(targets, packets, deadline, self._limits.probe, allowance=self._limits.allowance)
+        except TooMuch as error:
+            raise TooManyTests(f"service {service_id} was not tested in time: {error}") from error
         finally:
             self._slots.release()
 
@@ -142,20 +161,29 @@ def send(
     *,
     interval_s: float = 0.0,
     size: int = 0,
+    allowance: Allowance | None = None,
 ) -> Mapping[ProbeTarget, Tally]:
     """To all of them at the same time, over sockets of their own: a reflector that counts per session counts these alone.
 
-    `interval_s`: 50 ms when 0, longer where that would be more than may be sent. Raises `CannotMeasure`.
+    `interval_s`: 50 ms when 0, longer where that would be more than may be sent. Raises `CannotMeasure`, and `TooMuch` when others
+    send all that may be until it is too late.
     """
-    distinct = tuple(dict.fromkeys(targets))
-    interval = max(interval_s or INTERVAL_S, len(distinct) / limits.packets_per_second)
-    room = deadline - time.monotonic() - limits.timeout_s - SLACK_S
-    count = max(2, min(packets, int(room / interval) + 1))
-    prober = Prober(limits)
+    distinct, shared = tuple(dict.fromkeys(targets)), allowance or Allowance(limits.packets_per_second)
+    last = deadline - limits.timeout_s - SLACK_S
+    """When packets have to have left."""
+    with shared.test(len(distinct) / (interval_s or INTERVAL_S), last) as rate:
+        interval = len(distinct) / rate
+        count = max(2, min(packets, int((last - time.monotonic()) / interval) + 1))
+        return _sent(Prober(limits, shared), distinct, count, interval, deadline, size)
+
+
+def _sent(  # noqa: PLR0917  one place calls it
+    prober: Prober, targets: Sequence[ProbeTarget], count: int, interval_s: float, deadline: float, size: int
+) -> Mapping[ProbeTarget, Tally]:
     prober.start()
     try:
-        return prober.measure(distinct, packets=count, interval_s=interval, deadline=deadline, size=size)
-    except NoProbeSocket as error:
+        return prober.measure(targets, packets=count, interval_s=interval_s, deadline=deadline, size=size)
+    except (NoProbeSocket, ProberStopped) as error:
         raise CannotMeasure(str(error)) from error
     finally:
         prober.stop()

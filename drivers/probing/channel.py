@@ -3,7 +3,7 @@
 import os
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from typing import NamedTuple
 from drivers.probing.errors import NoProbeSocket, NotStamp
 from drivers.probing.icmp import REPLY_V6, Echo, pack_echo, stamp_of_echo, unpack_reply
 from drivers.probing.kernel import arrival_of, enable_timestamps
-from drivers.probing.stamp import Reflected, Sent, pack_sent, stamp_of_sent, unpack_reflected
+from drivers.probing.stamp import Reflected, Sent, asked_by, pack_sent, stamp_of_sent, unpack_reflected
 from drivers.probing.target import Kind, ProbeTarget
 
 GROUPS = Path("/proc/sys/net/ipv4/ping_group_range")
@@ -25,6 +25,10 @@ _REMEDY = (
     "ICMP echo is not allowed to this process: let its group ping (sysctl net.ipv4.ping_group_range), "
     "or give it CAP_NET_RAW (AmbientCapabilities=CAP_NET_RAW in the unit of systemd)"
 )
+
+
+KeyOf = Callable[[int], bytes | None]
+"""The key of the packet that left with that stamp; b"" for none, None where no such packet is under way."""
 
 
 class Answer(NamedTuple):
@@ -61,7 +65,6 @@ class Channel:
         self.strange = 0
         """Packets that were no answer to anything of ours."""
         self._identifier = int.from_bytes(os.urandom(2))
-        self._keys: dict[tuple[str, int], bytes] = {}
         self._shapes: set[tuple[int, bool]] = set()
         """Lengths of what was sent, and whether it was sealed: few, whatever the targets."""
 
@@ -71,7 +74,6 @@ class Channel:
     def send(self, target: ProbeTarget, sequence: int, stamp: int, error: int, size: int = 0) -> str:
         """Why it could not be sent; "" when it left."""
         if self.kind == "stamp":
-            self._keys[target.host, target.port] = target.key
             octets = pack_sent(Sent(sequence & 0xFFFFFFFF, stamp, error), target.key, size)
         else:
             octets = pack_echo(Echo(self._identifier, sequence & 0xFFFFFFFF, stamp), version=self.version, size=size)
@@ -92,7 +94,7 @@ class Channel:
             if at := arrival_of(ancillary):
                 yield from (Departure(stamp, at) for stamp in self._own_stamps(data))
 
-    def answers(self) -> Iterator[Answer]:
+    def answers(self, key_of: KeyOf) -> Iterator[Answer]:
         """What has come since the last time. What is no answer is counted and left out."""
         while True:
             try:
@@ -101,26 +103,20 @@ class Channel:
                 return
             except OSError:  # an ICMP error about a packet of ours: it counts as lost in its time
                 continue
-            answer = self._answer(data, str(source[0]).partition("%")[0], int(source[1]), arrival_of(ancillary))
+            answer = self._answer(data, str(source[0]).partition("%")[0], int(source[1]), arrival_of(ancillary), key_of)
             if answer is None:
                 self.strange += 1
             else:
                 yield answer
 
-    def _answer(self, data: bytes, host: str, port: int, at: int) -> Answer | None:
+    def _answer(self, data: bytes, host: str, port: int, at: int, key_of: KeyOf) -> Answer | None:
         if self.kind == "echo":
             echo = unpack_reply(data, version=self.version, raw=self.raw)
             if echo is None or (self.raw and echo.identifier != self._identifier):
                 return None
             return Answer(echo.stamp, host, 0, at, echo.sequence)
-        key = self._keys.get((host, port))
-        if key is None:
-            return None
-        try:
-            back = unpack_reflected(data, key)
-        except NotStamp:
-            return None
-        return Answer(back.sender_stamp, host, port, at, back.sender_sequence, back)
+        back = _reflected(data, key_of)
+        return None if back is None else Answer(back.sender_stamp, host, port, at, back.sender_sequence, back)
 
     def _own_stamps(self, data: bytes) -> Iterator[int]:
         """The kernel gives back the packet behind all headers of its way; ours is its end, of one of the lengths that we send."""
@@ -156,3 +152,14 @@ class Channel:
         else:
             made.setsockopt(_RAW_LEVEL, _ICMP_FILTER, _ONLY_REPLIES_V4)
         return made
+
+
+def _reflected(data: bytes, key_of: KeyOf) -> Reflected | None:
+    """By the key of the packet that it says it answers: several services may measure one reflector, each with a key of its own."""
+    for sealed in (False, True):
+        stamp = asked_by(data, sealed=sealed)
+        key = None if stamp is None else key_of(stamp)
+        if key is not None and bool(key) is sealed:
+            with suppress(NotStamp):
+                return unpack_reflected(data, key)
+    return None

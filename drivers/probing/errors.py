@@ -4,6 +4,7 @@ ProbingError
 ├── NoProbeSocket     the kernel gives no socket for it (PermissionError)
 ├── AddressUnusable   no address to send to, or one that cannot be had to listen on (ValueError)
 ├── TooMuch           more sessions or packets than may be sent
+├── ProberStopped     what sends and counts ended by itself
 └── NotStamp          octets that are no packet of RFC 8762, or with another key (ValueError)
 """
 
@@ -21,6 +22,10 @@ class AddressUnusable(ProbingError, ValueError):
 
 
 class TooMuch(ProbingError):
+    pass
+
+
+class ProberStopped(ProbingError):
     pass
 
 

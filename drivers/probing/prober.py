@@ -11,9 +11,10 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from drivers.probing.allowance import Allowance
 from drivers.probing.channel import Answer, Channel
 from drivers.probing.clock import ntp_of, own_estimate, unix_of
-from drivers.probing.errors import NoProbeSocket, TooMuch
+from drivers.probing.errors import NoProbeSocket, ProberStopped, TooMuch
 from drivers.probing.tally import Tally
 from drivers.probing.target import Kind, ProbeTarget
 
@@ -23,6 +24,7 @@ MOST_MINUTES = 10
 """Finished minutes that are kept until somebody takes them; older ones are dropped and counted."""
 SECOND = 10**9
 CLOCK_SLACK_S = 0.005
+ROUNDING = 1e-9
 GOLDEN = 0.6180339887498949
 """Its multiples spread over an interval, however many there are."""
 
@@ -30,7 +32,7 @@ GOLDEN = 0.6180339887498949
 @dataclass(frozen=True, slots=True)
 class ProbeLimits:
     packets_per_second: int = 2000
-    """In all."""
+    """Of a prober that shares no `Allowance` with others."""
     sessions: int = 10_000
     timeout_s: float = 2.0
     """Answers that take longer count as lost."""
@@ -77,9 +79,12 @@ class _Packet:
 class Prober:
     """`start`, `watch` and `minutes` for what is measured all the time; `measure` for once. `stop` ends its thread."""
 
-    def __init__(self, limits: ProbeLimits = ProbeLimits(), *, span_s: int = MINUTE) -> None:
-        """`span_s`: what a minute lasts."""
+    def __init__(self, limits: ProbeLimits = ProbeLimits(), allowance: Allowance | None = None, *, span_s: int = MINUTE) -> None:
+        """`allowance`: what it shares with other probers; `span_s`: what a minute lasts."""
         self.limits, self._span = limits, span_s
+        self._allowance = allowance or Allowance(limits.packets_per_second)
+        self.failure: Exception | None = None
+        """What ended its thread; it has to be replaced by another one then."""
         self.packets = 0
         """Sent since the start."""
         self.dropped_minutes = 0
@@ -93,7 +98,6 @@ class Prober:
         self._minute = 0
         self._closing: deque[tuple[float, Minute]] = deque()
         self._minutes: deque[Minute] = deque()
-        self._tokens, self._filled_at = 0.0, time.monotonic()
         self._last_stamp = 0
         self._error, self._trusted = 0, False
         self._thread = threading.Thread(target=self._run, name="prober", daemon=True)
@@ -128,9 +132,7 @@ class Prober:
             raise TooMuch(
                 f"{len(wanted)} targets to measure are more than {self.limits.sessions}; raise the limit or measure fewer"
             )
-        if rate > self.limits.packets_per_second:
-            words = f"{rate:.0f} packets per second to measure are more than {self.limits.packets_per_second}"
-            raise TooMuch(f"{words}; raise the limit, or measure fewer targets or less often")
+        self._allowance.watch(rate)
         refused: dict[ProbeTarget, str] = {}
         with self._guard:
             for target, session in list(self._sessions.items()):
@@ -158,17 +160,18 @@ class Prober:
         """Once, and wait for it: all targets at the same time.
 
         `deadline`: on the monotonic clock; what is not back by then is lost, what was not sent by then is not counted.
-        Raises `TooMuch` or `NoProbeSocket`.
+        Raises `TooMuch`, `NoProbeSocket` or `ProberStopped`.
         """
-        if len(targets) / interval_s > self.limits.packets_per_second:
+        if len(targets) / interval_s > self._allowance.per_second * (1 + ROUNDING):
             raise TooMuch(
-                f"{len(targets)} targets each {interval_s:g} s are more than {self.limits.packets_per_second} packets per second; "
+                f"{len(targets)} targets each {interval_s:g} s are more than {self._allowance.per_second:g} packets per second; "
                 "send them at longer intervals"
             )
         with self._guard:
             sessions = [self._begin(target, interval_s, packets, size) for target in dict.fromkeys(targets)]
         self._wake.set()
         while time.monotonic() < deadline and not self._stopping.is_set():
+            self._require()
             with self._guard:
                 flying = any(packet.session in sessions and not packet.answered for packet in self._flying.values())
                 if not flying and all(session.left == 0 for session in sessions):
@@ -182,6 +185,16 @@ class Prober:
     # -- the thread ----------------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
+        try:
+            self._work()
+        except Exception as error:  # noqa: BLE001  whoever made the prober has to know, whatever it is
+            self.failure = error
+
+    def _require(self) -> None:
+        if self.failure is not None:
+            raise ProberStopped(f"what sends test packets ended by itself: {self.failure!r}") from self.failure
+
+    def _work(self) -> None:
         while not self._stopping.is_set():
             with self._guard:
                 self._turn_minute()
@@ -213,14 +226,14 @@ class Prober:
 
     def _send_due(self) -> None:
         now = time.monotonic()
-        limit = self.limits.packets_per_second
-        self._tokens = min(limit * 2 * TICK_S + 1, self._tokens + (now - self._filled_at) * limit)
-        self._filled_at = now
-        while self._due and self._due[0][0] <= now and self._tokens >= 1:
-            due, number, session = heapq.heappop(self._due)
+        while self._due and self._due[0][0] <= now:
+            due, number, session = self._due[0]
             if session.over:
+                heapq.heappop(self._due)
                 continue
-            self._tokens -= 1
+            if not self._allowance.take():
+                return
+            heapq.heappop(self._due)
             self._send(session, now)
             if session.left is not None:
                 session.left -= 1
@@ -245,8 +258,13 @@ class Prober:
             for departure in channel.departures():
                 if packet := self._flying.get(departure.stamp):
                     packet.left_at = departure.at
-            for answer in channel.answers():
+            for answer in channel.answers(self._key):
                 self._take(channel, answer, answer.at or time.time_ns())
+
+    def _key(self, stamp: int) -> bytes | None:
+        """Of the packet that left with that stamp."""
+        packet = self._flying.get(stamp)
+        return None if packet is None else packet.session.target.key
 
     def _take(self, channel: Channel, answer: Answer, at: int) -> None:
         packet = self._flying.get(answer.stamp)

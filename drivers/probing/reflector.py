@@ -1,4 +1,8 @@
-"""The reflecting side of STAMP (RFC 8762 §4.3), stateful: each session has a sequence of its own."""
+"""The reflecting side of STAMP (RFC 8762 §4.3), stateful: each session has a sequence of its own.
+
+One forged packet must not set two reflectors against each other. So what is itself a reflection is not answered, nor what comes
+from a reflector's port, nor more from one address than measuring takes.
+"""
 
 import errno
 import socket
@@ -8,13 +12,15 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
 
-from drivers.probing.clock import ErrorEstimate, ntp_of, own_estimate
+from drivers.probing.clock import SECOND, ErrorEstimate, ntp_of, own_estimate
 from drivers.probing.errors import AddressUnusable, NotStamp
 from drivers.probing.kernel import arrival_of, enable_timestamps, hops_of, report_hops
-from drivers.probing.stamp import Reflected, octets_of, pack_reflected, unpack_sent
+from drivers.probing.stamp import PORT, Reflected, is_reflection, octets_of, pack_reflected, unpack_sent
 
 MOST_SESSIONS = 10_000
 """Remembered; those that were silent for the longest are forgotten first, and begin anew at 0."""
+PACKETS_PER_SECOND = 1000
+"""Of one address that are answered."""
 LARGEST = 65_535
 WAKE_S = 0.5
 _REMEDIES = {
@@ -35,15 +41,20 @@ class Reflections:
         self,
         key: bytes = b"",
         *,
+        port: int = PORT,
         now: Instant = time.time_ns,
         estimate: Callable[[], ErrorEstimate] = own_estimate,
         most: int = MOST_SESSIONS,
+        per_second: int = PACKETS_PER_SECOND,
     ) -> None:
+        """`port`: where it listens itself."""
         self._key, self._now, self._most = key, now, most
+        self._reflectors = frozenset({port, PORT})
         self._error = estimate().pack()
         self._next: OrderedDict[tuple[Source, int], int] = OrderedDict()
+        self._turnout = _Turnout(per_second, most)
         self.counts: Counter[str] = Counter()
-        """reflected, refused."""
+        """reflected, refused, looped, crowded."""
 
     def answer(self, data: bytes, source: Source, received: int, ttl: int = 0) -> bytes | None:
         """`received`: Unix nanoseconds. None for what is not answered; an answer is never longer than what was asked."""
@@ -52,14 +63,15 @@ class Reflections:
         except NotStamp:
             self.counts["refused"] += 1
             return None
-        session = source, sent.session
-        sequence = self._next.pop(session, 0)
-        self._next[session] = (sequence + 1) & 0xFFFFFFFF
-        if len(self._next) > self._most:
-            self._next.popitem(last=False)
+        if source[1] in self._reflectors or is_reflection(data, sealed=bool(self._key)):
+            self.counts["looped"] += 1
+            return None
+        if not self._turnout.admits(source[0], received):
+            self.counts["crowded"] += 1
+            return None
         self.counts["reflected"] += 1
         back = Reflected(
-            sequence=sequence,
+            sequence=self._following((source, sent.session)),
             stamp=ntp_of(self._now()),
             error=self._error,
             session=sent.session,
@@ -71,6 +83,31 @@ class Reflections:
         )
         return pack_reflected(back, self._key, data[octets_of(self._key) :])
 
+    def _following(self, session: tuple[Source, int]) -> int:
+        sequence = self._next.pop(session, 0)
+        self._next[session] = (sequence + 1) & 0xFFFFFFFF
+        if len(self._next) > self._most:
+            self._next.popitem(last=False)
+        return sequence
+
+
+class _Turnout:
+    """How much each address has asked for in this second."""
+
+    def __init__(self, per_second: int, most: int) -> None:
+        self._per_second, self._most = per_second, most
+        self._second = 0
+        self._asked: Counter[str] = Counter()
+
+    def admits(self, address: str, at: int) -> bool:
+        """`at`: Unix nanoseconds."""
+        second = at // SECOND
+        if second != self._second or len(self._asked) > self._most:
+            self._second = second
+            self._asked.clear()
+        self._asked[address] += 1
+        return self._asked[address] <= self._per_second
+
 
 class Reflector:
     """On a UDP socket, in a thread of its own or in the caller's (`serve`)."""
@@ -80,7 +117,7 @@ class Reflector:
         self._socket = _bound(host, port)
         enable_timestamps(self._socket, sending=False)
         report_hops(self._socket)
-        self.reflections = Reflections(key)
+        self.reflections = Reflections(key, port=self.address[1])
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 

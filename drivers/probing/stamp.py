@@ -20,6 +20,8 @@ OPEN_OCTETS, SEALED_OCTETS = 44, 112
 MAC_OCTETS = 16
 COVERED_OCTETS = 96
 """By the HMAC (RFC 8762 §4.4): the first six blocks of sixteen."""
+LONGEST_REFLECTION_S = 10
+"""A reflector answers at once."""
 
 _SENT_OPEN = struct.Struct("!IQHH28x")
 _SENT_SEALED = struct.Struct("!I12xQHH68x")
@@ -89,6 +91,21 @@ def unpack_reflected(data: bytes, key: bytes = b"") -> Reflected:
 def stamp_of_sent(data: bytes, *, sealed: bool) -> int:
     """The timestamp alone, of a packet of our own."""
     return int.from_bytes(data[16:24] if sealed else data[4:12])
+
+
+def asked_by(data: bytes, *, sealed: bool) -> int | None:
+    """The sender's timestamp that a reflected packet carries; None where it is too short for one. Nothing is checked."""
+    begin = 64 if sealed else 28
+    return int.from_bytes(data[begin : begin + 8]) if len(data) >= (SEALED_OCTETS if sealed else OPEN_OCTETS) else None
+
+
+def is_reflection(data: bytes, *, sealed: bool) -> bool:
+    """Whether it is what a reflector answers: beside the time at which it left, by the same clock the time just before at which
+    what it answers came. A sender has zeros there, or padding of its own (RFC 8762 §4.6, TWAMP Light).
+    """
+    at_left, at_came = (16, 32) if sealed else (4, 16)
+    left, came = (int.from_bytes(data[begin : begin + 8]) for begin in (at_left, at_came))
+    return bool(came) and 0 <= left - came < LONGEST_REFLECTION_S << 32
 
 
 def _ended(whole: bytes, key: bytes, size: int) -> bytes:

@@ -109,7 +109,7 @@ class _Reflector:
         """Raises `OSError`."""
         self.port = port
         self._element = element
-        self._reflections = Reflections(estimate=lambda: SYNCHRONISED)
+        self._reflections = Reflections(port=udp_port, estimate=lambda: SYNCHRONISED)
         self._waiting: set[asyncio.Task[None]] = set()
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         try:

@@ -25,8 +25,8 @@ def test_minutes_are_kept_once_and_what_is_not_known_is_missing(database, clock)
         ("jitter", None, "missing"),
         ("loss", 1.0, "measured"),
     ]
-    world.run(world.service.write_history())
-    assert world.run(world.service.write_history()) == 0  # all of it is written
+    world.run(world.service.keeping.write())
+    assert world.run(world.service.keeping.write()) == 0  # all of it is written
 
 
 def test_minutes_that_could_not_be_taken_are_handed_over_again(database, clock):
@@ -61,4 +61,6 @@ def test_nothing_is_measured_all_the_time_where_that_is_switched_off(database, c
         "fabd_measurement_sessions": 0,
         "fabd_measurement_packets_total": 0,
         "fabd_measurement_strange_total": 0,
+        "fabd_measurement_minutes_dropped_total": 0,
+        "fabd_measurement_failures_total": 0,
     }

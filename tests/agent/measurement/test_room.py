@@ -15,7 +15,9 @@ from agent.measurement.outcome import Occasion, Result, judged, worst
 from agent.measurement.store import baseline, forget, take_as_baselines
 from agent.measurement.tables import MeasurementRow
 from agent.measurement.testing import ServiceTests, TestLimits
+from agent.setbacks import WELL_AFTER_S
 from drivers.port import CheckOutcome, Credential
+from drivers.probing.allowance import Allowance
 from drivers.probing.prober import Minute, ProbeLimits, Prober
 from drivers.probing.reflector import Reflector
 from drivers.probing.tally import Figures, Tally, figures
@@ -346,7 +348,7 @@ def test_nothing_is_opened_until_a_service_wants_to_be_measured(database, clock,
         made.append(Prober(SOON, span_s=1))
         return made[0]
 
-    watch = ServiceWatch(database, Aims(catalog(every_s=0.1), resolve), make)
+    watch = ServiceWatch(database, Aims(catalog(every_s=0.1), resolve), make, clock)
     watch.refresh()
     assert made == []
     assert watch.minutes() == []
@@ -362,3 +364,54 @@ def test_nothing_is_opened_until_a_service_wants_to_be_measured(database, clock,
         assert (watch.services, made[0].sessions) == (0, 0)
     finally:
         watch.stop()
+
+
+class Dying(Prober):
+    """Its thread ends at its first turn."""
+
+    def _turn_minute(self):
+        raise RuntimeError("no such luck")
+
+
+def test_a_prober_that_ends_by_itself_is_told_of_and_replaced_after_a_pause(database, clock, reflector):
+    makers, made = [Dying, Dying, Prober], []
+
+    def make():
+        made.append(makers[len(made)](SOON, span_s=1))
+        return made[-1]
+
+    watch = ServiceWatch(database, Aims(catalog(every_s=0.1), resolve), make, clock)
+    wanted = service(database, clock, port=reflector.address[1])
+    watch.refresh()
+    try:
+        for pause, deaths in ((5, 1), (10, 2)):
+            eventually(lambda: made[-1].failure)
+            assert watch.minutes() == []
+            assert (watch.failures, len(made)) == (deaths, deaths)
+            assert "RuntimeError('no such luck')" in watch.fault()
+            clock.advance(pause - 1)
+            watch.refresh()
+            assert len(made) == deaths
+            clock.advance(1)
+            watch.refresh()
+        found = eventually(lambda: [each for each in watch.minutes() if each.is_known])
+        assert {each.service_id for each in found} == {wanted}
+        assert watch.counts().packets == sum(prober.packets for prober in made) > 0
+        assert "2 times in a row" in watch.fault()
+        clock.advance(WELL_AFTER_S)
+        assert watch.fault() == ""
+    finally:
+        watch.stop()
+
+
+def test_tests_share_what_may_be_sent_with_what_is_measured_all_the_time(database, clock, reflector):
+    allowance = Allowance(100)
+    allowance.watch(90)
+    made = service(database, clock, port=reflector.address[1])
+    tests = desk(database, clock, catalog(), allowance=allowance)
+    began = time.monotonic()
+    result = tests.test(made, by="ada", packets=6)
+    assert result.passed
+    assert time.monotonic() - began >= 0.5 * 0.9  # six packets at 10 a second
+    with allowance.test(10, time.monotonic()), pytest.raises(TooManyTests, match="other tests send all of the 10 packets"):
+        tests.test(made, by="ada", deadline=time.monotonic() + 0.6)

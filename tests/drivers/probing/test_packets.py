@@ -15,6 +15,7 @@ from drivers.probing.stamp import (
     SEALED_OCTETS,
     Reflected,
     Sent,
+    is_reflection,
     pack_reflected,
     pack_sent,
     stamp_of_sent,
@@ -144,3 +145,43 @@ def test_a_reflector_remembers_a_bounded_number_of_sessions():
 
 def test_the_head_of_an_ipv4_header_is_not_read_beyond_the_packet():
     assert unpack_reply(struct.pack("!B", 0x4F), version=4, raw=True) is None
+
+
+def forged(reflections, key=b"", port=4000):
+    """What a reflector answers to somebody who claims to be at that port."""
+    ask = pack_sent(Sent(1, ntp_of(10**18), 1), key)
+    return reflections.answer(ask, ("192.0.2.1", port), 10**18)
+
+
+@pytest.mark.parametrize("key", [b"", KEY])
+def test_a_reflection_is_not_reflected_whatever_port_it_comes_from(key):
+    here, there = (Reflections(key, now=lambda: 10**18 + 20_000) for _ in range(2))
+    assert there.answer(forged(here, key), ("192.0.2.1", 4000), 10**18 + 30_000) is None
+    assert there.counts == {"looped": 1}
+
+
+@pytest.mark.parametrize(
+    ("own", "source", "answered"), [(862, 862, False), (5000, 5000, False), (5000, 862, False), (5000, 4000, True)]
+)
+def test_nothing_is_reflected_to_the_port_of_a_reflector(own, source, answered):
+    reflections = Reflections(port=own)
+    assert (forged(reflections, port=source) is not None) is answered
+    assert reflections.counts["looped"] == (not answered)
+
+
+@given(SENT, st.binary(min_size=30, max_size=60))
+def test_a_senders_own_padding_does_not_make_it_a_reflection(sent, padding):
+    """TWAMP Light's senders fill what STAMP leaves zero, with zeros or at random."""
+    data = pack_sent(sent)[:14] + padding
+    came = int.from_bytes(padding[2:10])
+    assert is_reflection(data, sealed=False) is (came > 0 and 0 <= sent.stamp - came < 10 << 32)
+
+
+def test_one_address_is_answered_so_often_a_second_and_others_beside_it():
+    reflections = Reflections(per_second=3, most=2)
+    ask, second = pack_sent(Sent(0, 1, 1)), 10**9
+    told = [reflections.answer(ask, ("192.0.2.1", port), 5 * second + port) is not None for port in range(1, 6)]
+    assert told == [True, True, True, False, False]
+    assert reflections.answer(ask, ("192.0.2.2", 1), 5 * second) is not None
+    assert reflections.answer(ask, ("192.0.2.1", 1), 6 * second) is not None
+    assert reflections.counts == {"reflected": 5, "crowded": 2}

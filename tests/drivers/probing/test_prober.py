@@ -7,8 +7,9 @@ import time
 import pytest
 
 from drivers.probing import prober as module
+from drivers.probing.allowance import Allowance
 from drivers.probing.clock import ErrorEstimate, ntp_of
-from drivers.probing.errors import AddressUnusable, NoProbeSocket, TooMuch
+from drivers.probing.errors import AddressUnusable, NoProbeSocket, ProberStopped, TooMuch
 from drivers.probing.prober import ProbeLimits, Prober
 from drivers.probing.reflector import Reflections, Reflector
 from drivers.probing.stamp import pack_reflected, unpack_reflected
@@ -234,7 +235,7 @@ def test_what_is_watched_is_told_minute_by_minute_and_stops_when_it_is_not_wante
 
 def test_more_than_may_be_sent_is_refused_whole(prober, reflector):
     target = target_of("stamp", *reflector.address)
-    with pytest.raises(TooMuch, match="3000 packets per second to measure are more than 2000"):
+    with pytest.raises(TooMuch, match=r"3000 packets per second .* are more than 1800, 90% of the 2000"):
         prober.watch({ProbeTarget("stamp", f"127.0.0.{low}", 1): 0.001 for low in range(1, 4)})
     assert prober.sessions == 0
     with pytest.raises(TooMuch):
@@ -253,6 +254,51 @@ def test_no_more_packets_leave_than_may_per_second(reflector):
         prober.stop()
     assert prober.packets == 60
     assert took >= (60 - 3) / 50 * 0.9
+
+
+def test_probers_that_share_an_allowance_send_no_more_together(reflector):
+    shared = Allowance(50)
+    probers = [Prober(SOON, shared) for _ in range(2)]
+    targets = [target_of("stamp", f"127.0.0.{low}", reflector.address[1]) for low in range(2, 17)]
+    began = time.monotonic()
+    for prober in probers:
+        prober.start()
+        prober.watch(dict.fromkeys(targets, 0.7))  # 21 a second each
+    try:
+        eventually(lambda: sum(prober.packets for prober in probers) >= 60)
+        took = time.monotonic() - began
+    finally:
+        for prober in probers:
+            prober.stop()
+    assert took >= (60 - 3) / 50 * 0.9
+
+
+def test_a_thread_that_ended_by_itself_says_why_and_keeps_nobody_waiting(prober, reflector, monkeypatch):
+    def fail(*_):
+        raise RuntimeError("no such luck")
+
+    monkeypatch.setattr(prober, "_send_due", fail)
+    began = time.monotonic()
+    with pytest.raises(ProberStopped, match="no such luck"):
+        prober.measure([target_of("stamp", *reflector.address)], packets=2, interval_s=0.1, deadline=began + 60)
+    assert time.monotonic() - began < 30
+    assert isinstance(prober.failure, RuntimeError)
+
+
+def test_one_reflector_is_measured_with_several_keys_at_the_same_time(prober):
+    """As two services do that share it: each answer is read by the key of what it answers."""
+    sealed = {key: Reflections(key) for key in (b"sesame", b"other")}
+
+    def either(data, source, _socket):
+        for reflections in sealed.values():
+            if (answer := reflections.answer(data, source, time.time_ns())) is not None:
+                yield answer
+
+    with Peer(either) as peer:
+        host, port = peer.socket.getsockname()
+        found = once(prober, *(target_of("stamp", host, port, key) for key in sealed))
+    assert [each.received for each in found] == [5, 5]
+    assert prober.strange == 0
 
 
 def test_a_prober_without_targets_has_no_socket(prober):
