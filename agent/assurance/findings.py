@@ -16,6 +16,9 @@ WRAP_IS_RECENT = timedelta(days=1)
 class FindingKind(StrEnum):
     LINK_DOWN = "linkDown"
     LINK_UP = "linkUp"
+    LINK_SILENT = "linkSilent"
+    """It passes nothing, though the port at this end says up."""
+    LINK_PASSES = "linkPasses"
     UNREACHABLE = "unreachable"
     REACHABLE = "reachable"
     COLD_START = "coldStart"

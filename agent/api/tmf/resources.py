@@ -15,7 +15,7 @@ from agent.api.shapes import ANYTHING, INSTANT, TEXT, Shape, many, named, opened
 from agent.api.tmf.characteristics import characteristics
 from agent.api.tmf.paths import RESOURCE_INVENTORY, service_href
 from agent.api.tmf.presenter import said, text_of
-from agent.assurance.alarms.causes import LINK_DOWN, UNREACHABLE
+from agent.assurance.alarms.causes import LINK_DOWN, LINK_SILENT, UNREACHABLE
 from agent.assurance.tables import AlarmRow
 from inventory.ports import WHOLE_PORT
 from inventory.tables import AllocationRow, ElementRow, LinkRow, PoolRow, PortClaimRow, PortRow, ServicePartRow, SiteRow
@@ -136,7 +136,7 @@ def _links(session: Session, rows: Sequence[LinkRow]) -> list[Document]:
             "Link",
             row.name,
             administrativeState="unlocked",
-            operationalState="disable" if {(names[end], LINK_DOWN) for end in (row.a_port_id, row.b_port_id)} & down else "enable",
+            operationalState="disable" if _broken(names[row.a_port_id], names[row.b_port_id]) & down else "enable",
             resourceStatus="available",
             resourceCharacteristic=_characteristics({"a": names[row.a_port_id], "b": names[row.b_port_id]}),
             resourceRelationship=[_related("connects", PHYSICAL, end) for end in (row.a_port_id, row.b_port_id)],
@@ -232,6 +232,11 @@ def _status(*, locked: bool, alarmed: bool, reserved: bool = False) -> str:
     if alarmed:
         return "alarm"
     return "reserved" if reserved else "available"
+
+
+def _broken(a: str, b: str) -> set[tuple[str, str]]:
+    """Alarms at the ports of a link with which it carries nothing."""
+    return {(end, cause) for end in (a, b) for cause in (LINK_DOWN, LINK_SILENT)}
 
 
 def _alarms(session: Session, elements: Iterable[str]) -> tuple[set[tuple[str, str]], set[str]]:

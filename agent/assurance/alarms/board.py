@@ -87,9 +87,14 @@ class Board:
         self._touched.add(key)
         self._pending.discard(alarm.id)
         self._at[key].discard(alarm.id)
-        if alarm.cause in FAILURES:
-            self._failing.pop(alarm.reference, None)
-            (self._silent if alarm.cause == UNREACHABLE else self._down).discard(alarm.reference)
+        if alarm.cause not in FAILURES:
+            return
+        other = next((each for each in self.at(key) if each.cause in FAILURES), None)
+        if other is not None:  # a port whose link passed nothing before it went down
+            self._failing[alarm.reference] = other
+            return
+        self._failing.pop(alarm.reference, None)
+        (self._silent if alarm.cause == UNREACHABLE else self._down).discard(alarm.reference)
 
     def fails(self, key: str) -> bool:
         """Whether anything stands there, as `element:<name>` or `port:<element>/<port>`."""

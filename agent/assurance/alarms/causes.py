@@ -9,15 +9,16 @@ from types import MappingProxyType
 from agent.assurance.findings import AlarmType, Finding, FindingKind, Meaning
 from policies.values import Severity
 
-LINK_DOWN, UNREACHABLE, FLAPPING = "linkDown", "elementUnreachable", "flapping"
+LINK_DOWN, LINK_SILENT, UNREACHABLE, FLAPPING = "linkDown", "linkSilent", "elementUnreachable", "flapping"
 UNASKED = "unasked"
 """Why an element is unreachable that could not even be asked: its credential is missing."""
 LOW_WATERMARK, DRIFT = "lowWatermark", "configurationDrift"
-FAILURES = frozenset({LINK_DOWN, UNREACHABLE})
+FAILURES = frozenset({LINK_DOWN, LINK_SILENT, UNREACHABLE})
 """Causes that correlation knows; the others speak for themselves (`agent.assurance.alarms.conditions`)."""
 PROBABLE: Mapping[str, str] = MappingProxyType(
     {
         LINK_DOWN: "lossOfSignal",
+        LINK_SILENT: "communicationsSubsystemFailure",
         UNREACHABLE: "lossOfCommunication",
         FLAPPING: "excessiveRetransmissionRate",
         LOW_WATERMARK: "resourceAtOrNearingCapacity",
@@ -31,6 +32,8 @@ MEANINGS: Mapping[str, Meaning] = MappingProxyType(
     {
         FindingKind.LINK_DOWN: Meaning(LINK_DOWN, raises=True),
         FindingKind.LINK_UP: Meaning(LINK_DOWN, raises=False),
+        FindingKind.LINK_SILENT: Meaning(LINK_SILENT, raises=True),
+        FindingKind.LINK_PASSES: Meaning(LINK_SILENT, raises=False),
         FindingKind.UNREACHABLE: Meaning(UNREACHABLE, raises=True, severity=Severity.CRITICAL),
         FindingKind.REACHABLE: Meaning(UNREACHABLE, raises=False),
         FindingKind.POOL_LOW: Meaning(LOW_WATERMARK, raises=True, severity=Severity.MINOR, type=AlarmType.QUALITY),
@@ -47,7 +50,7 @@ def meaning_of(finding: Finding) -> Meaning | None:
 
 
 def text_of(finding: Finding, meaning: Meaning) -> str:
-    if meaning.cause not in FAILURES:
+    if meaning.cause not in FAILURES or meaning.cause == LINK_SILENT:
         return str(finding.detail["text"])
     if meaning.cause == UNREACHABLE:
         verb = "cannot be asked" if finding.detail.get("reason") == UNASKED else "does not answer"

@@ -29,6 +29,8 @@ SPEAKS_FOR_ITSELF = "speaks for itself"
 FIRST_RULE = "waits for its cause to be decided"
 MAINTENANCE = "maintenance"
 """What the reason begins with, where announced work holds news back."""
+OWN = ("link", "lost", "because")
+"""In `why`: what a finding says of its grounds, kept whatever is thought of its place among causes."""
 RAISED, CHANGED = "raised", "changed"
 """What of an alarm waits to be told."""
 
@@ -330,7 +332,7 @@ class Ledger:
         if meaning.cause not in FAILURES:
             return {"rule": SPEAKS_FOR_ITSELF, "verification": finding.unverified or "read back"}
         held = {} if finding.hold_from is None else {"hold_until": (finding.hold_from + self._hold).isoformat()}
-        return {"rule": FIRST_RULE, **held}
+        return {"rule": FIRST_RULE, **held, **{name: finding.detail[name] for name in OWN if name in finding.detail}}
 
     def _clear(self, finding: Finding, meaning: Meaning, observation: str) -> Alarm | None:
         """A clear counts only if it is not older than the last problem."""

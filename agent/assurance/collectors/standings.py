@@ -38,6 +38,11 @@ class Known:
     told: bool = True
     """Whether what follows from its standing was done; an event since may have changed the alarm."""
 
+    @property
+    def gist(self) -> tuple[str, str, frozenset[str], str]:
+        """What is news when it changes."""
+        return self.standing, self.shown, self.names, self.over
+
 
 @dataclass
 class Standings:
@@ -56,7 +61,8 @@ class Standings:
         self.known.clear()
         self._by_element.clear()
         for row in session.scalars(select(CollectedRow)):
-            known = Known(row.collector, row.standing, row.shown, row.since, row.since, frozenset({row.qualifier}))
+            names = frozenset({row.qualifier, *row.names})
+            known = Known(row.collector, row.standing, row.shown, row.since, row.since, names, row.over)
             self._put((row.element, row.cause, row.qualifier), known)
 
     def digest(self, session: Session, replies: Sequence[Reply]) -> list[Finding]:
@@ -112,8 +118,9 @@ class Standings:
         before = self.known.get(subject)
         news = before is None or before.standing != state.standing
         since = reply.at if before is None or news else before.since
-        known = Known(reply.collector.name, state.standing.value, state.shown, since, reply.at, state.names, state.over)
-        if news or (before is not None and before.shown != state.shown):
+        over = state.over or (before.over if before is not None else "")
+        known = Known(reply.collector.name, state.standing.value, state.shown, since, reply.at, state.names, over)
+        if before is None or before.gist != known.gist:
             changed[subject] = known
         standing = alarms.of(subject, state.names)
         untold = news or (before is not None and not before.told)
@@ -246,4 +253,5 @@ def _store(session: Session, changed: Mapping[Subject, Known | None]) -> None:
             row = CollectedRow(element=element, cause=cause, qualifier=qualifier)
             session.add(row)
         row.collector, row.standing, row.shown, row.since = known.collector, known.standing, known.shown, known.since
+        row.over, row.names = known.over, sorted(known.names)
     session.flush()

@@ -1,6 +1,7 @@
 """How things stood when an element was last asked; written when that changes."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
@@ -24,3 +25,7 @@ class CollectedRow(Base):
     """In the element's word."""
     since: Mapped[datetime]
     """When it was first found so."""
+    over: Mapped[str] = mapped_column(default="", server_default="")
+    """Port over which it is, as the element calls it; "" where that is not said."""
+    names: Mapped[list[Any]] = mapped_column(default=list, server_default="[]")
+    """All that events may call it."""

@@ -17,7 +17,8 @@ from sqlalchemy import select
 from agent.assurance.alarms.alarm import PENDING, Alarm
 from agent.assurance.alarms.announcing import PROBLEM_CREATED, PROBLEM_STATE, tell_problem
 from agent.assurance.alarms.board import Board, key_of
-from agent.assurance.alarms.ledger import Judgement, Ledger
+from agent.assurance.alarms.causes import LINK_SILENT
+from agent.assurance.alarms.ledger import OWN, Judgement, Ledger
 from agent.assurance.levels.health import attribute, troubled
 from agent.assurance.levels.impact import ports_over, services_on
 from agent.assurance.problems.reporting import Reporter, told_already
@@ -33,6 +34,7 @@ OPEN, RESOLVED = "open", "resolved"
 SUPERSEDED = "superseded_by"
 HELD = "held"
 CLASSES = {LINK: "linkDown", PORT: "portDown", ELEMENT: "elementUnreachable"}
+"""Of problems, by the kind of their root; they and the roots make the keys."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +166,7 @@ class Correlator:
         problem = ProblemRow(
             id=new_id("prb", self._at),
             key=key,
-            problem_class=CLASSES[root.partition(":")[0]],
+            problem_class=LINK_SILENT if alarm.cause == LINK_SILENT else CLASSES[root.partition(":")[0]],
             root_object=root,
             state=OPEN,
             opened_at=alarm.raised_at,
@@ -255,7 +257,7 @@ class Correlator:
 
 def _own(alarm: Alarm) -> dict[str, object]:
     """What an alarm's `why` says besides its place among causes."""
-    return {name: alarm.why[name] for name in ("of", "penalty", "release_at", "verification") if name in alarm.why}
+    return {name: alarm.why[name] for name in ("of", "penalty", "release_at", "verification", *OWN) if name in alarm.why}
 
 
 def problem_key(root: str) -> str:

@@ -26,6 +26,7 @@ log = structlog.get_logger(__name__)
 
 TEXTS = {
     "linkDown": "The link {name} is down.",
+    "linkSilent": "The link {name} passes nothing, though the ports at both of its ends are up.",
     "portDown": "The port {name} is down.",
     "elementUnreachable": "The network element {name} does not answer; the state of its services is not known.",
 }

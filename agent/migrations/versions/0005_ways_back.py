@@ -15,6 +15,7 @@ DOCUMENT = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
 def upgrade() -> None:
     """Each part of the house adds a function of its own."""
     _actions()
+    _collected()
     _heirs()
 
 
@@ -31,3 +32,8 @@ def _heirs() -> None:
     op.add_column("port_claim", sa.Column("heir", sa.String(), nullable=True))
     some = sa.text("heir IS NOT NULL")
     op.create_index("ix_port_claim_heir", "port_claim", ["heir"], unique=False, sqlite_where=some, postgresql_where=some)
+
+
+def _collected() -> None:
+    op.add_column("collected", sa.Column("over", sa.String(), nullable=False, server_default=""))
+    op.add_column("collected", sa.Column("names", DOCUMENT, nullable=False, server_default="[]"))
