@@ -65,6 +65,8 @@ class RecordKind:
     shape: Shape
     """Of what is answered."""
     rules: PatchRules = field(default_factory=PatchRules)
+    rules_for: Callable[[Document], PatchRules] | None = None
+    """Of one of them as it is, where not all of them are the client's alike."""
     defaults: Defaults = _nothing
     changed: str = "AttributeValueChange"
     """Ending of the event of a change; some APIs call it just Change, and some know no such event ("")."""
@@ -122,7 +124,7 @@ class RecordKind:
     def change(self, session: Session, row: RecordRow, patch: Mapping[str, Any], actor: Actor, at: datetime) -> dict[str, Any]:
         """Raises `BadRequest` or `Conflict`."""
         before = self.document(row)
-        after = patched(before, patch, self.rules)
+        after = patched(before, patch, self.rules_for(before) if self.rules_for is not None else self.rules)
         refuse_odd_types(after)
         read_model(self.body, after)
         self._keep(row, fitted({key: value for key, value in after.items() if key not in {"id", "href"}}, self.shape), at)

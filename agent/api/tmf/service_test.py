@@ -31,7 +31,7 @@ from agent.api.tmf.open import Open, Text
 from agent.api.tmf.paths import SERVICE_TEST, service_href, specification_href
 from agent.api.tmf.presenter import text_of
 from agent.api.tmf.records import RecordKind, kept_routes, record_routes
-from agent.api.tmf.service_test_work import TEST_WORK
+from agent.api.tmf.service_test_work import RESULT, TEST_WORK
 from agent.security.roles import Role
 from inventory.db import once_committed
 from inventory.tables import ServiceRow
@@ -134,8 +134,10 @@ SPECIFICATION = named(
 )
 
 _ASKED = frozenset({"relatedService", "testSpecification"})
-_MEASURED = frozenset({"testMeasure", "startDateTime", "endDateTime", "state"})
+_MEASURED = frozenset({"testMeasure", "startDateTime", "endDateTime", "state", RESULT})
 """Of tests that fabd carries out."""
+_KEPT = PatchRules(required=frozenset({"name"}), server_set=_ASKED)
+_CARRIED_OUT = replace(_KEPT, server_set=_ASKED | _MEASURED | {"mode"})
 
 
 def _as_sent(sent: Mapping[str, Any], at: datetime) -> Mapping[str, Any]:
@@ -144,13 +146,19 @@ def _as_sent(sent: Mapping[str, Any], at: datetime) -> Mapping[str, Any]:
     return {name: sent[name] for name in _ASKED} | own
 
 
+def _rules_for(document: Document) -> PatchRules:
+    """What fabd measured is no client's to change; specifications that clients keep have no such ids."""
+    return _CARRIED_OUT if str(document["testSpecification"]["id"]).endswith(SUFFIX) else _KEPT
+
+
 TESTS = RecordKind(
     "serviceTest",
     base=SERVICE_TEST,
     prefix="stt",
     body=ServiceTestEntry,
     shape=TEST,
-    rules=PatchRules(required=frozenset({"name"}), server_set=_ASKED),
+    rules=_KEPT,
+    rules_for=_rules_for,
     defaults=_as_sent,
     moved="AttributeValueChange",
 )

@@ -22,6 +22,8 @@ from policies.values import Clock
 
 TEST_WORK = "serviceTest"
 COMPLETED, FAILED = "completed", "failed"
+RESULT = "x-testResultId"
+"""Attribute: under which `fabd measure list` has it."""
 METRICS = (("loss", "loss_ratio", "1"), ("delay", "delay_s", "s"), ("jitter", "jitter_s", "s"))
 """Metric, its figure, its unit."""
 PERCENTILES = (("delayP50", "delay_p50_s", "s"), ("delayP95", "delay_p95_s", "s"), ("delayP99", "delay_p99_s", "s"))
@@ -66,7 +68,7 @@ def news_of(result: TestResult) -> dict[str, Any]:
         "startDateTime": text_of(result.started_at),
         "endDateTime": text_of(result.ended_at),
         "testMeasure": [each for one in result.results for each in measures_of(one, result.usual(one), result.ended_at)],
-        "x-testResultId": result.id,
+        RESULT: result.id,
     }
 
 

@@ -89,6 +89,20 @@ def test_tmf653_tells_what_can_be_tested_and_what_was_measured(http, service):
     measured = {each["metricName"]: each["value"]["value"] for each in done["testMeasure"]}
     assert measured.keys() >= {"loss", "delay", "jitter", "delayP99", "delayBaseline"}
     assert measured["loss"] == 0
+    for theirs in ({"testMeasure": []}, {"state": "failed"}, {"endDateTime": "2026-01-01T00:00:00Z"}, {"mode": "PROACTIVE"}):
+        refused = http.patch(done["href"], json=theirs)
+        assert (refused.status_code, refused.json()["code"]) == (400, "attributeNotChangeable"), theirs
+    said = http.patch(done["href"], json={"description": "after the storm"}).json()
+    assert said == done | {"description": "after the storm"}
+
+
+def test_what_a_client_measured_itself_is_its_own_to_change(http, service):
+    kind = http.post(f"{TESTS}/serviceTestSpecification", json={"name": "rate", "relatedServiceSpecification": [{"id": "ia"}]})
+    wanted = {"name": "t", "relatedService": {"id": service}, "testSpecification": {"id": kind.json()["id"]}}
+    kept = http.post(f"{TESTS}/serviceTest", json=wanted).json()
+    measure = [{"metricName": "rate", "value": {"name": "rate", "valueType": "number", "value": 3}}]
+    changed = http.patch(kept["href"], json={"testMeasure": measure})
+    assert (changed.status_code, changed.json()["testMeasure"][0]["metricName"]) == (200, "rate"), changed.text
 
 
 def test_a_service_that_is_not_measured_says_what_to_do(house, http):
