@@ -1,7 +1,8 @@
 """Periodic work: APScheduler jobs that never overlap, never pile up, and start at once."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -10,6 +11,17 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Periodic work; `work` is called by a scheduler that never lets two of the same run at once."""
+
+    name: str
+    interval: timedelta
+    work: Callable[[], Awaitable[object]]
+    delay: timedelta = timedelta()
+    """Before the first turn."""
 
 
 class Scheduler:
@@ -32,6 +44,10 @@ class Scheduler:
             coalesce=True,
             misfire_grace_time=max(1, int(interval.total_seconds())),
         )
+
+    def take(self, jobs: Iterable[Job]) -> None:
+        for job in jobs:
+            self.every(job.interval, job.name, job.work, delay=job.delay)
 
     def start(self) -> None:
         self._scheduler.start()

@@ -149,8 +149,8 @@ def test_a_reading_that_was_overtaken_breaks_no_counter(world: World) -> None:
         world.network.count("pe1/c1", 1000)
         late = await _visit(world, Source.VERIFY)
         watchlist = await world.service._watchlist()
-        world.service._store(watchlist, late, ())
-        world.service._store(watchlist, early, ())
+        world.service._rounds.store(watchlist, late, ())
+        world.service._rounds.store(watchlist, early, ())
 
     world.clock.advance(20)
     asyncio.run(overlap())

@@ -192,7 +192,7 @@ def test_old_polls_are_dropped_but_not_those_that_something_stands_on(world: Wor
         world.poll()
     world.clock.advance(timedelta(days=31))
     before = len(world.rows(PollRow))
-    dropped = world.run(world.service.prune())
+    dropped = world.run(world.service.pruning.prune())
     assert 0 < dropped < before
     for row in world.rows(UsageBinRow):
         with world.database.read() as session:

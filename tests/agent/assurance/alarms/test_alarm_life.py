@@ -360,7 +360,7 @@ def test_old_alarms_go_and_those_that_stand_for_ever_are_flagged(world: World) -
     keep_up(world, 31 * 86400)
     assert [row.cause for row in world.rows(AlarmRow) if row.stuck_at is not None] == ["ospfDown"]
     world.clock.advance(400 * 86400)
-    world.run(world.service.prune())
+    world.run(world.service.pruning.prune())
     assert [row.cause for row in world.rows(AlarmRow)] == ["ospfDown"]
 
 

@@ -193,7 +193,7 @@ def test_values_become_series_of_ports_that_the_inventory_knows(field):
     bgp(field, "Established")
     field.show("pe1", "show optics", json.dumps({"c1": {"rx": -7.5}, "x1": {"rx": "N/A"}, "x9": {"rx": -3}}))
     field.turn(301)
-    field.world.run(field.world.service.write_history())
+    field.world.run(field.world.service.keeping.write())
     from agent.assurance.history.store import series_of  # noqa: PLC0415  beside its one use
 
     with field.world.database.read() as session:

@@ -23,7 +23,7 @@ def test_light_that_fades_is_a_warning_with_the_day_and_goes_when_the_fibre_is_c
         field.show("pe1", "show optics", json.dumps({"c1": {"rx": received}}))
         field.turn(3600)
         if number % 24 == 0:
-            field.world.run(service.keep_history())
+            field.world.run(service.keeping.keep())
 
     received = -20.0
     for number in range(24 * 10 + 1):

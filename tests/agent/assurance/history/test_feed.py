@@ -35,7 +35,7 @@ def test_traffic_of_services_is_kept_minute_by_minute_and_of_nobody_else(world):
         world.network.count(PORT, octets, 750_000)
         world.network.count("pe1/c1", octets)
         world.poll()
-    world.run(world.service.write_history())
+    world.run(world.service.keeping.write())
     assert means(world, "in_bps")[1:5] == [None, 1e6, 2e6, None]
     assert means(world, "out_bps")[1:5] == [None, 1e5, 1e5, None]
     assert means(world, "utilisation_ratio")[1:5] == [None, 0.001, 0.002, None]
@@ -51,7 +51,7 @@ def test_a_reset_counter_and_a_silent_element_leave_gaps(world):
             world.network.reboot("pe1")
         world.network.count(PORT, 7_500_000)
         world.poll()
-    world.run(world.service.write_history())
+    world.run(world.service.keeping.write())
     assert means(world, "in_bps")[2:5] == [1e6, None, 1e6]
 
 
