@@ -26,7 +26,7 @@ def run_daemon(
     log_format: Annotated[str | None, typer.Option(metavar="FORMAT", help="auto, console or json.")] = None,
 ) -> None:
     """Run the daemon in the foreground until SIGTERM or Ctrl-C; work in progress is finished or journaled."""
-    from agent.daemon import run  # noqa: PLC0415  the whole daemon is loaded only to run it
+    from agent.process import run  # noqa: PLC0415  the whole daemon is loaded only to run it
 
     settings = load_settings(desk.config, _flags(host, port, data_dir, log_level, log_format))
     raise typer.Exit(run(settings))

@@ -138,14 +138,14 @@ class Stage:
 
     def _fill(self, daemon: Daemon) -> None:
         """Import the network and the customers, and make a token, as an operator would with the command line."""
-        now = daemon.clock.now()
+        now = daemon.base.clock.now()
         inventory: dict[str, Any] = inventory_document(self.sim.network) | yaml.safe_load((CONTENT / "pools.yaml").read_text())
         for element in inventory["elements"]:
             element["attributes"] = {
                 "bgp_as": AUTONOMOUS_SYSTEM,
                 "poller": element["name"] == self.sim.network.topology.management.via,
             }
-        with daemon.database.write() as session:
+        with daemon.base.database.write() as session:
             import_document(session, Source.of_data(inventory, "network.yaml"), platforms=platforms(), at=now)
         text = (CONTENT / "customers.yaml").read_text()
         period = {"period": "1 minute", "anchor": self.anchor.isoformat()}
@@ -153,8 +153,8 @@ class Stage:
         for customer in document["customers"]:
             for agreement in customer["agreements"]:
                 agreement["terms"] = {"sla": period, "tariff": period}
-        with daemon.database.write() as session:
-            known = KnownNames(daemon.catalog, tuple(daemon.catalog.specifications), external_ids(session))
+        with daemon.base.database.write() as session:
+            known = KnownNames(daemon.base.catalog, tuple(daemon.base.catalog.specifications), external_ids(session))
             imported = import_customers(session, read_customers(yaml.safe_dump(document), "customers.yaml", known), now)
             self.accounts = {each.external_id: each.account_number for each in imported}
             self.token = tokens.create(session, "demo", Role.ADMIN, now)

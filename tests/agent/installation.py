@@ -17,9 +17,9 @@ import httpx
 from sqlalchemy.engine import URL
 
 from agent.clock import SystemClock
-from agent.daemon import prepare
 from agent.security import tokens
 from agent.security.roles import Role
+from agent.wiring.base import prepare
 from drivers.sim.inventory import CREDENTIAL, inventory_document
 from drivers.sim.thread import SimThread
 from drivers.sim.topology import parse_topology

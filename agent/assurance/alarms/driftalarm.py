@@ -1,6 +1,6 @@
 """An element that has drifted from the intent raises an alarm with the difference in it; in sync again, it clears.
 
-Called by fulfilment without knowing it: `agent.daemon` joins the two.
+Called by fulfilment without knowing it: `agent.wiring` joins the two.
 """
 
 from collections.abc import Sequence

@@ -18,6 +18,7 @@ import threading
 from pathlib import Path
 
 import agent.daemon
+import agent.wiring.base
 from agent import log
 from agent.catalog import load_catalog
 from agent.config import load_settings
@@ -90,7 +91,7 @@ def load_for_all_who_come() -> None:
     for platform in platforms():
         load_platform(platform)
     catalog = load_catalog()
-    agent.daemon.load_catalog = lambda _: catalog  # type: ignore[attr-defined]  # in a process of its own
+    agent.wiring.base.load_catalog = lambda _: catalog  # type: ignore[attr-defined]  # in a process of its own
     gc.freeze()  # so that no child copies all of it by counting its references
 
 
