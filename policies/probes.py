@@ -1,7 +1,8 @@
 """Where a service is measured: the targets that its specification's monitors come to. Pure."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from typing import Any, Literal
 
@@ -26,14 +27,21 @@ class Probe:
     """The place that it measures, as in `Attachment.site`; "" for the service as a whole."""
     credential: str = ""
     acceptance: Acceptance | None = None
+    number: int = 0
+    """Of several of one kind at one place, in the order of the specification: its own among them, wherever it points at."""
 
 
 def probes(
     spec: Specification, service: ServiceFacts, characteristics: Mapping[str, Any], allocations: Mapping[str, str]
 ) -> tuple[Probe, ...]:
     """What is measured of the service; `allocations` by role, as `policies.rendering.Need` has it. Raises `RenderingFailed`."""
-    found = [probe for monitor in spec.probes for probe in _probes(spec, monitor, service, characteristics, allocations)]
-    return tuple(dict.fromkeys(found))
+    found: list[Probe] = []
+    seen = Counter[tuple[str, str]]()
+    for monitor in spec.probes:
+        number = seen[monitor.kind, monitor.per]
+        seen[monitor.kind, monitor.per] += 1
+        found += (replace(each, number=number) for each in _probes(spec, monitor, service, characteristics, allocations))
+    return tuple({replace(each, number=0): each for each in reversed(found)}.values())[::-1]
 
 
 def may_be_accepted(spec: Specification, characteristics: Mapping[str, Any]) -> bool:

@@ -168,11 +168,15 @@ def show_test(found: Document) -> None:
     """One test, with what was asked for and is not so."""
     verdict = "passed" if found["passed"] else "failed"
     say(f"{found['service_id']} {verdict} at {when(found['ended_at'])}{', kept as its baseline' if found['is_baseline'] else ''}")
-    usual = {(each["kind"], each["site"]): each["figures"] for each in (found["baseline"] or {}).get("results", ())}
-    show_rows([_result_row(each, usual.get((each["kind"], each["site"]))) for each in found["results"]], empty="nothing measured")
+    usual = {_place(each): each["figures"] for each in (found["baseline"] or {}).get("results", ())}
+    show_rows([_result_row(each, usual.get(_place(each))) for each in found["results"]], empty="nothing measured")
     for result in found["results"]:
         for fault in result["faults"]:
             say(f"{result['kind']} {result['address']}: {fault}")
+
+
+def _place(result: Document) -> tuple[str, str, int]:
+    return result["kind"], result["site"], result["number"]
 
 
 def _result_row(result: Document, usual: Document | None) -> dict[str, object]:

@@ -32,6 +32,7 @@ def check_of(service_id: str, probe: Probe) -> Check:
         "port": str(probe.port) if probe.kind == "stamp" else "",
         "site": probe.site,
         "credential": probe.credential,
+        "number": str(probe.number) if probe.number else "",
         **{name: f"{value:g}" for name, value in limits.model_dump().items() if value is not None},
     }
     return Check(probe.kind, {name: value for name, value in arguments.items() if value})
@@ -41,5 +42,13 @@ def probe_of(check: Check) -> Probe:
     given = check.arguments
     limits = Acceptance.model_validate({name: given[name] for name in Acceptance.model_fields if name in given})
     kind: Kind = "stamp" if check.kind == "stamp" else "echo"
-    site, credential = given.get("site", ""), given.get("credential", "")
-    return Probe(kind, given["address"], int(given.get("port", 862)), 1.0, site, credential, limits)
+    return Probe(
+        kind,
+        given["address"],
+        int(given.get("port", 862)),
+        1.0,
+        given.get("site", ""),
+        given.get("credential", ""),
+        limits,
+        int(given.get("number", 0)),
+    )

@@ -32,13 +32,20 @@ class Result:
     figures: Figures
     faults: tuple[str, ...] = ()
     """What was asked for and is not so; () when it passed."""
+    number: int = 0
+    """Of several of this kind at this place, as `Probe` has it."""
+
+    @property
+    def place(self) -> tuple[str, str, int]:
+        """By what, where and which: two of the same place are compared, whatever address it has by then."""
+        return self.kind, self.site, self.number
 
     @property
     def target(self) -> str:
         return self.address if self.kind == "echo" else f"{self.address} port {self.port}"
 
     def to_document(self) -> dict[str, Any]:
-        own = {name: getattr(self, name) for name in ("kind", "address", "port", "site")}
+        own = {name: getattr(self, name) for name in ("kind", "address", "port", "site", "number")}
         return own | {"faults": list(self.faults)} | asdict(self.figures)
 
     @classmethod
@@ -46,7 +53,7 @@ class Result:
         known = {each.name for each in fields(Figures)}
         figures = Figures(**{key: value for key, value in document.items() if key in known})
         kind, address, site = (str(document[name]) for name in ("kind", "address", "site"))
-        return cls(kind, address, int(document["port"]), site, figures, tuple(document["faults"]))
+        return cls(kind, address, int(document["port"]), site, figures, tuple(document["faults"]), int(document.get("number", 0)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +82,7 @@ class TestResult:
     def usual(self, result: Result) -> Figures | None:
         """What the baseline has of the same place by the same means."""
         for other in self.baseline.results if self.baseline else ():
-            if (other.kind, other.site) == (result.kind, result.site):
+            if other.place == result.place:
                 return other.figures
         return None
 
@@ -84,7 +91,7 @@ def judged(probe: Probe, figures: Figures) -> Result:
     """`figures` against the limits of the probe's acceptance test; without them it is enough that anything answers."""
     limits = probe.acceptance or ANSWERS
     port = probe.port if probe.kind == "stamp" else 0
-    return Result(probe.kind, probe.address, port, probe.site, figures, tuple(_faults(limits, figures)))
+    return Result(probe.kind, probe.address, port, probe.site, figures, tuple(_faults(limits, figures)), probe.number)
 
 
 def worst(results: Sequence[Result]) -> dict[str, float]:

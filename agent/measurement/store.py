@@ -39,9 +39,9 @@ def baseline(session: Session, service_id: str) -> TestResult | None:
     row = MeasurementRow
     statement = select(row).where(row.service_id == service_id, row.baseline).order_by(row.id.desc()).limit(MOST_BASELINES)
     tests = [result_of(each) for each in session.scalars(statement)]
-    places: dict[tuple[str, str], Result] = {}
+    places: dict[tuple[str, str, int], Result] = {}
     for result in (each for test in tests for each in test.results):
-        places.setdefault((result.kind, result.site), result)
+        places.setdefault(result.place, result)
     return (
         replace(tests[0], results=tuple(places.values()), passed=all(not each.faults for each in places.values()))
         if tests

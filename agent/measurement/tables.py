@@ -27,4 +27,4 @@ class MeasurementRow(Base):
     baseline: Mapped[bool] = mapped_column(default=False)
     """Later ones are compared with the latest of these."""
     results: Mapped[list[Any]] = mapped_column(default=list)
-    """[{kind, address, port, site, faults, and the figures}, …]."""
+    """[{kind, address, port, site, number, faults, and the figures}, …]."""

@@ -34,7 +34,7 @@ from inventory.services import service_row
 router = APIRouter(prefix=f"{ROOT}/services", tags=["Services"])
 
 LATEST = 100
-_MEASURED = closed(kind=TEXT, address=TEXT, port=WHOLE, site=TEXT, faults=TEXTS, figures=value(Figures))
+_MEASURED = closed(kind=TEXT, address=TEXT, port=WHOLE, site=TEXT, number=WHOLE, faults=TEXTS, figures=value(Figures))
 _TEST: Mapping[str, Shape] = {
     "id": TEXT,
     "service_id": TEXT,
@@ -110,5 +110,5 @@ def last_baseline(session: Session, service_id: str) -> dict[str, Any] | None:
 
 
 def _result(result: Result) -> dict[str, Any]:
-    own = {"kind": result.kind, "address": result.address, "port": result.port, "site": result.site}
+    own = {"kind": result.kind, "address": result.address, "port": result.port, "site": result.site, "number": result.number}
     return own | {"faults": list(result.faults), "figures": asdict(result.figures)}

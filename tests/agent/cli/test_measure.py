@@ -91,7 +91,7 @@ def test_places_are_written_as_usual(text, split):
 
 def test_a_service_is_tested_by_the_daemon(fabd, monkeypatch):
     figures = {"loss_ratio": 0.25, "delay_s": 0.0123, "delay_p95_s": 0.02, "delay_p99_s": 0.03, "jitter_s": 0.001}
-    result = {"kind": "stamp", "address": "192.0.2.1", "port": 862, "site": "", "figures": figures}
+    result = {"kind": "stamp", "address": "192.0.2.1", "port": 862, "site": "", "number": 0, "figures": figures}
     test = {
         "service_id": "svc-1", "passed": False, "ended_at": "2026-01-05T09:00:00Z", "is_baseline": False,
         "results": [result | {"faults": ["1 of 4 packets were lost"]}],

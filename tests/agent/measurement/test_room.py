@@ -97,6 +97,48 @@ def test_a_test_is_kept_and_compared_with_the_latest_baseline(database, clock, r
         assert baseline(session, "svc-other") is None
 
 
+TWICE = Catalog.of(
+    [
+        specification(
+            {
+                "kind": "stamp",
+                "target": "{{ characteristics.address }}",
+                "port": "{{ characteristics.udp }}",
+                "acceptance": {"packets": 2},
+            },
+            {"kind": "stamp", "target": "127.0.0.7", "port": "{{ characteristics.udp }}", "acceptance": {"packets": 3}},
+        )
+    ]
+)
+
+
+def test_each_of_two_probes_of_one_kind_is_compared_with_itself(database, clock):
+    """Also when what it points at has another address by then."""
+    first = Reflector("127.0.0.1", 0)
+    port = first.address[1]
+    reflectors = [first, *(Reflector(address, port) for address in ("127.0.0.3", "127.0.0.7"))]
+    for each in reflectors:
+        each.start()
+    try:
+        made = service(database, clock, port=port)
+        facts = ServiceFacts(made, "line", "1000001")
+        checks = acceptance_checks(TWICE.specification("line"), facts, {"address": "127.0.0.1", "udp": port}, {})
+        tests = desk(database, clock, TWICE)
+        for check in checks:
+            tests.accept(made, probe_of(check), by="fabd", deadline=time.monotonic() + 5)
+            clock.advance(1)
+        with database.write() as session:
+            take_as_baselines(session, [made])
+            row = service_row(session, made)
+            row.characteristics = {**row.characteristics, "address": "127.0.0.3"}
+        later = tests.test(made, by="ada", packets=4)
+    finally:
+        for each in reflectors:
+            each.stop()
+    assert [each.address for each in later.results] == ["127.0.0.3", "127.0.0.7"]
+    assert [later.usual(each).sent for each in later.results] == [2, 3]
+
+
 def test_a_test_fails_when_nothing_answers_though_nothing_was_asked_for(database, clock):
     result = desk(database, clock, catalog()).test(service(database, clock, port=9), by="ada", packets=2)
     assert not result.passed
