@@ -23,6 +23,7 @@ from agent.assurance.levels.measured import Measured
 from agent.assurance.problems.correlator import Patience
 from agent.assurance.problems.faults import Faults, Hole
 from agent.assurance.problems.reporting import Reporter
+from agent.assurance.problems.silentlinks import SilentLinks
 from agent.assurance.tables import PollRow
 from agent.assurance.topology.watchlist import CONTRACT_FACTOR, UsageMonitor, WatchedPort, Watchlist
 from drivers.snmp.columns import Column
@@ -54,6 +55,7 @@ class Digest:
     ) -> None:
         self._memory, self._meter, self._tracks, self._clock = memory, meter, tracks, clock
         self._faults = Faults(reporter, patience)
+        self.silent_links = SilentLinks(patience)
         self._measured = Measured()
         self.hints = HintLog()
         """What events said that led to a round."""
@@ -65,6 +67,7 @@ class Digest:
         _store_indexes(session, visit)
         found = [*self._findings(visit), *self._crossings(watchlist, visit)]
         board = self._take(session, watchlist, visit, found, hints, at)
+        self.silent_links.read(visit)
         if visit.is_thorough:
             self._measured.look(session, watchlist.topology, board, at)
         self._count(session, watchlist, visit, at)
@@ -80,6 +83,26 @@ class Digest:
         self._faults.correlate(ledger, watchlist, self._memory.suspects())
         ledger.write()
         return self._faults.board
+
+    def look_for_silent_links(self, session: Session, watchlist: Watchlist, at: datetime) -> frozenset[str]:
+        """Name those that pass nothing, and end what passes again; gives the elements that should be read soon to know more."""
+        ledger, links = self._faults.ledger(session, at), self.silent_links
+        sight, found = links.look(session, self._faults.board, watchlist, at, self._clock.monotonic())
+        failures = [finding for finding in found if finding.meaning is None]
+        conditions = [finding for finding in found if finding.meaning is not None]
+        ledger.fetch_for(conditions)
+        for finding in conditions:
+            ledger.apply(finding, ledger.observe(finding))
+        if failures:
+            self._faults.take(ledger, watchlist, failures)
+        if failures or self._faults.board.pending:
+            self._faults.correlate(ledger, watchlist, self._memory.suspects())
+        links.follow(ledger, self._faults.board, sight)
+        ledger.write()
+        return links.to_read(sight)
+
+    def silent_links_due(self, session: Session, at: datetime) -> bool:
+        return self.silent_links.is_due(session, self._faults.board, at)
 
     def _take(  # noqa: PLR0917  one place in this class calls it
         self,

@@ -28,6 +28,7 @@ from agent.assurance.tables import AlarmRow, PollRow
 from agent.assurance.topology.watching import Watching
 from agent.assurance.topology.watchlist import Watchlist
 from agent.config import PollingSettings
+from agent.measurement.minutes import ServiceMinute
 from crm_bridge.book import PolicyBook
 from inventory.db import Database
 from policies.values import Clock
@@ -101,6 +102,24 @@ class Rounds:
         with self._database.write() as session:
             board = self._digest.correlate(session, self.watching.watchlist(session), self._clock.now())
             self._note(bool(board.pending), len(board.failures.silent))
+
+    def look_for_silent_links(self) -> frozenset[str]:
+        """Elements that should be read soon, for one of their links may pass nothing."""
+        at = self._clock.now()
+        with self._database.read() as session:
+            if not self._digest.silent_links_due(session, at):
+                return frozenset()
+        try:
+            with self._database.write() as session:
+                self._recall(session, watchlist := self.watching.watchlist(session))
+                return self._digest.look_for_silent_links(session, watchlist, at)
+        except BaseException:
+            self._memory, self._digest = self._forget()
+            self._recalled = False
+            raise
+
+    def take_measured(self, minutes: Iterable[ServiceMinute]) -> None:
+        self._digest.silent_links.measured.take(minutes)
 
     def settle_hints(self, session: Session) -> None:
         """Write how often events said what they said."""

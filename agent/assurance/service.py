@@ -41,6 +41,7 @@ log = structlog.get_logger(__name__)
 TICK = timedelta(seconds=1)
 PRUNE_EVERY = timedelta(hours=1)
 UPKEEP_EVERY = timedelta(seconds=5)
+SILENT_LINKS_EVERY = timedelta(seconds=5)
 HINTS_EVERY = timedelta(seconds=15)
 
 
@@ -134,6 +135,7 @@ class AssuranceService:
         yield Job("lost events", TICK, self.hearing.look_out)
         yield Job("what events said", HINTS_EVERY, self.settle_hints)
         yield from self.judging.jobs(timedelta(seconds=settings.sla_interval_s))
+        yield Job("silent links", SILENT_LINKS_EVERY, self.look_for_silent_links)
         yield Job("alarm upkeep", UPKEEP_EVERY, self.keep_up)
         yield Job("prune polls", PRUNE_EVERY, self.pruning.prune)
         if self.collecting is not None:
@@ -198,6 +200,12 @@ class AssuranceService:
         elif self._rounds.pending:
             await self._writer.run(self._rounds.correlate)
 
+    async def look_for_silent_links(self) -> None:
+        """Links whose ports are up and that pass nothing; what would tell more of them is read soon."""
+        names, due = await self._writer.run(self._rounds.look_for_silent_links), self._parts.clock.monotonic()
+        for name in names:
+            self._verify.setdefault(name, due)
+
     async def look_again(self) -> None:
         """What traps spoke of, once more; apart from verification, for it may have gone silent since."""
         await self.hearing.desk.look_again()
@@ -216,6 +224,7 @@ class AssuranceService:
         if minutes:
             await self._writer.carry_out(lambda session: self.judging.take_measured(session, minutes))
             await asyncio.to_thread(self.keeping.take_measured, minutes)
+            await self._writer.run(lambda: self._rounds.take_measured(minutes))
 
     def _collecting(self) -> Collecting | None:
         parts = self._parts

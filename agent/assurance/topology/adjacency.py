@@ -6,8 +6,7 @@ from what collectors saw over a port while all was well: whoever is over a port 
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple
@@ -79,7 +78,7 @@ class Places:
         network: Network,
         ports: Mapping[str, Mapping[str, int | None]],
         seen: Iterable[Seen] = (),
-        addresses: Addresses = Addresses(),  # noqa: B008  immutable
+        addresses: Addresses = Addresses(),
     ) -> None:
         """`ports`: element → its ports that have a link, with their ifIndex."""
         self._network, self._ports, self._addresses = network, ports, addresses

@@ -53,22 +53,26 @@ def judge(
     are two polls, in which counters should have told.
     """
     told = [port for port in ends.ports if ends.lost.get(port)]
-    if any(port in failures.down for port in ends.ports) or not (told or ends.failing):
-        return Found(Verdict.WELL)
+    if not (told or ends.failing) or any(port in failures.down for port in ends.ports):
+        return Found(Verdict.WELL, "a port of it is down" if told else "")
     if len(told) < len(ends.ports) and any(element_of(port) in failures.silent for port in ends.ports):
         return Found(Verdict.WELL, "an element at its end does not answer")
-    dry = [port for port in ends.ports if ends.arrives.get(port) is False]
     if not waited:
         return Found(Verdict.OPEN)
+    return _by_counters(ends, told) or _by_neighbours(ends, patient=patient) or _by_word(ends, told, ambiguous)
+
+
+def _by_counters(ends: Ends, told: list[str]) -> Found | None:
+    dry = [port for port in ends.ports if ends.arrives.get(port) is False]
     if told and dry:
         return Found(Verdict.SILENT, f"{_losses(ends, told)}; {_dry(ends, dry)}")
-    if all(ends.arrives.get(port) for port in ends.ports):
-        return _passing(ends, told)
+    return _passing(ends, told) if all(ends.arrives.get(port) for port in ends.ports) else None
+
+
+def _by_neighbours(ends: Ends, *, patient: bool) -> Found | None:
     if kept := [f"{element_of(port)} still has {_and(ends.kept[port])}" for port in ends.ports if ends.kept.get(port)]:
         return Found(Verdict.WELL if patient else Verdict.OPEN, " and ".join(kept))
-    if ends.arrives and not patient:
-        return Found(Verdict.OPEN, "the counters of its ports are looked at")
-    return _by_word(ends, told, ambiguous)
+    return Found(Verdict.OPEN, "the counters of its ports are looked at") if ends.arrives and not patient else None
 
 
 def _by_word(ends: Ends, told: list[str], ambiguous: AbstractSet[str]) -> Found:
