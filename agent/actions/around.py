@@ -54,7 +54,19 @@ def _maintenance(session: Session, target: Target, at: datetime) -> Sequence[tup
 
 
 def _past(session: Session, at: datetime) -> list[Past]:
-    columns = (ActionRow.rule, ActionRow.object, ActionRow.elements, ActionRow.began_at, ActionRow.acted_at)
+    columns = (
+        ActionRow.id,
+        ActionRow.rule,
+        ActionRow.object,
+        ActionRow.elements,
+        ActionRow.began_at,
+        ActionRow.acted_at,
+        ActionRow.undoes,
+    )
     recent = or_(ActionRow.began_at > at - REMEMBERED, ActionRow.acted_at.is_(None))
     rows = session.execute(select(*columns).where(ActionRow.began_at.is_not(None), recent))
-    return [Past(rule, name, frozenset(elements), began, acted) for rule, name, elements, began, acted in rows if began is not None]
+    return [
+        Past(row.rule, row.object, frozenset(row.elements), row.began_at, row.acted_at, row.id, bool(row.undoes))
+        for row in rows
+        if row.began_at is not None
+    ]

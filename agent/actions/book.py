@@ -8,7 +8,7 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from agent.actions.state import ENDED, State
+from agent.actions.state import BY_HAND, ENDED, IN_VAIN, State
 from agent.actions.tables import ActionChangeRow, ActionRow
 from agent.assurance.alarms import handling
 from agent.assurance.alarms.handling import Word
@@ -46,9 +46,20 @@ def move(session: Session, row: ActionRow, state: State, at: datetime, detail: s
         row.outcome = detail
     session.flush()
     _note(session, row, by.name, at, detail)
+    if row.undoes and state in IN_VAIN:
+        stands(session, row.undoes, BY_HAND, at, f"not taken back by action {row.id}: {detail or state}")
     _tell(session, row, CHANGED, at)
     record(session, by, state.value, f"action {row.id}", at, before={"state": before}, after=_short(row))
     log.info("action", action=row.id, rule=row.rule, object=row.object, state=str(state), detail=detail)
+
+
+def stands(session: Session, action_id: str, returns: str, at: datetime, detail: str) -> None:
+    """By what an action that is done is taken back from now on, and why; "" when nothing of it stands any more."""
+    row = session.get(ActionRow, action_id, populate_existing=True)
+    if row is not None:  # it may have been forgotten
+        row.returns = returns
+        session.flush()
+        _note(session, row, ITSELF, at, detail)
 
 
 def write_down(session: Session, row: ActionRow, text: str, at: datetime) -> None:
@@ -83,6 +94,8 @@ def resource(row: ActionRow) -> dict[str, Any]:
         "objections": row.objections,
         "plan": row.plan_id or None,
         "orders": row.orders,
+        "undoes": row.undoes or None,
+        "returns": row.returns or None,
         "outcome": row.outcome or None,
         "createdAt": row.created_at.isoformat(),
         "beganAt": row.began_at.isoformat() if row.began_at else None,
@@ -92,7 +105,7 @@ def resource(row: ActionRow) -> dict[str, Any]:
 
 
 def _short(row: ActionRow) -> dict[str, Any]:
-    names = ("rule", "deed", "mode", "state", "object", "alarm_id", "plan_id", "orders", "note", "outcome", "reverse")
+    names = ("rule", "deed", "mode", "state", "object", "alarm_id", "plan_id", "orders", "note", "outcome", "reverse", "undoes")
     return {name: value for name in names if (value := getattr(row, name))}
 
 

@@ -12,6 +12,7 @@ from agent.actions.around import around
 from agent.actions.deeds.deed import Deed, Target
 from agent.actions.errors import NotMeant, NotPossible
 from agent.actions.figures import figures
+from agent.actions.returning import done_of, rest_of
 from agent.actions.state import State
 from agent.actions.subject import Subject
 from agent.actions.tables import ActionRow
@@ -30,6 +31,8 @@ ACTION_WORK = "action"
 """Kind of the work item of an action; its key is the action's id."""
 NOT_NOW = "notPossible"
 """What the deed itself says against it, beside the guards."""
+LONGEST_BACK = timedelta(days=7)
+"""How long a way back that nobody has to approve waits for what stands against it."""
 TAKEN = "alarm"
 """The alarm does not call for it any more, or not now."""
 
@@ -49,9 +52,17 @@ class Decider:
         """`NotMeant` or `NotPossible`."""
         return self.deeds[rule.deed].target(session, subject, at)
 
-    def objections(self, session: Session, rule: Rule, target: Target, at: datetime) -> tuple[Objection, ...]:
+    def back(self, session: Session, rule: Rule, done: ActionRow, at: datetime) -> Target:
+        """Of taking back an action that is done. `NotMeant` or `NotPossible`."""
+        return self.deeds[Kind(done.deed)].back(session, done_of(session, done, rule), at)
+
+    def unrest(self, session: Session, rule: Rule, done: ActionRow, at: datetime) -> str:
+        """Why it is too early to take it back by itself; "" when it is not. `NotMeant` when what it was about is gone."""
+        return self.deeds[Kind(done.deed)].unrest(session, done_of(session, done, rule), at - rest_of(rule))
+
+    def objections(self, session: Session, rule: Rule, target: Target, at: datetime, *, undoes: str = "") -> tuple[Objection, ...]:
         """Everything that stands against it now. The caller has its turn (`take_turn`) if it means to begin."""
-        wanted = Wanted(rule.name, target.object, target.elements, target.reverse)
+        wanted = Wanted(rule.name, target.object, target.elements, target.reverse, undoes)
         return guards.objections(wanted, rule.guards, self.limits, around(session, target, self.freezes, at))
 
     def make(
@@ -64,7 +75,9 @@ class Decider:
         alarm_id: str | None,
         occurrence: datetime | None,
         note: str = "",
+        undoes: str = "",
     ) -> ActionRow:
+        """`undoes`: the action that it takes back; then the alarm is where it is written down, and calls for nothing."""
         approving = rule.mode is Mode.APPROVE
         return ActionRow(
             id=new_id("act", at),
@@ -79,9 +92,10 @@ class Decider:
             occurrence=occurrence,
             asked_by=by,
             note=note,
+            undoes=undoes,
             reverse=target.reverse,
             created_at=at,
-            due_at=at + self.patience,
+            due_at=at + (LONGEST_BACK if undoes and by == DAEMON.name and not approving else self.patience),
         )
 
     def consider(self, session: Session, row: ActionRow, actor: Actor, at: datetime) -> None:
@@ -92,6 +106,8 @@ class Decider:
         try:
             found = self._asked(session, rule, row, at)
         except NotMeant as error:
+            if row.undoes:
+                book.stands(session, row.undoes, "", at, str(error))
             return book.move(session, row, State.OBSOLETE, at, f"nothing is left to do: {error}", by=actor)
         before, row.objections = [each["guard"] for each in row.objections], [told(each) for each in found]
         if any(each.final for each in found):
@@ -107,11 +123,19 @@ class Decider:
     def _asked(self, session: Session, rule: Rule, row: ActionRow, at: datetime) -> tuple[Objection, ...]:
         """Everything that stands against it now, with the target as it is now. `NotMeant` when there is none any more."""
         try:
-            target = self.target(session, rule, Subject.parse(row.object), at)
+            target = self._target(session, rule, row, at)
         except NotPossible as error:
             return (Objection(NOT_NOW, str(error)),)
         row.elements, row.services, row.reverse = sorted(target.elements), list(target.services), target.reverse
-        return (*_of_alarm(session, rule, row, at), *self.objections(session, rule, target, at))
+        return (*_of_alarm(session, rule, row, at), *self.objections(session, rule, target, at, undoes=row.undoes))
+
+    def _target(self, session: Session, rule: Rule, row: ActionRow, at: datetime) -> Target:
+        if not row.undoes:
+            return self.target(session, rule, Subject.parse(row.object), at)
+        done = session.get(ActionRow, row.undoes)
+        if done is None:
+            raise NotMeant(f"action {row.undoes} has been forgotten")
+        return self.back(session, rule, done, at)
 
     def _propose(self, session: Session, row: ActionRow, actor: Actor, at: datetime) -> None:
         """Also what an automatic rule held back, when the rule has come to want an approval."""
@@ -123,18 +147,21 @@ class Decider:
         row.began_at, row.due_at = at, None
         row.before = figures(session, row.alarm_id, row.services, at)
         book.move(session, row, State.RUNNING, at, by=actor)
-        book.write_down(session, row, f"Begun: {row.deed} on {row.object}.", at)
+        back = f" back (action {row.undoes})" if row.undoes else ""
+        book.write_down(session, row, f"Begun: {row.deed}{back} on {row.object}.", at)
         self.queue.submit(session, Work(ACTION_WORK, row.id), at)
 
 
 def _may(rule: Rule, row: ActionRow) -> bool:
-    """The settings may have come to say something else since it was made."""
+    """The settings may have come to say something else since it was made. What is done is taken back by hand in any mode."""
+    if row.undoes and row.asked_by != DAEMON.name:
+        return True
     return rule.mode is not Mode.OFF and (rule.mode is not Mode.MANUAL or row.asked_by != DAEMON.name)
 
 
 def _of_alarm(session: Session, rule: Rule, row: ActionRow, at: datetime) -> Iterator[Objection]:
     """What fabd would begin by itself: while it waited, somebody may have taken up the alarm, or found out that it is a symptom."""
-    if row.asked_by != DAEMON.name or row.approved_by or row.alarm_id is None:
+    if row.asked_by != DAEMON.name or row.approved_by or row.undoes or row.alarm_id is None:
         return
     alarm = session.get(AlarmRow, row.alarm_id, populate_existing=True)
     if alarm is not None and (reasons := list(why_not(session, rule, alarm, at))):

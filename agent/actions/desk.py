@@ -11,15 +11,17 @@ from agent.actions import book
 from agent.actions.around import take_turn
 from agent.actions.deciding import Decider, words
 from agent.actions.errors import ActionRefused, NotMeant, NotPossible, UnknownAction, UnknownRule
-from agent.actions.state import State
+from agent.actions.returning import open_return
+from agent.actions.state import WAITING, State
 from agent.actions.subject import Subject
-from agent.actions.tables import ActionRow
-from agent.actions.triggers import standing, why_not
+from agent.actions.tables import ActionChangeRow, ActionRow
+from agent.actions.triggers import alarm_of, standing, why_not
 from agent.assurance.errors import UnknownAlarm
 from agent.assurance.tables import AlarmRow
 from agent.security.audit import Actor
 from inventory.db import once_committed
 from inventory.loading import lock
+from policies.acting.rules import Deed as Kind
 from policies.acting.rules import Mode, Rule
 
 MOST_NOTE = 500
@@ -50,14 +52,17 @@ class ActionDesk:
     ) -> ActionRow:
         """By somebody's word, within the same guards. It begins at once; in mode `approve` it waits for somebody's approval.
 
-        `about`: an element, port, link or service; "" for what the alarm is about. `UnknownRule`, `UnknownAlarm`, `NotMeant`,
+        `about`: an element, port, link or service; "" for what the alarm is about. Without an alarm it is measured by the one
+        that stands there and that the rule is for, if there is one. `UnknownRule`, `UnknownAlarm`, `NotMeant`,
         `NotPossible`, or `ActionRefused` with everything that stands against it: then nothing is kept.
         """
         take_turn(session)
         rule = self._rule(rule_name)
         if rule.mode is Mode.OFF:
             raise ActionRefused(f'rule {rule.name} is off; give it a mode in the settings: actions.modes.{rule.name} = "manual"')
-        target = self.decider.target(session, rule, self._subject(session, about, alarm_id), at)
+        subject = self._subject(session, about, alarm_id)
+        target = self.decider.target(session, rule, subject, at)
+        alarm_id = alarm_id or alarm_of(session, rule, subject)
         found = self.decider.objections(session, rule, target, at)
         if found:
             raise ActionRefused(f"{rule.name} on {target.object}: {words(found)}")
@@ -67,6 +72,55 @@ class ActionDesk:
         once_committed(session, self.wake)
         return row
 
+    def undo(self, session: Session, action_id: str, actor: Actor, at: datetime, note: str = "") -> ActionRow:
+        """Take back what an action has done, within the same guards; in mode `approve` it waits for somebody's approval.
+
+        `UnknownAction`, or `ActionRefused` with everything that stands against it: then nothing is kept.
+        """
+        take_turn(session)
+        done = _locked(session, action_id)
+        rule = self._rule(done.rule)
+        self._refuse_undo(session, done)
+        try:
+            target = self.decider.back(session, rule, done, at)
+        except (NotMeant, NotPossible) as error:
+            raise ActionRefused(f"action {done.id} is not taken back: {error}") from error
+        found = self.decider.objections(session, rule, target, at, undoes=done.id)
+        if found:
+            raise ActionRefused(f"action {done.id} is not taken back now: {words(found)}")
+        row = self.decider.make(rule, target, at, by=actor.name, alarm_id=done.alarm_id, occurrence=None, note=note, undoes=done.id)
+        book.enter(session, row, actor, at, note or f"takes back action {done.id}")
+        self.decider.consider(session, row, actor, at)
+        once_committed(session, self.wake)
+        return row
+
+    def _refuse_undo(self, session: Session, done: ActionRow) -> None:
+        if (back := open_return(session, done.id)) is not None:
+            raise ActionRefused(f"action {done.id} is being taken back already, by action {back.id} ({back.state})")
+        if done.undoes:
+            raise ActionRefused(
+                f"action {done.id} is a way back itself (of {done.undoes}); run its rule again: fabd action run {done.rule}"
+            )
+        if done.state in WAITING:
+            raise ActionRefused(
+                f"action {done.id} is {done.state} and has changed nothing yet; reject a proposed one with `fabd action reject`"
+            )
+        if done.state == State.RUNNING:
+            raise ActionRefused(f"action {done.id} is under way; wait for its end: fabd action show {done.id}")
+        if not done.returns:
+            raise ActionRefused(f"action {done.id} has left nothing that could be taken back: {self._why_nothing(session, done)}")
+
+    def _why_nothing(self, session: Session, done: ActionRow) -> str:
+        if done.began_at is None:
+            return f"it never began ({done.state})"
+        if done.state == State.FAILED:
+            return "it failed, and everything is as it was"
+        deed = Kind(done.deed)
+        if not deed.lasting:
+            return _LEAVES_NOTHING[deed]
+        said = select(ActionChangeRow.detail).where(ActionChangeRow.action_id == done.id).order_by(ActionChangeRow.id.desc())
+        return session.scalars(said.limit(1)).first() or done.outcome
+
     def approve(self, session: Session, action_id: str, actor: Actor, at: datetime, note: str = "") -> ActionRow:
         """It begins, or as soon as nothing stands against it. `UnknownAction` or `ActionRefused`."""
         row = self._waiting(session, action_id)
@@ -75,7 +129,7 @@ class ActionDesk:
             raise ActionRefused(
                 f"action {row.id} was asked for by {actor.name}; rule {row.rule} wants a second person to approve it"
             )
-        if row.alarm_id is not None and not standing(session, [row]):
+        if row.alarm_id is not None and not row.undoes and not standing(session, [row]):
             raise ActionRefused(f"action {row.id}: alarm {row.alarm_id} is over; nothing is left to do")
         row.approved_by, row.note = actor.name, note or row.note
         self.decider.consider(session, row, actor, at)
@@ -98,7 +152,7 @@ class ActionDesk:
 
     def _verdict(self, session: Session, rule: Rule, alarm: AlarmRow, at: datetime) -> Verdict:
         own = select(ActionRow).where(ActionRow.rule == rule.name, ActionRow.alarm_id == alarm.id).order_by(ActionRow.id.desc())
-        made = session.scalars(own.limit(1)).first()
+        made = session.scalars(own.where(ActionRow.undoes == "").limit(1)).first()
         if made is not None and made.occurrence in {None, alarm.raised_at}:
             reasons = [each["message"] for each in made.objections] if made.state == State.HELD else []
             reasons += [made.outcome] if made.outcome else []
@@ -139,9 +193,20 @@ class ActionDesk:
 
     def _waiting(self, session: Session, action_id: str) -> ActionRow:
         take_turn(session)
-        row = lock(session, ActionRow, [action_id]).get(action_id)
-        if row is None:
-            raise UnknownAction(action_id)
+        row = _locked(session, action_id)
         if row.state != State.PROPOSED:
             raise ActionRefused(f"action {row.id} is {row.state}; only what is proposed is approved or rejected")
         return row
+
+
+def _locked(session: Session, action_id: str) -> ActionRow:
+    row = lock(session, ActionRow, [action_id]).get(action_id)
+    if row is None:
+        raise UnknownAction(action_id)
+    return row
+
+
+_LEAVES_NOTHING = {
+    Kind.TEST: "a test changes nothing",
+    Kind.BOUNCE: "the port was opened again as part of it, and nothing was saved",
+}

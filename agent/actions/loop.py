@@ -15,6 +15,7 @@ from agent.actions.deciding import Decider
 from agent.actions.deeds.deed import Target
 from agent.actions.errors import NotMeant, NotPossible
 from agent.actions.following import follow, measure
+from agent.actions.homeward import Homeward
 from agent.actions.state import OPEN, WAITING, State
 from agent.actions.tables import ActionRow
 from agent.actions.triggers import Call, calls, standing
@@ -44,10 +45,14 @@ class Loop:
     clock: Clock
     decider: Decider
     wake: Callable[[], None]
+    _homeward: Homeward = field(init=False)
     _passed_over: dict[tuple[str, str, datetime], float] = field(default_factory=dict)
     """Rule and occurrence of an alarm → until when, on the monotonic clock."""
     _looks: dict[str, datetime] = field(default_factory=dict)
     """Waiting action → when it is looked at next; at once, where nothing is said."""
+
+    def __post_init__(self) -> None:
+        self._homeward = Homeward(self.decider)
 
     def turn(self) -> None:
         """Looks first, without anybody's place; writes only when there is something to do."""
@@ -56,10 +61,14 @@ class Loop:
         with self.database.read() as session:
             called = self._calls(session, self.clock.now())
             waiting = session.scalars(select(ActionRow.id).where(ActionRow.state.in_(OPEN)).limit(1)).first()
-        if called or waiting:
+            healed = self._homeward.due(session, self.clock.now())
+        if called or waiting or healed:
             with self.database.write() as session:
                 take_turn(session)
-                self._work(session, called, self.clock.now())
+                at = self.clock.now()
+                self._work(session, called, at)
+                for action_id in healed:
+                    self._apart(session, f"action {action_id}", partial(self._homeward.begin, session, action_id, at))
                 once_committed(session, self.wake)
 
     def forget(self, before: datetime, limit: int) -> int:
@@ -82,7 +91,9 @@ class Loop:
         for row in sorted(opened, key=lambda row: (self._looks.get(row.id, at), row.id)):
             if row.state not in WAITING:
                 self._apart(session, f"action {row.id}", partial(self._follow, session, row, at))
-            elif row.alarm_id is not None and row.id not in stand:
+            elif trouble := self._homeward.waits_in_vain(session, row, at):
+                book.move(session, row, State.OBSOLETE, at, f"it is too early to take it back: {trouble}")
+            elif not row.undoes and row.alarm_id is not None and row.id not in stand:
                 book.move(session, row, State.OBSOLETE, at, "the alarm was over before it began")
             elif row.due_at is not None and row.due_at <= at and _expires(row):
                 why = "nobody approved it in time" if row.state == State.PROPOSED else "what stood against it did so for too long"
@@ -104,7 +115,7 @@ class Loop:
 
     def _follow(self, session: Session, row: ActionRow, at: datetime) -> None:
         if row.state == State.RUNNING:
-            follow(session, self.decider.queue, row, at)
+            follow(session, self.decider.queue, self.decider.rules, row, at)
         else:
             measure(session, self.decider.rules, row, at)
 
@@ -144,4 +155,4 @@ class Loop:
 
 def _expires(row: ActionRow) -> bool:
     """What an alarm called for and nobody has to approve matters as long as the alarm stands."""
-    return row.state == State.PROPOSED or row.alarm_id is None
+    return row.state == State.PROPOSED or bool(row.undoes) or row.alarm_id is None

@@ -1,4 +1,4 @@
-"""How an action stands."""
+"""How an action stands; and by what it is taken back, once it is done."""
 
 from enum import StrEnum
 
@@ -18,7 +18,7 @@ class State(StrEnum):
     INEFFECTIVE = "ineffective"
     """The alarm stood all the same."""
     DONE = "done"
-    """The deed is done, and there was no alarm to measure it by."""
+    """The deed is done, and there was nothing to measure it by; the outcome says so."""
     FAILED = "failed"
     """The deed could not be done; what it had begun was taken back."""
     REFUSED = "refused"
@@ -34,3 +34,8 @@ class State(StrEnum):
 WAITING = frozenset({State.ASKED, State.PROPOSED, State.HELD})
 OPEN = WAITING | {State.RUNNING, State.MEASURING}
 ENDED = frozenset(State) - OPEN
+IN_VAIN = frozenset({State.FAILED, State.REFUSED, State.REJECTED, State.EXPIRED})
+"""Ends in which nothing was done, and nothing is tried again."""
+
+CLEARED, BY_HAND = "cleared", "by-hand"
+"""What was done is taken back when what it was about has been without alarm for long enough, or by somebody's word alone."""

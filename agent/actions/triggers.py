@@ -79,6 +79,18 @@ def standing(session: Session, actions: Iterable[ActionRow]) -> set[str]:
     return {row.id for row in waiting if row.alarm_id in raised and row.occurrence in {None, raised[row.alarm_id]}}
 
 
+def alarm_of(session: Session, rule: Rule, subject: Subject) -> str | None:
+    """The alarm that stands at it and that the rule is for, the most recent one: what is run by hand can be measured by it."""
+    element, port = (subject.element, subject.port) if subject.element else (str(subject), "")
+    alarms = select(AlarmRow.id).where(
+        AlarmRow.element == element,
+        AlarmRow.object == port,
+        AlarmRow.cause.in_(rule.trigger.causes),
+        AlarmRow.cleared_at.is_(None),
+    )
+    return session.scalars(alarms.order_by(AlarmRow.raised_at.desc(), AlarmRow.id).limit(1)).first()
+
+
 def why_not(session: Session, rule: Rule, row: AlarmRow, at: datetime) -> Iterator[str]:
     """Everything that keeps the rule from being for this alarm."""
     trigger = rule.trigger

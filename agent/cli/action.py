@@ -13,11 +13,16 @@ from agent.cli.options import AsJson, Files, Limit, argument
 from agent.cli.output import complain, print_json, say, show_facts, show_rows
 from agent.cli.resources import ROOT, filters, print_list, texts
 from agent.cli.words import when
-from policies.acting.rules import parse_actions
+from policies.acting.rules import Deed, parse_actions
 
 app = typer.Typer(no_args_is_help=True, help="Actions: what is done about alarms by rules, or proposed; and why it is, or is not.")
 
 ACTIONS = f"{ROOT}/actions"
+RETURNS = {
+    "": "",
+    "by-hand": "by hand: fabd action undo",
+    "cleared": "when it has been without alarm, or by hand: fabd action undo",
+}
 _Action = Annotated[str, argument("ACTION", "Id of the action.")]
 _Note = Annotated[str, typer.Option("--note", metavar="TEXT", help="Why; kept with the action and in the audit trail.")]
 
@@ -90,6 +95,13 @@ def reject(daemon: Daemon, action: _Action, note: _Note = "", as_json: AsJson = 
 
 @app.command()
 @remote
+def undo(daemon: Daemon, action: _Action, note: _Note = "", as_json: AsJson = False) -> None:
+    """Take back what an action has done: by an action of its own, now, within the guards of its rule. Role: operator."""
+    _done(daemon.post(f"{ACTIONS}/{segment(action)}/undo", {"note": note}), as_json=as_json)
+
+
+@app.command()
+@remote
 def rules(daemon: Daemon, as_json: AsJson = False) -> None:
     """The rules, with their modes. As shipped all of them are off; actions.modes in the settings turns them on."""
     found = daemon.objects(f"{ROOT}/action-rules")
@@ -122,13 +134,15 @@ def _done(action: Document, *, as_json: bool) -> None:
     if as_json:
         print_json(action)
         return
-    say(f"action {action['id']}: {action['deed']} on {action['object']} is {action['state']}; see: fabd action show {action['id']}")
+    what = f"taking back {action['undoes']}" if action["undoes"] else action["deed"]
+    say(f"action {action['id']}: {what} on {action['object']} is {action['state']}; see: fabd action show {action['id']}")
     for objection in action["objections"]:
         complain(objection["message"])
 
 
 def _tell(action: Document) -> None:
-    show_facts(f"action {action['id']}: {action['deed']} on {action['object']}", _facts(action))
+    back = f", back (of {action['undoes']})" if action["undoes"] else ""
+    show_facts(f"action {action['id']}: {action['deed']}{back} on {action['object']}", _facts(action))
     for objection in action["objections"] if action["open"] else []:
         complain(objection["message"])
     for name in ("before", "after"):
@@ -149,7 +163,9 @@ def _facts(action: Document) -> dict[str, object]:
         "asked by": action["asked_by"],
         "approved by": action["approved_by"],
         "note": action["note"],
+        "takes back": action["undoes"],
         "taken back by": " ".join(action["reverse"].split()),
+        "is taken back": RETURNS[action["returns"]],
         "plan": action["plan_id"],
         "orders": texts(action["orders"]),
         "made": when(action["created_at"]),
@@ -166,6 +182,7 @@ def _listed(action: Document) -> dict[str, object]:
         "rule": action["rule"],
         "object": action["object"],
         "state": action["state"],
+        "takes back": action["undoes"],
         "alarm": action["alarm_id"],
         "asked by": action["asked_by"],
         "made": when(action["created_at"]),
@@ -181,8 +198,15 @@ def _rule(rule: Document) -> dict[str, object]:
         "does": rule["deed"],
         "for": f"{', '.join(trigger['causes'])} ({trigger['severity']} and worse, {trigger['standing_s']} s)",
         "at most": f"{guards['per_object']} per object, {guards['in_all']} in all, in {guards['within_s']} s",
+        "taken back": _return(rule["deed"], rule["return"]),
         "title": rule["title"],
     }
+
+
+def _return(deed: str, back: Document) -> str:
+    if not Deed(deed).lasting:
+        return "changes nothing for long"
+    return f"{back['for_s']} s after the alarm, or by hand" if back["when"] == "cleared" else "by hand"
 
 
 def _verdict(verdict: Document) -> dict[str, object]:

@@ -6,7 +6,7 @@ found: by the same revert and the same recovery as that of any other plan. Nothi
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from xml.sax.saxutils import escape
 
 from sqlalchemy import select
@@ -35,11 +35,14 @@ class Bouncer:
     settings: FulfilmentSettings
     platforms: Callable[[str], Platform]
 
-    def plan(self, session: Session, reference: str, at: datetime) -> str:
-        """The plan's id. Raises as `change` does, and `StateRefused` when nothing may be changed now."""
+    def plan(self, session: Session, reference: str, at: datetime, rest: timedelta | None = None) -> str:
+        """The plan's id. `rest`: how long the port stays shut, in whole seconds; as the settings have it when nothing is said.
+
+        Raises as `change` does, and `StateRefused` when nothing may be changed now.
+        """
         change = self.change(session, reference)
         row = _row(change, self.platforms(change.platform), at)
-        return unordered.begin(session, self.queue, self.settings, Purpose.BOUNCE, [row], at)
+        return unordered.begin(session, self.queue, self.settings, Purpose.BOUNCE, [row], at, rest=rest)
 
     def change(self, session: Session, reference: str) -> ChangeSet:
         """What is sent to `element/port`, with the way back. `Missing`, or `StateRefused` when it is not to be bounced."""

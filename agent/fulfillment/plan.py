@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -135,6 +135,8 @@ class Plan:
     purpose: str = Purpose.ORDER
     items: tuple["PlannedItem", ...] = ()
     """Of the order, that it carries out; where they are asked for."""
+    rest: timedelta | None = None
+    """How long a port that is bounced stays shut, where that is said."""
 
     @property
     def actions(self) -> frozenset[str]:
@@ -194,6 +196,7 @@ def read_plan(row: PlanRow, changes: Iterable[ChangeSetRow | Row[Any]] | None = 
         changes=tuple(_planned(change) for change in (row.change_sets if changes is None else changes)),
         purpose=row.purpose,
         items=tuple(items),
+        rest=None if row.rest_s is None else timedelta(seconds=row.rest_s),
     )
 
 

@@ -8,10 +8,11 @@ from sqlalchemy.orm import Session
 
 from agent.fulfillment import unordered
 from agent.fulfillment.drift import Drift, DriftState
-from agent.fulfillment.errors import Refusal, StateRefused
+from agent.fulfillment.errors import Missing, PhaseFailed, Refusal, StateRefused
+from agent.fulfillment.intents import refuse_other_intent
 from agent.fulfillment.plan import ChangeState, Purpose
 from agent.fulfillment.settings import FulfilmentSettings
-from agent.fulfillment.tables import ChangeSetRow
+from agent.fulfillment.tables import ChangeSetRow, PlanRow
 from drivers.platform import Platform
 from inventory.work import WorkQueue
 from policies.values import new_id
@@ -30,6 +31,42 @@ class Redeployer:
             raise StateRefused(*(_nothing_to_do(drift) for drift in drifts))
         changes = [_change(drift, self.platforms(drift.platform), at) for drift in drifted]
         return unordered.begin(session, self.queue, self.settings, Purpose.REDEPLOY, changes, at)
+
+    def back(self, session: Session, plan_id: str, at: datetime) -> str:
+        """A plan that puts back what stood there before a redeployment; its id. Raises as `way_back` does, and as `plan`."""
+        changes = [_reverse(change, at) for change in self.way_back(session, plan_id)]
+        return unordered.begin(session, self.queue, self.settings, Purpose.REDEPLOY, changes, at)
+
+    def way_back(self, session: Session, plan_id: str) -> Sequence[ChangeSetRow]:
+        """What the redeployment changed. `Missing`, or `StateRefused` when services there have changed since."""
+        plan = session.get(PlanRow, plan_id)
+        if plan is None or not plan.change_sets:
+            raise Missing("plan", plan_id, "what stood there before is not known any more; change it by hand")
+        try:
+            refuse_other_intent(session, plan, self.platforms)
+        except PhaseFailed as failed:
+            remedy = "what stood there before does not fit any more; change it by hand"
+            raise StateRefused(*(Refusal(each.code, each.element, each.message, remedy) for each in failed.failures)) from failed
+        return plan.change_sets
+
+
+def _reverse(change: ChangeSetRow, at: datetime) -> ChangeSetRow:
+    """`own_after` stays: by it is judged whether services have changed."""
+    return ChangeSetRow(
+        id=new_id("chg", at),
+        element=change.element,
+        platform=change.platform,
+        commitment=change.commitment,
+        own_before=change.after,
+        own_after=change.own_after,
+        before=change.after,
+        after=change.before,
+        forward=change.reverse,
+        reverse=change.forward,
+        ports=[],
+        checks=[],
+        state=ChangeState.PLANNED,
+    )
 
 
 def _change(drift: Drift, platform: Platform, at: datetime) -> ChangeSetRow:

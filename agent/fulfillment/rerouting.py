@@ -1,5 +1,6 @@
 """Moving a service to another way: an ordinary modify to what it is already, laid out around the links that it is to leave."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,11 +17,19 @@ CLIENT = "fabd"
 
 
 @dataclass(frozen=True, slots=True)
+class Way:
+    elements: frozenset[str]
+    """That are changed when the service takes it, or leaves the one it has."""
+    links: frozenset[str]
+    """Names."""
+
+
+@dataclass(frozen=True, slots=True)
 class Rerouter:
     desk: OrderDesk
 
-    def way(self, session: Session, service_id: str, avoid: frozenset[str], at: datetime) -> frozenset[str]:
-        """The elements that would be changed if the service left these links (names). Only reads.
+    def way(self, session: Session, service_id: str, avoid: frozenset[str], at: datetime) -> Way:
+        """What the service would run over if it left these links (names). Only reads.
 
         `StateRefused` or `OrderRefused` when it cannot be moved, or there is no other way.
         """
@@ -29,7 +38,22 @@ class Rerouter:
         if design.product is None or not design.product.layout.links:
             message = f"service {service_id} runs over no link"
             raise StateRefused(Refusal("noOtherWay", service_id, message, "nothing is to move"))
-        return frozenset({part.element for part in service.parts} | set(design.product.layout.elements))
+        layout = design.product.layout
+        return Way(frozenset({part.element for part in service.parts} | set(layout.elements)), frozenset(layout.link_names))
+
+    def leading(
+        self, session: Session, service_id: str, way: frozenset[str], avoids: Iterable[frozenset[str]], at: datetime
+    ) -> tuple[frozenset[str], Way]:
+        """The first of `avoids` (links to leave) with which the service would run over just the links of `way`. Only reads.
+
+        Raises as `way` does, and `StateRefused` when none of them leads there.
+        """
+        for avoid in dict.fromkeys(avoids):
+            found = self.way(session, service_id, avoid, at)
+            if found.links == way:
+                return avoid, found
+        message = f"the way of service {service_id} over {', '.join(sorted(way))} is not one that it would be given"
+        raise StateRefused(Refusal("noWayBack", service_id, message, "modify the service by an order of its own"))
 
     def request(self, session: Session, service_id: str, avoid: frozenset[str], reason: str) -> OrderRequest:
         """The order that moves it. Raises as `way` does."""

@@ -159,7 +159,7 @@ class _Run:
 
     def _take_back(self) -> None:
         """What holds everywhere has done what it was for once it has stood for a moment."""
-        self.network.rest(self._settings.bounce)
+        self.network.rest(self._plan.rest or self._settings.bounce)
         self._progress.decide_to_take_back()
         self._go_back()
 

@@ -117,7 +117,7 @@ class FulfilmentService:
             gone=lambda name: self.worker.name.is_gone(name),  # noqa: PLW0108  the worker is made below
         )
         self.bouncer = Bouncer(parts.queue, parts.settings, parts.platforms.load)
-        redeployer = Redeployer(parts.queue, parts.settings, parts.platforms.load)
+        self.redeployer = redeployer = Redeployer(parts.queue, parts.settings, parts.platforms.load)
         rechecker = Rechecker(parts.database, parts.clock, parts.queue, doors, parts.platforms.load, comparer, redeployer)
         handlers: dict[str, Handler] = {
             PLAN_WORK: PlanRunner(tools),
@@ -220,9 +220,18 @@ class FulfilmentService:
         once_committed(session, self.worker.kick)
         return plan_id
 
-    def bounce(self, session: Session, reference: str, at: datetime) -> str:
-        """Shut a customer port (`element/port`) for a moment; the plan's id. Raises `Missing`, or `StateRefused`."""
-        plan_id = self.bouncer.plan(session, reference, at)
+    def redeploy_back(self, session: Session, plan_id: str, at: datetime) -> str:
+        """Put back what stood there before a redeployment; the plan's id. Raises `Missing`, or `StateRefused`."""
+        made = self.redeployer.back(session, plan_id, at)
+        once_committed(session, self.worker.kick)
+        return made
+
+    def bounce(self, session: Session, reference: str, at: datetime, rest: timedelta | None = None) -> str:
+        """Shut a customer port (`element/port`) for a moment, `rest` long if that is said; the plan's id.
+
+        Raises `Missing`, or `StateRefused`.
+        """
+        plan_id = self.bouncer.plan(session, reference, at, rest)
         once_committed(session, self.worker.kick)
         return plan_id
 

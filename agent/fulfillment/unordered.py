@@ -1,7 +1,7 @@
 """Plans without an order: they change the network for its own sake, through the same transaction as any other plan."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
@@ -22,8 +22,10 @@ def begin(  # noqa: PLR0917  a plan and what it is made with
     purpose: Purpose,
     changes: Iterable[ChangeSetRow],
     at: datetime,
+    *,
+    rest: timedelta | None = None,
 ) -> str:
-    """The plan's id. `StateRefused` when nothing may be changed now."""
+    """The plan's id. `rest`: see `PlanRow.rest_s`. `StateRefused` when nothing may be changed now."""
     freeze = frozen(session, settings.freezes, at, urgent=False)
     if freeze is not None:
         message = f"nothing is changed until {freeze.until.isoformat(timespec='minutes')}: {freeze.reason}"
@@ -37,6 +39,7 @@ def begin(  # noqa: PLR0917  a plan and what it is made with
         step=Step.CONNECT,
         created_at=at,
         deadline=at + settings.plan_timeout,
+        rest_s=None if rest is None else int(rest.total_seconds()),
         change_sets=list(changes),
     )
     session.add(plan)

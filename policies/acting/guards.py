@@ -30,6 +30,9 @@ class Past:
     began_at: datetime
     ended_at: datetime | None
     """None while it is under way."""
+    id: str = ""
+    is_return: bool = False
+    """It took another one back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,8 @@ class Wanted:
     """That it changes; none when it changes nothing."""
     reverse: str
     """How it is taken back; "" when nobody knows."""
+    undoes: str = ""
+    """The action that it takes back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +111,11 @@ def _surroundings(wanted: Wanted, around: Around) -> Iterator[Objection]:
 
 
 def _rates(wanted: Wanted, guards: Guards, limits: Limits, around: Around) -> Iterator[Objection]:
+    """Ways back are counted by themselves: else the one way there that a rule may go would keep it from coming back."""
     within = timedelta(seconds=guards.within_s)
-    own = [past.began_at for past in around.past if past.rule == wanted.rule]
-    here = [past.began_at for past in around.past if past.rule == wanted.rule and past.object == wanted.object]
+    alike = [past for past in around.past if past.rule == wanted.rule and past.is_return == bool(wanted.undoes)]
+    own = [past.began_at for past in alike]
+    here = [past.began_at for past in alike if past.object == wanted.object]
     everywhere = [past.began_at for past in around.past]
     for guard, began, most, span, whose in (
         ("objectLimit", here, guards.per_object, within, f"rule {wanted.rule} on {wanted.object}"),
@@ -124,9 +131,10 @@ def _rates(wanted: Wanted, guards: Guards, limits: Limits, around: Around) -> It
 
 
 def _pause(wanted: Wanted, guards: Guards, around: Around) -> Iterator[Objection]:
+    """What is taken back need not have rested first; whatever else was there has to."""
     pause = timedelta(seconds=guards.pause_s)
     for past in around.past:
-        if past.object != wanted.object:
+        if past.object != wanted.object or (wanted.undoes and past.id == wanted.undoes):
             continue
         if past.ended_at is None:
             yield Objection("pause", f"another action on {past.object} is under way ({past.rule})")

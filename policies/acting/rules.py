@@ -31,6 +31,11 @@ class Deed(StrEnum):
     MOVE = "move-path"
     """Services leave the link that failed for another way, where there is one."""
 
+    @property
+    def lasting(self) -> bool:
+        """What it changed stays, until somebody or something takes it back."""
+        return self in {Deed.REDEPLOY, Deed.MOVE}
+
 
 class Mode(StrEnum):
     """Who decides that it is done."""
@@ -95,6 +100,14 @@ class Guards(_Data):
         return self
 
 
+class Return(_Data):
+    """When what was done is taken back. Always within the guards of the rule, and by whoever its mode says."""
+
+    when: Literal["by-hand", "cleared"] = "by-hand"
+    """By somebody's word alone (`fabd action undo`); or also when what it was about has been without alarm for `for_s`."""
+    for_s: Annotated[int, Field(ge=1, le=7 * 86_400)] = 900
+
+
 class Rule(_Data):
     name: Word
     title: Annotated[str, Field(min_length=3, max_length=200)]
@@ -107,6 +120,18 @@ class Rule(_Data):
     """How long there is for it to help; what is wrong then was not helped by it."""
     measured_by: Literal["alarm", "services"] = "alarm"
     """It has helped when the alarm has cleared, or when none of the services is down any more."""
+    back: Annotated[Return, Field(alias="return")] = Return()
+    shut_s: Annotated[int, Field(ge=1, le=30)] | None = None
+    """Of `bounce-port`: how long the port stays shut. Three seconds when it is not said."""
+
+    @model_validator(mode="after")
+    def _of_its_deed(self) -> "Rule":
+        if self.shut_s is not None and self.deed is not Deed.BOUNCE:
+            raise ValueError(f"shut_s is for bounce-port; {self.deed} shuts no port, so remove it")
+        if self.back.when == "cleared" and self.deed is not Deed.MOVE:
+            why = "would bring the drift back" if self.deed is Deed.REDEPLOY else "leaves nothing that could be taken back"
+            raise ValueError(f"return: only move-path returns when the alarm has cleared; {self.deed} {why}, so remove it")
+        return self
 
 
 class RuleFile(_Data):

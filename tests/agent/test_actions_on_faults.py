@@ -4,6 +4,7 @@ import pytest
 
 from drivers.sim.thread import SimThread
 from drivers.sim.topology import parse_topology
+from inventory.services import service_view
 from tests.agent.installation import ORDERS, Installation, add, eventually
 from tests.loopback import fresh
 
@@ -27,6 +28,7 @@ rules:
     guards: {per_object: 1, in_all: 5, within_s: 3600, pause_s: 0, elements_at_once: 8}
     clears_within_s: 60
     measured_by: services
+    return: {when: cleared, for_s: 2}
     mode: automatic
   - name: bounce
     title: shut a port for a moment
@@ -96,6 +98,33 @@ def test_services_leave_a_link_that_is_cut_and_are_up_again(line):
     assert action["id"] in order["description"]
     other = ended(http, "move", state="obsolete")  # of the alarm at the link's other end
     assert other["outcome"].endswith("no active service runs over link direct; nothing is to move")
+
+
+def links(installation, service):
+    with installation.database.read() as session:
+        return set(service_view(session, service).links)
+
+
+def test_services_come_back_when_the_link_has_healed_and_are_up_all_the_while(line):
+    installation, http, service = line
+    assert links(installation, service) == {"direct"}
+    installation.sim.call(lambda network: network.cut("direct"))
+    there = ended(http, "move", state="effective,ineffective,failed,refused")
+    assert links(installation, service) == {"left", "right"}
+    assert there["returns"] == "cleared"
+    refused = http.post(f"/api/v1/actions/{there['id']}/undo", json={})
+    assert refused.status_code == 409, refused.text
+    assert "link direct is not healed: sw1/up1 is down" in refused.text
+    installation.sim.call(lambda network: network.restore("direct"))
+    back = eventually(lambda: http.get("/api/v1/actions", params={"undoes": there["id"], "state": "measuring,done"}).json())[0]
+    assert (back["asked_by"], back["object"], back["services"]) == ("daemon", "link:direct", [service])
+    assert links(installation, service) == {"direct"}
+    assert health(http, service) == "up"
+    there = http.get(f"/api/v1/actions/{there['id']}").json()
+    assert there["returns"] == ""
+    assert there["changes"][-1]["detail"].startswith(f"taken back by action {back['id']}: 1 of 1 services moved")
+    order = http.get(f"{ORDERS}/{back['orders'][0]}").json()
+    assert f"takes back action {there['id']}" in order["description"]
 
 
 def test_a_dead_port_is_bounced_in_vain_and_the_ticket_says_so(line):

@@ -1,9 +1,9 @@
 """The port behind which every deed stands."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from sqlalchemy.orm import Session
 
@@ -27,6 +27,21 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
+class Done:
+    """An action whose deed is done, as its way back sees it."""
+
+    subject: Subject
+    services: tuple[str, ...]
+    plan_id: str = ""
+    kept: Mapping[str, Any] = field(default_factory=dict)
+    """What the deed kept for it as it began."""
+    causes: tuple[str, ...] = ()
+    """Of alarms that its rule is for."""
+    beside: tuple[Mapping[str, Any], ...] = ()
+    """What other actions of the deed kept, whose change stands too."""
+
+
+@dataclass(frozen=True, slots=True)
 class Errand:
     """An action as its deed sees it."""
 
@@ -34,12 +49,16 @@ class Errand:
     subject: Subject
     services: tuple[str, ...]
     reason: str
+    shut_s: int | None = None
+    """How long a port stays shut, where its rule says so."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
     done: bool
     words: str
+    whole: bool = True
+    """Nothing of what was begun failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +68,8 @@ class Begun:
     plan_id: str = ""
     orders: tuple[str, ...] = ()
     ended: Ended | None = None
+    kept: Mapping[str, Any] = field(default_factory=dict)
+    """What the way back has to know."""
 
 
 Begin = Callable[[Session, datetime], Begun]
@@ -66,6 +87,18 @@ class Deed(Protocol):
         It may be called again when fabd was killed before the action was noted as begun. Of what it gives, `StateRefused` and
         `OrderRefused` say that it cannot be begun.
         """
+        ...
+
+    def back(self, session: Session, done: Done, at: datetime) -> Target:
+        """What taking it back comes down to. Only reads. `NotMeant` when nothing is to be taken back, else `NotPossible`."""
+        ...
+
+    def unrest(self, session: Session, done: Done, since: datetime) -> str:
+        """What of the trouble stands, or has stood since then, so that it is too early to take it back; "" for nothing."""
+        ...
+
+    def prepare_back(self, errand: Errand, done: Done) -> Begin:
+        """Of the way back, as `prepare` is of the way there."""
         ...
 
     def look(self, errand: Errand) -> None:

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from agent.actions.deeds.deed import Begin, Begun, Ended, Errand, Target
+from agent.actions.deeds.deed import Begin, Begun, Done, Ended, Errand, Target
 from agent.actions.errors import NotMeant, NotPossible
 from agent.actions.subject import Subject
 from agent.measurement.errors import MeasurementError
@@ -19,6 +20,8 @@ from inventory.tables import ServiceRow
 
 MOST_TESTED = 5
 """Services that one action tests: each takes seconds."""
+MOST_ASKED = 500
+"""That are looked through for some that are measured."""
 NOTHING_CHANGED = "nothing is changed by a test"
 
 
@@ -29,9 +32,14 @@ class Retest:
     def target(self, session: Session, subject: Subject, at: datetime) -> Target:
         del at
         active = select(ServiceRow.id).where(ServiceRow.id.in_(_services(session, subject)), ServiceRow.state == "active")
-        services = tuple(session.scalars(active.order_by(ServiceRow.id).limit(MOST_TESTED)))
-        if not services:
+        standing = session.scalars(active.order_by(ServiceRow.id).limit(MOST_ASKED)).all()
+        if not standing:
             raise NotMeant(f"no active service runs over {subject}; nothing is to test")
+        measured = (service_id for service_id in standing if self.tests.measures(session, service_id))
+        services = tuple(islice(measured, MOST_TESTED))
+        if not services:
+            whose = f"service {standing[0]}" if len(standing) == 1 else f"none of the {len(standing)} services over {subject}"
+            raise NotMeant(f"nothing to measure: {whose} was ordered with anything that is measured (see `fabd measure`)")
         return Target(str(subject), frozenset(), services, NOTHING_CHANGED)
 
     def prepare(self, errand: Errand) -> Begin:
@@ -46,6 +54,19 @@ class Retest:
         if not tested:
             raise NotPossible("; ".join(words))
         return lambda _session, _at: Begun(ended=Ended(True, "; ".join(words)))
+
+    def back(self, session: Session, done: Done, at: datetime) -> Target:
+        del session, at
+        raise NotMeant(f"{NOTHING_CHANGED}; nothing is to take back on {done.subject}")
+
+    def unrest(self, session: Session, done: Done, since: datetime) -> str:
+        """Nothing of it is ever taken back by itself."""
+        del session, done, since
+        return ""
+
+    def prepare_back(self, errand: Errand, done: Done) -> Begin:
+        del errand
+        raise NotMeant(f"{NOTHING_CHANGED}; nothing is to take back on {done.subject}")
 
     def look(self, errand: Errand) -> None:
         """The test has looked."""

@@ -87,6 +87,8 @@ ACTIONS = Listing(
         "asked_by": ActionRow.asked_by,
         "approved_by": ActionRow.approved_by,
         "plan_id": ActionRow.plan_id,
+        "undoes": ActionRow.undoes,
+        "returns": ActionRow.returns,
         "open": case((ActionRow.state.in_([state.value for state in sorted(OPEN)]), "true"), else_="false"),
     },
     instants={"created_at": ActionRow.created_at, "began_at": ActionRow.began_at, "ended_at": ActionRow.ended_at},
@@ -98,7 +100,10 @@ ONE = Listing(ActionRow, _render_history, ACTIONS.texts, ACTIONS.instants, ACTIO
 
 @router.get("/actions", dependencies=[needs(Role.VIEWER)], **described("List actions, the latest first", 206, answer=ACTION))
 def list_actions(request: Request, parts: PartsOf) -> Response:
-    """E.g. `?open=true` for those that wait or are under way, `?state=proposed` for those that somebody has to approve."""
+    """E.g. `?open=true` for those that wait or are under way, `?state=proposed` for those that somebody has to approve.
+
+    `?returns=cleared,by-hand`: those whose change stands and could be taken back.
+    """
     return list_answer(request, parts, ACTIONS)
 
 
@@ -115,7 +120,7 @@ def show_action(request: Request, parts: PartsOf, action_id: str) -> Response:
 @router.get("/action-rules", dependencies=[needs(Role.VIEWER)], **described("List the rules of actions", answer=many(RULE)))
 def list_rules(parts: PartsOf) -> Response:
     """With the modes that the settings give them."""
-    return JSONResponse([rule.model_dump(mode="json") for rule in _service(parts).rules.values()])
+    return JSONResponse([rule.model_dump(mode="json", by_alias=True) for rule in _service(parts).rules.values()])
 
 
 @router.get(
@@ -174,6 +179,26 @@ def approve_action(request: Request, parts: PartsOf, actor: ActorOf, action_id: 
 def reject_action(request: Request, parts: PartsOf, actor: ActorOf, action_id: str, body: BodyOf) -> Response:
     """It is not proposed again for this occurrence of the alarm."""
     return _decided(request, parts, actor, action_id, body, _service(parts).desk.reject)
+
+
+@router.post(
+    "/actions/{action_id}/undo",
+    status_code=HTTPStatus.CREATED,
+    dependencies=[needs(Role.OPERATOR)],
+    **described(
+        "Take back what an action has done", *_DECIDING, answer=ACTION_HISTORY, body=Word, example={"note": "the link is repaired"}
+    ),
+)
+def undo_action(request: Request, parts: PartsOf, actor: ActorOf, action_id: str, body: BodyOf) -> Response:
+    """By an action of its own (`undoes`), within the same guards. `returns` says whether there is anything to take back."""
+    note = read_model(Word, body.data).note
+    desk = _service(parts).desk
+
+    def work(session: Session, at: datetime) -> Answer:
+        made = desk.undo(session, action_id, actor, at, note)
+        return Answer(HTTPStatus.CREATED, _render_history(session, [made])[0], {"Location": f"{ROOT}/actions/{made.id}"})
+
+    return once(request, parts, actor, body, work)
 
 
 Decide = Callable[[Session, str, Actor, datetime, str], ActionRow]

@@ -2,7 +2,7 @@
 """A closed loop on a database, with deeds that do as they are told, and alarms that come and go by a word."""
 
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 
@@ -38,6 +38,11 @@ class FakeDeed:
     services: tuple[str, ...] = ()
     prepared: list[str] = field(default_factory=list)
     looked: list[str] = field(default_factory=list)
+    gone: Exception | None = None
+    """Why it is not taken back."""
+    trouble: str = ""
+    asked_since: datetime | None = None
+    taken_back: list[tuple[str, str]] = field(default_factory=list)
 
     def target(self, session, subject, at):
         if subject.kind not in {"element", "port"}:
@@ -53,6 +58,19 @@ class FakeDeed:
         if self.at_once is not None:
             return lambda _session, _at: Begun(ended=self.at_once)
         return lambda session, at: Begun(plan_id=_plan(session, errand, at))
+
+    def back(self, session, done, at):
+        if self.gone is not None:
+            raise self.gone
+        return Target(str(done.subject), frozenset({done.subject.element}), done.services, "there again")
+
+    def prepare_back(self, errand, done):
+        self.taken_back.append((errand.action_id, done.plan_id))
+        return self.prepare(errand)
+
+    def unrest(self, session, done, since):
+        self.asked_since = since
+        return self.trouble
 
     def look(self, errand):
         self.looked.append(errand.action_id)
@@ -75,7 +93,9 @@ def _plan(session, errand, at):
 
 def rule(name="mend", mode=Mode.AUTOMATIC, guards=EASY, **more):
     trigger = Trigger(causes=("linkDown", "configurationDrift"), standing_s=more.pop("standing_s", 0))
-    return Rule(name=name, title="mends it", deed=Deed.REDEPLOY, trigger=trigger, mode=mode, guards=guards, **more)
+    return Rule(
+        name=name, title="mends it", deed=more.pop("deed", Deed.REDEPLOY), trigger=trigger, mode=mode, guards=guards, **more
+    )
 
 
 class Stage:

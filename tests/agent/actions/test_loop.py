@@ -184,7 +184,7 @@ def test_one_that_kills_its_worker_again_and_again_is_given_up(stage, monkeypatc
     [
         ("down", "up", "effective", "no service is down any more"),
         ("down", "down", "ineffective", "still down: svc-1"),
-        ("up", "up", "done", "no service was down"),
+        ("up", "up", "done", "not measured: no service was down"),
     ],
 )
 def test_what_is_for_services_is_measured_by_their_states(  # noqa: PLR0917  a row of the table above

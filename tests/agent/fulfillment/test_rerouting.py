@@ -42,7 +42,7 @@ def service(operator) -> str:
 
 def way(operator, service, *avoid):
     with operator.database.read() as session:
-        return Rerouter(operator.desk).way(session, service, frozenset(avoid), operator.clock.now())
+        return Rerouter(operator.desk).way(session, service, frozenset(avoid), operator.clock.now()).elements
 
 
 def test_the_other_way_is_over_other_elements_and_nothing_is_written(operator, service):
