@@ -16,6 +16,9 @@ _INVENTORY_CODES: dict[type[InventoryError], str] = {
     ValueNotInPool: "valueNotInPool",
     UnknownObject: "unknownObject",
 }
+_IN_A_SENTENCE = frozenset({"pattern", "format"})
+"""Rules whose messages are the author's own words: a semicolon in them is one that may be written."""
+_REMEDIES = {"required": "add it", "pattern": "write it like that", "format": "write it like that"}
 
 
 def of_catalog(error: NotInCatalog, where: str) -> Refusal:
@@ -29,9 +32,9 @@ def of_policy(error: Refused, where: str) -> Iterator[Refusal]:
         place = f"{where}/characteristics{refusal.pointer}"
         code = "unsupportedFeature" if refusal.rule == "feature" else "invalidCharacteristic"
         name = refusal.pointer.removeprefix("/") or "characteristics"
-        message, _, remedy = refusal.message.rpartition("; ")
+        message, _, remedy = ("", "", "") if refusal.rule in _IN_A_SENTENCE else refusal.message.rpartition("; ")
         if not message:
-            message, remedy = refusal.message, f"correct it (rule: {refusal.rule})"
+            message, remedy = refusal.message, _REMEDIES.get(refusal.rule, f"correct it (rule: {refusal.rule})")
         yield Refusal(code, place, f"{name}: {message}", remedy)
 
 

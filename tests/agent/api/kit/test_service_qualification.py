@@ -72,6 +72,44 @@ def test_what_is_beyond_the_schema_is_told_with_the_nearest_that_is_not(office, 
     assert values(item["alternateServiceProposal"][0]["alternateService"]) == characteristics | {name: value}
 
 
+TOGETHER = {
+    "beyond the schema in two": ({"port": "pe2/Gi0/1", "vlan": 5000, "rate": 500_000}, {"vlan": 4094, "rate": 1000}),
+    "a port in use, and too fast": ({"port": "pe1/ge-0/0/1", "rate": 5000}, {"port": "pe1/ge-0/0/0", "rate": None}),
+    "a port in use of a platform that cannot": ({"port": "pe1/ge-0/0/1", "rate": 500}, {"port": "pe1/ge-0/0/0", "rate": None}),
+}
+
+
+@pytest.mark.parametrize("case", TOGETHER)
+def test_what_is_refused_for_several_reasons_is_mended_in_all_of_them(story, case):
+    """Whichever of them is told: the others would only be found once that one is mended."""
+    characteristics, mended = TOGETHER[case]
+    item = verdict(story.office, wanted(**characteristics))
+    proposals = [values(each["alternateService"]) for each in item["alternateServiceProposal"]]
+    expected = {name: value for name, value in (characteristics | mended).items() if value is not None}
+    assert expected in proposals
+    for proposed in proposals:
+        service = wanted(**proposed)["service"]
+        order = story.office.order(serviceOrderItem=[{"id": "1", "action": "add", "service": service}])
+        answer = story.office.post(ORDERS, json=order, headers={"Prefer": "plan-only"})
+        assert answer.status_code == 200, (proposed, answer.text)
+
+
+def test_proposals_differ_in_more_than_one_thing(story):
+    """Another port beside the one without what the platform cannot: who needs the rate is told where it is to be had."""
+    item = verdict(story.office, wanted(port="pe1/ge-0/0/1", rate=500))
+    proposals = [values(each["alternateService"]) for each in item["alternateServiceProposal"]]
+    assert {"rate" in proposed for proposed in proposals} == {True, False}
+    assert all(proposed.get("rate", 500) == 500 for proposed in proposals)
+
+
+def test_both_ends_on_one_port_and_a_vlan_that_is_none_come_to_a_line(office):
+    item = verdict(office, wanted("l2-eline", a="sw1/1", b="sw1/1", vlan=5000))
+    for proposal in item["alternateServiceProposal"]:
+        proposed = values(proposal["alternateService"])
+        assert len({proposed["a"], proposed["b"]}) == 2
+        assert proposed["vlan"] in range(200, 300)
+
+
 def test_what_could_not_be_had_at_all_says_why_in_the_planners_words(office):
     for item, code in (
         (wanted("teleport"), "unknownSpecification"),
