@@ -102,7 +102,7 @@ class Daemon:
         yield Job("old service tests", TIDY_EVERY, self.measurement.tidy)
         yield Job("orders in jeopardy", LOOK_OUT_EVERY, self.fulfilment.look_out)
         if (drift := self.base.settings.drift).audit:
-            yield Job("drift audit", AUDIT_EVERY, self.fulfilment.audit_drift, delay=drift.until(self.base.clock.now()))
+            yield Job("drift audit", AUDIT_EVERY, self.fulfilment.audit_drift, until=lambda: drift.until(self.base.clock.now()))
         yield Job("actions", self.actions.interval, self.actions.look)
         yield Job("old actions", TIDY_EVERY, self.actions.tidy)
         yield Job("tidy up", TIDY_EVERY, self.housekeeping.tidy)
