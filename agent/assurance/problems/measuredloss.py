@@ -21,16 +21,27 @@ class MeasuredLoss:
     """The latest minute of each service that is measured."""
 
     _latest: dict[str, tuple[datetime, float]] = field(default_factory=dict)
+    _since: dict[str, datetime] = field(default_factory=dict)
+    """Of those that lose everything."""
 
     def take(self, minutes: Iterable[ServiceMinute]) -> None:
         for minute in minutes:
             if minute.loss_ratio is not None:
                 self._latest[minute.service_id] = (minute.start, minute.loss_ratio)
+                if minute.loss_ratio < EVERYTHING:
+                    self._since.pop(minute.service_id, None)
+                else:
+                    self._since.setdefault(minute.service_id, minute.start)
 
     def losing(self, at: datetime) -> frozenset[str]:
         """Services that lose everything."""
         self._latest = {service: known for service, known in self._latest.items() if at - known[0] <= FRESH}
-        return frozenset(service for service, (_, loss) in self._latest.items() if loss >= EVERYTHING)
+        self._since = {service: since for service, since in self._since.items() if service in self._latest}
+        return frozenset(self._since)
+
+    def since(self, services: Iterable[str]) -> datetime:
+        """When the last of these began to lose everything."""
+        return max(self._since[service] for service in services)
 
     def links(self, session: Session, watchlist: Watchlist, failures: Failures, at: datetime) -> Mapping[str, tuple[str, ...]]:
         """Link → the services over it, where all that are measured lose everything. Of several links that could explain the loss,

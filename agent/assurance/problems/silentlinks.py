@@ -186,7 +186,7 @@ class SilentLinks:
             lost = {port: tuple(sorted({PROTOCOLS[alarm.cause] for alarm in alarms})) for port, alarms in some.items()}
             polled = all(element_of(port) in sight.watchlist.elements for port in ends)
             arrives = {port: self._passing.arrives(link, port) for port in ends} if polled else {}
-            since = _begun(some) if some else sight.at - self.patience.hold
+            since = _begun(some) if some else self.measured.since(failing[link])
             known = Ends(ends, lost, kept.get(link, {}), arrives, failing.get(link, ()))
             found = judge(
                 known,
