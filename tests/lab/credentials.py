@@ -6,10 +6,11 @@ import secrets
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from tests.lab import instance
 from tests.lab.topology import ROUTERS
 
-CLI_USER = "fabdlab-cli"
-NETCONF_USER = "fabdlab-nc"
+CLI_USER = f"{instance.NAME}-cli"
+NETCONF_USER = f"{instance.NAME}-nc"
 SNMP_USER = "monitor"
 
 CLI = "lab-cli"

@@ -11,7 +11,7 @@ import pwd
 import shutil
 from pathlib import Path
 
-from tests.lab import namespaces, syslog
+from tests.lab import namespaces, shared, syslog
 from tests.lab.topology import AUTONOMOUS_SYSTEM, LEAVES, ROUTERS, Router, ends_of
 
 PROGRAMS = Path("/usr/lib/frr")
@@ -21,6 +21,7 @@ _CONFIG = Path("/etc/frr")
 _RUN = Path("/run/frr")
 _CRASH_LOGS = Path("/var/tmp/frr")  # one folder per process, left by a killed one
 _SHARED = (*(_RUN / name for name in ("ospf6d-at-seq-no.dat", "ospf6d-gr.json", "ospfd-gr.json")), _CRASH_LOGS)
+_MADE = "made-by-frr"
 _NETLINK_BUFFER = "8000000"  # bytes
 
 
@@ -94,9 +95,9 @@ def configuration(router: Router) -> str:
     )
 
 
-def prepare(memory: Path) -> None:
-    """Note in `memory` which of the paths that FRR makes for all path spaces are not there yet, so ours to remove."""
-    memory.write_text("".join(f"{path}\n" for path in _SHARED if not path.exists()))
+def prepare() -> None:
+    """Note which of the paths that FRR makes for all path spaces are not there yet."""
+    shared.note(_MADE, list(_SHARED))
 
 
 def install(router: Router, logs: Path) -> None:
@@ -114,7 +115,7 @@ def install(router: Router, logs: Path) -> None:
 def start(router: Router, logs: Path, memory: Path) -> None:
     """Start the daemons (each returns once it is up) and load the saved configuration.
 
-    `memory` also gets the daemons' crash log folders: a daemon removes its own only if it ends well.
+    `memory` gets the daemons' crash log folders: a daemon removes its own only if it ends well.
 
     :raises CommandFailed: a daemon did not start, or vtysh refused the configuration.
     """
@@ -148,9 +149,14 @@ def clean(memory: Path) -> None:
     for base in (_CONFIG, _RUN):
         for folder in base.glob(namespaces.PREFIX + "*"):
             shutil.rmtree(folder)
-    made = memory.read_text().splitlines() if memory.exists() else []
-    for path in sorted(made, reverse=True):  # what is in a folder before the folder
+    for path in memory.read_text().splitlines() if memory.exists() else []:
         _remove(Path(path))
+
+
+def clean_shared() -> None:
+    """Remove what FRR made for all path spaces, and was not there before the first lab."""
+    for path in shared.made(_MADE):
+        _remove(path)
 
 
 def left() -> list[str]:

@@ -10,7 +10,22 @@ from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
 from pathlib import Path
 from typing import Any
 
-from tests.lab import cables, frr, inventory, lldp, namespaces, netconfd, netsnmp, openssh, requirements, syslog, users, watchdog
+from tests.lab import (
+    cables,
+    frr,
+    instance,
+    inventory,
+    lldp,
+    namespaces,
+    netconfd,
+    netsnmp,
+    openssh,
+    requirements,
+    shared,
+    syslog,
+    users,
+    watchdog,
+)
 from tests.lab.credentials import CLI_USER, Credentials
 from tests.lab.errors import LabError
 from tests.lab.shell import wait_until
@@ -30,14 +45,10 @@ from tests.lab.topology import (
     ends_of,
 )
 
-FOLDER = Path("/run/fabd-lab")
+FOLDER = Path(instance.FOLDER)
 NODES = (MANAGEMENT, CABLES, *(router.name for router in ROUTERS), *HOSTS)
-CONVERGED_WITHIN = 40.0  # seconds; 4 to 10, measured on two cores
-_MANAGED_WITHIN = 10.0
 _MARKER = "is-fabd-lab"  # a folder without it is somebody else's and is never removed
-_SSHD_MARKER = "made-run-sshd"
-_LLDP_MARKER = "made-run-lldpd"
-_FRR_MEMORY = "made-by-frr"
+_FRR_MEMORY = "crash-logs"
 _SHELL_KEY = "shell_key"
 
 
@@ -62,7 +73,7 @@ class Lab:
         self._create_nodes()
         watchdog.start(self.folder, owner=owner, lifetime=lifetime)
         self._start_elements()
-        wait_until("OSPF and BGP have converged in the lab", lambda: not self.faults(), within=CONVERGED_WITHIN)
+        self.until_converged()
 
     def down(self) -> None:
         """Remove everything of the lab, whatever state a run left it in. Nothing of it being there is fine.
@@ -71,10 +82,11 @@ class Lab:
         """
         namespaces.delete(namespaces.existing())
         frr.clean(self.folder / _FRR_MEMORY)
-        users.remove()
+        with shared.alone():
+            users.remove()
+            if not shared.others(instance.NAME):
+                _clean_shared()
         if (self.folder / _MARKER).exists():
-            openssh.clean(self.folder / _SSHD_MARKER)
-            lldp.clean(self.folder / _LLDP_MARKER)
             shutil.rmtree(self.folder)
 
     def faults(self) -> list[str]:
@@ -86,10 +98,14 @@ class Lab:
         stopped = [line for node, expected in _processes().items() for line in _not_running(node, expected)]
         return stopped or [line for router in ROUTERS for line in frr.missing_neighbours(router)]
 
+    def until_converged(self) -> None:
+        """:raises NotReady: with what is not as it should be."""
+        wait_until("OSPF and BGP have converged in the lab", lambda: not self.faults(), seen=self.faults)
+
     def remains(self) -> list[str]:
         """What of the lab is on this machine, healthy or not; empty after `down`."""
-        folders = [str(self.folder)] if self.folder.exists() else []
-        return [*namespaces.existing(), *users.left(), *frr.left(), *folders]
+        folders = [self.folder] if shared.others(instance.NAME) else [self.folder, shared.FOLDER]
+        return [*namespaces.existing(), *users.left(), *frr.left(), *(str(folder) for folder in folders if folder.exists())]
 
     # What tests do
 
@@ -158,9 +174,7 @@ class Lab:
                         cables.plug(cable)
         finally:
             # a bridge forwards a moment after its port is up, and the first thing that an agent says is that it has started
-            wait_until(
-                f"{router.name} is managed again", lambda: self.reaches(router.name, MANAGEMENT_ADDRESS.ip), within=_MANAGED_WITHIN
-            )
+            wait_until(f"{router.name} is managed again", lambda: self.reaches(router.name, MANAGEMENT_ADDRESS.ip))
             self._boot(router)
 
     def say(self, router: Router, *told: str, inform: bool = False, auth_key: str = "") -> bool:
@@ -261,10 +275,10 @@ class Lab:
         openssh.generate_key(key, "fabd")
         secrets = Credentials.drawn(key)
         secrets.write(self.folder / "secrets.json")
-        users.create(secrets)
-        openssh.prepare(self.folder / _SSHD_MARKER)
-        lldp.prepare(self.folder / _LLDP_MARKER)
-        frr.prepare(self.folder / _FRR_MEMORY)
+        with shared.alone():  # as are the files of users
+            users.create(secrets)
+            for program in (openssh, lldp, frr):
+                program.prepare()
         known = []
         for each in ROUTERS:
             folder = self.folder / each.name
@@ -298,6 +312,13 @@ class Lab:
 
     def _secrets(self) -> Credentials:
         return Credentials.read(self.folder / "secrets.json")
+
+
+def _clean_shared() -> None:
+    frr.clean_shared()
+    openssh.clean()
+    lldp.clean()
+    shared.forget()
 
 
 def _processes() -> dict[str, set[str]]:

@@ -4,11 +4,12 @@ import os
 import shutil
 from pathlib import Path
 
-from tests.lab import namespaces
+from tests.lab import namespaces, shared
 from tests.lab.topology import Router
 
 LLDPD = "/usr/sbin/lldpd"
 PRIVILEGE_SEPARATION = Path("/run/lldpd")  # compiled into Debian's lldpd; systemd makes it where lldpd is a service
+_MADE = "made-for-lldpd"
 _PORTS = "c-*"  # not those of customers
 _IN_BACKGROUND = 'out=$1; shift; exec "$@" >"$out" 2>&1'
 
@@ -28,13 +29,12 @@ def start(router: Router, folder: Path) -> None:
     namespaces.execute(router.name, [*in_background, LLDPD, *options], env={**os.environ, "MIBS": ""})
 
 
-def prepare(marker: Path) -> None:
-    """Make lldpd's compiled-in folder if this machine has none; `marker` remembers that it is ours to remove."""
-    if not PRIVILEGE_SEPARATION.exists():
-        marker.touch()
-        PRIVILEGE_SEPARATION.mkdir(mode=0o755)
+def prepare() -> None:
+    """Make lldpd's compiled-in folder if this machine has none."""
+    shared.note(_MADE, [PRIVILEGE_SEPARATION])
+    PRIVILEGE_SEPARATION.mkdir(mode=0o755, exist_ok=True)
 
 
-def clean(marker: Path) -> None:
-    if marker.exists() and PRIVILEGE_SEPARATION.is_dir():
+def clean() -> None:
+    if shared.made(_MADE) and PRIVILEGE_SEPARATION.is_dir():
         shutil.rmtree(PRIVILEGE_SEPARATION)  # with the time zone that lldpd puts there

@@ -1,13 +1,14 @@
-"""One lab per machine: whoever builds or uses it holds this lock, which ends with its process and leaves no file."""
+"""One user of a lab: whoever builds or uses it holds this lock, which ends with its process and leaves no file."""
 
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from tests.lab import instance
 from tests.lab.errors import LabBusy, NotReady
 from tests.lab.shell import wait_until
 
-_NAME = "\0fabd-lab"  # an abstract Unix socket (unix(7)) of the machine's own network namespace
+_NAME = f"fabd-lab{instance.NUMBER}"  # an abstract Unix socket (unix(7)) of the machine's own network namespace
 
 
 @contextmanager
@@ -17,14 +18,14 @@ def held(*, within: float = 5.0) -> Iterator[None]:
         try:
             wait_until("the lab is free", lambda: _bound(holder), within=within)
         except NotReady as error:
-            raise LabBusy("another process is using the lab; `ss -xlp src @fabd-lab` names it") from error
+            raise LabBusy(f"another process is using the lab; `ss -xlp src @{_NAME}` names it") from error
         holder.listen()  # so that `ss -xl` shows the holder
         yield
 
 
 def _bound(holder: socket.socket) -> bool:
     try:
-        holder.bind(_NAME)
+        holder.bind(f"\0{_NAME}")
     except OSError:
         return False
     return True

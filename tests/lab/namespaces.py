@@ -9,10 +9,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.lab import instance
 from tests.lab.errors import NotReady
 from tests.lab.shell import COMMAND_TIMEOUT, run, wait_until
 
-PREFIX = "fabdlab-"
+PREFIX = f"{instance.NAME}-"
 TERM_GRACE = 3.0  # seconds a process may take to end on SIGTERM before it is killed
 KILL_GRACE = 5.0
 

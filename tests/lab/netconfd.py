@@ -13,7 +13,6 @@ SUBSYSTEM = "/usr/sbin/netconf-subsystem"
 # The modules only: Debian's implementation package for ietf-interfaces makes the daemon abort on <get>.
 MODULES = ("ietf-interfaces", "ietf-ip", "iana-if-type", "lab-policing")
 OWN_MODULES = Path(__file__).parent / "yang"
-_READY_WITHIN = 15.0  # seconds
 _EMPTY = '<config xmlns="urn:ietf:params:xml:ns:netconf:base:1.0"/>\n'
 
 
@@ -36,7 +35,7 @@ def start(folder: Path) -> None:
     in_background = ["setsid", "--fork", "sh", "-c", 'out=$1; shift; exec "$@" >"$out" 2>&1', "sh", str(output)]
     environment = {**os.environ, "HOME": str(folder), "YUMA_MODPATH": str(OWN_MODULES)}
     namespaces.execute(MANAGEMENT, [*in_background, NETCONFD, *options], env=environment)
-    wait_until(f"netconfd listens on {socket}", socket.is_socket, within=_READY_WITHIN)
+    wait_until(f"netconfd listens on {socket}", socket.is_socket)
     socket.chmod(0o666)  # the subsystem runs as the user who logged in
     only = f'Subsystem netconf "{SUBSYSTEM} --ncxserver-sockname={NETCONF_PORT}@{socket}"'
     openssh.start(MANAGEMENT, folder, listen=str(NC1.management.ip), port=NETCONF_PORT, user=NETCONF_USER, only=only)

@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
-from tests.lab import namespaces
+from tests.lab import namespaces, shared
 from tests.lab.errors import LabError
 from tests.lab.shell import run
 
 PRIVILEGE_SEPARATION = Path("/run/sshd")  # compiled into Debian's sshd; systemd makes it where sshd is a service
 SSHD = "/usr/sbin/sshd"
+_MADE = "made-for-sshd"
 
 
 def generate_key(path: Path, comment: str) -> None:
@@ -65,16 +66,15 @@ def known_hosts_line(folder: Path, host: str, port: int) -> str:
     return f"{name} {kind} {key}"
 
 
-def prepare(marker: Path) -> None:
-    """Make sshd's compiled-in folder if this machine has none; `marker` remembers that it is ours to remove."""
-    if not PRIVILEGE_SEPARATION.exists():
-        marker.touch()
-        PRIVILEGE_SEPARATION.mkdir(mode=0o755)
+def prepare() -> None:
+    """Make sshd's compiled-in folder if this machine has none."""
+    shared.note(_MADE, [PRIVILEGE_SEPARATION])
+    PRIVILEGE_SEPARATION.mkdir(mode=0o755, exist_ok=True)
 
 
-def clean(marker: Path) -> None:
+def clean() -> None:
     """Remove what `prepare` made, unless an sshd of somebody else has come to need it."""
-    if marker.exists() and PRIVILEGE_SEPARATION.is_dir() and not _others():
+    if shared.made(_MADE) and PRIVILEGE_SEPARATION.is_dir() and not _others():
         try:
             PRIVILEGE_SEPARATION.rmdir()
         except OSError as error:

@@ -36,7 +36,7 @@ PACKAGES = {
 _UNWANTED = "netconfd-module-ietf-interfaces"
 _UNWANTED_FILE = "/usr/lib/*/yuma/libietf-interfaces.so"
 _HOOK = "add table netdev t; add chain netdev t c { type filter hook ingress device probe priority 0; }"
-_PROBES = ("fabdlab-probe-a", "fabdlab-probe-b")
+_PROBES = (f"fabdprobe-{os.getpid()}-a", f"fabdprobe-{os.getpid()}-b")
 
 
 @dataclass(frozen=True)

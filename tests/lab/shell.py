@@ -8,6 +8,7 @@ from tests.lab.errors import CommandFailed, NotReady
 
 COMMAND_TIMEOUT = 20.0  # seconds; the slowest (useradd, key generation) take well under one
 POLL = 0.05  # seconds between two looks
+PATIENCE = 60.0  # seconds; what is certain to happen is waited for as long as a machine may take that does many other things
 
 
 def run(
@@ -40,7 +41,9 @@ def run(
     return result
 
 
-def wait_until(what: str, holds: Callable[[], bool], *, within: float, seen: Callable[[], object] | None = None) -> float:
+def wait_until(
+    what: str, holds: Callable[[], bool], *, within: float = PATIENCE, seen: Callable[[], object] | None = None
+) -> float:
     """Look until `holds()`; return the seconds it took. `seen`: what there is instead, for the error.
 
     :raises NotReady: it still did not hold after `within` seconds.

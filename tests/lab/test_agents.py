@@ -26,7 +26,7 @@ HC_IN_OCTETS = "1.3.6.1.2.1.31.1.1.1.6"
 HIGH_SPEED = "1.3.6.1.2.1.31.1.1.1.15"
 LINK_DOWN = "1.3.6.1.6.3.1.1.5.3"
 LINK_UP = "1.3.6.1.6.3.1.1.5.4"
-TRAP_WITHIN = 2.5  # seconds; one measured at most, more under load
+TRAP_WITHIN = 20.0  # seconds; one where nothing else runs
 
 
 Answer = dict[str, Any]
@@ -82,7 +82,7 @@ def test_the_counters_count_what_was_sent(management: Lab) -> None:
     ping = ["ping", "-q", "-c", "50", "-i", "0.01", "-s", "1000", str(P1.loopback)]
     management.exec("pe1", ping)
     sent = 50 * (1000 + 8 + 20 + 14)  # payload, ICMP, IPv4 and Ethernet headers
-    wait_until("p1 has counted", lambda: ask_v3(management, P1, counter)[counter] >= before + sent, within=10)
+    wait_until("p1 has counted", lambda: ask_v3(management, P1, counter)[counter] >= before + sent)
     assert ask_v3(management, P1, counter)[counter] < before + 2 * sent
 
 
@@ -132,7 +132,7 @@ def test_a_cut_cable_is_told_by_the_routers_at_its_ends_within_seconds(
         for router, number in numbers.items():
             state = f"{OPER_STATUS}.{number}"
             assert ask_v3(management, router, state) == {state: int(status)}
-    wait_until("routing has converged again", lambda: management.faults() == [], within=20)
+    management.until_converged()
 
 
 def test_the_same_trap_comes_over_snmpv3_from_the_engine_that_the_credential_names(management: Lab) -> None:

@@ -11,6 +11,7 @@ from netmiko.exceptions import ConfigInvalidException
 
 from tests.lab.credentials import CLI
 from tests.lab.lab import Lab
+from tests.lab.namespaces import full_name
 from tests.lab.shell import wait_until
 from tests.lab.topology import P1, PE1, PE2
 
@@ -85,8 +86,8 @@ def test_the_customer_reaches_the_core_exactly_as_long_as_the_edge_announces_the
     assert not management.reaches("ce1", P1.loopback)
     try:
         pe1.send_config_set(announce, error_pattern=r"%.*")
-        wait_until("ce1 reaches pe2's loopback", lambda: management.reaches("ce1", PE2.loopback), within=10)
-        wait_until("ce1 reaches p1's loopback", lambda: management.reaches("ce1", P1.loopback), within=10)
+        wait_until("ce1 reaches pe2's loopback", lambda: management.reaches("ce1", PE2.loopback))
+        wait_until("ce1 reaches p1's loopback", lambda: management.reaches("ce1", P1.loopback))
     finally:
         pe1.send_config_set(withdraw)
         management.detach("ce1")
@@ -99,7 +100,7 @@ def test_the_customer_reaches_the_core_over_ipv6(pe1: BaseConnection, management
     assert not management.reaches("ce1", PE2.loopback6)
     try:
         pe1.send_config_set(ANNOUNCED, error_pattern=r"%.*")
-        wait_until("ce1 reaches pe2's loopback", lambda: management.reaches("ce1", PE2.loopback6), within=10)
+        wait_until("ce1 reaches pe2's loopback", lambda: management.reaches("ce1", PE2.loopback6))
     finally:
         pe1.send_config_set(WITHDRAWN)
         management.detach("ce1")
@@ -124,5 +125,5 @@ def test_configuration_of_an_interface_that_does_not_exist_is_accepted(pe1: Base
 def test_saving_prints_a_warning_and_saves(pe1: BaseConnection, management: Lab) -> None:
     said = pe1.send_command("write memory")
     assert "% Warning: can't chown configuration file" in said
-    assert "Integrated configuration saved to /etc/frr/fabdlab-pe1/frr.conf" in said
-    assert "router bgp 65000" in management.exec("pe1", ["cat", "/etc/frr/fabdlab-pe1/frr.conf"])
+    assert f"Integrated configuration saved to /etc/frr/{full_name('pe1')}/frr.conf" in said
+    assert "router bgp 65000" in management.exec("pe1", ["cat", f"/etc/frr/{full_name('pe1')}/frr.conf"])

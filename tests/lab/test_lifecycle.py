@@ -33,7 +33,7 @@ def test_building_what_is_whole_changes_nothing(lab: Lab) -> None:
 
 def test_a_daemon_that_died_is_named_and_building_again_repairs(rebuilt: Lab) -> None:
     os.kill(frr.pid("p1", "bgpd"), signal.SIGKILL)
-    wait_until("bgpd is gone", lambda: rebuilt.faults() == ["p1: bgpd does not run"], within=5)
+    wait_until("bgpd is gone", lambda: rebuilt.faults() == ["p1: bgpd does not run"])
     rebuilt.up(owner=os.getpid())
     assert rebuilt.faults() == []
 
@@ -50,7 +50,7 @@ def test_leftovers_of_a_crashed_run_do_not_hinder_the_next(rebuilt: Lab) -> None
     namespaces.create("pe1")
     namespaces.create("forgotten")
     subprocess.run(["setsid", "--fork", *namespaces.argv_in("forgotten", ["sleep", "600"])], check=True)
-    wait_until("a process lingers", lambda: namespaces.processes("forgotten") == ["sleep"], within=5)
+    wait_until("a process lingers", lambda: namespaces.processes("forgotten") == ["sleep"])
     rebuilt.up(owner=os.getpid())
     assert namespaces.full_name("forgotten") not in namespaces.existing()
     assert rebuilt.faults() == []
@@ -61,12 +61,12 @@ def test_the_lab_goes_when_its_owner_dies(rebuilt: Lab) -> None:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as owner:
         rebuilt.up(owner=owner.pid)
         owner.kill()
-    wait_until("the watchdog has taken the lab down", lambda: rebuilt.remains() == [], within=20)
+    wait_until("the watchdog has taken the lab down", lambda: rebuilt.remains() == [])
 
 
 def test_the_lab_goes_when_its_time_is_over(rebuilt: Lab) -> None:
     watchdog.start(rebuilt.folder, owner=os.getpid(), lifetime=0.1)
-    wait_until("the watchdog has taken the lab down", lambda: rebuilt.remains() == [], within=20)
+    wait_until("the watchdog has taken the lab down", lambda: rebuilt.remains() == [])
 
 
 def test_the_watch_ends_at_once_for_an_owner_that_is_gone_already() -> None:

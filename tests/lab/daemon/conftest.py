@@ -1,7 +1,7 @@
 """One running daemon for all of these tests. Each finds it without services."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -9,17 +9,27 @@ import yaml
 
 from tests.lab import configurations
 from tests.lab.configurations import Configurations
+from tests.lab.daemon.account import account
 from tests.lab.fabd import BROKEN, ORDERS, OWN, Fabd, deletion
 from tests.lab.lab import Lab
 
 SHIPPED = Path(__file__).parents[3] / "policies" / "specifications" / "internet-access"
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    fabd = item.funcargs.get("fabd") if isinstance(item, pytest.Function) else None
+    if report.failed and isinstance(fabd, Fabd) and fabd.running:
+        report.sections.append((f"fabd when the {report.when} failed", account(fabd)))
+    return report
+
+
 @pytest.fixture(scope="package")
 def daemon(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fabd]:
     running = Fabd(lab, tmp_path_factory.mktemp("fabd"))
     _write_broken_product(running.specifications / BROKEN)
-    _write_own_product(running.specifications / OWN)
+    write_own_product(running.specifications / OWN)
     configurations.settle(lab)
     with running:
         yield running
@@ -50,7 +60,7 @@ _POLICING = """\
     {% endif %}"""
 
 
-def _write_own_product(folder: Path) -> None:
+def write_own_product(folder: Path) -> None:
     """The shipped one, with the IPv4 prefix as a characteristic, and a rate by a module of this operator's own."""
     shutil.copytree(SHIPPED, folder)
     for path in (folder / name for name in ("ietf.xml.j2", "frr.lines.j2")):

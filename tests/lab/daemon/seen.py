@@ -10,10 +10,11 @@ from tests.lab.lab import Lab
 from tests.lab.shell import wait_until
 
 TICKETS = "/tmf-api/troubleTicket/v4/troubleTicket"
-SEEN_WITHIN = 40.0  # seconds; far more than it takes, on a machine that does other things
 CLOCK = timedelta(seconds=0.1)
 """sysUpTime counts in hundredths of a second, and the agent looks at its ports once per second."""
 LOOK = timedelta(seconds=1)
+LATEST = timedelta(seconds=6)
+"""An agent on a machine that does other things may look later."""
 
 
 def kernel(lab: Lab, node: str, port: str) -> dict[str, int]:
@@ -33,6 +34,19 @@ def told(fabd: Fabd, port: str) -> dict[str, int]:
         for line in lines
         if line.startswith(f"fabd_port_{way}_octets_total{{")
     }
+
+
+def until_counted(fabd: Fabd, lab: Lab, node: str, port: str) -> None:
+    """Wait until the daemon tells of a port what the kernel says."""
+
+    def both() -> tuple[dict[str, int], dict[str, int]]:
+        return told(fabd, f"{node}/{port}"), kernel(lab, node, port)
+
+    def agree() -> bool:
+        offered, counted = both()
+        return offered == counted
+
+    wait_until(f"fabd has counted on {node}/{port} as the kernel has", agree, seen=both)
 
 
 def figure(fabd: Fabd, name: str) -> float:
@@ -66,11 +80,35 @@ def the_problem(fabd: Fabd, root: str, since: datetime, state: str) -> Document:
 
     def there() -> bool:
         found[:] = [each for each in of_root(fabd, root, since) if each["state"] == state]
-        return bool(found)
+        return len(found) == 1
 
-    wait_until(f"the problem of {root} is {state}; fabd's log is {fabd.log}", there, within=SEEN_WITHIN)
+    wait_until(f"the problem of {root} is {state}", there, seen=lambda: of_root(fabd, root, since))
     [problem] = found
     return problem
+
+
+def until_one_stands(fabd: Fabd, root: str) -> Document:
+    """The only open problem, once all else has turned out to be its consequence."""
+
+    def standing() -> list[Document]:
+        found: list[Document] = fabd.get("/api/v1/problems", state="open")
+        return found
+
+    wait_until(f"{root} is the one problem", lambda: [each["root_object"] for each in standing()] == [root], seen=standing)
+    [problem] = standing()
+    return problem
+
+
+def until_quiet(fabd: Fabd) -> None:
+    def standing() -> list[Document]:
+        found: list[Document] = fabd.get("/api/v1/alarms", cleared="false", limit="100")
+        return found
+
+    wait_until("no alarm stands", lambda: standing() == [], seen=standing)
+
+
+def until_health(fabd: Fabd, access: Access, state: str) -> None:
+    wait_until(f"the service is {state}", lambda: health(fabd, access)[0]["state"] == state, seen=lambda: health(fabd, access))
 
 
 def tickets(fabd: Fabd, problem: Document) -> list[Document]:

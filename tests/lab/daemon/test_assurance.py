@@ -7,8 +7,7 @@ import pytest
 
 from tests.lab.daemon.seen import (
     CLOCK,
-    LOOK,
-    SEEN_WITHIN,
+    LATEST,
     alarms,
     figure,
     health,
@@ -19,6 +18,10 @@ from tests.lab.daemon.seen import (
     tickets,
     told,
     unplugged,
+    until_counted,
+    until_health,
+    until_one_stands,
+    until_quiet,
 )
 from tests.lab.fabd import Access, Fabd, deletion, internet
 from tests.lab.lab import Lab
@@ -27,7 +30,8 @@ from tests.lab.shell import wait_until
 pytestmark = pytest.mark.lab
 
 USAGE = "/tmf-api/usageManagement/v4/usage"
-TICKET_WITHIN = timedelta(seconds=5)
+TICKET_WITHIN = timedelta(seconds=15)
+"""Two to three where nothing else runs; the next poll is five minutes away."""
 
 
 @pytest.fixture
@@ -46,13 +50,13 @@ def seldom_polling(fabd: Fabd) -> Iterator[None]:
 
 
 def test_counters_read_over_snmpv3_are_the_kernels(fabd: Fabd, lab: Lab, access: Access) -> None:
-    wait_until("the port was polled", lambda: len(told(fabd, "pe1/cust1")) == 2, within=SEEN_WITHIN)
+    wait_until("the port was polled", lambda: len(told(fabd, "pe1/cust1")) == 2)
     lab.attach("ce1", access.customer4, access.link4[0])
     try:
         lab.exec("ce1", ["ping", "-q", "-c", "200", "-i", "0.005", "-s", "1000", str(access.link4[0])])
     finally:
         lab.detach("ce1")
-    wait_until("both agree", lambda: told(fabd, "pe1/cust1") == kernel(lab, "pe1", "cust1"), within=SEEN_WITHIN)
+    until_counted(fabd, lab, "pe1", "cust1")
 
 
 @pytest.mark.usefixtures("seldom_polling")
@@ -68,7 +72,7 @@ def test_a_link_that_goes_down_is_a_ticket_within_seconds_and_its_return_resolve
         assert problem["services"] == [access.id]
         down = health(fabd, access)[0]
         assert (down["state"], down["end"]) == ("down", None)
-        assert cut - CLOCK <= instant(down["start"]) <= cut + 2 * LOOK
+        assert cut - CLOCK <= instant(down["start"]) <= cut + LATEST
     plugged = now()
     problem = the_problem(fabd, "link:pe1-ce1", cut, "resolved")
     assert figure(fabd, "fabd_traps_processed_total") >= 2
@@ -77,7 +81,7 @@ def test_a_link_that_goes_down_is_a_ticket_within_seconds_and_its_return_resolve
     assert ticket["status"] == "resolved"
     up, down = health(fabd, access)[:2]
     assert (up["state"], up["end"], down["state"], down["end"]) == ("up", None, "down", up["start"])
-    assert plugged - CLOCK <= instant(up["start"]) <= plugged + 2 * LOOK
+    assert plugged - CLOCK <= instant(up["start"]) <= plugged + LATEST
     assert any(f"({down['start']} .. {down['end']})" in note["text"].replace("+00:00", "Z") for note in ticket["note"])
 
 
@@ -87,16 +91,15 @@ def test_both_ends_of_a_core_link_are_one_problem_and_no_customers_ticket(fabd: 
         wait_until(
             "both ends are known to be down",
             lambda: len(the_problem(fabd, "link:p1-pe2", cut, "open")["alarms"]) == 2,
-            within=SEEN_WITHIN,
         )
         problem = the_problem(fabd, "link:p1-pe2", cut, "open")
         assert {f"{alarm['element']}/{alarm['object']}" for alarm in alarms(fabd, problem)} == {"p1/c-pe2", "pe2/c-p1"}
         assert {alarm["standing"] for alarm in alarms(fabd, problem)} == {"root"}
-        assert len(fabd.get("/api/v1/problems", state="open")) == 1
+        until_one_stands(fabd, "link:p1-pe2")
     problem = the_problem(fabd, "link:p1-pe2", cut, "resolved")
     assert problem["tickets"] == []
     assert health(fabd, access)[0]["state"] == "up"
-    wait_until("routing has converged again", lambda: lab.faults() == [], within=SEEN_WITHIN)
+    lab.until_converged()
 
 
 def test_an_element_that_is_silent_behind_a_cut_link_is_a_symptom(fabd: Fabd, lab: Lab) -> None:
@@ -105,16 +108,14 @@ def test_an_element_that_is_silent_behind_a_cut_link_is_a_symptom(fabd: Fabd, la
         wait_until(
             "pe2 counts as silent",
             lambda: any(alarm["element"] == "pe2" for alarm in fabd.get("/api/v1/alarms", standing="symptom", cleared="false")),
-            within=SEEN_WITHIN,
         )
-        [problem] = fabd.get("/api/v1/problems", state="open")
-        assert problem["root_object"] == "link:p1-pe2"
+        problem = until_one_stands(fabd, "link:p1-pe2")
         assert [ticket["status"] for ticket in tickets(fabd, problem)] == ["acknowledged"], "one, of the root"
         assert health(fabd, remote)[0]["state"] == "unknown"
     the_problem(fabd, "link:p1-pe2", cut, "resolved")
-    wait_until("no alarm stands", lambda: fabd.get("/api/v1/alarms", cleared="false") == [], within=SEEN_WITHIN)
-    assert health(fabd, remote)[0]["state"] == "up"
-    wait_until("routing has converged again", lambda: lab.faults() == [], within=SEEN_WITHIN)
+    until_quiet(fabd)
+    until_health(fabd, remote, "up")
+    lab.until_converged()
 
 
 def test_a_link_that_went_down_while_the_daemon_was_away_is_found_by_the_first_poll(fabd: Fabd, lab: Lab, access: Access) -> None:
@@ -125,7 +126,7 @@ def test_a_link_that_went_down_while_the_daemon_was_away_is_found_by_the_first_p
         assert len(problem["tickets"]) == 1
         down = health(fabd, access)[0]
         assert down["state"] == "down"
-        assert cut - CLOCK <= instant(down["start"]) <= cut + 2 * LOOK
+        assert cut - CLOCK <= instant(down["start"]) <= cut + LATEST
     the_problem(fabd, "link:pe1-ce1", cut, "resolved")
 
 
@@ -136,7 +137,7 @@ def test_usage_adds_up_to_what_the_kernel_counted_between_activation_and_delete(
     try:
         lab.exec("ce2", ["ping", "-q", "-c", "100", "-i", "0.01", "-s", "1000", str(service.link4[0])])
         sent = 100 * (1000 + 8 + 20 + 14)  # payload, ICMP, IPv4 and Ethernet headers
-        wait_until("the agent has looked", lambda: told(fabd, "pe2/cust1") == kernel(lab, "pe2", "cust1"), within=SEEN_WITHIN)
+        until_counted(fabd, lab, "pe2", "cust1")
         assert fabd.order(deletion(service))["state"] == "completed"
     finally:
         lab.detach("ce2")

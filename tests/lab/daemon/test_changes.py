@@ -1,6 +1,7 @@
 """Services on real elements are changed and called off: only what differs travels, and what is called off leaves nothing."""
 
 import re
+import time
 
 import pytest
 
@@ -14,7 +15,8 @@ from tests.lab.topology import NC1
 
 pytestmark = pytest.mark.lab
 
-STARTED_WITHIN = 10.0  # seconds
+FRAME = 1460 + 8 + 20
+"""Octets of an echo request that the limit counts at least: payload, ICMP and IPv4 headers."""
 ONLY_WHAT_DIFFERS = """\
 router bgp 65000
  address-family ipv4 unicast
@@ -86,10 +88,12 @@ def test_on_a_routers_kernel_only_the_new_rate_travels_and_both_ways_keep_to_it(
     lab.attach("ce3", access.customer4, access.link4[0])
     try:
         gateway = str(access.link4[0])
-        wait_until("ce3 reaches its edge", lambda: lab.reaches("ce3", access.link4[0]), within=STARTED_WITHIN)
-        # 6 MB at once, against a bucket of a second and a tenth: 1.1 MB pass, and what is a second's worth at most while it lasts
+        wait_until("ce3 reaches its edge", lambda: lab.reaches("ce3", access.link4[0]))
+        # 6 MB at once, of which a burst passes, and a second's worth for each second that it lasts
+        began = time.monotonic()
         flood = lab.exec("ce3", ["ping", "-q", "-f", "-l", "64", "-c", "4000", "-s", "1460", "-W", "1", gateway], check=False)
-        assert 700 < answered(flood) < 3500
+        most = 100_000 + 1_000_000 * (time.monotonic() - began)
+        assert 50 < answered(flood) <= most / FRAME
     finally:
         lab.detach("ce3")
     assert fabd.order(deletion(access))["state"] == "completed"
@@ -113,7 +117,7 @@ def test_an_order_that_is_called_off_while_it_waits_for_an_element_leaves_nothin
 ) -> None:
     with lab.paused("pe1", "zebra"):
         order_id = fabd.place(internet("pe1/cust1"), internet(NC_PORT, reference="2", bundle="1"))
-        wait_until("the plan has begun", lambda: bool(fabd.steps(order_id)), within=STARTED_WITHIN)
+        wait_until("the plan has begun", lambda: bool(fabd.steps(order_id)))
         fabd.cancel(order_id)
     assert fabd.outcome(order_id)["state"] == "cancelled"
     fabd.assert_no_trace(before)

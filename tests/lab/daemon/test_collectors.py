@@ -5,7 +5,6 @@ from collections.abc import Iterator
 import pytest
 
 from tests.lab import frr
-from tests.lab.daemon.seen import SEEN_WITHIN
 from tests.lab.fabd import Document, Fabd
 from tests.lab.lab import Lab
 from tests.lab.shell import wait_until
@@ -46,9 +45,9 @@ def test_every_neighbour_of_every_router_is_found_well(asking: Fabd) -> None:
     def found() -> dict[str, Document]:
         return states(asking, element="pe1", cause="bgpNeighbourDown")
 
-    wait_until("pe1's BGP neighbours are known", lambda: found().keys() == others, within=SEEN_WITHIN)
-    wait_until("they are well", lambda: {each["standing"] for each in found().values()} == {"good"}, within=SEEN_WITHIN)
-    wait_until("adjacencies are known, too", lambda: bool(states(asking, cause="ospfNeighbourDown")), within=SEEN_WITHIN)
+    wait_until("pe1's BGP neighbours are known", lambda: found().keys() == others)
+    wait_until("they are well", lambda: {each["standing"] for each in found().values()} == {"good"})
+    wait_until("adjacencies are known, too", lambda: bool(states(asking, cause="ospfNeighbourDown")))
     assert {each["shown"] for each in states(asking, element="pe1", cause="ospfNeighbourDown").values()} == {"Full"}
     reply = asking.post("/api/v1/collectors/frr-bgp/run", {"element": "pe1"})
     assert {each["qualifier"] for each in reply["states"]} == others
@@ -56,16 +55,14 @@ def test_every_neighbour_of_every_router_is_found_well(asking: Fabd) -> None:
 
 def test_a_session_that_is_shut_is_unwanted_here_and_lost_there_until_it_is_back(asking: Fabd, lab: Lab) -> None:
     here, there = str(PE1.loopback), str(PE2.loopback)
-    wait_until("pe2 is known", lambda: here in states(asking, element="pe2"), within=SEEN_WITHIN)
-    wait_until("pe1 is known", lambda: there in states(asking, element="pe1"), within=SEEN_WITHIN)
+    wait_until("pe2 is known", lambda: here in states(asking, element="pe2"))
+    wait_until("pe1 is known", lambda: there in states(asking, element="pe1"))
     bgp(lab, f"neighbor {there} shutdown")
     try:
-        wait_until("pe2 has lost pe1", lambda: ("pe2", here) in standing(asking, "bgpNeighbourDown"), within=SEEN_WITHIN)
-        wait_until(
-            "nobody wants it on pe1", lambda: states(asking, element="pe1")[there]["standing"] == "unwanted", within=SEEN_WITHIN
-        )
+        wait_until("pe2 has lost pe1", lambda: ("pe2", here) in standing(asking, "bgpNeighbourDown"))
+        wait_until("nobody wants it on pe1", lambda: states(asking, element="pe1")[there]["standing"] == "unwanted")
         assert ("pe1", there) not in standing(asking, "bgpNeighbourDown")
     finally:
         bgp(lab, f"no neighbor {there} shutdown")
-    wait_until("they speak again", lambda: standing(asking, "bgpNeighbourDown") == {}, within=2 * SEEN_WITHIN)
-    wait_until("routing has converged again", lambda: lab.faults() == [], within=SEEN_WITHIN)
+    wait_until("they speak again", lambda: standing(asking, "bgpNeighbourDown") == {})
+    lab.until_converged()

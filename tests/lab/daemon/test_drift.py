@@ -31,7 +31,7 @@ HERE, THERE = IPv4Interface("10.100.0.1/24"), IPv4Interface("10.100.0.2/24")
 
 def redeployed(fabd: Fabd, element: str) -> None:
     plan = fabd.post(f"/api/v1/elements/{element}/redeploy", {})["plan_id"]
-    wait_until(f"plan {plan} has ended", lambda: fabd.get(f"/api/v1/plans/{plan}")["finished_at"] is not None, within=DONE_WITHIN)
+    wait_until(f"plan {plan} has ended", lambda: fabd.get(f"/api/v1/plans/{plan}")["finished_at"] is not None)
     assert fabd.get(f"/api/v1/plans/{plan}")["state"] == "done"
 
 
@@ -89,7 +89,7 @@ def test_what_somebody_takes_from_the_kernel_of_a_leaf_is_found_and_put_back(fab
     lab.join("ce3", HERE)
     lab.join("ce4", THERE)
     try:
-        wait_until("ce3 reaches ce4", lambda: lab.reaches("ce3", THERE.ip), within=DONE_WITHIN)
+        wait_until("ce3 reaches ce4", lambda: lab.reaches("ce3", THERE.ip))
         lab.exec("leaf1", ["ip", "link", "set", "dev", "cust1", "nomaster"])
         assert not lab.reaches("ce3", THERE.ip)
         found = compared(fabd, "leaf1")
@@ -97,7 +97,7 @@ def test_what_somebody_takes_from_the_kernel_of_a_leaf_is_found_and_put_back(fab
         assert any("master" in each for each in found["missing"])
         redeployed(fabd, "leaf1")
         assert compared(fabd, "leaf1")["state"] == "inSync"
-        wait_until("ce3 reaches ce4 again", lambda: lab.reaches("ce3", THERE.ip), within=DONE_WITHIN)
+        wait_until("ce3 reaches ce4 again", lambda: lab.reaches("ce3", THERE.ip))
     finally:
         lab.detach("ce3")
         lab.detach("ce4")
