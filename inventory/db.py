@@ -44,6 +44,11 @@ NAMING = {
 
 SQLITE_CONNECTIONS = 8, 120
 """Kept open, and beyond that at once: one for each thread that reads."""
+SQLITE_CACHE_KIB = 16_384
+"""Pages that a connection keeps in memory, as far as it has read so many."""
+SQLITE_CHECKPOINT_PAGES = 8_000
+"""How much of the write-ahead log (32 MB) is written before it is carried over into the database file: a page that changes with every
+order is carried over once for thousands of orders, not for each dozen."""
 CONNECT_TIMEOUT_S = 10
 """How long PostgreSQL may take to answer a new connection, unless its URL says otherwise: whoever places orders waits behind it."""
 BUSY_TIMEOUT_MS = 20_000
@@ -61,6 +66,15 @@ TRIES = 3
 """Of a transaction by itself that others keep getting into the way of."""
 SET_LOCK_TIMEOUT_MS = 1_000
 """How long PostgreSQL waits for a lock where others wait behind who waits."""
+_SQLITE_PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    f"busy_timeout={BUSY_TIMEOUT_MS}",
+    "temp_store=MEMORY",  # what a savepoint may have to take back would else be a file, written with each page that changes
+    f"cache_size=-{SQLITE_CACHE_KIB}",
+    f"wal_autocheckpoint={SQLITE_CHECKPOINT_PAGES}",
+)
 _SERVER_SETTINGS = {
     "lock_timeout": LOCK_TIMEOUT_MS,
     "idle_in_transaction_session_timeout": IDLE_TIMEOUT_MS,
@@ -140,7 +154,7 @@ class Database:
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         if self.is_sqlite:
             self.engine = _sqlite_engine(self.url)
-            self._writer = SingleWriter(self.engine)
+            self._writer = SingleWriter(self.engine, keeps=True)
         else:
             self.engine = _server_engine(self.url, pool_size)
             self._writer = SingleWriter(self.engine, _wait_briefly)
@@ -232,6 +246,7 @@ class Database:
             time.sleep(ASKED_AGAIN_S)
 
     def close(self) -> None:
+        self._writer.close()
         self.engine.dispose()
 
 
@@ -324,7 +339,7 @@ def _sqlite_engine(url: URL) -> Engine:
     @event.listens_for(engine, "connect")
     def _configure(connection: Any, _record: object) -> None:  # noqa: ANN401  the DBAPI connection is untyped
         connection.isolation_level = None  # the driver's implicit BEGIN would come too late for the writer's lock
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_TIMEOUT_MS}"):
+        for pragma in _SQLITE_PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
 
     transactions = _Transactions()

@@ -31,8 +31,8 @@ WRITER = "fabd writes"
 class _Group:
     """The units of one transaction."""
 
-    def __init__(self, connection: Connection) -> None:
-        self.connection = connection
+    def __init__(self, connection: Connection, *, keeps: bool) -> None:
+        self.connection, self._keeps = connection, keeps
         self.began = time.monotonic()
         self.units = 0
         self.error: BaseException | None = None
@@ -48,6 +48,7 @@ class _Group:
             self.error = error  # of those before it nothing is left either
 
     def commit(self) -> None:
+        """The connection is closed then, unless it serves for the next one (`sound`)."""
         try:
             if self.error is None:
                 self.connection.commit()
@@ -57,8 +58,17 @@ class _Group:
             self.error = _unknown(error) if _lost(self.connection, error) else error
             self.connection.invalidate()  # it may stand in its transaction still, and would be no good to the next
         finally:
-            self.connection.close()
-            self._ended.set()
+            if not self.sound:
+                self.connection.close()
+
+    @property
+    def sound(self) -> bool:
+        """Whether its connection may be used again."""
+        return self._keeps and self.error is None
+
+    def tell(self) -> None:
+        """Everybody who waits for its end."""
+        self._ended.set()
 
     def ended(self, timeout: float) -> bool:
         return self._ended.wait(timeout)
@@ -67,9 +77,14 @@ class _Group:
 class SingleWriter:
     """Thread-safe. `engine` begins a transaction as a writer where the connection says so (`WRITER`)."""
 
-    def __init__(self, engine: Engine, opened: Callable[[Connection], object] | None = None) -> None:
-        """`opened`: told of each transaction as it begins."""
-        self._engine, self._opened = engine, opened
+    def __init__(self, engine: Engine, opened: Callable[[Connection], object] | None = None, *, keeps: bool = False) -> None:
+        """`opened`: told of each transaction as it begins.
+
+        `keeps`: all are made on one connection. On SQLite, which forgets the pages it has read when another connection writes.
+        """
+        self._engine, self._opened, self._keeps = engine, opened, keeps
+        self._kept: Connection | None = None
+        """Between two transactions."""
         self._place = threading.Lock()
         self._counting = threading.Lock()
         self._queued = 0
@@ -118,7 +133,7 @@ class SingleWriter:
 
     def _open(self) -> _Group:
         if self._group is None:
-            connection = self._engine.connect()
+            connection, self._kept = self._kept or self._engine.connect(), None
             try:
                 connection.info[WRITER] = True
                 try:
@@ -130,13 +145,23 @@ class SingleWriter:
             except BaseException:
                 connection.close()
                 raise
-            self._group = _Group(connection)
+            self._group = _Group(connection, keeps=self._keeps)
         self._group.units += 1
         return self._group
 
     def _close(self, group: _Group) -> None:
         self._group = None
         group.commit()
+        if group.sound:
+            self._kept = group.connection
+        group.tell()
+
+    def close(self) -> None:
+        """Let go of what is kept; a unit that comes later opens it anew."""
+        with self._place:
+            kept, self._kept = self._kept, None
+            if kept is not None:
+                kept.close()
 
     def _commit_if_left(self, group: _Group) -> None:
         """Whoever queued for the place gave up: nobody else will commit."""
