@@ -15,16 +15,14 @@ from sqlalchemy.orm import Session
 from agent.fulfillment import unordered
 from agent.fulfillment.designs import ACTIVE
 from agent.fulfillment.errors import Missing, Refusal, StateRefused
-from agent.fulfillment.plan import ChangeState, Purpose
+from agent.fulfillment.plan import Purpose
 from agent.fulfillment.settings import FulfilmentSettings
-from agent.fulfillment.tables import ChangeSetRow
 from drivers.diff import change_set
 from drivers.platform import Platform
 from drivers.port import ChangeSet
 from inventory.elements import LOCKED
 from inventory.tables import ElementRow, PortClaimRow, PortRow, ServiceRow
 from inventory.work import WorkQueue
-from policies.values import new_id
 
 CUSTOMER = "customer"
 
@@ -41,7 +39,7 @@ class Bouncer:
         Raises as `change` does, and `StateRefused` when nothing may be changed now.
         """
         change = self.change(session, reference)
-        row = _row(change, self.platforms(change.platform), at)
+        row = unordered.row(change, self.platforms(change.platform).commitment, at)
         return unordered.begin(session, self.queue, self.settings, Purpose.BOUNCE, [row], at, rest=rest)
 
     def change(self, session: Session, reference: str) -> ChangeSet:
@@ -89,21 +87,3 @@ def _refuse(session: Session, element: ElementRow, port: PortRow, reference: str
 
 def _irreversible(reference: str, message: str, remedy: str) -> StateRefused:
     return StateRefused(Refusal("irreversible", reference, message, remedy))
-
-
-def _row(change: ChangeSet, platform: Platform, at: datetime) -> ChangeSetRow:
-    return ChangeSetRow(
-        id=new_id("chg", at),
-        element=change.element,
-        platform=change.platform,
-        commitment=platform.commitment,
-        own_before=change.before,
-        own_after=change.after,
-        before=change.before,
-        after=change.after,
-        forward=change.forward,
-        reverse=change.reverse,
-        ports=[],
-        checks=[],
-        state=ChangeState.PLANNED,
-    )

@@ -10,12 +10,12 @@ from agent.fulfillment import unordered
 from agent.fulfillment.drift import Drift, DriftState
 from agent.fulfillment.errors import Missing, PhaseFailed, Refusal, StateRefused
 from agent.fulfillment.intents import refuse_other_intent
-from agent.fulfillment.plan import ChangeState, Purpose
+from agent.fulfillment.plan import Purpose
 from agent.fulfillment.settings import FulfilmentSettings
 from agent.fulfillment.tables import ChangeSetRow, PlanRow
 from drivers.platform import Platform
+from drivers.port import ChangeSet
 from inventory.work import WorkQueue
-from policies.values import new_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,41 +51,15 @@ class Redeployer:
 
 
 def _reverse(change: ChangeSetRow, at: datetime) -> ChangeSetRow:
-    """`own_after` stays: by it is judged whether services have changed."""
-    return ChangeSetRow(
-        id=new_id("chg", at),
-        element=change.element,
-        platform=change.platform,
-        commitment=change.commitment,
-        own_before=change.after,
-        own_after=change.own_after,
-        before=change.after,
-        after=change.before,
-        forward=change.reverse,
-        reverse=change.forward,
-        ports=[],
-        checks=[],
-        state=ChangeState.PLANNED,
-    )
+    """The intent stays: by it is judged whether services have changed."""
+    back = ChangeSet(change.element, change.platform, change.after, change.before, change.reverse, change.forward)
+    return unordered.row(back, change.commitment, at, intent=change.own_after)
 
 
 def _change(drift: Drift, platform: Platform, at: datetime) -> ChangeSetRow:
-    """`own_after` keeps by what it was judged."""
-    return ChangeSetRow(
-        id=new_id("chg", at),
-        element=drift.element,
-        platform=drift.platform,
-        commitment=platform.commitment,
-        own_before=drift.before,
-        own_after=drift.intent,
-        before=drift.before,
-        after=drift.after,
-        forward=drift.payload,
-        reverse=drift.reverse,
-        ports=[],
-        checks=[],
-        state=ChangeState.PLANNED,
-    )
+    """Keeps by what it was judged."""
+    change = ChangeSet(drift.element, drift.platform, drift.before, drift.after, drift.payload, drift.reverse)
+    return unordered.row(change, platform.commitment, at, intent=drift.intent)
 
 
 def _nothing_to_do(drift: Drift) -> Refusal:

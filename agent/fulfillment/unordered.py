@@ -8,9 +8,10 @@ from sqlalchemy.orm import Session
 from agent.fulfillment.errors import Refusal, StateRefused
 from agent.fulfillment.freezes import frozen
 from agent.fulfillment.outcome import PLAN_WORK
-from agent.fulfillment.plan import VERSION, PlanState, Purpose, Step
+from agent.fulfillment.plan import VERSION, ChangeState, PlanState, Purpose, Step
 from agent.fulfillment.settings import FulfilmentSettings
 from agent.fulfillment.tables import ChangeSetRow, PlanRow
+from drivers.port import ChangeSet
 from inventory.work import Work, WorkQueue
 from policies.values import new_id
 
@@ -46,3 +47,25 @@ def begin(  # noqa: PLR0917  a plan and what it is made with
     session.flush()
     queue.submit(session, Work(PLAN_WORK, plan.id), at)
     return plan.id
+
+
+def row(change: ChangeSet, commitment: str, at: datetime, *, intent: str | None = None) -> ChangeSetRow:
+    """One element's part of such a plan; nothing has to be up for it, and no service is tested.
+
+    `intent`: what services said when the change was found right, where that is not what it leads to.
+    """
+    return ChangeSetRow(
+        id=new_id("chg", at),
+        element=change.element,
+        platform=change.platform,
+        commitment=commitment,
+        own_before=change.before,
+        own_after=change.after if intent is None else intent,
+        before=change.before,
+        after=change.after,
+        forward=change.forward,
+        reverse=change.reverse,
+        ports=[],
+        checks=[],
+        state=ChangeState.PLANNED,
+    )
