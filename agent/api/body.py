@@ -110,7 +110,11 @@ def read_model(
         raise BadRequest.of([_detail(found, remedy) for found in error.errors(include_url=False)]) from None
 
 
-_WORDS = {"model_type": "Input should be an object", "tuple_type": "Input should be a list"}
+_WORDS = {
+    "model_type": "Input should be an object",
+    "tuple_type": "Input should be a list",
+    "timezone_aware": "the date-time names no timezone: write it as in 2026-11-22T09:00:00Z",
+}
 """In JSON's terms, where Pydantic speaks of Python's."""
 
 

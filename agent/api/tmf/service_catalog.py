@@ -96,7 +96,7 @@ _COMMON = {
     "version": TEXT,
     "lifecycleStatus": TEXT,
     "lastUpdate": INSTANT,
-    "validFor": opened(startDateTime=TEXT, endDateTime=TEXT),
+    "validFor": opened(startDateTime=INSTANT, endDateTime=INSTANT),
     "@type": TEXT,
 }
 CATALOG = named("ServiceCatalog", opened(**_COMMON, category=many(_REF)))

@@ -58,6 +58,15 @@ class TestEachKind:
         assert answer.json()["lastUpdate"] > one["lastUpdate"]
         assert office.get(one["href"]).json() == answer.json()
 
+    def test_when_it_is_valid_is_asked_for_by_instants(self, office, kind):
+        valid = {"startDateTime": "2026-08-23T00:00:00.0Z", "endDateTime": "2027-03-25T02:00:00+02:00"}
+        one = made(office, kind, validFor=valid)
+        assert one["validFor"] == valid
+        found = office.get(f"{BASE}/{kind}?validFor.startDateTime.gt=2026-08-22T23:00:00-00:30&fields=id").json()
+        assert [each["id"] for each in found] == [one["id"]]
+        answer = office.get(f"{BASE}/{kind}?validFor.startDateTime.gt=2026-13-45")
+        assert (answer.status_code, answer.json()["code"]) == (400, "invalidValue")
+
     @pytest.mark.parametrize("attribute", ["id", "href", "lastUpdate"])
     def test_what_the_server_sets_is_not_patched(self, office, kind, attribute):
         one = made(office, kind)
