@@ -7,7 +7,7 @@ to realise a product that is there. Packages bring both by entry point, group `f
 whose sub-folders they are.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
 from importlib.metadata import entry_points
 from importlib.resources import files
@@ -84,12 +84,13 @@ def load_collectors(settings: CatalogSettings | None = None) -> tuple[Collector,
     return tuple({collector.name: collector for _, collector in own}.values())
 
 
-def load_actions(settings: CatalogSettings | None = None) -> tuple[ActionRule, ...]:
-    """What may be done about alarms. A rule of the operator's own takes the place of a shipped one of its name. Raises like
-    `load_catalog`.
+def load_actions(settings: CatalogSettings | None = None, causes: Collection[str] | None = None) -> tuple[ActionRule, ...]:
+    """What may be done about alarms. A rule of the operator's own takes the place of a shipped one of its name.
+
+    `causes`: that alarms can have; without them they are not looked at. Raises like `load_catalog`.
     """
     own = settings.actions if settings else []
-    rules = [rule for name, text in _documents(files("policies") / "actions", own) for rule in parse_actions(text, name)]
+    rules = [rule for name, text in _documents(files("policies") / "actions", own) for rule in parse_actions(text, name, causes)]
     return tuple({rule.name: rule for rule in rules}.values())
 
 

@@ -6,12 +6,12 @@ from datetime import timedelta
 
 import structlog
 
+from agent.actions.reading import load_rules
 from agent.actions.service import ActionService
 from agent.actions.service import Parts as ActionParts
 from agent.api import parts
 from agent.api.app import create_app
 from agent.api.server import ApiServer
-from agent.catalog import load_actions
 from agent.config import Settings
 from agent.fulfillment.journal import Checkpoint, no_checkpoint
 from agent.housekeeping import Housekeeping
@@ -54,7 +54,7 @@ class Daemon:
                 queue=base.queue,
                 fulfilment=self.fulfilment,
                 tests=self.measurement.tests,
-                rules=load_actions(settings.catalog),
+                rules=load_rules(settings.catalog, settings.actions),
                 settings=settings.actions,
                 freezes=fulfilment_settings(settings.fulfillment).freezes,
             )

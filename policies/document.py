@@ -1,7 +1,8 @@
 """A YAML text as a checked model, every mistake named with its file, line and path."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -39,8 +40,21 @@ class Document:
             return model.model_validate(whole)
         except ValidationError as error:
             found = error.errors(include_url=False)
-            problems = [(_located(e["loc"], whole), _said(e["type"], e["msg"])) for e in found if not _follows(e, found)]
+            problems = [(_located(e["loc"], whole), _said(e, model)) for e in found if not _follows(e, found)]
             raise InvalidPolicy([self.problem(path, message) for path, message in problems]) from None
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """What it may have been meant to be ("; did you mean linkDown?"), else all that is known."""
+    words = sorted(known)
+    return _close(word, words) or (f"; there are {', '.join(words)}" if words else "")
+
+
+def _close(word: str, known: Sequence[str]) -> str:
+    import difflib  # noqa: PLC0415  only when something is wrong
+
+    found = difflib.get_close_matches(word, known, n=1)
+    return f"; did you mean {found[0]}?" if found else ""
 
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -120,9 +134,36 @@ def _follows(error: ErrorDetails, errors: Sequence[ErrorDetails]) -> bool:
     return error["type"] == "too_short" and any(len(e["loc"]) > len(place) and e["loc"][: len(place)] == place for e in errors)
 
 
-def _said(kind: str, message: str) -> str:
+def _said(error: ErrorDetails, model: type[BaseModel]) -> str:
+    kind, message = error["type"], error["msg"]
     if kind == "extra_forbidden":
-        return "no such key; check its spelling"
+        known = _keys(model, error["loc"][:-1])
+        others = f": there are {', '.join(known)}" if known else ""
+        return f"no such key{_close(str(error['loc'][-1]), known) or f'; check its spelling{others}'}"
     if kind == "missing":
         return "is missing"
-    return message.removeprefix("Value error, ").replace("Input should be", "should be")
+    message = message.removeprefix("Value error, ").replace("Input should be", "should be")
+    if kind in {"enum", "literal_error"}:
+        message += _close(str(error["input"]), re.findall(r"'([^']*)'", message))
+    return message
+
+
+def _keys(model: type[BaseModel], path: Path) -> list[str]:
+    """What the part of the model at the path may have; nothing where that cannot be told, as in a union."""
+    for step in path:
+        if isinstance(step, int):
+            continue
+        field = next((each for name, each in model.model_fields.items() if step in {name, each.alias}), None)
+        inner = None if field is None else _model(field.annotation)
+        if inner is None:
+            return []
+        model = inner
+    return [each.alias or name for name, each in model.model_fields.items()]
+
+
+def _model(annotation: object) -> type[BaseModel] | None:
+    """The one model that is somewhere in it."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    found = {inner for part in get_args(annotation) if (inner := _model(part)) is not None}
+    return found.pop() if len(found) == 1 else None

@@ -126,8 +126,10 @@ def why(daemon: Daemon, alarm: Annotated[str, argument("ALARM", "Id of the alarm
 @local
 def check(desk: Desk, files: Files) -> None:
     """Read rules of your own; each mistake is a line with its file, line and remedy. Needs no running daemon."""
-    del desk
-    check_each(files, lambda text, name: f"{len(parse_actions(text, name))} rules")
+    from agent.actions.reading import known_causes  # noqa: PLC0415  it loads all that makes alarms
+
+    causes = known_causes(desk.settings.catalog, desk.settings.actions)
+    check_each(files, lambda text, name: f"{len(parse_actions(text, name, causes))} rules")
 
 
 def _done(action: Document, *, as_json: bool) -> None:

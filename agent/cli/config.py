@@ -7,7 +7,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from agent.actions.modes import with_modes
-from agent.catalog import load_actions, load_catalog, load_collectors, load_foresight, load_translations
+from agent.catalog import load_catalog, load_collectors, load_foresight, load_translations
 from agent.cli.checks import mistakes
 from agent.cli.command import local
 from agent.cli.desk import Desk
@@ -24,12 +24,14 @@ app = typer.Typer(no_args_is_help=True, help="Settings: check them, show them, a
 @local
 def check(desk: Desk) -> None:
     """Read every setting and what the settings name; each mistake is a line with its file, key and remedy."""
+    from agent.actions.reading import load_rules  # noqa: PLC0415  it loads all that makes alarms
+
     settings, sources = desk.settings, read_sources(desk.config)
     found = [f"{sources.where(place)}: {told}" for place, told in mistakes(settings)]
     if found:
         raise ConfigurationError(found)
     catalog = load_catalog(settings.catalog)
-    with_modes(load_actions(settings.catalog), settings.actions.modes)
+    with_modes(load_rules(settings.catalog, settings.actions), settings.actions.modes)
     for load in (load_collectors, load_foresight, load_translations):
         load(settings.catalog)
     for name in desk.platforms.names():

@@ -17,6 +17,10 @@ class ActionSettings(Section):
             "Rules that are not named here keep the mode of their file; those shipped are off."
         ),
     )
+    causes: list[str] = Field(
+        default_factory=list,
+        description="Causes of alarms that other systems tell of (TMF642): rules may name them beside those that fabd knows.",
+    )
     most_per_hour: Number = Field(20, description="Actions of all rules together that begin within an hour.")
     most_elements: Number = Field(8, description="Elements that actions of all rules together change at the same time.")
     approval_wait_s: WholeSeconds = Field(3600, description="How long a proposed action waits for its approval, seconds.")

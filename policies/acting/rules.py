@@ -1,5 +1,6 @@
 """Rules of the closed loop, as they are written: which alarm, what is done about it, who decides, and within which bounds."""
 
+from collections.abc import Collection
 from datetime import timedelta
 from enum import StrEnum
 from fnmatch import fnmatchcase
@@ -7,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from policies.document import Document
+from policies.document import Document, nearest
 from policies.errors import InvalidPolicy, Problem
 from policies.values import Severity
 
@@ -138,8 +139,11 @@ class RuleFile(_Data):
     rules: Annotated[tuple[Rule, ...], Field(min_length=1)]
 
 
-def parse_actions(text: str, file: str) -> tuple[Rule, ...]:
-    """Raises `InvalidPolicy` with every mistake in the text."""
+ELSEWHERE = "(What other systems tell of is named in the settings: actions.causes)"
+
+
+def parse_actions(text: str, file: str, causes: Collection[str] | None = None) -> tuple[Rule, ...]:
+    """Raises `InvalidPolicy` with every mistake in the text. `causes`: that alarms can have; None: they are not looked at."""
     document = Document(text, file)
     found = document.check(RuleFile).rules
     names = [rule.name for rule in found]
@@ -147,6 +151,14 @@ def parse_actions(text: str, file: str) -> tuple[Rule, ...]:
         document.problem(("rules", position, "name"), f"two rules are called {name}; rename one")
         for position, name in enumerate(names)
         if name in names[:position]
+    ]
+    problems += [
+        document.problem(
+            ("rules", position, "trigger", "causes", place), f"no alarm has the cause {cause}{nearest(cause, causes)} {ELSEWHERE}"
+        )
+        for position, rule in enumerate(found)
+        for place, cause in enumerate(rule.trigger.causes)
+        if causes is not None and cause not in causes
     ]
     if problems:
         raise InvalidPolicy(problems)

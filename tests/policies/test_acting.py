@@ -212,3 +212,66 @@ def test_never_more_than_the_limits_never_in_maintenance_never_two_at_once(asks)
 def test_the_property_is_about_something():
     many = [(60, "bounce", f"pe{number % 3 + 1}/{number}", 10) for number in range(60)]
     assert len(begun(many)) >= 4
+
+
+def refusals(text, causes=None):
+    with pytest.raises(InvalidPolicy) as refused:
+        parse_actions(text, "own.yaml", causes)
+    return [(problem.path, problem.message) for problem in refused.value.problems]
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "meant"),
+    [
+        (RULE.replace("bounce-port", "bounce-prot"), "rules[0].deed", "did you mean bounce-port?"),
+        (RULE + "    gaurds: {}\n", "rules[0].gaurds", "did you mean guards?"),
+        (RULE + "    guards: {puase_s: 1}\n", "rules[0].guards.puase_s", "did you mean pause_s?"),
+        (RULE + "    mode: manuel\n", "rules[0].mode", "did you mean manual?"),
+        (RULE + "    return: {whn: cleared}\n", "rules[0].return.whn", "did you mean when?"),
+    ],
+)
+def test_a_misspelt_word_is_told_with_what_may_have_been_meant(text, path, meant):
+    ((where, message),) = refusals(text)
+    assert (where, meant in message) == (path, True), message
+
+
+def test_a_cause_that_no_alarm_has_is_a_mistake_where_causes_are_known():
+    known = {"linkDown", "errorsHigh"}
+    assert len(parse_actions(RULE, "own.yaml", known)) == 1
+    ((where, message),) = refusals(RULE.replace("linkDown", "linkDwon"), known)
+    assert where == "rules[0].trigger.causes[0]"
+    assert message.startswith("no alarm has the cause linkDwon; did you mean linkDown?")
+    ((_, message),) = refusals(RULE.replace("linkDown", "powerGone"), known)
+    assert "there are errorsHigh, linkDown (What other systems tell of is named in the settings: actions.causes)" in message
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ("    shut_s: 0\n", "greater than or equal to 1"),
+        ("    shut_s: 31\n", "less than or equal to 30"),
+        ("    return: {when: cleared}\n", "bounce-port leaves nothing that could be taken back"),
+    ],
+)
+def test_what_does_not_fit_the_deed_is_refused(more, words):
+    ((_, message),) = refusals(RULE + more)
+    assert words in message
+
+
+def test_only_a_port_is_shut_and_only_a_way_returns_by_itself():
+    assert "shut_s is for bounce-port" in refusals(RULE.replace("bounce-port", "move-path") + "    shut_s: 3\n")[0][1]
+    assert "would bring the drift back" in refusals(RULE.replace("bounce-port", "redeploy") + "    return: {when: cleared}\n")[0][1]
+    (rule,) = parse_actions(RULE.replace("bounce-port", "move-path") + "    return: {when: cleared, for_s: 60}\n", "own.yaml")
+    assert (rule.back.when, rule.back.for_s) == ("cleared", 60)
+
+
+def test_ways_back_are_counted_by_themselves_and_what_is_taken_back_need_not_rest_first():
+    guards = Guards(per_object=1, in_all=1, pause_s=3600)
+    there = Past("bounce", PORT, frozenset({"pe1"}), NOON - timedelta(minutes=5), NOON - timedelta(minutes=4), "act-1")
+    assert said(guards, past=[there]) == ["objectLimit", "ruleLimit", "pause"]
+    assert said(guards, want=wanted(undoes="act-1"), past=[there]) == []
+    back = Past(
+        "bounce", PORT, frozenset({"pe1"}), NOON - timedelta(minutes=3), NOON - timedelta(minutes=2), "act-2", is_return=True
+    )
+    assert said(guards, want=wanted(undoes="act-1"), past=[there, back]) == ["objectLimit", "ruleLimit", "pause"]
+    assert said(guards, limits=Limits(most=1), want=wanted(undoes="act-1"), past=[there]) == ["limit"]

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from agent.actions.deeds.deed import MOST_SERVICES, Begin, Begun, Done, Errand, Target
 from agent.actions.errors import NotMeant, NotPossible
 from agent.actions.subject import Subject
-from agent.assurance.alarms.causes import FAILURES, FLAPPING, LINK_DOWN
+from agent.assurance.alarms.causes import FAILURES, FLAPPING, LINK_DOWN, LINK_SILENT
 from agent.assurance.tables import AlarmRow
 from agent.fulfillment.errors import OrderRefused, StateRefused
 from agent.fulfillment.reservation import outlook_of
@@ -186,13 +186,12 @@ def _avoids(here: _Links, there: _Links, dead: _Links) -> Iterator[_Links]:
 
 
 def _dead(session: Session) -> _Links:
-    """Links with a dead end."""
+    """Links with an end that is down, or that pass nothing."""
     alarms = (
         select(PortRow.id)
         .join(ElementRow, ElementRow.id == PortRow.element_id)
         .join(AlarmRow, and_(AlarmRow.element == ElementRow.name, AlarmRow.object == PortRow.name))
-        .where(AlarmRow.cause == LINK_DOWN, AlarmRow.cleared_at.is_(None))
-        .scalar_subquery()
+        .where(AlarmRow.cause.in_([LINK_DOWN, LINK_SILENT]), AlarmRow.cleared_at.is_(None))
     )
     return frozenset(session.scalars(select(LinkRow.name).where(or_(LinkRow.a_port_id.in_(alarms), LinkRow.b_port_id.in_(alarms)))))
 
