@@ -23,7 +23,7 @@ from agent.assurance.levels.measured import Measured
 from agent.assurance.problems.correlator import Patience
 from agent.assurance.problems.faults import Faults, Hole
 from agent.assurance.problems.reporting import Reporter
-from agent.assurance.problems.silentlinks import SilentLinks
+from agent.assurance.problems.silentlinks import SilentLinks, Wanted
 from agent.assurance.tables import PollRow
 from agent.assurance.topology.watchlist import CONTRACT_FACTOR, UsageMonitor, WatchedPort, Watchlist
 from drivers.snmp.columns import Column
@@ -84,8 +84,8 @@ class Digest:
         ledger.write()
         return self._faults.board
 
-    def look_for_silent_links(self, session: Session, watchlist: Watchlist, at: datetime) -> frozenset[str]:
-        """Name those that pass nothing, and end what passes again; gives the elements that should be read soon to know more."""
+    def look_for_silent_links(self, session: Session, watchlist: Watchlist, at: datetime) -> Wanted:
+        """Name those that pass nothing, and end what passes again; gives what would tell more."""
         ledger, links = self._faults.ledger(session, at), self.silent_links
         sight, found = links.look(session, self._faults.board, watchlist, at, self._clock.monotonic())
         failures = [finding for finding in found if finding.meaning is None]
@@ -99,7 +99,7 @@ class Digest:
             self._faults.correlate(ledger, watchlist, self._memory.suspects())
         links.follow(ledger, self._faults.board, sight)
         ledger.write()
-        return links.to_read(sight)
+        return links.wants(sight, self._clock.monotonic())
 
     def silent_links_due(self, session: Session, at: datetime) -> bool:
         return self.silent_links.is_due(session, self._faults.board, at)

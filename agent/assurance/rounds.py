@@ -4,7 +4,7 @@ Memory follows the database. After a transaction that failed nothing of it is be
 alarms say.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import structlog
 from sqlalchemy import func, select
@@ -24,6 +24,8 @@ from agent.assurance.history.feed import values_of
 from agent.assurance.history.store import History
 from agent.assurance.problems.correlator import Patience
 from agent.assurance.problems.reporting import Reporter
+from agent.assurance.problems.silentlinks import Wanted
+from agent.assurance.problems.whose import Owner
 from agent.assurance.tables import AlarmRow, PollRow
 from agent.assurance.topology.watching import Watching
 from agent.assurance.topology.watchlist import Watchlist
@@ -103,12 +105,12 @@ class Rounds:
             board = self._digest.correlate(session, self.watching.watchlist(session), self._clock.now())
             self._note(bool(board.pending), len(board.failures.silent))
 
-    def look_for_silent_links(self) -> frozenset[str]:
-        """Elements that should be read soon, for one of their links may pass nothing."""
+    def look_for_silent_links(self) -> Wanted:
+        """Gives what would tell more of links that may pass nothing."""
         at = self._clock.now()
         with self._database.read() as session:
             if not self._digest.silent_links_due(session, at):
-                return frozenset()
+                return Wanted()
         try:
             with self._database.write() as session:
                 self._recall(session, watchlist := self.watching.watchlist(session))
@@ -117,6 +119,10 @@ class Rounds:
             self._memory, self._digest = self._forget()
             self._recalled = False
             raise
+
+    def learn_owners(self, owners: Mapping[str, Owner | None]) -> None:
+        """Of addresses."""
+        self._digest.silent_links.learn(owners, self._clock.monotonic())
 
     def take_measured(self, minutes: Iterable[ServiceMinute]) -> None:
         self._digest.silent_links.measured.take(minutes)

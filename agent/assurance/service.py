@@ -1,17 +1,21 @@
 """Assurance as the daemon sees it: periodic work to schedule, traps to take in, figures to show, and the lifecycle of services."""
 
 import asyncio
+import socket
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import structlog
 
+from agent.assurance.alarms import itself
+from agent.assurance.alarms.itself import Itself
 from agent.assurance.alarms.upkeep import Upkeep
 from agent.assurance.collection.cycle import EVERYBODY, Cycle, Turn
 from agent.assurance.collection.meter import Meter
 from agent.assurance.collection.poller import Collects, Poller, Resolve
 from agent.assurance.collection.tracks import rules_of
+from agent.assurance.collectors.abandoning import abandon
 from agent.assurance.collectors.collecting import Collecting, CollectingParts
 from agent.assurance.events.hearing import Ears, Hearing
 from agent.assurance.events.translation import Translation
@@ -23,6 +27,7 @@ from agent.assurance.levels.judging import Judging
 from agent.assurance.levels.sla import CasesOf, no_cases
 from agent.assurance.lifecycle import AssuranceLifecycle, MonitorsOf, Renewed, unnoticed
 from agent.assurance.problems.correlator import Patience
+from agent.assurance.problems.whose import owners
 from agent.assurance.pruning import Pruning
 from agent.assurance.rounds import Rounds
 from agent.assurance.topology.watchlist import WatchedElement, Watchlist
@@ -63,6 +68,9 @@ class AssuranceParts:
     ears: Ears = Ears()  # noqa: RUF009  immutable
     asks: CollectingParts | None = None
     """Collectors beside SNMP; None where nobody is asked."""
+    faults: itself.Faults = field(default_factory=dict)
+    """Parts of the daemon beside assurance, and what keeps them from their work."""
+    host: str = field(default_factory=socket.gethostname)
     translation: Translation = field(default_factory=lambda: Translation(load_translations()))
 
 
@@ -92,6 +100,8 @@ class AssuranceService:
         self._verify: dict[str, float] = {}
         """Elements that are to be read once more, and when."""
         self.collecting = self._collecting()
+        asking = {"collectors": self.collecting.fault} if self.collecting is not None else {}
+        self._itself = Itself(self._writer, clock, parts.host, {**parts.faults, **asking})
         self.hearing = Hearing(
             replace(parts.ears, collectors=self.collecting),
             parts.translation,
@@ -118,6 +128,8 @@ class AssuranceService:
     async def start(self) -> None:
         """Begin to listen for events; raises `TrapSetupError` or `ListenerSetupError` when a port cannot be had."""
         await self.hearing.start()
+        if self.collecting is None:
+            await self._writer.carry_out(lambda session: abandon(session, self._parts.clock.now()))
 
     async def stop(self) -> None:
         await self.hearing.stop()
@@ -140,6 +152,7 @@ class AssuranceService:
         yield Job("prune polls", PRUNE_EVERY, self.pruning.prune)
         if self.collecting is not None:
             yield Job("collectors", TICK, self.collecting.turn)
+        yield Job("the daemon itself", itself.LOOK_EVERY, self._itself.look)
         yield from self.keeping.jobs()
 
     @property
@@ -202,9 +215,12 @@ class AssuranceService:
 
     async def look_for_silent_links(self) -> None:
         """Links whose ports are up and that pass nothing; what would tell more of them is read soon."""
-        names, due = await self._writer.run(self._rounds.look_for_silent_links), self._parts.clock.monotonic()
-        for name in names:
+        wanted, due = await self._writer.run(self._rounds.look_for_silent_links), self._parts.clock.monotonic()
+        for name in wanted.read:
             self._verify.setdefault(name, due)
+        if wanted.owners and (reads := self.hearing.ears.objects) is not None:
+            found = await owners(reads, self._poller.target, await self._watchlist(), wanted.owners)
+            await self._writer.run(lambda: self._rounds.learn_owners(found))
 
     async def look_again(self) -> None:
         """What traps spoke of, once more; apart from verification, for it may have gone silent since."""

@@ -9,8 +9,9 @@ from sqlalchemy.orm import Session, aliased
 
 from agent.assurance.alarms.alarm import Alarm, Looked, chunks
 from agent.assurance.collectors.tables import CollectedRow
+from agent.assurance.problems.whose import Owner
 from agent.assurance.tables import AlarmRow
-from agent.assurance.topology.adjacency import PROTOCOLS, Addresses, Place, Places, Seen, Subject
+from agent.assurance.topology.adjacency import PROTOCOLS, Addresses, Place, Places, Seen, Subject, addresses_in
 from agent.assurance.topology.correlation import Network, Way
 from agent.assurance.topology.watchlist import Watchlist
 from inventory.tables import LinkRow, PortRow
@@ -55,6 +56,27 @@ class Neighbours:
     _topology: Topology | None = None
     _learnt_at: float = 0.0
     _linked: Mapping[str, Mapping[str, int | None]] = field(default_factory=dict)
+    _told: dict[str, tuple[Owner | None, float]] = field(default_factory=dict)
+    """Address → whose it is by what elements answered, and when; monotonic."""
+
+    def learn(self, owners: Mapping[str, Owner | None], now: float) -> None:
+        """What elements say of their addresses."""
+        self._told |= {address: (owner, now) for address, owner in owners.items()}
+        self._places = None
+
+    def unknown(
+        self, watchlist: Watchlist, alarms: Iterable[Alarm], places: Mapping[str, Place], now: float
+    ) -> dict[str, frozenset[str]]:
+        """Element → addresses that may be its own, of neighbours that nobody knows and nobody was asked for lately."""
+        self._told = {address: known for address, known in self._told.items() if now - known[1] < RELEARN_S}
+        losers = frozenset(alarm.element for alarm in alarms) & watchlist.elements.keys()
+        found: dict[str, set[str]] = {}
+        for alarm in alarms:
+            if alarm.id not in places:
+                addresses = {address for address, _ in addresses_in(alarm.qualifier)} - self._told.keys()
+                for element in (losers | watchlist.neighbours([alarm.element])) - {alarm.element} if addresses else ():
+                    found.setdefault(element, set()).update(addresses)
+        return {element: frozenset(some) for element, some in found.items()}
 
     def of(self, session: Session, watchlist: Watchlist, alarms: Sequence[Alarm], now: float) -> dict[str, Place]:
         """Alarm id → between whom it was lost, for those of which that is known. `now`: monotonic."""
@@ -77,7 +99,9 @@ class Neighbours:
                     yield subjects, way
 
     @staticmethod
-    def _found(places: Places, alarms: Iterable[Alarm]) -> dict[str, Place]:
+    def _found(places: Places, alarms: Sequence[Alarm]) -> dict[str, Place]:
+        for alarm in alarms:
+            places.learn(subject_of(alarm))
         found = ((alarm.id, places.of(subject_of(alarm), alarm.object)) for alarm in alarms)
         return {alarm_id: place for alarm_id, place in found if place is not None}
 
@@ -86,9 +110,23 @@ class Neighbours:
         if self._places is None or topology is not self._topology or now - self._learnt_at >= lasts:
             if topology is not self._topology:
                 self._linked = _linked(topology)
-            self._places = Places(watchlist.network, self._linked, _seen(session), _addresses(session, topology, watchlist.network))
+            addresses = self._with_told(_addresses(session, topology, watchlist.network))
+            self._places = Places(watchlist.network, self._linked, _seen(session), addresses)
             self._topology, self._learnt_at = topology, now
         return self._places
+
+    def _with_told(self, addresses: Addresses) -> Addresses:
+        """What the inventory says goes before what elements do."""
+        ports, elements = dict(addresses.ports), dict(addresses.elements)
+        for address, (owner, _) in self._told.items():
+            if owner is None or address in ports or address in elements:
+                continue
+            names = [name for name, number in self._linked.get(owner.element, {}).items() if number == owner.if_index]
+            if len(names) == 1:
+                ports[address] = f"{owner.element}/{names[0]}"
+            else:
+                elements[address] = owner.element
+        return Addresses(ports, elements)
 
 
 def _linked(topology: Topology) -> dict[str, dict[str, int | None]]:

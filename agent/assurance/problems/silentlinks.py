@@ -22,6 +22,7 @@ from agent.assurance.findings import Finding, FindingKind, Meaning, Source, Tran
 from agent.assurance.problems.correlator import Patience
 from agent.assurance.problems.measuredloss import MeasuredLoss
 from agent.assurance.problems.neighbours import SUSPECTED, Neighbours, found_again, standing, subject_of
+from agent.assurance.problems.whose import Owner
 from agent.assurance.topology.adjacency import PROTOCOLS, Place
 from agent.assurance.topology.correlation import LINK, Failures, Network, Standing, element_of
 from agent.assurance.topology.passing import Octets, Passing
@@ -63,6 +64,16 @@ class Sight:
             if place is not None and place.way is not None:
                 found.setdefault(place.way.link, {}).setdefault(place.way.near, []).append(alarm)
         return found
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What would tell more of links that may pass nothing."""
+
+    read: frozenset[str] = frozenset()
+    """Elements whose ports should be read soon."""
+    owners: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Element → addresses that may be its own."""
 
 
 @dataclass
@@ -125,8 +136,16 @@ class SilentLinks:
             self._unsettled |= verdict.verdict is Verdict.OPEN or young
         return sight, [*found, *self._no_longer(sight, judged)]
 
-    def to_read(self, sight: Sight) -> frozenset[str]:
-        """Elements whose ports would tell more, if they were read soon."""
+    def wants(self, sight: Sight, now: float) -> "Wanted":
+        """`now`: monotonic."""
+        asked = self._neighbours.unknown(sight.watchlist, sight.alarms, sight.places, now) if sight.watchlist.network.links else {}
+        return Wanted(self._to_read(sight), asked)
+
+    def learn(self, owners: Mapping[str, Owner | None], now: float) -> None:
+        self._neighbours.learn(owners, now)
+        self._unsettled = True
+
+    def _to_read(self, sight: Sight) -> frozenset[str]:
         young = {
             element_of(port)
             for link, ends in sight.losses.items()

@@ -101,6 +101,12 @@ class Places:
                 return place
         return None
 
+    def learn(self, subject: Subject) -> None:
+        """What logs call by router id and port tells whose that router id is."""
+        if (way := self._named(subject)) is not None:
+            for address, _ in addresses_in(subject.name):
+                self._who.setdefault(address, set()).add(way.to)
+
     def _learn(self, each: Seen) -> None:
         if (way := self._way(each.element, each.over)) is None:
             return
