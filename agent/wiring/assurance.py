@@ -68,6 +68,7 @@ class Assurance:
                     relays=tuple(settings.syslog.relays),
                 ),
                 asks=collecting(base),
+                faults={"measuring": measurement.watch.fault},
                 translation=Translation(load_translations(settings.catalog)),
             )
         )

@@ -30,6 +30,8 @@ class Reply:
     """Why there is none."""
     reached: bool = True
     """False where the element could not be spoken to at all."""
+    mistake: bool = False
+    """Of fabd's own: the element was not the reason."""
 
 
 @dataclass(frozen=True, slots=True)

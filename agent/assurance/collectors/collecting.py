@@ -23,6 +23,7 @@ from agent.assurance.collectors.turns import Turns
 from agent.assurance.errors import NotCollected
 from agent.assurance.events.claims import Answer, Subject
 from agent.assurance.events.directory import is_short_for
+from agent.assurance.findings import Finding
 from agent.assurance.history.feed import PORT
 from agent.assurance.history.store import History, SeriesKey
 from agent.assurance.topology.watchlist import Watchlist
@@ -39,6 +40,10 @@ RENEW_S = 30.0
 """How soon an element that was imported, locked or moved is known."""
 AGAIN_S = 5.0
 """From what was found bad to the second look."""
+STUCK_S = 60.0
+"""Beyond its deadline."""
+NAMED = 3
+"""Elements in a text; of more, their number is told."""
 CONFIRM_S = 5.0
 """Of what an event asks for."""
 
@@ -56,7 +61,7 @@ class CollectingParts:
 @dataclass
 class _Counts:
     runs: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """Collector and outcome (ok, refused, failed) → runs."""
+    """Collector and outcome (ok, refused, failed, mistake) → runs."""
     seconds: float = 0.0
     values: int = 0
     unknown_ports: int = 0
@@ -97,8 +102,13 @@ class Collecting:
         self._turns = Turns(parts.settings.interval_s)
         self._standings, self._recalled = Standings(), False
         self._roster: Roster = {}
+        self._assigned: frozenset[tuple[str, str]] = frozenset()
+        """Elements and collectors that ask them, or would if they were not locked."""
+        self._mistakes: dict[tuple[str, str], str] = {}
+        """By element and collector: what kept fabd itself from asking, the last time."""
         self._renewed: float | None = None
-        self._busy: set[tuple[str, str]] = set()
+        self._busy: dict[tuple[str, str], float] = {}
+        """Since when (monotonic)."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._answers: list[Reply] = []
         self._counts = _Counts()
@@ -113,7 +123,7 @@ class Collecting:
         await self.settle()
         for assignment, collectors in self._turns.take(self._roster, now, self._free):
             key = (assignment.place.element, assignment.place.protocol)
-            self._busy.add(key)
+            self._busy[key] = now
             task = asyncio.create_task(self._run(assignment, collectors), name=f"collect {key[0]}")
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -124,11 +134,7 @@ class Collecting:
         if not replies:
             return
         watchlist = await self._watchlist()
-        try:
-            await self._store(lambda session: self._digest(session, replies, watchlist.topology.elements))
-        except BaseException:
-            self._recalled = False
-            raise
+        await self._write(lambda session: self._digest(session, replies, watchlist.topology.elements))
         for reply in replies:
             if reply.found is not None:
                 self._keep(watchlist, reply, reply.found)
@@ -167,6 +173,17 @@ class Collecting:
 
     def roster(self) -> Roster:
         return self._roster
+
+    def fault(self) -> str:
+        """What keeps fabd itself from asking; "" when nothing does."""
+        told = [f"{text} (first of {len(self._mistakes)})" for _, text in sorted(self._mistakes.items())[:1]]
+        now, allowed = self._clock.monotonic(), self._settings.deadline_s + STUCK_S
+        stuck = sorted(element for (element, _), since in self._busy.items() if now - since > allowed)
+        if stuck:
+            told.append(
+                f"asking {', '.join(stuck[:NAMED])} does not end; {len(stuck)} of {self._settings.at_once} threads are held by it"
+            )
+        return "; ".join(told)
 
     def interval_of(self, collector: Collector) -> float:
         """Seconds."""
@@ -211,11 +228,16 @@ class Collecting:
             await self._renew(self._clock.monotonic())
 
     async def _renew(self, now: float) -> None:
-        self._roster = await asyncio.to_thread(self._load)
+        everybody = await asyncio.to_thread(self._load)
+        self._roster = {key: assignment for key, assignment in everybody.items() if not assignment.locked}
         self._renewed = now
         self._turns.keep(self._roster, now)
-        asked = {(element, each.name) for (element, _), assignment in self._roster.items() for each in assignment.collectors}
+        self._assigned = _pairs(everybody)
+        asked = _pairs(self._roster)
         self.last = {key: last for key, last in self.last.items() if key in asked}
+        self._mistakes = {key: text for key, text in self._mistakes.items() if key in asked}
+        if not self._recalled or self._standings.unasked(self._assigned):
+            await self._write(self._let_go)
 
     def _load(self) -> Roster:
         with self._database.read() as session:
@@ -228,16 +250,25 @@ class Collecting:
             self._turns.done(key, self._clock.monotonic(), reached=any(each.reached for each in replies))
             self._note(replies)
         finally:
-            self._busy.discard(key)
+            self._busy.pop(key, None)
 
     async def _asked(self, assignment: Assignment, collectors: Sequence[Collector], seconds: float) -> list[Reply]:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, self._ask, assignment.place, collectors, seconds)
+        loop, place = asyncio.get_running_loop(), assignment.place
+        try:
+            return await loop.run_in_executor(self._threads, self._ask, place, collectors, seconds)
+        except Exception as error:
+            log.exception("fabd could not ask an element", element=place.element, protocol=place.protocol)
+            why = f"fabd made a mistake ({error!r}); its log tells more"
+            now = self._clock.now()
+            return [Reply(place.element, each, now, 0.0, None, why, reached=False, mistake=True) for each in collectors]
 
     def _note(self, replies: Sequence[Reply]) -> None:
         for reply in replies:
             name, found = reply.collector.name, reply.found
-            outcome = "ok" if found is not None else "refused" if reply.reached else "failed"
+            outcome = _outcome(reply)
+            self._mistakes.pop((reply.element, name), None)
+            if reply.mistake:
+                self._mistakes[reply.element, name] = reply.failure
             known = self.last.get((reply.element, name))
             if reply.failure and (known is None or known.failure != reply.failure):
                 log.warning("not collected", element=reply.element, collector=name, reason=reply.failure)
@@ -248,14 +279,38 @@ class Collecting:
         self._answers += [reply for reply in replies if reply.found is not None]
 
     def _digest(self, session: Session, replies: Sequence[Reply], elements: Collection[str]) -> None:
-        """`elements`: of the inventory; of others nothing is known any more."""
-        if not self._recalled:
-            self._standings.recall(session)
-            self._recalled = True
+        """`elements`: of the inventory; of others nothing is known any more. Who was let go of meanwhile says nothing."""
         self._standings.keep(session, elements)
-        findings = self._standings.digest(session, replies)
+        counting = [reply for reply in replies if (reply.element, reply.collector.name) in self._assigned]
+        self._take(session, self._standings.digest(session, counting))
+
+    def _let_go(self, session: Session) -> None:
+        gone = self._standings.unasked(self._assigned)
+        self._take(session, self._standings.let_go(session, gone, self._why_not, self._clock.now()))
+
+    def _why_not(self, element: str, name: str) -> str:
+        if name not in self.collectors:
+            return f"there is no collector {name} any more"
+        return f"the collector {name} does not ask {element} any more"
+
+    def _take(self, session: Session, findings: Sequence[Finding]) -> None:
         for alarm in take(session, findings, self._clock.now()):
             log.info("collected", alarm_id=alarm.id, element=alarm.element, cause=alarm.cause, qualifier=alarm.qualifier)
+
+    async def _write(self, work: Callable[[Session], object]) -> None:
+        """With what is known in memory as it is in the database."""
+
+        def done(session: Session) -> None:
+            if not self._recalled:
+                self._standings.recall(session)
+                self._recalled = True
+            work(session)
+
+        try:
+            await self._store(done)
+        except BaseException:
+            self._recalled = False
+            raise
 
     def _keep(self, watchlist: Watchlist, reply: Reply, found: Collected) -> None:
         """Values of ports that are in the inventory, under the name that they have there."""
@@ -293,6 +348,17 @@ class Collecting:
         for element, _, cause, name in subjects:
             self._standings.heard(element, cause, name)
         return {subject: confirmation(subject, replies) for subject in subjects}
+
+
+def _pairs(roster: Roster) -> frozenset[tuple[str, str]]:
+    """Elements and collectors."""
+    return frozenset((element, each.name) for (element, _), assignment in roster.items() for each in assignment.collectors)
+
+
+def _outcome(reply: Reply) -> str:
+    if reply.found is not None:
+        return "ok"
+    return "mistake" if reply.mistake else "refused" if reply.reached else "failed"
 
 
 def confirmation(subject: Subject, replies: Iterable[Reply]) -> Answer:

@@ -31,6 +31,8 @@ class Place:
 class Assignment:
     place: Place
     collectors: tuple[Collector, ...]
+    locked: bool = False
+    """Nobody asks it for now."""
 
 
 Roster = Mapping[tuple[str, str], Assignment]
@@ -38,19 +40,19 @@ Roster = Mapping[tuple[str, str], Assignment]
 
 
 def load_roster(session: Session, collectors: Sequence[Collector]) -> Roster:
-    """Locked elements are not asked."""
+    """With the locked ones, which are not asked."""
     platforms = sorted({platform for collector in collectors for platform in collector.platforms})
     rows = session.execute(
         select(ElementRow, EndpointRow)
         .join(EndpointRow, EndpointRow.element_id == ElementRow.id)
-        .where(ElementRow.platform.in_(platforms), ElementRow.administrative != LOCKED)
+        .where(ElementRow.platform.in_(platforms))
         .order_by(ElementRow.name, EndpointRow.protocol)
     )
     found: dict[tuple[str, str], Assignment] = {}
     for element, endpoint in rows:
         if asked := tuple(each for each in collectors if _asks(each, element, endpoint)):
             place = Place(element.name, element.platform, endpoint.protocol, endpoint.host, endpoint.port, endpoint.credential)
-            found[element.name, endpoint.protocol] = Assignment(place, asked)
+            found[element.name, endpoint.protocol] = Assignment(place, asked, locked=element.administrative == LOCKED)
     return found
 
 
