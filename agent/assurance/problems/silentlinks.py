@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from agent.assurance.alarms.alarm import Alarm, alarm_id, load_ids
 from agent.assurance.alarms.board import Board
-from agent.assurance.alarms.causes import LINK_DOWN, LINK_SILENT
+from agent.assurance.alarms.causes import LINK_DOWN, LINK_SILENT, UNREACHABLE
 from agent.assurance.alarms.ledger import SPEAKS_FOR_ITSELF, Judgement, Ledger
 from agent.assurance.collection.poller import Visit
 from agent.assurance.findings import Finding, FindingKind, Meaning, Source, Transition
@@ -64,6 +64,18 @@ class Sight:
             if place is not None and place.way is not None:
                 found.setdefault(place.way.link, {}).setdefault(place.way.near, []).append(alarm)
         return found
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    found: Found
+    ends: Ends
+    back: datetime | None
+    """When its ports came up, or its elements were heard again, last; None for what is not known to have been otherwise."""
+
+    @property
+    def verdict(self) -> Verdict:
+        return self.found.verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,18 +135,18 @@ class SilentLinks:
         losses = sight.losses
         if not losses and not self.measured.losing(at):
             self._passing.watch({link: ends for link, ends in watchlist.network.links.items() if link in sight.silent})
-            return sight, [*found, *self._no_longer(sight, {})]
+            return sight, [*found, *self._suspicions(sight, {})]
         failures = board.failures
         failing = self.measured.links(session, watchlist, failures, at)
         open_links = {link for link in {*losses, *failing} if not set(watchlist.network.links[link]) & failures.down}
         self._passing.watch({link: watchlist.network.links[link] for link in sorted(open_links | sight.silent.keys())})
         judged = self._judged(session, sight, losses, failing, failures, now)
-        for link, (verdict, ends) in sorted(judged.items()):
-            if verdict.verdict is Verdict.SILENT:
-                found += _named(link, ends, verdict, losses.get(link, {}), at)
+        for link, each in sorted(judged.items()):
+            if each.verdict is Verdict.SILENT:
+                found += _named(link, each, losses[link], at)
             young = link in losses and _begun(losses[link]) + self.patience.recheck >= at
-            self._unsettled |= verdict.verdict is Verdict.OPEN or young
-        return sight, [*found, *self._no_longer(sight, judged)]
+            self._unsettled |= each.verdict is Verdict.OPEN or young
+        return sight, [*found, *self._suspicions(sight, judged)]
 
     def wants(self, sight: Sight, now: float) -> "Wanted":
         """`now`: monotonic."""
@@ -194,18 +206,19 @@ class SilentLinks:
         failing: Mapping[str, tuple[str, ...]],
         failures: Failures,
         now: float,
-    ) -> dict[str, tuple[Found, Ends]]:
+    ) -> dict[str, Judged]:
         """Of each link that is not named yet and that anything speaks against."""
         links = sight.watchlist.network.links
         kept = self._kept(session, sight, losses, now)
         ambiguous = _ambiguous(losses, kept)
-        judged: dict[str, tuple[Found, Ends]] = {}
+        back = _back(session, {link: links[link] for link in {*losses, *failing} - sight.silent.keys()})
+        judged: dict[str, Judged] = {}
         for link in sorted({*losses, *failing} - sight.silent.keys()):
             ends, some = links[link], losses.get(link, {})
             lost = {port: tuple(sorted({PROTOCOLS[alarm.cause] for alarm in alarms})) for port, alarms in some.items()}
             polled = all(element_of(port) in sight.watchlist.elements for port in ends)
             arrives = {port: self._passing.arrives(link, port) for port in ends} if polled else {}
-            since = _begun(some) if some else self.measured.since(failing[link])
+            since = max([_begun(some) if some else self.measured.since(failing[link]), *back.get(link, ())])
             known = Ends(ends, lost, kept.get(link, {}), arrives, failing.get(link, ()))
             found = judge(
                 known,
@@ -214,7 +227,7 @@ class SilentLinks:
                 waited=sight.at >= since + self.patience.hold,
                 patient=sight.at >= since + self.patience.recheck,
             )
-            judged[link] = found, known
+            judged[link] = Judged(found, known, max(back.get(link, ()), default=None))
         return judged
 
     def _kept(self, session: Session, sight: Sight, losses: Losses, now: float) -> dict[str, dict[str, tuple[str, ...]]]:
@@ -257,18 +270,18 @@ class SilentLinks:
             )
 
     @staticmethod
-    def _no_longer(sight: Sight, judged: Mapping[str, tuple[Found, Ends]]) -> Iterator[Finding]:
-        """Suspicions as they are now."""
-        for link, (found, ends) in sorted(judged.items()):
-            if found.verdict is Verdict.SUSPECTED:
-                text = f"link {link} may pass nothing: {found.because}"
+    def _suspicions(sight: Sight, judged: Mapping[str, Judged]) -> Iterator[Finding]:
+        """As they are now."""
+        for link, each in sorted(judged.items()):
+            if each.verdict is Verdict.SUSPECTED:
+                text = f"link {link} may pass nothing: {each.found.because}"
                 known = sight.suspected.get(link)
                 if known is None or known.text != text:
-                    yield _suspicion(known.reference if known else min(ends.ports), text, sight.at, raises=True)
+                    yield _suspicion(known.reference if known else min(each.ends.ports), text, sight.at, raises=True)
         for link, alarm in sorted(sight.suspected.items()):
             now = judged.get(link)
-            if now is None or now[0].verdict in {Verdict.WELL, Verdict.SILENT}:
-                why = now[0].because if now is not None else ""
+            if now is None or now.verdict in {Verdict.WELL, Verdict.SILENT}:
+                why = now.found.because if now is not None else ""
                 yield _suspicion(alarm.reference, why or "nothing speaks against it any more", sight.at, raises=False)
 
     def _links_of(self, alarm: Alarm, place: Place, homes: Homes, parts: Parts) -> tuple[str, ...]:
@@ -318,14 +331,15 @@ def _to_symptom(ledger: Ledger, alarm: Alarm, links: Sequence[str], homes: Homes
     ledger.judge([alarm], Judgement(Standing.SYMPTOM.value, home, why))
 
 
-def _named(link: str, ends: Ends, found: Found, lost: Mapping[str, Sequence[Alarm]], at: datetime) -> Iterator[Finding]:
+def _named(link: str, judged: Judged, lost: Mapping[str, Sequence[Alarm]], at: datetime) -> Iterator[Finding]:
     """One alarm for each end, as a cut has."""
-    instant = min(_lost_at(alarms) for alarms in lost.values())
+    begun = min(_lost_at(alarms) for alarms in lost.values())
+    instant = begun if judged.back is None else max(begun, judged.back)
     ids = sorted(alarm.id for alarms in lost.values() for alarm in alarms)
-    text = f"link {link} passes nothing, though both of its ports are up: {found.because}"
-    for port in ends.ports:
+    text = f"link {link} passes nothing, though both of its ports are up: {judged.found.because}"
+    for port in judged.ends.ports:
         element, _, name = port.partition("/")
-        detail = {"text": text, "because": found.because, LINK: link, "lost": ids}
+        detail = {"text": text, "because": judged.found.because, LINK: link, "lost": ids}
         yield Finding(FindingKind.LINK_SILENT, element, name, Transition(instant, instant, at), Source.VERIFY, detail)
 
 
@@ -348,6 +362,28 @@ def _cleared(session: Session, ids: Sequence[str], at: datetime) -> tuple[dateti
         return at, "what told of it is not kept any more"
     first = min(back, key=lambda alarm: (alarm.cleared_at or at, alarm.id))
     return first.cleared_at or at, f"{first.element} has its {PROTOCOLS.get(first.cause, first.cause)} neighbour again"
+
+
+def _back(session: Session, links: Mapping[str, tuple[str, str]]) -> dict[str, list[datetime]]:
+    """Link → when its ports came up, or its elements were heard again: neighbours take a while to find each other then."""
+    over: dict[str, set[str]] = {}
+    for link, ends in links.items():
+        for reference in {*ends, *map(element_of, ends)}:
+            over.setdefault(reference, set()).add(link)
+    ids = {
+        alarm_id(*_split(each), cause) for each in over for cause in ((LINK_DOWN, LINK_SILENT) if "/" in each else (UNREACHABLE,))
+    }
+    found: dict[str, list[datetime]] = {}
+    for alarm in load_ids(session, ids):
+        if alarm.cleared_at is not None:
+            for link in over[alarm.reference]:
+                found.setdefault(link, []).append(alarm.cleared_at)
+    return found
+
+
+def _split(reference: str) -> tuple[str, str]:
+    element, _, port = reference.partition("/")
+    return element, port
 
 
 def _begun(lost: Mapping[str, Sequence[Alarm]]) -> datetime:
