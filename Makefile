@@ -75,9 +75,10 @@ prometheus-test: $(VENV)/.dev ## Test against Prometheus and Alertmanager (progr
 lab-check: $(VENV)/.dev ## Say what the lab of real elements is missing
 	$(BIN)/python -m tests.lab check
 
+# Routers take their time, so two labs stand beside each other, each with half of the files.
 lab-test: $(VENV)/.dev ## Test against FRR, net-snmp and netconfd in namespaces (root, Debian; installs nothing)
 	$(BIN)/python -m tests.lab check
-	$(BIN)/pytest tests/lab -m lab $(PYTEST_ARGS)
+	$(BIN)/pytest tests/lab -m lab -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 lab-uml: $(VENV)/.dev ## Test an IP VPN over MPLS in User Mode Linux (root, Debian packages user-mode-linux and kmod, too)
 	$(BIN)/python -m tests.lab check

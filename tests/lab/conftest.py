@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import ncclient.transport.session
 import pytest
@@ -10,6 +11,8 @@ from tests.lab import lock, requirements
 from tests.lab.lab import Lab
 from tests.lab.topology import MANAGEMENT
 
+HERE = Path(__file__).parent
+
 
 @pytest.fixture(scope="package", autouse=True)
 def _quick_client() -> Iterator[None]:
@@ -17,6 +20,23 @@ def _quick_client() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ncclient.transport.session, "TICK", 0.005)
         yield
+
+
+LONGEST_FIRST = ("test_every_point", "test_faults", "test_assurance", "test_recovery", "test_lifecycle")
+"""So that no worker is left alone with one of them at the end. What needs a daemon comes before the rest: it is started once."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of the lab's tests, wherever they are among others."""
+    places = [place for place, item in enumerate(items) if item.path.is_relative_to(HERE)]
+    ordered = sorted((items[place] for place in places), key=_turn)
+    for place, item in zip(places, ordered, strict=True):
+        items[place] = item
+
+
+def _turn(item: pytest.Item) -> tuple[bool, int]:
+    name = item.path.stem
+    return item.path.parent == HERE, LONGEST_FIRST.index(name) if name in LONGEST_FIRST else len(LONGEST_FIRST)
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,9 @@ import json
 import os
 import pwd
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from tests.lab import namespaces, shared, syslog
 from tests.lab.topology import AUTONOMOUS_SYSTEM, LEAVES, ROUTERS, Router, ends_of
@@ -127,21 +129,33 @@ def start(router: Router, logs: Path, memory: Path) -> None:
     namespaces.execute(router.name, ["vtysh", "-N", namespaces.full_name(router.name), "-b"])
 
 
+_NEIGHBOURS = ("show ip ospf neighbor json", "show ipv6 ospf neighbor json", "show bgp summary json")
+
+
 def missing_neighbours(router: Router) -> list[str]:
     """Which sessions of this router are not up yet, in words."""
     lines = []
-    for version, command in (("OSPF", "show ip ospf neighbor json"), ("OSPFv3", "show ipv6 ospf neighbor json")):
-        expected = sum(1 for end in ends_of(router.name) if end.address)
-        full = vtysh(router.name, command).count('"Full')
+    *adjacencies, peers = _documents(vtysh(router.name, *_NEIGHBOURS))
+    expected = sum(1 for end in ends_of(router.name) if end.address)
+    for version, found in zip(("OSPF", "OSPFv3"), adjacencies, strict=True):
+        full = json.dumps(found).count('"Full')
         if full < expected:
             lines.append(f"{router.name}: {full} of {expected} {version} neighbours are full")
-    peers = json.loads(vtysh(router.name, "show bgp summary json"))
     for family in ("ipv4Unicast", "ipv6Unicast"):
         states = peers.get(family, {}).get("peers", {})
         up = sum(1 for peer in states.values() if peer["state"] == "Established")
         if up < len(ROUTERS) - 1:
             lines.append(f"{router.name}: {up} of {len(ROUTERS) - 1} BGP {family} sessions are established")
     return lines
+
+
+def _documents(text: str) -> Iterator[dict[str, Any]]:
+    """What several commands said, one after the other."""
+    decoder, start = json.JSONDecoder(), 0
+    while rest := text[start:].lstrip():
+        found, end = decoder.raw_decode(rest)
+        yield found
+        start = len(text) - len(rest) + end
 
 
 def clean(memory: Path) -> None:

@@ -96,11 +96,11 @@ class Lab:
         if absent:
             return [f"{node}: no namespace" for node in absent]
         stopped = [line for node, expected in _processes().items() for line in _not_running(node, expected)]
-        return stopped or [line for router in ROUTERS for line in frr.missing_neighbours(router)]
+        return stopped or list(_missing_neighbours())
 
     def until_converged(self) -> None:
         """:raises NotReady: with what is not as it should be."""
-        wait_until("OSPF and BGP have converged in the lab", lambda: not self.faults(), seen=self.faults)
+        wait_until("OSPF and BGP have converged in the lab", lambda: not any(_missing_neighbours()), seen=self.faults)
 
     def remains(self) -> list[str]:
         """What of the lab is on this machine, healthy or not; empty after `down`."""
@@ -319,6 +319,11 @@ def _clean_shared() -> None:
     openssh.clean()
     lldp.clean()
     shared.forget()
+
+
+def _missing_neighbours() -> Iterator[str]:
+    """One router after the other: who waits looks no further than the first, for each look is work that routing waits for."""
+    return (line for router in ROUTERS for line in frr.missing_neighbours(router))
 
 
 def _processes() -> dict[str, set[str]]:

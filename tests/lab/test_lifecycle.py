@@ -1,4 +1,4 @@
-"""Building and removing. These rebuild the lab, so they leave it fresh for whoever comes next."""
+"""Building and removing. Building takes long, so no test builds for the next one; after the last the lab is whole."""
 
 import os
 import signal
@@ -19,9 +19,9 @@ from tests.lab.topology import ROUTERS
 pytestmark = pytest.mark.lab
 
 
-@pytest.fixture
-def rebuilt(lab: Lab) -> Iterator[Lab]:
-    yield lab
+@pytest.fixture(scope="module", autouse=True)
+def _whole_again(lab: Lab) -> Iterator[None]:
+    yield
     lab.up(owner=os.getpid())
 
 
@@ -31,42 +31,40 @@ def test_building_what_is_whole_changes_nothing(lab: Lab) -> None:
     assert (frr.pid("pe1", "zebra"), lab.credentials()) == before
 
 
-def test_a_daemon_that_died_is_named_and_building_again_repairs(rebuilt: Lab) -> None:
-    os.kill(frr.pid("p1", "bgpd"), signal.SIGKILL)
-    wait_until("bgpd is gone", lambda: rebuilt.faults() == ["p1: bgpd does not run"])
-    rebuilt.up(owner=os.getpid())
-    assert rebuilt.faults() == []
+def test_nothing_is_left_after_down_and_a_second_down_is_fine(lab: Lab) -> None:
+    lab.down()
+    assert lab.remains() == []
+    lab.down()
+    assert lab.remains() == []
 
 
-def test_nothing_is_left_after_down_and_a_second_down_is_fine(rebuilt: Lab) -> None:
-    rebuilt.down()
-    assert rebuilt.remains() == []
-    rebuilt.down()
-    assert rebuilt.remains() == []
-
-
-def test_leftovers_of_a_crashed_run_do_not_hinder_the_next(rebuilt: Lab) -> None:
-    rebuilt.down()
+def test_leftovers_of_a_crashed_run_do_not_hinder_the_next_and_the_lab_goes_when_its_time_is_over(lab: Lab) -> None:
+    lab.down()
     namespaces.create("pe1")
     namespaces.create("forgotten")
     subprocess.run(["setsid", "--fork", *namespaces.argv_in("forgotten", ["sleep", "600"])], check=True)
     wait_until("a process lingers", lambda: namespaces.processes("forgotten") == ["sleep"])
-    rebuilt.up(owner=os.getpid())
+    lab.up(owner=os.getpid())
     assert namespaces.full_name("forgotten") not in namespaces.existing()
-    assert rebuilt.faults() == []
+    assert lab.faults() == []
+    watchdog.start(lab.folder, owner=os.getpid(), lifetime=0.1)
+    wait_until("the watchdog has taken the lab down", lambda: lab.remains() == [], seen=lab.remains)
 
 
-def test_the_lab_goes_when_its_owner_dies(rebuilt: Lab) -> None:
-    rebuilt.down()
+def test_the_lab_goes_when_its_owner_dies(lab: Lab) -> None:
+    lab.down()
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as owner:
-        rebuilt.up(owner=owner.pid)
+        lab.up(owner=owner.pid)
         owner.kill()
-    wait_until("the watchdog has taken the lab down", lambda: rebuilt.remains() == [])
+    wait_until("the watchdog has taken the lab down", lambda: lab.remains() == [], seen=lab.remains)
 
 
-def test_the_lab_goes_when_its_time_is_over(rebuilt: Lab) -> None:
-    watchdog.start(rebuilt.folder, owner=os.getpid(), lifetime=0.1)
-    wait_until("the watchdog has taken the lab down", lambda: rebuilt.remains() == [])
+def test_a_daemon_that_died_is_named_and_building_again_repairs(lab: Lab) -> None:
+    lab.up(owner=os.getpid())
+    os.kill(frr.pid("p1", "bgpd"), signal.SIGKILL)
+    wait_until("bgpd is gone", lambda: lab.faults() == ["p1: bgpd does not run"], seen=lab.faults)
+    lab.up(owner=os.getpid())
+    assert lab.faults() == []
 
 
 def test_the_watch_ends_at_once_for_an_owner_that_is_gone_already() -> None:

@@ -30,6 +30,7 @@ from tests.lab.topology import AUTONOMOUS_SYSTEM, MANAGEMENT, P1, PE1, PE2
 
 pytestmark = pytest.mark.lab
 
+OSPF, BGP = "ospfNeighbourDown", "bgpNeighbourDown"
 POLLED_WITHIN = timedelta(seconds=30)
 """Silence is known to have begun between the last answer and the first one that is missing."""
 
@@ -85,7 +86,7 @@ def test_a_cable_that_swallows_everything_is_one_problem_that_names_it_and_all_l
         wait_until(
             "pe2 has no neighbour left, and nobody has it",
             lambda: Counter(each["cause"] for each in standing(fabd, standing="symptom")) == {OSPF: 2, BGP: 8},
-            within=SEEN_WITHIN,
+            seen=lambda: standing(fabd),
         )
         roots = {f"{each['element']}/{each['object']}": each["cause"] for each in standing(fabd, standing="root")}
         assert roots == {"p1/c-pe2": "linkSilent", "pe2/c-p1": "linkSilent"}
