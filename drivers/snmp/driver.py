@@ -12,7 +12,7 @@ from datetime import timedelta
 from drivers import testing
 from drivers.diff import objects
 from drivers.diff.objects import Fact, Intent
-from drivers.errors import EditRefused, ElementError, ElementTimeout, RevertFailed
+from drivers.errors import EditRefused, ElementDisconnected, ElementError, ElementTimeout, RevertFailed
 from drivers.port import ChangeSet, Check, CheckResult, Standing, Target, Use, Verification
 from drivers.snmp import oids, switch
 from drivers.snmp.bridge import Bridge, chunks
@@ -21,6 +21,9 @@ from drivers.snmp.manager import Manager
 from drivers.snmp.observation import observed
 from drivers.snmp.switch import Binding, Switch
 
+TICKS_PER_SECOND = 100
+SLACK_S, SLACK = 2.0, 0.02
+"""By how much an agent's clock may differ from ours; a restart takes longer."""
 _SHARED_KINDS = {"vlan", "admin"}
 """Facts that may rightly remain after us: a row with others' members, a port that others use."""
 
@@ -50,6 +53,8 @@ class SnmpSession:
         self._manager = Manager(target)
         self._bridge = Bridge(target.element, self._manager)
         self._transcript: list[str] = []
+        self._greeted: tuple[float, int | None] = 0.0, None
+        """When it first answered (monotonic seconds), and its sysUpTime then, where it has one."""
 
     @property
     def session_id(self) -> str:
@@ -61,7 +66,7 @@ class SnmpSession:
 
     def greet(self, deadline: float) -> None:
         """One GET that proves address, credential and agent."""
-        self._manager.get([oids.SYS_UPTIME], deadline)
+        self._greeted = time.monotonic(), self._uptime(deadline)
 
     def lock(self, deadline: float) -> None:
         """Advisory (RFC 3418): from here on, SETs of whoever locked before are refused by the agent."""
@@ -141,13 +146,30 @@ class SnmpSession:
             raise RevertFailed(self._element, f"the reverse was refused: {error.message}") from error
 
     def save(self, deadline: float) -> None:
-        """dot1qVlanStaticTable and IF-MIB's writable objects are kept by the agent (RFC 4363: "permanent" storage)."""
+        """dot1qVlanStaticTable and IF-MIB's writable objects are kept by the agent (RFC 4363: "permanent" storage).
+
+        Not every agent keeps them, and datagrams do not tell of a restart: `ElementDisconnected` when there was one since it first
+        answered. Whoever saves looks then what stands, as after any other lost connection.
+        """
+        since, then = self._greeted
+        now = self._uptime(deadline)
+        if now is None or then is None:
+            return
+        ran_s = (now - then) % 2**32 / TICKS_PER_SECOND
+        passed_s = time.monotonic() - since
+        if abs(ran_s - passed_s) > SLACK_S + passed_s * SLACK:
+            raise ElementDisconnected(self._element, f"its sysUpTime says that it restarted within the last {passed_s:.0f} s")
 
     def abort(self, deadline: float) -> None:
         """Nothing staged on the element and no lock that outlives its use."""
 
     def close(self) -> None:
         self._manager.close()
+
+    def _uptime(self, deadline: float) -> int | None:
+        """In hundredths of a second; it starts anew after 497 days, too."""
+        ticks = self._manager.get([oids.SYS_UPTIME], deadline)[oids.SYS_UPTIME]
+        return ticks if isinstance(ticks, int) else None
 
     def _intents(self, change: ChangeSet) -> tuple[Intent, Intent]:
         try:

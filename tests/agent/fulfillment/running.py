@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 from datetime import timedelta
 
 from agent.clock import SystemClock
@@ -40,6 +41,8 @@ class Running:
     def __init__(self, database, sim: SimThread, folder) -> None:
         self.database, self.sim = database, sim
         self.kill_at = ""
+        self.meanwhile: dict[str, Callable[[], object]] = {}
+        """Point of the journal → what happens there, once."""
         self.killed = threading.Event()
         self._tick = threading.Event()
         document = inventory_document(sim.network)
@@ -65,6 +68,7 @@ class Running:
 
     def _checkpoint(self, name: str) -> None:
         """A worker killed here does nothing more, and lets go of nothing."""
+        self.meanwhile.pop(name, lambda: None)()
         if name == self.kill_at:
             self.kill_at = ""
             self.killed.set()

@@ -90,3 +90,23 @@ def test_a_dry_run_shows_the_native_payload_and_touches_nothing(fabd):
     assert fabd.everything() == before
     with fabd.database.read() as session:
         assert session.query(OrderRow).count() == 0
+
+
+@pytest.mark.parametrize("point", ["after decide", "before confirm", "after confirm"])
+def test_a_switch_that_forgets_by_a_restart_after_the_decision_gets_it_again(fabd, point):
+    """SNMP has no session that would be lost with it: its uptime tells."""
+    empty = fabd.running("sw1")
+
+    def restart() -> None:
+        switch = fabd.sim.network.elements["sw1"].state
+        switch.saved = before
+        switch.reboot()
+
+    before = fabd.sim.call(lambda network: network.elements["sw1"].state.snapshot())
+    fabd.meanwhile[point] = lambda: fabd.sim.call(lambda _: restart())
+    order = fabd.order(eline(a="sw1/1", b="sw1/2", description="Acme"))
+    assert (order.state, order.items[0].errors) == ("completed", [])
+    assert not fabd.meanwhile
+    assert "Acme" in fabd.running("sw1")
+    fabd.order(delete(order.items[0].service_id))
+    assert fabd.running("sw1") == empty

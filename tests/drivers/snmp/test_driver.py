@@ -11,6 +11,7 @@ from drivers.diff import objects
 from drivers.errors import (
     AuthenticationRefused,
     EditRefused,
+    ElementDisconnected,
     ElementLocked,
     ElementTimeout,
     RevertFailed,
@@ -223,3 +224,26 @@ def test_credentials_that_do_not_serve_are_refused_without_showing_them(lab: Lab
 def test_a_wrong_community_times_out_and_says_so(lab: Lab) -> None:
     with pytest.raises(ElementTimeout, match=r"a wrong community \(credential r\) looks the same"):
         SnmpDriver().open(lab.target(Credential("r", community="wrong")), time.monotonic() + 0.3)
+
+
+@pytest.mark.parametrize("ran_s", [0.0, 5.0, 4e7], ids=["just before", "for a while", "for more than a year"])
+def test_an_element_that_restarted_meanwhile_is_not_taken_for_saved(lab: Lab, ran_s: float, soon: float) -> None:
+    """What came before the restart may be gone, and no datagram tells of it."""
+    lab.state.booted_at = time.monotonic() - 100 - ran_s
+    with opened(lab.target()) as session:
+        session.save(soon)
+        lab.state.reboot()
+        with pytest.raises(ElementDisconnected, match="acc1: its sysUpTime says that it restarted within the last 0 s"):
+            session.save(soon)
+    with opened(lab.target()) as session:
+        session.save(soon)
+
+
+def test_an_uptime_that_begins_anew_by_itself_is_no_restart(lab: Lab, soon: float) -> None:
+    """It has 32 bits: that is every 497 days."""
+    lab.state.booted_at = time.monotonic() - (2**32 - 10) / 100
+    with opened(lab.target()) as session:
+        until = time.monotonic() + 0.5
+        while lab.state.uptime() > 1000:
+            assert time.monotonic() < until
+        session.save(soon)
