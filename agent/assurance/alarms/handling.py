@@ -4,7 +4,7 @@ Everything is written into the alarm's history with its author. Acknowledging an
 services: downtime counts as it was.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -196,6 +196,27 @@ def close_unwatched(session: Session, elements: AbstractSet[str], ports: Abstrac
     for alarm in alarms:
         known = alarm.element in elements
         ledger.close(alarm, f"{alarm.reference} is not watched any more" if known else f"{alarm.element} has left the inventory")
+    ledger.write()
+    return alarms
+
+
+def close_conditions(session: Session, reasons: Mapping[tuple[str, str, str], str], at: datetime) -> list[Alarm]:
+    """Clear what stands of elements, by element, cause and qualifier: nobody would find out that it is over."""
+    elements, causes = ({key[place] for key in reasons} for place in (0, 1))
+    standing = select(AlarmRow.id, AlarmRow.element, AlarmRow.cause, AlarmRow.qualifier).where(
+        AlarmRow.element.in_(sorted(elements)),
+        AlarmRow.cause.in_(sorted(causes)),
+        AlarmRow.object == "",
+        AlarmRow.source == "",
+        AlarmRow.cleared_at.is_(None),
+    )
+    found = {row.id: why for row in session.execute(standing) if (why := reasons.get((row.element, row.cause, row.qualifier)))}
+    if not found:
+        return []
+    ledger = Ledger(session, at)
+    alarms = _fetched(ledger, list(found))
+    for alarm in alarms:
+        ledger.close(alarm, found[alarm.id])
     ledger.write()
     return alarms
 

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from agent.assurance.alarms.conditions import take
+from agent.assurance.alarms.handling import close_conditions
 from agent.assurance.collectors.standings import Standings
 
 WHY = "collectors are switched off, so that nobody finds out when it is over"
@@ -14,4 +14,4 @@ def abandon(session: Session, at: datetime) -> None:
     """Clear what stands by their word, and forget it."""
     standings = Standings()
     standings.recall(session)
-    take(session, standings.let_go(session, sorted(standings.known), lambda *_: WHY, at), at)
+    close_conditions(session, dict.fromkeys(standings.let_go(session, list(standings.known)), WHY), at)

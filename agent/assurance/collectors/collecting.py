@@ -16,6 +16,7 @@ import structlog
 from sqlalchemy.orm import Session
 
 from agent.assurance.alarms.conditions import take
+from agent.assurance.alarms.handling import close_conditions
 from agent.assurance.collectors.asking import Asking, Reply
 from agent.assurance.collectors.roster import Assignment, Roster, load_roster
 from agent.assurance.collectors.standings import Standings
@@ -23,7 +24,6 @@ from agent.assurance.collectors.turns import Turns
 from agent.assurance.errors import NotCollected
 from agent.assurance.events.claims import Answer, Subject
 from agent.assurance.events.directory import is_short_for
-from agent.assurance.findings import Finding
 from agent.assurance.history.feed import PORT
 from agent.assurance.history.store import History, SeriesKey
 from agent.assurance.topology.watchlist import Watchlist
@@ -282,20 +282,19 @@ class Collecting:
         """`elements`: of the inventory; of others nothing is known any more. Who was let go of meanwhile says nothing."""
         self._standings.keep(session, elements)
         counting = [reply for reply in replies if (reply.element, reply.collector.name) in self._assigned]
-        self._take(session, self._standings.digest(session, counting))
+        for alarm in take(session, self._standings.digest(session, counting), self._clock.now()):
+            log.info("collected", alarm_id=alarm.id, element=alarm.element, cause=alarm.cause, qualifier=alarm.qualifier)
 
     def _let_go(self, session: Session) -> None:
-        gone = self._standings.unasked(self._assigned)
-        self._take(session, self._standings.let_go(session, gone, self._why_not, self._clock.now()))
+        gone = self._standings.let_go(session, self._standings.unasked(self._assigned))
+        reasons = {subject: self._why_not(subject[0], collector) for subject, collector in gone.items()}
+        for alarm in close_conditions(session, reasons, self._clock.now()):
+            log.info("not collected any more", alarm_id=alarm.id, element=alarm.element, cause=alarm.cause)
 
     def _why_not(self, element: str, name: str) -> str:
         if name not in self.collectors:
             return f"there is no collector {name} any more"
         return f"the collector {name} does not ask {element} any more"
-
-    def _take(self, session: Session, findings: Sequence[Finding]) -> None:
-        for alarm in take(session, findings, self._clock.now()):
-            log.info("collected", alarm_id=alarm.id, element=alarm.element, cause=alarm.cause, qualifier=alarm.qualifier)
 
     async def _write(self, work: Callable[[Session], object]) -> None:
         """With what is known in memory as it is in the database."""

@@ -1,6 +1,6 @@
 """From replies to findings: what has changed since an element was last asked, beside the alarms that stand."""
 
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeVar
@@ -21,7 +21,6 @@ Subject = tuple[str, str, str]
 """Element, cause and qualifier."""
 _Group = TypeVar("_Group", str, tuple[str, str])
 NOT_LISTED = "not listed any more"
-NOT_ASKED = "not asked any more"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +68,7 @@ class Standings:
     def digest(self, session: Session, replies: Sequence[Reply]) -> list[Finding]:
         """What they change; it is stored already, but for the findings."""
         self._listen()
-        alarms = _Alarms.read(
-            session, {reply.element for reply in replies}, {cause for reply in replies for cause in reply.collector.causes}
-        )
+        alarms = _Alarms.read(session, replies)
         found: list[Finding] = []
         changed: dict[Subject, Known | None] = {}
         for reply in replies:
@@ -97,21 +94,17 @@ class Standings:
         groups = (subjects for key, subjects in self._by_element.items() if key not in assigned)
         return sorted(subject for subjects in groups for subject in subjects)
 
-    def let_go(self, session: Session, subjects: Iterable[Subject], why: Callable[[str, str], str], at: datetime) -> list[Finding]:
-        """Forget these, and clear what stands of them: nobody would find out that it is over.
-
-        `why`, in words, by element and collector.
-        """
+    def let_go(self, session: Session, subjects: Iterable[Subject]) -> dict[Subject, str]:
+        """Forget these. What their alarms may be known by, and the collector that told of them."""
         gone = {subject: self.known[subject] for subject in subjects}
-        alarms = _Alarms.read(session, {subject[0] for subject in gone}, {subject[1] for subject in gone})
-        found = []
-        for subject, known in gone.items():
+        for subject in gone:
             self._drop(subject)
-            found += [
-                _released(subject, known, name, why(subject[0], known.collector), at) for name in alarms.of(subject, known.names)
-            ]
         _store(session, dict.fromkeys(gone))
-        return found
+        return {
+            (element, cause, name): known.collector
+            for (element, cause, qualifier), known in gone.items()
+            for name in {qualifier, *known.names}
+        }
 
     def _listen(self) -> None:
         spoken, self._spoken = set(self._spoken), []
@@ -209,8 +202,9 @@ class _Alarms:
     """Element → ports that are down."""
 
     @classmethod
-    def read(cls, session: Session, elements: Iterable[str], causes: Iterable[str]) -> "_Alarms":
-        causes, elements = sorted(causes), sorted(elements)
+    def read(cls, session: Session, replies: Sequence[Reply]) -> "_Alarms":
+        causes = sorted({cause for reply in replies for cause in reply.collector.causes})
+        elements = sorted({reply.element for reply in replies})
         rows = session.execute(
             select(AlarmRow.element, AlarmRow.cause, AlarmRow.qualifier).where(
                 AlarmRow.cleared_at.is_(None),
@@ -260,19 +254,6 @@ def _finding(  # noqa: PLR0917  one class in this module calls it
         Source.POLL,
         {"text": text, "collector": reply.collector.name, "state": shown, "asked": asked(reply.collector)},
         meaning=meaning_of(rule, qualifier, raises=raises),
-    )
-
-
-def _released(subject: Subject, known: Known, qualifier: str, why: str, at: datetime) -> Finding:
-    element, cause, _ = subject
-    return Finding(
-        known.collector,
-        element,
-        "",
-        Transition.between(min(known.read_at, at), at, None),
-        Source.BOOKS,
-        {"text": f"{element}: {cause} {qualifier}: {why}", "collector": known.collector, "state": NOT_ASKED},
-        meaning=Meaning(cause, raises=False, qualifier=qualifier),
     )
 
 

@@ -229,6 +229,8 @@ def test_the_daemon_is_told_what_to_run_and_how_often(world: World) -> None:
         "budgets": 60,
         "alarm upkeep": 5,
         "prune polls": 3600,
+        "silent links": 5,
+        "the daemon itself": 15,
         "history": 300,
         "tidy history": 86400,
     }

@@ -133,6 +133,7 @@ class Field:
                 usage=world.usage,
                 ears=ears,
                 asks=CollectingParts(self.collectors, asking, self.settings),
+                host="here",
             )
         )
 

@@ -2,19 +2,23 @@
 
 import asyncio
 import json
+import threading
 
 import pytest
 from sqlalchemy import select, update
 
+from agent.assurance.collectors.collecting import STUCK_S
 from agent.assurance.collectors.tables import CollectedRow
+from agent.assurance.collectors.turns import LONGEST_PAUSE_S
 from agent.assurance.errors import NotCollected
-from agent.assurance.tables import AlarmRow, ObservationRow
+from agent.assurance.tables import AlarmChangeRow, AlarmRow, ObservationRow
+from agent.config import CollectorSettings
 from crm_bridge.tables import TicketRow
 from drivers.events.syslog import parse
 from drivers.snmp.traps import Trap
 from inventory.changes import note_network_change
 from inventory.tables import ElementRow
-from tests.agent.assurance.collectors.field import made
+from tests.agent.assurance.collectors.field import Session, made
 
 BGP, OSPF = "show neighbours", "show adjacencies"
 PEER, NEXT = "192.0.2.99", "10.0.1.2"
@@ -117,6 +121,103 @@ def test_of_an_element_that_has_left_the_inventory_nothing_is_known_any_more(fie
     assert [element for element, *_ in collected(field)] == ["pe1"]
     states = next(each for each in field.collecting.families() if each.name == "fabd_collected_states")
     assert [(sample.labels["standing"], sample.value) for sample in states.samples] == [("bad", 1), ("well", 0)]
+
+
+def last_word(field):
+    """Why the alarm was cleared."""
+    with field.world.database.read() as session:
+        return session.scalars(select(AlarmChangeRow.detail).where(AlarmChangeRow.change == "cleared")).one()["reason"]
+
+
+def test_an_alarm_of_a_collector_that_was_taken_out_of_the_catalog_goes_with_it(field):
+    bgp(field, "Active")
+    field.turn()
+    assert field.alarms() == [DOWN]
+    field.collectors = [each for each in field.collectors if each.name != "neighbours"]
+    field.restarted()
+    field.turn()
+    assert (field.alarms(), collected(field)) == ([], [])
+    assert last_word(field) == "there is no collector neighbours any more"
+
+
+@pytest.mark.parametrize("attribute", [False, ["optics"]])
+def test_an_alarm_goes_when_its_element_is_not_asked_any_more(field, attribute):
+    bgp(field, "Active")
+    field.turn()
+    with field.world.database.write() as session:
+        row = session.scalars(select(ElementRow).where(ElementRow.name == "pe1")).one()
+        row.attributes = {**row.attributes, "collectors": attribute}
+    field.turn()
+    assert (field.alarms(), collected(field)) == ([], [])
+    assert last_word(field) == "the collector neighbours does not ask pe1 any more"
+
+
+def test_an_alarm_stays_while_its_element_is_locked(field):
+    bgp(field, "Active")
+    field.turn()
+    with field.world.database.write() as session:
+        session.execute(update(ElementRow).where(ElementRow.name == "pe1").values(administrative="locked"))
+    field.turn()
+    assert field.alarms() == [DOWN]
+
+
+def test_alarms_go_when_collectors_are_switched_off(field):
+    bgp(field, "Active")
+    field.turn()
+    field.settings = CollectorSettings(enabled=False)
+    field.restarted()
+    asyncio.run(field.world.service.start())
+    assert (field.alarms(), collected(field)) == ([], [])
+    assert last_word(field).endswith("collectors are switched off, so that nobody finds out when it is over")
+
+
+def test_a_mistake_of_fabds_own_is_told_counted_and_over_when_it_is(field, monkeypatch):
+    bgp(field, "Established")
+
+    def fail(*_):
+        raise RuntimeError("no such luck")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Session, "show", fail)
+        field.turn()
+        asyncio.run(field.world.service._itself.look())
+    runs = {sample.labels["outcome"]: sample.value for sample in next(iter(field.collecting.families())).samples}
+    assert runs["mistake"] >= 1
+    assert field.elements.closed == len(field.elements.opened)
+    assert itself(field) == [("fabd:here", "daemonPartFailed", "collectors")]
+    assert "RuntimeError('no such luck')" in field.collecting.last["pe1", "neighbours"].failure
+    field.turn(LONGEST_PAUSE_S)
+    asyncio.run(field.world.service._itself.look())
+    assert itself(field) == []
+
+
+def test_a_thread_that_does_not_come_back_is_told_of(field):
+    async def story():
+        gate, real = threading.Event(), field.elements.open
+
+        def hang(target, deadline):
+            gate.wait(60)
+            return real(target, deadline)
+
+        field.elements.open = hang
+        await field.collecting.turn()
+        field.world.clock.advance(60)
+        await field.collecting.turn()
+        assert field.collecting.fault() == ""
+        field.world.clock.advance(STUCK_S + field.settings.deadline_s + 1)
+        told = field.collecting.fault()
+        gate.set()
+        await field.collecting.finished()
+        return told
+
+    assert asyncio.run(story()).startswith("asking pe1")
+    assert field.collecting.fault() == ""
+
+
+def itself(field):
+    with field.world.database.read() as session:
+        rows = session.scalars(select(AlarmRow).where(AlarmRow.cause == "daemonPartFailed", AlarmRow.cleared_at.is_(None)))
+        return [(row.element, row.cause, row.qualifier) for row in rows]
 
 
 def test_what_was_lost_while_the_daemon_was_away_is_found(field):
