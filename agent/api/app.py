@@ -4,7 +4,7 @@ from functools import cached_property
 from importlib.metadata import version
 from typing import Any
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from fastapi.routing import APIRoute
 
 from agent.api import docs, forms, health, openapi
@@ -40,6 +40,8 @@ from agent.api.native import (
     sla,
     specifications,
 )
+from agent.api.native.paths import ROOT
+from agent.api.parameters import refuse_unknown
 from agent.api.parts import Parts
 from agent.api.tmf import (
     alarm_management,
@@ -141,7 +143,8 @@ def create_app(parts: Parts) -> FabdApi:
     app.state.parts = parts
     app.state.methods_at = methods_at
     for router in ROUTERS:
-        app.include_router(router)
+        native = any(isinstance(route, APIRoute) and route.path.startswith(ROOT) for route in router.routes)
+        app.include_router(router, dependencies=[Depends(refuse_unknown)] if native else None)
     app.add_middleware(RequestContext, metrics=parts.metrics)
     forms.install(app)
     parts.metrics.add(stored(parts.database, parts.clock))

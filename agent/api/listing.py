@@ -1,5 +1,6 @@
 """Lists out of the database: what an index can answer is asked of the database, the rest is looked at in bounded numbers."""
 
+import difflib
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ from sqlalchemy.orm import Session
 from agent.api.errors import BadRequest
 from agent.api.query import Document, Filter, Page, Query, has, page
 from agent.api.query import select as choose
-from agent.api.shapes import Shape, is_instant, names, says
+from agent.api.shapes import Shape, is_closed, is_instant, names, says
 from inventory.db import Base
 
 SCAN_LIMIT = 5_000
@@ -74,6 +75,8 @@ class Listing(Generic[Row]):
         ordering = self._ordering(query)
         if self.answers(query) and ordering is not None:
             return self._cut(session, ordering, query)
+        if self.shape is not None and is_closed(self.shape):
+            check_known(query, (), [self])  # before anything is looked through
         documents = self.candidates(session, query)
         check_known(query, documents, [self])
         return page(_in_time(documents), query)
@@ -203,8 +206,14 @@ def check_known(query: Query, documents: Sequence[Document], listings: Sequence[
         return
     for path in (*(rule.path for rule in query.filters), *(path for path, _ in query.sort)):
         if not any(listing.knows(path) for listing in listings) and not any(has(document, path) for document in documents):
-            known = ", ".join(sorted({name for listing in listings for name in listing.shape_names()}))
-            raise BadRequest("unknownAttribute", f"nothing here has an attribute {'.'.join(path)!r}; there is {known}")
+            known = sorted({name for listing in listings for name in listing.shape_names()})
+            raise BadRequest("unknownAttribute", f"nothing here has an attribute {'.'.join(path)!r}{meant(path[0], known)}")
+
+
+def meant(name: str, known: Sequence[str]) -> str:
+    """What it may have been meant to be, and what there is."""
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {close[0]}? There is {', '.join(known)}" if close else f"; there is {', '.join(known)}"
 
 
 def _in_time(documents: Iterable[Document]) -> Iterator[Document]:

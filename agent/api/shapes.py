@@ -50,7 +50,7 @@ def opened(**properties: Shape) -> Shape:
 def says(shape: Shape, path: Sequence[str]) -> bool:
     """Whether a resource of this shape is said to have something at the path; a shape that says nothing of its inside may."""
     inner = _inside(shape)
-    if not path or inner in (ANYTHING, {"type": "object"}):
+    if not path or inner == ANYTHING or (inner.get("type") == "object" and "properties" not in inner):
         return True
     inside = inner.get("properties", {})
     return path[0] in inside and says(inside[path[0]], path[1:])
@@ -63,6 +63,11 @@ def is_instant(shape: Shape, path: Sequence[str]) -> bool:
         return bool(inner.get("format") == INSTANT["format"])
     inside = inner.get("properties", {})
     return path[0] in inside and is_instant(inside[path[0]], path[1:])
+
+
+def is_closed(shape: Shape) -> bool:
+    """Whether a resource of this shape has what is said and nothing else."""
+    return _inside(shape).get("additionalProperties") is False
 
 
 def names(shape: Shape) -> list[str]:

@@ -116,7 +116,7 @@ def test_period_of_a_month_and_of_a_fixed_length() -> None:
         ("name: x\navailability: 99\nperiod: monthly", 3, "5 minutes"),
         ("name: x\navailability: 99\nservice_hours:\n  time_zone: Mars", 4, "service_hours.time_zone"),
         ("name: x\navailabilty: 99", 2, "did you mean availability?"),
-        ("name: x\nzzz: 99", 2, "check its spelling: there are name"),
+        ("name: x\nzzz: 99", 2, "check its spelling: there are"),
         ("name: x", 1, "is missing"),
         ("name: x\nname: y\navailability: 99", 2, "twice"),
         ("name: [x", 1, "not YAML"),

@@ -94,6 +94,7 @@ ACTIONS = Listing(
     instants={"created_at": ActionRow.created_at, "began_at": ActionRow.began_at, "ended_at": ActionRow.ended_at},
     order=(ActionRow.created_at.desc(), ActionRow.id.desc()),
     key=ActionRow.id,
+    shape=ACTION,
 )
 ONE = Listing(ActionRow, _render_history, ACTIONS.texts, ACTIONS.instants, ACTIONS.order, ACTIONS.key)
 

@@ -73,6 +73,7 @@ ALARMS = Listing(
     instants={"raised_at": AlarmRow.raised_at, "last_at": AlarmRow.last_at, "cleared_at": AlarmRow.cleared_at},
     order=(AlarmRow.raised_at.desc(), AlarmRow.id.desc()),
     key=AlarmRow.id,
+    shape=ALARM,
 )
 ONE = Listing(AlarmRow, _render_history, ALARMS.texts, ALARMS.instants, ALARMS.order, ALARMS.key)
 

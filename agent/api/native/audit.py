@@ -34,6 +34,7 @@ AUDIT = Listing(
     instants={"at": AuditRow.at},
     order=(AuditRow.at.desc(), AuditRow.id.desc()),
     key=AuditRow.id,
+    shape=CHANGE,
 )
 
 

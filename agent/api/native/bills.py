@@ -61,6 +61,7 @@ BILLS = Listing(
     instants={"period_start": BillRow.period_start, "period_end": BillRow.period_end, "created_at": BillRow.created_at},
     order=(BillRow.number.desc(),),
     key=BillRow.id,
+    shape=BILL,
 )
 
 

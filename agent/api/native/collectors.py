@@ -69,6 +69,7 @@ _COLLECTED = Listing(
     instants={"since": CollectedRow.since},
     order=(CollectedRow.element, CollectedRow.cause, CollectedRow.qualifier),
     key=CollectedRow.id,
+    shape=COLLECTED,
 )
 
 

@@ -106,6 +106,7 @@ CUSTOMERS = Listing(
     instants={"created_at": CustomerRow.created_at},
     order=(CustomerRow.account_number,),
     key=CustomerRow.account_number,
+    shape=CUSTOMER,
 )
 ONE = Listing(CustomerRow, _render_view, CUSTOMERS.texts, CUSTOMERS.instants, CUSTOMERS.order, CUSTOMERS.key)
 

@@ -84,6 +84,7 @@ DRIFTS = Listing(
     instants={"checked_at": DriftRow.checked_at},
     order=(DriftRow.element,),
     key=DriftRow.element,
+    shape=KNOWN,
 )
 
 
@@ -217,6 +218,7 @@ RUNS = Listing(
     instants={"created_at": DriftRunRow.created_at, "finished_at": DriftRunRow.finished_at},
     order=(DriftRunRow.created_at.desc(), DriftRunRow.id.desc()),
     key=DriftRunRow.id,
+    shape=RUN,
 )
 
 

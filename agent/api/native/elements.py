@@ -104,6 +104,7 @@ ELEMENTS = Listing(
     instants={},
     order=(ElementRow.name,),
     key=ElementRow.name,
+    shape=ELEMENT,
 )
 
 

@@ -59,6 +59,7 @@ EVENTS = Listing(
     instants={"at": EventRow.at},
     order=(EventRow.sequence.desc(),),
     key=EventRow.id,
+    shape=EVENT,
 )
 SUBSCRIPTIONS = Listing(
     SubscriptionRow,
@@ -72,6 +73,7 @@ SUBSCRIPTIONS = Listing(
     instants={"created_at": SubscriptionRow.created_at},
     order=(SubscriptionRow.created_at, SubscriptionRow.id),
     key=SubscriptionRow.id,
+    shape=SUBSCRIPTION,
 )
 DELIVERIES = Listing(
     DeliveryRow,
@@ -80,6 +82,7 @@ DELIVERIES = Listing(
     instants={"due_at": DeliveryRow.due_at},
     order=(DeliveryRow.event_sequence.desc(), DeliveryRow.subscription_id),
     key=DeliveryRow.subscription_id,
+    shape=DELIVERY,
 )
 
 

@@ -56,6 +56,7 @@ EXCLUSIONS = Listing(
     instants={"start": ExclusionRow.start, "end": ExclusionRow.end, "created_at": ExclusionRow.created_at},
     order=(ExclusionRow.start.desc(), ExclusionRow.id.desc()),
     key=ExclusionRow.id,
+    shape=EXCLUSION,
 )
 
 

@@ -55,6 +55,7 @@ FREEZES = Listing(
     instants={"start": FreezeRow.start, "end": FreezeRow.end, "created_at": FreezeRow.created_at},
     order=(FreezeRow.start.desc(), FreezeRow.id.desc()),
     key=FreezeRow.id,
+    shape=FREEZE,
 )
 
 

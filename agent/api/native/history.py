@@ -36,6 +36,7 @@ _SERIES = Listing(
     instants={},
     order=(SeriesRow.subject, SeriesRow.metric),
     key=SeriesRow.id,
+    shape=SERIES,
 )
 
 

@@ -73,6 +73,7 @@ OBSERVATIONS = Listing(
     instants={"at": ObservationRow.at},
     order=(ObservationRow.at.desc(), ObservationRow.id.desc()),
     key=ObservationRow.id,
+    shape=OBSERVATION,
 )
 
 

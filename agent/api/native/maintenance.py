@@ -104,6 +104,7 @@ WINDOWS = Listing(
     },
     order=(MaintenanceRow.start.desc(), MaintenanceRow.id.desc()),
     key=MaintenanceRow.id,
+    shape=MAINTENANCE,
 )
 
 

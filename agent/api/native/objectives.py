@@ -31,6 +31,7 @@ CREDITS = Listing(
     instants={"period_start": CreditRow.period_start, "period_end": CreditRow.period_end, "granted_at": CreditRow.granted_at},
     order=(CreditRow.granted_at.desc(), CreditRow.id.desc()),
     key=CreditRow.id,
+    shape=CREDIT,
 )
 VIOLATIONS = Listing(
     ViolationRow,
@@ -39,6 +40,7 @@ VIOLATIONS = Listing(
     instants={"period_start": ViolationRow.period_start, "period_end": ViolationRow.period_end, "found_at": ViolationRow.found_at},
     order=(ViolationRow.found_at.desc(), ViolationRow.id.desc()),
     key=ViolationRow.id,
+    shape=VIOLATION,
 )
 
 
@@ -49,6 +51,7 @@ OBJECTIVES = Listing(
     instants={"period_start": ObjectiveResultRow.period_start, "period_end": ObjectiveResultRow.period_end},
     order=(ObjectiveResultRow.period_start.desc(), ObjectiveResultRow.id.desc()),
     key=ObjectiveResultRow.id,
+    shape=OBJECTIVE,
 )
 
 

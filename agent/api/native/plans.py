@@ -62,6 +62,7 @@ PLANS = Listing(
     },
     order=(PlanRow.created_at.desc(), PlanRow.id.desc()),
     key=PlanRow.id,
+    shape=PLAN,
 )
 
 

@@ -80,6 +80,7 @@ def _listing(parts: PartsOf) -> Listing[PoolRow]:
         instants={},
         order=(PoolRow.name,),
         key=PoolRow.name,
+        shape=POOL,
     )
 
 

@@ -55,6 +55,7 @@ PROBLEMS = Listing(
     instants={"opened_at": ProblemRow.opened_at, "resolved_at": ProblemRow.resolved_at},
     order=(ProblemRow.opened_at.desc(), ProblemRow.id.desc()),
     key=ProblemRow.id,
+    shape=PROBLEM,
 )
 
 

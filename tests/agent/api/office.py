@@ -36,6 +36,9 @@ PATIENCE = timedelta(seconds=5)
 class Unmeasured:
     """No service has anything that could be measured."""
 
+    def measures(self, _session: object, _service_id: str) -> bool:
+        return False
+
     def test(self, service_id: str, **_options: object) -> TestResult:
         raise NothingToMeasure(service_id)
 

@@ -1,0 +1,54 @@
+"""Filters of native lists: by what nothing has, they are refused with what there is, never answered by an empty list."""
+
+import pytest
+from fastapi.routing import APIRoute
+
+from agent.api.app import ROUTERS
+from agent.security.roles import Role
+
+V1 = "/api/v1"
+LISTS = sorted(
+    route.path
+    for router in ROUTERS
+    for route in router.routes
+    if isinstance(route, APIRoute)
+    and route.path.startswith(V1)
+    and "GET" in route.methods
+    and 206 in route.responses
+    and "{" not in route.path
+)
+
+
+def test_there_are_lists():
+    assert len(LISTS) > 20
+
+
+@pytest.mark.parametrize("path", LISTS)
+@pytest.mark.parametrize("query", ["elemnt=x", "sort=elemnt", "elemnt.regex=x", "elemnt.gt=1"])
+def test_what_nothing_has_is_refused_with_what_there_is(office, path, query):
+    answer = office.get(f"{path}?{query}", role=Role.ADMIN)
+    assert answer.status_code == 400, answer.text
+    assert "nothing here has an attribute 'elemnt'" in answer.text
+    assert "here is " in answer.text  # all that there is
+
+
+def test_a_misspelt_one_is_told_with_what_may_have_been_meant(office):
+    assert "did you mean element?" in office.get(f"{V1}/alarms?elemnt=x").text
+    assert "did you mean severity?" in office.get(f"{V1}/alarms?severty=major").text
+
+
+def test_inside_what_is_open_anything_may_be_asked_for(office):
+    assert office.get(f"{V1}/actions?before.alarm.stands=true").json() == []
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        (f"{V1}/action-rules?mode=off", "takes no parameter 'mode'; it takes none"),
+        (f"{V1}/history/points?subject=x&metric=y&sinc=2026-01-01", "did you mean since?"),
+    ],
+)
+def test_what_takes_its_parameters_by_name_refuses_others(office, path, words):
+    answer = office.get(path)
+    assert answer.status_code == 400
+    assert words in answer.text
