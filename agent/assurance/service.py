@@ -157,7 +157,7 @@ class AssuranceService:
 
     @property
     def ready(self) -> bool:
-        """The first cycle is done."""
+        """Everybody was asked once."""
         return self._gauge.is_ready
 
     @property
@@ -169,11 +169,12 @@ class AssuranceService:
         return self._gauge.snapshot(self._parts.clock.now().timestamp(), None if receiver is None else receiver.stats)
 
     async def poll(self) -> None:
-        """Those whose turn it is in the cycle."""
+        """Those whose turn it is in the cycle; after a start everybody, part by part."""
         watchlist = await self._watchlist()
         turn = self._cycle.turn(len(watchlist.elements), self._parts.clock.monotonic())
-        if turn is not None:
+        while turn is not None:
             await self._poll(turn)
+            turn = self._cycle.early()
 
     async def poll_once(self) -> None:
         """One cycle over everything that is not silent, at once."""

@@ -1,7 +1,7 @@
 """Whose turn it is to be polled: a cycle in turns, so that ten thousand elements are not asked in the same second. No I/O.
 
 Few elements are asked together when the cycle begins. Many are told apart by their names, and each keeps its place in every cycle.
-Turns that nobody took in time are made up for by the next one.
+Turns that nobody took in time are made up for by the next one. After a start all are asked once without waiting for their turns.
 """
 
 from collections.abc import Set as AbstractSet
@@ -40,6 +40,8 @@ class Cycle:
         self._origin: float | None = None
         self._taken = -1
         self._spread = False
+        self._early = 0
+        """Place of the last early turn."""
 
     def turn(self, elements: int, now: float) -> Turn | None:
         """What is due by `now` (monotonic seconds) of so many elements; None: nothing before the next cycle begins."""
@@ -55,3 +57,14 @@ class Cycle:
         if self._spread:
             return Turn(places, self._of, begins, self._of - 1 in places) if places else None
         return EVERYBODY if begins else None
+
+    def early(self) -> Turn | None:
+        """The next of those that are asked beside their turn when the first cycle has begun, until all were asked once.
+
+        A daemon that has just started knows nothing of its network until it has asked everybody. Turns stay where they are, so that
+        nobody is asked later than an interval after that.
+        """
+        if not self._spread or self._taken >= self._of or self._early >= self._of - 1:
+            return None
+        self._early += 1
+        return Turn(frozenset({self._early}), self._of, first=False, last=self._early == self._of - 1)

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from agent.assurance.alarms.handling import Word, acknowledge
+from agent.assurance.collection import cycle
 from agent.assurance.errors import UnknownAlarm
 from agent.assurance.events.trapdesk import TrapDesk
 from agent.assurance.explain import explain
@@ -214,6 +215,18 @@ def test_acknowledging_names_who_did_it_and_unknown_alarms_are_refused(world: Wo
 def test_what_nobody_keeps_cannot_be_explained(world: World) -> None:
     with world.database.read() as session, pytest.raises(NothingToExplain):
         explain(session, "alm-none")
+
+
+def test_a_large_network_is_known_right_after_the_start_though_its_cycle_has_turns(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cycle, "SPREAD_FROM", len(world.network.elements))
+    world.restarted()
+    world.network.asked.clear()
+    assert not world.service.ready
+    asyncio.run(world.service.poll())
+    assert sorted(element for element, _ in world.network.asked) == sorted(world.network.elements)
+    assert world.service.ready
 
 
 def test_the_daemon_is_told_what_to_run_and_how_often(world: World) -> None:

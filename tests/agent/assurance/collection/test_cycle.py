@@ -42,6 +42,33 @@ def test_a_cycle_says_where_it_begins_and_where_it_is_whole() -> None:
     assert [turn.last for turn in turns if turn] == [*[False] * 11, True]
 
 
+def test_after_a_start_everybody_is_asked_once_at_once_and_keeps_its_turn() -> None:
+    cycle = Cycle(MINUTE)
+    first = cycle.turn(SPREAD_FROM, 0.0)
+    early = list(iter(cycle.early, None))
+    assert first is not None
+    assert {name for name in NAMES for turn in (first, *early) if name in turn} == set(NAMES)
+    assert [turn.last for turn in early] == [*[False] * 10, True]
+    assert not any(turn.first for turn in early)
+    later = asked(cycle, [5.0 * number for number in range(1, 12)])
+    assert {name for _, name in later} == {name for name in NAMES if name not in first}
+    assert cycle.early() is None
+
+
+def test_few_are_not_asked_twice_after_a_start() -> None:
+    cycle = Cycle(MINUTE)
+    assert cycle.turn(SPREAD_FROM - 1, 0.0) is EVERYBODY
+    assert cycle.early() is None
+
+
+def test_a_network_that_grows_later_is_not_asked_at_once() -> None:
+    cycle = Cycle(MINUTE)
+    for number in range(12):
+        cycle.turn(SPREAD_FROM - 1, 5.0 * number)
+    assert cycle.turn(SPREAD_FROM, 60.0) is not None
+    assert cycle.early() is None
+
+
 def test_an_interval_too_short_for_turns_is_one() -> None:
     cycle = Cycle(timedelta(seconds=9))
     assert cycle.every == timedelta(seconds=9)
