@@ -93,7 +93,6 @@ class Burn:
     fires: bool
     long_rate: Fraction
     """burn(long): 1 spends the budget exactly in one period."""
-    short_rate: Fraction
     changes_in: timedelta
     """Nothing can change this any sooner, for no more than a second of downtime passes in a second."""
 
@@ -115,17 +114,13 @@ def blind_share(unknown: Sequence[Interval], window: timedelta, now: datetime) -
 
 def _burn(rule: BurnRule, objective: Fraction, period: timedelta, bad: Sequence[Interval], now: datetime) -> Burn:
     share = rule.threshold(objective, period)
-    gaps = []
-    rates = []
-    for window in (rule.long, rule.shorter):
-        lost = total(common([Interval(now - window, now)], bad)) // _TICK
-        size = window // _TICK
-        gaps.append(share * size - lost)
-        rates.append(Fraction(lost, size) / (1 - objective))
+    lost = {window: total(common([Interval(now - window, now)], bad)) // _TICK for window in (rule.long, rule.shorter)}
+    gaps = [share * (window // _TICK) - ticks for window, ticks in lost.items()]
     fires = all(gap <= 0 for gap in gaps)
     # it comes when the last window is full, and goes when the first one is not
     wait = -max(gaps) if fires else max(gaps)
-    return Burn(rule, fires, rates[0], rates[1], _TICK * max(0, wait.numerator // wait.denominator))
+    rate = Fraction(lost[rule.long], rule.long // _TICK) / (1 - objective)
+    return Burn(rule, fires, rate, _TICK * max(0, wait.numerator // wait.denominator))
 
 
 _TICK = timedelta(microseconds=1)

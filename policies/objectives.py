@@ -16,7 +16,6 @@ METRICS: tuple[Metric, ...] = get_args(Metric)
 UNITS = {"loss": "", "delay": "s", "jitter": "s", "throughput": "bit/s"}
 """Of what is measured and of a limit as it is kept: loss is a ratio, 0..1."""
 CaseRule = Literal["ordersOnTime", "repairOnTime", "firstResponse"]
-CASE_RULES: tuple[CaseRule, ...] = get_args(CaseRule)
 
 AnyTarget = TypeVar("AnyTarget", bound="Target")
 

@@ -7,7 +7,6 @@ CliError                         any failure of the command line's own
 ├── NoToken                      the daemon asks for a token and none was given (PermissionError)
 ├── FileUnusable                 a file named by the caller cannot be read or written (OSError)
 ├── NoDatabase                   the database is not there yet (LookupError)
-├── NotTrusted                   a host key was not recorded
 └── Unfinished                   what was waited for did not happen, or ended otherwise
 """
 
@@ -39,10 +38,6 @@ class FileUnusable(CliError, OSError):
 
 
 class NoDatabase(CliError, LookupError):
-    pass
-
-
-class NotTrusted(CliError):
     pass
 
 

@@ -328,10 +328,6 @@ def _element_row(each: Mapping[str, object]) -> dict[str, object]:
     }
 
 
-def _link_row(each: Mapping[str, object]) -> dict[str, object]:
-    return {"link": each["name"], "a": each["a"], "b": each["b"], "state": "cut" if each["cut"] else "up"}
-
-
 def _traffic_row(each: Mapping[str, object]) -> dict[str, object]:
     rates = {title: BitRate(float(str(each[key]))) for title, key in (("rate", "bps"), ("back", "reverse_bps"))}
     return {"traffic": each["name"], "from": each["source"], "to": each["sink"], **rates}

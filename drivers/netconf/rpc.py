@@ -104,10 +104,6 @@ def kill_session(session: str) -> etree._Element:
     return _operation("kill-session", _leaf("session-id", session))
 
 
-def close_session() -> etree._Element:
-    return _operation("close-session")
-
-
 def custom(request: str) -> etree._Element:
     """An operation that a platform's data spells out."""
     return etree.fromstring(request, _PARSER)
