@@ -1,6 +1,7 @@
 """The rules of this installation, read and held against the alarms that there can be."""
 
 from agent.assurance.alarms.causes import FLAPPING, MEANINGS
+from agent.assurance.alarms.itself import CAUSE as ITSELF
 from agent.assurance.collection.tracks import CAUSES as THRESHOLDS
 from agent.assurance.events.crowding import CROWD
 from agent.assurance.events.eventwatch import DISBELIEVED, STORM
@@ -21,7 +22,7 @@ def known_causes(catalog: CatalogSettings, actions: ActionSettings) -> frozenset
     return frozenset(
         {
             *(meaning.cause for meaning in MEANINGS.values()),
-            *(FLAPPING, CROWD, DISBELIEVED, STORM, SUSPECTED),
+            *(FLAPPING, CROWD, DISBELIEVED, ITSELF, STORM, SUSPECTED),
             *THRESHOLDS,
             *BUDGETS,
             *(rule.cause for rule in load_foresight(catalog)),

@@ -30,6 +30,7 @@ def mistakes(settings: Settings) -> Iterator[Mistake]:
     yield from _credentials(settings)
     yield from _webhooks(settings)
     yield from _folders(settings)
+    yield from _remote_write(settings)
 
 
 def _database(settings: Settings) -> Iterator[Mistake]:
@@ -44,6 +45,13 @@ def _database(settings: Settings) -> Iterator[Mistake]:
         yield place, f"not a database URL; {_INSTEAD}"
     except DatabaseDriverMissing as error:
         yield place, str(error)
+
+
+def _remote_write(settings: Settings) -> Iterator[Mistake]:
+    from agent.prometheus.remote.service import too_short  # noqa: PLC0415  NumPy is loaded by who looks at it
+
+    if settings.remote_write.url and (problem := too_short(settings.remote_write)):
+        yield ("remote_write", "queue"), problem
 
 
 def _data_dir(settings: Settings) -> Iterator[Mistake]:

@@ -11,12 +11,15 @@ import numpy as np
 import numpy.typing as npt
 
 from agent.assurance.collection.exposition import Flags
-from agent.assurance.collection.tracks import Shown
+from agent.assurance.collection.tracks import METRICS, Shown
 from agent.prometheus.remote import wire
 
 AT_ONCE = 5000
 """Samples of one request."""
 _MILLI = 1000
+
+SERIES = len(METRICS) + 2
+"""Of one port, with its status and the time of its last reading: samples of a port are sent together."""
 
 Rows = npt.NDArray[np.int64]
 

@@ -10,9 +10,10 @@ import httpx
 from agent.assurance.collection.tracks import Shown
 from agent.assurance.figures import EXPIRY
 from agent.config import RemoteWriteSettings
+from agent.errors import ConfigurationError
 from agent.metrics import Family, Sample
 from agent.prometheus.receivers import Resolve, client
-from agent.prometheus.remote.gathering import Batch, Gathering
+from agent.prometheus.remote.gathering import SERIES, Batch, Gathering
 from agent.prometheus.remote.waiting import Line, Lost, Sender
 from agent.prometheus.targets import ELEMENTS, JOBS
 from policies.values import Clock
@@ -27,11 +28,20 @@ HEADERS = {
 }
 
 
+def too_short(settings: RemoteWriteSettings) -> str:
+    """What is wrong with a line that never has room for one port; "" for nothing."""
+    if settings.queue >= SERIES:
+        return ""
+    return f"{settings.queue} samples are fewer than one port has, and none would ever be sent; set it to {SERIES} or more"
+
+
 class RemoteWrite:
     def __init__(
         self, settings: RemoteWriteSettings, clock: Clock, resolve: Resolve, shown: Callable[[], Shown], lifetime_s: float
     ) -> None:
-        """`lifetime_s`: the interval of polling; series end after three of them."""
+        """`lifetime_s`: the interval of polling; series end after three of them. Raises `ConfigurationError`."""
+        if problem := too_short(settings):
+            raise ConfigurationError([f"remote_write.queue: {problem}"])
         self._settings, self._clock, self._resolve = settings, clock, resolve
         self._shown, self._lifetime_s = shown, EXPIRY * lifetime_s
         self._line = Line(clock, settings.queue, settings.give_up_s)

@@ -138,4 +138,6 @@ class Sender:
 
 def _pause(answer: httpx.Response) -> float | None:
     wished = answer.headers.get("retry-after", "")
-    return min(float(wished), LONGEST_PAUSE_S) if wished.isascii() and wished.isdigit() else None
+    if not wished.isascii() or not wished.isdigit():
+        return None
+    return max(FIRST_PAUSE_S, min(float(wished), LONGEST_PAUSE_S))  # at once means soon: nobody is asked without a pause

@@ -1,10 +1,15 @@
 """What can be set of receivers, and what an operator is told of a mistake."""
 
+import numpy as np
 import pytest
 
+from agent.assurance.collection.tracks import Tracks
 from agent.cli.checks import mistakes
 from agent.config import load_settings
 from agent.errors import ConfigurationError
+from agent.prometheus.remote.gathering import SERIES
+from agent.prometheus.remote.service import RemoteWrite
+from drivers.port import Credential
 
 
 def refusals(tmp_path, text):
@@ -50,3 +55,19 @@ def test_credentials_that_do_not_resolve_are_told_by_their_setting(tmp_path):
 def test_labels_may_come_from_the_environment():
     settings = load_settings(environment={"FABD_REMOTE_WRITE__LABELS": '{"site": "b"}'})
     assert settings.remote_write.labels == {"site": "b"}
+
+
+def test_a_line_without_room_for_one_port_is_refused_with_the_least_that_does(tmp_path, clock):
+    file = tmp_path / "fabd.toml"
+    file.write_text(f'data_dir = "{tmp_path}"\n[remote_write]\nurl = "http://127.0.0.1:1/x"\nqueue = {SERIES - 1}\n')
+    settings = load_settings(file, environment={})
+    told = f"{SERIES - 1} samples are fewer than one port has, and none would ever be sent; set it to {SERIES} or more"
+    assert (("remote_write", "queue"), told) in list(mistakes(settings))
+    with pytest.raises(ConfigurationError, match=r"remote_write\.queue: "):
+        RemoteWrite(settings.remote_write, clock, Credential, lambda: Tracks().shown, 60.0)
+    least = settings.remote_write.model_copy(update={"queue": SERIES})
+    assert RemoteWrite(least, clock, Credential, lambda: Tracks().shown, 60.0)
+
+
+def test_a_port_has_as_many_series_as_that():
+    assert len(list(Tracks().shown.series(np.zeros(0, np.bool_)))) == SERIES

@@ -188,3 +188,4 @@ def test_a_label_that_is_none_or_fabds_own_is_refused(name):
 def test_the_wait_that_a_receiver_wishes_for_is_bounded():
     assert waiting._pause(httpx.Response(429, headers={"retry-after": "86400"})) == waiting.LONGEST_PAUSE_S
     assert waiting._pause(httpx.Response(429, headers={"retry-after": "soon"})) is None
+    assert waiting._pause(httpx.Response(429, headers={"retry-after": "0"})) == waiting.FIRST_PAUSE_S
