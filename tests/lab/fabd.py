@@ -18,7 +18,7 @@ import yaml
 from tests.lab import configurations
 from tests.lab.configurations import Configurations, changed
 from tests.lab.lab import Lab
-from tests.lab.shell import wait_until
+from tests.lab.shell import PATIENCE, wait_until
 from tests.lab.topology import AUTONOMOUS_SYSTEM, HOST_PORT, MANAGEMENT, NC1, SITE, SYSLOG_PORT, TRAP_V3_PORT
 
 PROGRAM = Path(sys.executable).with_name("fabd")
@@ -27,10 +27,8 @@ ORDERS = "/tmf-api/serviceOrdering/v4/serviceOrder"
 CANCELLATIONS = "/tmf-api/serviceOrdering/v4/cancelServiceOrder"
 SERVICES = "/tmf-api/serviceInventory/v4/service"
 
-UP_WITHIN = 60.0  # seconds; far more than it takes, on a machine that does other things
-DOWN_WITHIN = 12.0  # the daemon promises ten
+DOWN_WITHIN = 30.0  # seconds; the daemon promises ten, where it gets its share of the machine
 DONE_WITHIN = 90.0  # an order over two elements takes about three
-TOLD_WITHIN = 60.0  # a command that asks every element takes about two
 FINAL = frozenset({"completed", "failed", "partial", "rejected", "cancelled"})
 
 NC_PORT = f"{NC1.name}/{NC1.ports[0]}"
@@ -92,7 +90,7 @@ class Fabd:
         argv = [str(PROGRAM), "run", "--config", str(self._settings)]
         self._process = self.lab.spawn(MANAGEMENT, argv, log=self.log, env={**os.environ, **settings})
         try:
-            wait_until(f"fabd is ready; its log is {self.log}", self._ready, within=UP_WITHIN)
+            wait_until(f"fabd is ready; its log is {self.log}", self._ready)
         except BaseException:
             self.kill()
             raise
@@ -133,7 +131,7 @@ class Fabd:
         """:raises CommandFailed: with what the command said."""
         environment = {**os.environ, "FABD_TOKEN": self._token, "COLUMNS": "200"}
         argv = [str(PROGRAM), "--config", str(self._settings), *arguments]
-        return self.lab.exec(MANAGEMENT, argv, env=environment, timeout=TOLD_WITHIN)
+        return self.lab.exec(MANAGEMENT, argv, env=environment, timeout=PATIENCE)
 
     def listed(self, *arguments: str) -> list[Document]:
         found: list[Document] = json.loads(self.command(*arguments, "--json"))
@@ -292,7 +290,8 @@ specifications = ["{self.specifications}"]
 
     def _ask(self, method: str, path: str, **rest: Any) -> httpx.Response:
         headers = {"Authorization": f"Bearer {self._token}"}
-        with self.lab.inside(MANAGEMENT), httpx.Client(base_url=URL, timeout=10, trust_env=False) as http:
+        # no certificates are loaded for plain HTTP, which would take a hundred times as long as to ask
+        with self.lab.inside(MANAGEMENT), httpx.Client(base_url=URL, timeout=PATIENCE, trust_env=False, verify=False) as http:
             return http.request(method, path, headers=headers, **rest)
 
 

@@ -28,7 +28,7 @@ from tests.lab import (
 )
 from tests.lab.credentials import CLI_USER, Credentials
 from tests.lab.errors import LabError
-from tests.lab.shell import wait_until
+from tests.lab.shell import PATIENCE, wait_until
 from tests.lab.topology import (
     CABLES,
     HOST_PORT,
@@ -114,7 +114,7 @@ class Lab:
         node: str,
         argv: Sequence[str],
         *,
-        timeout: float = 20.0,
+        timeout: float = PATIENCE,
         check: bool = True,
         env: dict[str, str] | None = None,
     ) -> str:

@@ -11,11 +11,10 @@ from pathlib import Path
 
 from tests.lab import instance
 from tests.lab.errors import NotReady
-from tests.lab.shell import COMMAND_TIMEOUT, run, wait_until
+from tests.lab.shell import PATIENCE, run, wait_until
 
 PREFIX = f"{instance.NAME}-"
 TERM_GRACE = 3.0  # seconds a process may take to end on SIGTERM before it is killed
-KILL_GRACE = 5.0
 
 _CLONE_NEWNET = 0x40000000
 _RUN = Path("/run/netns")
@@ -63,7 +62,7 @@ def end(namespaces: Sequence[str]) -> None:
         wait_until("every process of the lab has ended", lambda: not _pids(namespaces), within=TERM_GRACE)
     except NotReady:
         _signal(namespaces, signal.SIGKILL)
-        wait_until("every process of the lab is killed", lambda: not _pids(namespaces), within=KILL_GRACE)
+        wait_until("every process of the lab is killed", lambda: not _pids(namespaces))
 
 
 def processes(node: str) -> list[str]:
@@ -101,7 +100,7 @@ def execute(
     node: str,
     argv: Sequence[str],
     *,
-    timeout: float = COMMAND_TIMEOUT,
+    timeout: float = PATIENCE,
     env: dict[str, str] | None = None,
     check: bool = True,
 ) -> subprocess.CompletedProcess[str]:

@@ -6,15 +6,14 @@ from collections.abc import Callable, Sequence
 
 from tests.lab.errors import CommandFailed, NotReady
 
-COMMAND_TIMEOUT = 20.0  # seconds; the slowest (useradd, key generation) take well under one
 POLL = 0.05  # seconds between two looks
-PATIENCE = 60.0  # seconds; what is certain to happen is waited for as long as a machine may take that does many other things
+PATIENCE = 120.0  # seconds; what is certain to happen is waited for as long as a machine may take that does many other things
 
 
 def run(
     argv: Sequence[str],
     *,
-    timeout: float = COMMAND_TIMEOUT,
+    timeout: float = PATIENCE,
     stdin: str | None = None,
     env: dict[str, str] | None = None,
     check: bool = True,
