@@ -104,6 +104,7 @@ class Assurance:
         yield from self.service.hearing.families()
         if self.service.collecting is not None:
             yield from self.service.collecting.families()
+        yield from self.service.keeping.families()
         yield from self._pools.families()
 
     def awaited(self) -> Sequence[str]:

@@ -1,6 +1,6 @@
 """Alarms of the daemon itself: a part of it that does not do its work, though the process lives.
 
-They stand about `fabd:HOST`, each part by its name as qualifier, so that several daemons on one database speak for themselves.
+They stand about `daemon:PART`, with the host as qualifier, so that several daemons on one database speak for themselves.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,7 +20,8 @@ log = structlog.get_logger(__name__)
 
 LOOK_EVERY = timedelta(seconds=15)
 CAUSE = "daemonPartFailed"
-PREFIX = "fabd:"
+PREFIX = "daemon:"
+"""Before the name of a part, where the alarm is about no element."""
 
 Faults = Mapping[str, Callable[[], str]]
 """Part → why it does not do its work now; "" when it does."""
@@ -30,8 +31,7 @@ class Itself:
     """Called by one task at a time."""
 
     def __init__(self, writer: Writer, clock: Clock, host: str, faults: Faults) -> None:
-        self._writer, self._clock, self._faults = writer, clock, faults
-        self.element = f"{PREFIX}{host}"
+        self._writer, self._clock, self._host, self._faults = writer, clock, host, faults
         self._told: dict[str, str] | None = None
         """Part → what its alarm says; None before the first look, when an earlier process may have told of some."""
 
@@ -47,15 +47,21 @@ class Itself:
         news = [self._finding(part, text, raises=True) for part, text in found.items() if told.get(part) != text]
         over = [self._finding(part, f"{part} does its work again", raises=False) for part in told if part not in found]
         for alarm in take(session, [*news, *over], self._clock.now()):
-            log.warning("of the daemon itself", alarm_id=alarm.id, part=alarm.qualifier, text=alarm.text)
+            log.warning("of the daemon itself", alarm_id=alarm.id, part=alarm.element, text=alarm.text)
 
     def _recalled(self, session: Session) -> dict[str, str]:
-        standing = select(AlarmRow.qualifier, AlarmRow.text).where(
-            AlarmRow.element == self.element, AlarmRow.cause == CAUSE, AlarmRow.cleared_at.is_(None)
+        standing = select(AlarmRow.element, AlarmRow.text).where(
+            AlarmRow.element.in_(f"{PREFIX}{part}" for part in self._faults),
+            AlarmRow.qualifier == self._host,
+            AlarmRow.cause == CAUSE,
+            AlarmRow.cleared_at.is_(None),
         )
-        return dict(session.execute(standing).all())
+        return {element.removeprefix(PREFIX): text for element, text in session.execute(standing)}
 
     def _finding(self, part: str, text: str, *, raises: bool) -> Finding:
-        meaning = Meaning(CAUSE, raises, Severity.MAJOR, part, type=AlarmType.PROCESSING, probable_cause="softwareProgramError")
-        said = f"{self.element}: {part}: {text}" if raises else f"{self.element}: {text}"
-        return Finding(CAUSE, self.element, "", Transition.at(self._clock.now()), Source.BOOKS, {"text": said}, meaning=meaning)
+        meaning = Meaning(
+            CAUSE, raises, Severity.MAJOR, self._host, type=AlarmType.PROCESSING, probable_cause="softwareProgramError"
+        )
+        said = f"{part} on {self._host}: {text}" if raises else f"{text} on {self._host}"
+        now = Transition.at(self._clock.now())
+        return Finding(CAUSE, f"{PREFIX}{part}", "", now, Source.BOOKS, {"text": said}, meaning=meaning)

@@ -8,6 +8,7 @@ from agent.assurance.history.foresight import Foresight
 from agent.assurance.history.store import History, Retention, SeriesKey
 from agent.assurance.levels.measuring import series_of
 from agent.measurement.minutes import ServiceMinute
+from agent.metrics import Family
 from agent.scheduler import Job
 from inventory.db import Database
 from policies.detection.rules import Rule
@@ -26,6 +27,10 @@ class Keeping:
     def jobs(self) -> Iterator[Job]:
         yield Job("history", WRITE_EVERY, self.keep)
         yield Job("tidy history", TIDY_EVERY, self.tidy)
+
+    def families(self) -> Iterator[Family]:
+        """For `/metrics`."""
+        yield from self._foresight.families()
 
     async def write(self) -> int:
         """Store what was measured since the last time."""

@@ -184,7 +184,7 @@ def test_a_mistake_of_fabds_own_is_told_counted_and_over_when_it_is(field, monke
     runs = {sample.labels["outcome"]: sample.value for sample in next(iter(field.collecting.families())).samples}
     assert runs["mistake"] >= 1
     assert field.elements.closed == len(field.elements.opened)
-    assert itself(field) == [("fabd:here", "daemonPartFailed", "collectors")]
+    assert itself(field) == [("daemon:collectors", "daemonPartFailed", "here")]
     assert "RuntimeError('no such luck')" in field.collecting.last["pe1", "neighbours"].failure
     field.turn(LONGEST_PAUSE_S)
     asyncio.run(field.world.service._itself.look())

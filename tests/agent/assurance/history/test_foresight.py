@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from agent.assurance.collection.tracks import CAUSES
+from agent.assurance.history import foresight as module
 from agent.assurance.history.foresight import Foresight
 from agent.assurance.history.store import History, SeriesKey
 from agent.assurance.tables import AlarmRow
@@ -124,3 +125,50 @@ def test_what_is_usual_is_learnt_and_what_is_not_is_told(database, history, fore
     at = fed(history, at, 15, 0.01)
     foresight.look(at)
     assert standing(database) == [("pe1", "c1", "trafficUnusuallyLow", "traffic-gone", "warning")]
+
+
+def test_what_is_unusual_of_a_service_is_told_of_the_service(database, history, foresight):
+    subject = SeriesKey("service:svc-1", "delay_s")
+    for step in range(12 * 24 * 10):
+        history.take(EPOCH + step * FIVE, {subject: 0.01 + 0.0001 * (step % 3)})
+    at = EPOCH + 10 * DAY
+    history.write(at)
+    assert foresight.look(at) == []
+    for minute in range(15):
+        history.take(at + minute * MINUTE, {subject: 0.5})
+    history.write(at + 15 * MINUTE)
+    foresight.look(at + 15 * MINUTE)
+    assert standing(database) == [("service:svc-1", "", "delayUnusual", "delay-unusual", "warning")]
+    assert foresight.look(at + 20 * MINUTE) == []
+    foresight.look(at + 2 * DAY)
+    assert standing(database) == []
+
+
+def test_of_all_series_a_bounded_number_is_learnt_in_a_turn_the_oldest_knowledge_first(database, history, monkeypatch):
+    learnt, real = [], module.read_all
+
+    def reading(session, metric, span, resolution, *, subjects):
+        if span.end - span.start > DAY:
+            learnt.append((metric, tuple(subjects)))
+        return real(session, metric, span, resolution, subjects=subjects)
+
+    monkeypatch.setattr(module, "read_all", reading)
+    monkeypatch.setattr(module, "SUBJECTS", 2)
+    rules = [rule for rule in RULES if rule.unusual is not None]
+    ports = [f"port:pe1/c{number}" for number in range(4)]
+    metrics = ("errors_per_second", "utilisation_ratio")
+    for name in ports:
+        history.take(EPOCH, {SeriesKey(name, metric): 0.1 for metric in metrics})
+    history.write(EPOCH + FIVE)
+    foresight = Foresight(database, rules, learnt_at_once=3)
+    known = []
+    for turn in range(1, 4):
+        foresight.look(EPOCH + turn * FIVE)
+        (family,) = foresight.families()
+        known.append(8 - next(iter(family.samples)).value)
+    assert known == [3, 6, 8]
+    assert sorted((metric, name) for metric, names in learnt for name in names) == [(m, p) for m in metrics for p in ports]
+    assert max(len(names) for _, names in learnt) == 2
+    before = sorted(foresight._learnt, key=lambda lesson: foresight._learnt[lesson].at)[:3]
+    foresight.look(EPOCH + FIVE + DAY)
+    assert {lesson for lesson, each in foresight._learnt.items() if each.at == EPOCH + FIVE + DAY} == set(before)
