@@ -130,7 +130,7 @@ class Parts:
         Empty when there is a way between the two.
         """
         here = self._part(near)
-        if far in here:
+        if far in here or any(way.to in here and self._is_open(way) for way in self._network.ways.get(far, ())):
             return frozenset()
         return frozenset(
             way.link

@@ -4,6 +4,8 @@ A service is down in a second if a port that it runs over is, and somebody has s
 looks leaves nothing to be counted by. Of one that was seen, the element's own clock tells the first second and the last one; a port
 that was pulled out is down from when its element does not list it any more.
 
+A link over which both ends have lost each other passes nothing, so what runs over it is down, too.
+
 Where no port is down and an element of the service has left three questions in a row unanswered, from its last answer before to its
 first one after, the second is unknown. So it is where nobody asked for longer than three intervals, unless the port itself says
 that it has been as it is for all that time.
@@ -87,6 +89,9 @@ class Oracle:
         down = np.zeros(LENGTH, np.bool_)
         for port in ports & self._ports.keys():
             down |= self._ports[port]
+        for link in self._links.values():
+            if not ports.isdisjoint(link):
+                down |= self._parted(link)
         dark = np.zeros(LENGTH, np.bool_)
         for element in {port.partition("/")[0] for port in ports}:
             dark |= self._dark_to(element, down)
@@ -121,6 +126,24 @@ class Oracle:
             elif any(fell.second <= look < end for look in looks):
                 down[fell.second : end] = True
         return down
+
+    def _parted(self, ends: tuple[str, str]) -> Seconds:
+        """A link passes nothing from when its second end has lost the other, up to when one has it again.
+
+        Once a port of it goes down, that is what counts.
+        """
+        lost = [np.zeros(LENGTH, np.bool_) for _ in ends]
+        for seconds, port in zip(lost, ends, strict=True):
+            for (begin, parted), (end, _) in pairwise([*self._log.parted.get(port, ()), (LENGTH, False)]):
+                seconds[begin:end] |= parted
+        parted = lost[0] & lost[1]
+        for begin, end in _runs(parted):
+            dark = np.flatnonzero(
+                np.logical_or.reduce([self._ports[port][begin:end] for port in ends if port in self._ports] or [parted[:0]])
+            )
+            if dark.size:
+                parted[begin + int(dark[0]) : end] = False
+        return parted
 
     def _unseen(self, reference: str) -> Seconds:
         """While nobody asked."""

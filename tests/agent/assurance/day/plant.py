@@ -18,6 +18,8 @@ UP, DOWN = 1, 2
 POLLER = "noc"
 PPM = 1_000_000
 OCTETS_PER_SECOND = 1000
+HELLO = 10
+"""Octets a second that routers say to each other; they are counted where a link carries nothing of them."""
 FIRST_LIGHT = 3000
 """ifLastChange of ports that came up half a minute after their element had started, long ago."""
 
@@ -49,6 +51,8 @@ class Log:
     """By element/port."""
     listed: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     """By element: when it told which ports it has."""
+    parted: dict[str, list[tuple[int, bool]]] = field(default_factory=lambda: defaultdict(list))
+    """By element/port: when it told that it had lost its neighbour over it, or (False) that it had found it again."""
 
 
 class Plant(FakeNetwork):
@@ -154,6 +158,8 @@ class Plant(FakeNetwork):
     async def poll(self, jobs: Sequence[PollJob]) -> PollBatch:
         for reference, (since, octets) in self.traffic.items():
             self.port(reference).octets_in = octets + (self.second - since) * OCTETS_PER_SECOND
+        for reference in (port for link in self.swallowing for port in self.links[link]):
+            self.port(reference).octets_out = self.second * HELLO
         lost = {job.target.element for job in jobs if self.lost.get(job.target.element, 0) > 0}
         for element in lost:
             self.lost[element] -= 1

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from agent.assurance.alarms.causes import FAILURES, FLAPPING
 from agent.assurance.tables import AlarmChangeRow, AlarmRow, ObjectiveResultRow, ProblemRow, ServiceStateRow, UsageBinRow
+from agent.assurance.topology.adjacency import PROTOCOLS
 from crm_bridge.tables import CreditRow, CustomerRow, TicketRow
 from tests.agent.assurance.day.network import LENGTH, SERVICES, START, TOWNS, DayWorld
 from tests.agent.assurance.day.oracle import Oracle
@@ -104,6 +105,8 @@ def _compared(fault: Fault, result: Result, oracle: Oracle) -> Iterator[tuple[ob
         {fault.full(key): standing for key, standing in fault.alarms.items()},
         {each.key: each.standing for each in alarms},
     )
+    times = Counter(each.key for each in alarms)
+    yield "raised again", {fault.full(key): n for key, n in fault.raised.items()}, {key: n for key, n in times.items() if n > 1}
     problems = [each for each in result.problems if _concerns(fault, each[0], each[1])]
     yield "causes", Counter(map(fault.full, fault.causes)), Counter(root for root, _, _ in problems)
     tickets = [each for each in result.tickets if _concerns(fault, each.root, each.second)]
@@ -208,13 +211,15 @@ def _alarms(world: DayWorld) -> Iterator[Raised]:
     occurrence: dict[str, Raised] = {}
     for change in world.rows(AlarmChangeRow, AlarmChangeRow.at, AlarmChangeRow.id):
         row = rows[change.alarm_id]
-        if row.cause not in FAILURES | {FLAPPING}:
+        if row.cause not in FAILURES | {FLAPPING} | PROTOCOLS.keys():
             continue
         key = f"{'~' * (row.cause == FLAPPING)}{row.element}{'/' * bool(row.object)}{row.object}"
+        if row.cause in PROTOCOLS:
+            key = f"lost:{row.element}/{row.qualifier.rpartition(' ')[2]}"
         known = occurrence.get(row.id)
         second = second_of(change.at)
         if change.change == "raised":
-            standing = "root" if row.cause == FLAPPING else PENDING
+            standing = PENDING if row.cause in FAILURES else "root"
             if known is not None:
                 yield known
             occurrence[row.id] = Raised(key, second, standing, None)

@@ -13,6 +13,8 @@ Verb = Literal[
     "mend",
     "swallow",  # a link stays up and carries nothing
     "carry",
+    "part",  # the ends of a link (or one port alone) lose their neighbour over it, and say so
+    "meet",
     "off",  # an element loses power
     "boot",
     "hang",  # an element's agent says nothing, traffic goes on
@@ -75,7 +77,11 @@ class Fault:
     causes: tuple[str, ...] = ()
     """Root objects, a problem for each."""
     alarms: Mapping[str, str] = field(default_factory=dict)
-    """element/port (down) or element (silent) → root or symptom in the end; "~element/port": it flaps."""
+    """element/port (down, or its link passes nothing) or element (silent) → root or symptom in the end; "~element/port": it flaps,
+    "lost:element/port": it lost its neighbour over it.
+    """
+    raised: Mapping[str, int] = field(default_factory=dict)
+    """The same → times, of alarms that are raised more than once."""
     tickets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Customer → root objects, a ticket for each."""
     within: int = 5

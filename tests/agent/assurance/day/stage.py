@@ -15,6 +15,7 @@ from agent.assurance.alarms.handling import Word, acknowledge, shelve
 from agent.assurance.tables import AlarmRow
 from crm_bridge.exclusions import NewExclusion, exclude
 from crm_bridge.maintenance import announce, cancel
+from drivers.events.syslog import parse
 from drivers.snmp import oids
 from inventory.maintenance import NewMaintenance
 from inventory.reach import Scope
@@ -104,6 +105,24 @@ class Stage:
 
     def _carry(self, _fault: Fault, link: str) -> None:
         self.world.plant.swallowing.remove(link)
+
+    def _part(self, _fault: Fault, where: str) -> Any:
+        return self._neighbours(where, parted=True)
+
+    def _meet(self, _fault: Fault, where: str) -> Any:
+        return self._neighbours(where, parted=False)
+
+    async def _neighbours(self, where: str, *, parted: bool) -> None:
+        """As OSPF's daemon of FRRouting says it; what cannot be sent to fabd is not told."""
+        change = "Full -> Deleted (InactivityTimer)" if parted else "Loading -> Full (LoadingDone)"
+        for port in self.world.plant.links.get(where, (where,)):
+            element, _, name = port.partition("/")
+            host = self.world.host(element)
+            said = f"AdjChg: Nbr {element}-{name} on {name}:10.0.0.1: {change}"
+            line = f"<29>1 {self.world.clock.now().isoformat()} {host} frr - - - {said}"
+            if not self.stopped and self.world.plant.answers(element):
+                self.world.plant.log.parted[port].append((self.world.plant.second, parted))
+                await self.world.service.hearing.desk.handle([parse(line.encode(), self.world.clock.now(), host)])
 
     def _off(self, _fault: Fault, element: str) -> None:
         self.world.plant.off.add(element)

@@ -176,6 +176,18 @@ FAULTS: tuple[Fault, ...] = (
         down={"line": 600},
     ),
     Fault(
+        name="an element behind a single way is switched off in agreed maintenance",
+        town="b",
+        at="20:05:20",
+        windows=(Window("element", "sw2", -20, 880),),
+        steps=((0, "off", "sw2"), (600, "boot", "sw2")),
+        causes=("link:tail",),
+        alarms={"sw1/tail": ROOT, "sw2": SYMPTOM},
+        down={"tail": 600},
+        unknown={"tail": 1},
+        why="the end that is worked on says nothing, and its neighbour calls nobody",
+    ),
+    Fault(
         name="maintenance that overruns",
         town="b",
         at="06:06:00",
