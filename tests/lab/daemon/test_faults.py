@@ -100,7 +100,7 @@ def test_a_cable_that_swallows_everything_is_one_problem_that_names_it_and_all_l
             assert problem["id"] in why
             assert "link:p1-pe2" in why
         [root] = standing(fabd, cause="linkSilent", element="pe2")
-        assert "nothing arrives at the other" in fabd.command("alarm", "why", root["id"])
+        assert "its two ends lost each other" in fabd.command("alarm", "why", root["id"])
         assert the_problem(fabd, "link:p1-pe2", parted, "open")["tickets"] == [], "no service is bound to this cable"
         assert health(fabd, access)[0]["state"] == "up"
     the_problem(fabd, "link:p1-pe2", parted, "resolved")
