@@ -65,7 +65,11 @@ _COMMANDS = {"check": _check, "up": _up, "down": _down, "status": _status, "watc
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m tests.lab", description="Real network elements in namespaces.")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.lab",
+        description="Real network elements in namespaces.",
+        epilog="Several labs can stand beside each other: FABDLAB=7 in the environment names the seventh, here and for pytest.",
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     helps = {
         "check": "say what this machine lacks; install nothing",

@@ -18,7 +18,7 @@ MODULES = Path("/usr/lib/uml/modules")
 PACKAGES = {"user-mode-linux": str(KERNEL), "kmod": "/usr/sbin/modprobe"}
 """Debian package → a file of it; beside what the lab of namespaces needs."""
 MEMORY = "1024M"
-READY_WITHIN = 180.0
+READY_WITHIN = 300.0
 """Seconds; 25 to 40 where nothing else runs."""
 SHELL = "lab-shell"
 PORT_SPEED = 10_000_000_000
