@@ -109,6 +109,7 @@ viewer       GET   /api/v1/slas/{name}
 viewer       GET   /api/v1/specifications
 viewer       GET   /api/v1/specifications/{name}
 viewer       GET   /api/v1/subscriptions
+provisioner  POST  /api/v1/usage/{usage_id}/recycle
 admin        POST  /api/v1/subscriptions/{subscription_id}/replay
 viewer       GET   /api/v1/violations
 viewer       GET   /metrics

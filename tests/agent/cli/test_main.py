@@ -33,7 +33,7 @@ def test_the_commands_that_are_promised_are_there():
         ("order", "submit"), ("order", "plan"), ("order", "show"), ("order", "watch"), ("order", "list"),
         ("plan", "show"), ("spec", "list"), ("spec", "show"), ("spec", "check"), ("spec", "render"),
         ("alarm", "list"), ("alarm", "why"), ("problem", "list"), ("ticket", "list"), ("ticket", "show"),
-        ("usage", "list"), ("bill", "create"), ("bill", "show"), ("bill", "list"), ("sla", "show"),
+        ("usage", "list"), ("usage", "recycle"), ("bill", "create"), ("bill", "show"), ("bill", "list"), ("sla", "show"),
         ("events", "list"), ("events", "status"), ("events", "replay"), ("outbox", "list"), ("outbox", "replay"),
         ("sim", "run"), ("sim", "fault"), ("sim", "cut"), ("sim", "restore"),
         ("audit", "list"),

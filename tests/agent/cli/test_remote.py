@@ -13,7 +13,7 @@ from agent.security.tables import AuditRow
 from crm_bridge.callbacks import CallbackPolicy
 from crm_bridge.customers import customer_by_account
 from crm_bridge.subscriptions import SubscriptionRequest, subscribe
-from crm_bridge.tables import DeliveryRow, EventRow
+from crm_bridge.tables import DeliveryRow, EventRow, UsageRecordRow
 from crm_bridge.tickets import TicketReport, report
 from crm_bridge.usage import UsageInput, receive
 from inventory.tables import ServiceRow
@@ -274,6 +274,20 @@ def test_usage_is_listed_with_exact_counts_in_json(fabd, story):
         "usageCharacteristic"
     ]
     assert fabd.ok("usage", "list", "--service", "svc-9").err == "there are no such usage records\n"
+
+
+def test_rejected_usage_is_tried_again_for_the_service_that_a_person_names(fabd, story):
+    with story.database.write() as session:
+        span = session.get_one(UsageRecordRow, story.usage)
+        lost = UsageInput("counters", "use-2", "svc-nobody", Interval(span.start, span.end), 1, 1)
+        lost_id = receive(session, lost, span.end).id
+    assert "there is no service svc-nobody" in fabd.ok("usage", "list", "--status", "rejected").out
+    again = fabd("usage", "recycle", lost_id)
+    assert (again.code, again.out.partition(";")[0]) == (1, f"{lost_id} is rejected: there is no service svc-nobody")
+    assert fabd.ok("usage", "recycle", lost_id, "--service", story.service).out == f"{lost_id} is guided\n"
+    assert fabd.ok("usage", "list", "--status", "rejected").err == "there are no such usage records\n"
+    refused = fabd("usage", "recycle", lost_id)
+    assert (refused.code, "is guided and cannot become recycled" in refused.complaint) == (1, True)
 
 
 def test_how_a_service_fares_is_shown(fabd, story):
