@@ -70,6 +70,8 @@ class Failures:
     """Ports, as element/port."""
     unseen: AbstractSet[str] = frozenset()
     """Ports that nobody looked at for a while. It says nothing about causes, and all the more about what is known of services."""
+    supposed: AbstractSet[str] = frozenset()
+    """Ports among those that are down of which nobody has said so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,7 @@ def correlate(network: Network, failures: Failures) -> Mapping[str, Verdict]:
 def at_worst(network: Network, failures: Failures, suspects: AbstractSet[str]) -> Failures:
     """What would fail if the suspects proved to be dead: they are silent, and all that faces them is down."""
     facing = {way.far for suspect in suspects for way in network.ways.get(suspect, ())}
-    return Failures(failures.silent | suspects, failures.down | facing)
+    return Failures(failures.silent | suspects, failures.down | facing, supposed=facing - failures.down)
 
 
 class Case:
@@ -168,11 +170,22 @@ class Case:
         return self._dead[element]
 
     def _has_lost_all_ways(self, element: str) -> bool:
-        """All ways from the reached part are down, counting the poller's own as one that brought no answer."""
-        ways = self._from_reached(element)
+        """All ways from the reached part are down, counting the poller's own as one that brought no answer.
+
+        Who answers beside the network, out of reach of the walk, is believed of its own ports: those that say down count, too.
+        """
+        ways = [*self._from_reached(element), *self._told_beside(element)]
         if not ways or any(self._is_open(way) for way in ways):
             return False
         return len(ways) + self._network.attached(element) > 1
+
+    def _told_beside(self, element: str) -> list[Way]:
+        """As seen from the element: ways to those that answer though they are not reached, and say that their port is down."""
+        beside = (way for way in self._network.ways.get(element, ()) if way.to not in self._reached)
+        return [way for way in beside if way.to not in self._failures.silent and self._says_down(way.far)]
+
+    def _says_down(self, port: str) -> bool:
+        return port in self._failures.down and port not in self._failures.supposed
 
     def _lost_sight(self, element: str, way: Way) -> bool:
         """The way joins the dead element with the reached part, from whichever end it is looked at."""

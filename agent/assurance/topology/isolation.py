@@ -1,6 +1,7 @@
 """What a failure cuts off, and what hangs on a single way after it: reachability and bridges of the network. Pure, O(V + E).
 
-What is inside is the part with the poller, or the greatest one where management runs beside the network.
+What is inside is the part with the poller. Where management runs beside the network, cut off is who is left with half or less of
+what it hung together with: of equal halves, each from the other.
 """
 
 from collections.abc import Iterator
@@ -23,8 +24,15 @@ def isolation(
 ) -> Isolation:
     """Of these ports (element/port) failing, and these elements; `already`: ports that are down now, before and after."""
     before, after = _View(network, already, frozenset()), _View(network, down | already, dead)
-    cut_off = before.inside - after.inside - dead
-    return Isolation(frozenset(cut_off), frozenset(before.safe & after.inside - after.safe))
+    cut_off = before.inside - after.inside - dead if network.attachments else frozenset(_parted(before, after, dead))
+    return Isolation(cut_off, before.safe & before.inside - dead - cut_off - after.safe)
+
+
+def _parted(before: "_View", after: "_View", dead: AbstractSet[str]) -> Iterator[str]:
+    for element in before.inside - dead:
+        whole, left = len(before.part_of[element] - dead), len(after.part_of[element])
+        if left < whole and 2 * left <= whole:
+            yield element
 
 
 class _View:
@@ -32,9 +40,9 @@ class _View:
         self._network, self._down, self._dead = network, down, dead
         entries = sorted(network.attachments & network.elements - dead)
         parts = [self._walk(start, frozenset()) for start in entries] or list(self._parts())
-        self.inside: frozenset[str] = max(parts, key=lambda part: (len(part), min(part)), default=frozenset())
-        if entries:
-            self.inside = frozenset().union(*parts)
+        self.part_of = {element: part for part in parts for element in part}
+        greatest = max(map(len, parts), default=0)
+        self.inside: frozenset[str] = frozenset().union(*(part for part in parts if entries or len(part) == greatest))
         bridges = frozenset(self._bridges())
         cores = [self._walk(start, bridges) for start in entries] or list(self._parts(bridges))
         self.safe: frozenset[str] = max(cores, key=lambda part: (len(part), min(part)), default=frozenset())

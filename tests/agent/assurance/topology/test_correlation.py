@@ -71,6 +71,13 @@ BESIDE = network(["a-b", "b-c", "c-d", "a-d"])
             "a/b a/d",
             {"port:a/b": "ROOT link:a-b", "port:a/d": "ROOT link:a-d", "element:c": "link:a-b link:a-d"},
         ),
+        (
+            "a node loses power, and those behind it answer beside the network",
+            CHAIN,
+            "b",
+            "a/b c/b",
+            {"element:b": "ROOT element:b", "port:a/b": "element:b", "port:c/b": "element:b"},
+        ),
         ("a customer's port", CHAIN, "", "d/customer", {"port:d/customer": "ROOT port:d/customer"}),
         (
             "a customer's port that went down before sight was lost",
