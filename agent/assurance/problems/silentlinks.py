@@ -296,7 +296,7 @@ class SilentLinks:
         ends = sight.watchlist.network.links.get(str(alarm.why[LINK]), ())
         if any(board.fails(f"port:{port}") for port in ends):
             return
-        ids = [alarm_id(element_of(port), port.partition("/")[2], LINK_SILENT) for port in ends]
+        ids = [alarm_id(*_split(port), cause) for port in ends for cause in (LINK_SILENT, LINK_DOWN)]
         ledger.fetch(ids)
         ended = [known.cleared_at for each in ids if (known := ledger.get(each)) is not None and known.cleared_at is not None]
         if ended and max(ended) + self.patience.recheck > sight.at:

@@ -53,7 +53,7 @@ FAULTS: tuple[Fault, ...] = (
         alarms={"sw1": ROOT, "sw2": SYMPTOM, "lost:pe2/uplink": ROOT},
         tickets={"Acme": ("element:sw1",), "Bolt": ("element:sw1",)},
         within=75,
-        unknown={"web": 667, "tail": 667},
+        unknown={"web": 671, "tail": 671},
         credit={"web": "3.60"},
         why="the far end cannot be asked, so the element that is silent explains it",
     ),
