@@ -47,8 +47,8 @@ SQLITE_CONNECTIONS = 8, 120
 SQLITE_CACHE_KIB = 16_384
 """Pages that a connection keeps in memory, as far as it has read so many."""
 SQLITE_CHECKPOINT_PAGES = 8_000
-"""How much of the write-ahead log (32 MB) is written before it is carried over into the database file: a page that changes with every
-order is carried over once for thousands of orders, not for each dozen."""
+"""How much of the write-ahead log (32 MB) is written before it is carried over into the database file: a page that changes with
+every order is carried over once for hundreds of orders, not for each dozen."""
 CONNECT_TIMEOUT_S = 10
 """How long PostgreSQL may take to answer a new connection, unless its URL says otherwise: whoever places orders waits behind it."""
 BUSY_TIMEOUT_MS = 20_000

@@ -6,8 +6,10 @@ that one alone. A set waits for locks only briefly, for all that come wait behin
 """
 
 import threading
+import time
 from collections.abc import Callable, Sequence
-from typing import Generic, TypeVar
+from contextlib import AbstractContextManager, nullcontext
+from typing import Generic, Protocol, TypeVar
 
 import structlog
 from sqlalchemy.orm import Session
@@ -20,6 +22,32 @@ log = structlog.get_logger(__name__)
 Entry = TypeVar("Entry")
 
 
+class Company(Protocol):
+    """Who else may come with an entry before long."""
+
+    def expected(self) -> int:
+        """How many are under way to `add` something, or wait in it. Thread-safe."""
+        ...
+
+    def waiting(self) -> AbstractContextManager[None]:
+        """Around the time in which one of them waits until its entry is durable."""
+        ...
+
+
+class Nobody:
+    """Each is written as soon as it comes."""
+
+    def expected(self) -> int:
+        return 0
+
+    def waiting(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+
+GATHER_S = 0.1
+"""How long a set waits at most until half of those that are expected have come."""
+
+
 class Together(Generic[Entry]):
     """Thread-safe. `write` is called in a transaction, again for the same entry when its set was taken back.
 
@@ -27,9 +55,15 @@ class Together(Generic[Entry]):
     No more wait than there are threads.
     """
 
-    def __init__(self, database: Database, write: Callable[[Session, Sequence[Entry]], None]) -> None:
+    def __init__(
+        self, database: Database, write: Callable[[Session, Sequence[Entry]], None], company: Company | None = None
+    ) -> None:
+        """`company`: for whom a set waits a moment, so that they come with it. A set costs several times what each of it does."""
         self._database, self._write = database, write
+        self._company = company or Nobody()
         self._guard = threading.Lock()
+        self._gathered = threading.Condition(self._guard)
+        """Enough have come."""
         self._turn = threading.Lock()
         """Elsewhere than on SQLite, where the writer's place does it: the next set gathers while one is written."""
         self._waiting: list[_Ticket[Entry]] = []
@@ -37,12 +71,15 @@ class Together(Generic[Entry]):
     def add(self, entry: Entry) -> None:
         """Durable when it returns. Raises what `write` and the database do where the entry is written by itself."""
         ticket = _Ticket(entry)
-        with self._guard:
-            self._waiting.append(ticket)
-            leads = len(self._waiting) == 1
-        if leads:
-            self._lead()
-        ticket.settled.acquire()
+        with self._company.waiting():
+            with self._guard:
+                self._waiting.append(ticket)
+                leads = len(self._waiting) == 1
+                if not leads and self._enough():
+                    self._gathered.notify()
+            if leads:
+                self._lead()
+            ticket.settled.acquire()
         if ticket.error is not None:
             raise ticket.error
         if ticket.alone:
@@ -54,6 +91,7 @@ class Together(Generic[Entry]):
         number: int | None = None
         effects: Sequence[Callable[[], None]] = ()
         try:
+            self._gather()
             with self._database.write() as session, self._turn:
                 session.connection()  # begins: whoever comes until then is of this set
                 number = wait_briefly(session)
@@ -75,6 +113,16 @@ class Together(Generic[Entry]):
             for ticket in tickets or self._cut():
                 ticket.alone = not written
                 ticket.settled.release()
+
+    def _gather(self) -> None:
+        """Wait for those that are about to come, and not for long; a few have no company worth waiting for."""
+        deadline = time.monotonic() + GATHER_S
+        with self._guard:
+            while not self._enough() and (left := deadline - time.monotonic()) > 0:
+                self._gathered.wait(left)
+
+    def _enough(self) -> bool:
+        return 2 * len(self._waiting) >= self._company.expected()
 
     def _made(self, tickets: "list[_Ticket[Entry]]", number: int | None, error: OutcomeUnknown) -> bool:
         """Whether the set was written although nobody said so. When that stays unknown, all are told; none is written twice."""

@@ -53,7 +53,7 @@ class PlanRunner:
 
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
-        self._points: Together[Entry] = Together(tools.database, write_set)
+        self._points: Together[Entry] = Together(tools.database, write_set, tools.stalls)
 
     def __call__(self, claim: Claim) -> None:
         clock = self._tools.clock

@@ -90,7 +90,7 @@ class FulfilmentService:
         outcomes = self._outcomes = Outcomes(parts.queue, realisation, announcer, parts.settings, pace)
         self._cancellations = Cancellations(self._desk, outcomes, parts.queue, announcer)
         self._lookout = Lookout(parts.database, announcer, pace)
-        stalls = Stalls(parts.clock)
+        stalls = Stalls(parts.clock, parts.settings.stall_after.total_seconds())
         doors = InventoryDoors(
             parts.database,
             parts.drivers,

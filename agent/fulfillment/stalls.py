@@ -1,19 +1,26 @@
-"""Which plans make no headway, and which elements have not answered of late: so that neither keeps the others waiting.
+"""Which plans make no headway, which wait for the database, and which elements have not answered of late.
+
+So that none of them keeps the others waiting.
 
 Known in this process alone and forgotten with it. A plan beats when a step of it begins and when an element has done its part.
 """
 
 import threading
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 
 from policies.values import Clock
 
 
 class Stalls:
-    """Thread-safe."""
+    """Thread-safe. The company of plans at the points of their journals (`inventory.together.Company`)."""
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+    def __init__(self, clock: Clock, after: float = 0.25) -> None:
+        """`after`: seconds without a beat after which a plan makes no headway."""
+        self._clock, self._after = clock, after
+        self.at_point: Callable[[], None] = lambda: None
+        """Called when a plan begins to wait at a point."""
+        self._at_points = 0
         self._guard = threading.Lock()
         self._beats: dict[str, float] = {}
         self._silent: set[str] = set()
@@ -31,11 +38,34 @@ class Stalls:
         with self._guard:
             self._beats.pop(plan_id, None)
 
-    def stalled(self, after: float) -> int:
-        """How many plans have not moved for more than `after` seconds."""
-        limit = self._clock.monotonic() - after
+    def stalled(self) -> int:
+        """How many plans have not moved for too long."""
+        limit = self._clock.monotonic() - self._after
         with self._guard:
             return sum(beat < limit for beat in self._beats.values())
+
+    def expected(self) -> int:
+        """How many plans come to a point soon, or are at one."""
+        limit = self._clock.monotonic() - self._after
+        with self._guard:
+            return sum(beat >= limit for beat in self._beats.values())
+
+    @property
+    def at_points(self) -> int:
+        """How many plans wait until what they have written is durable."""
+        return self._at_points
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """One plan is at a point."""
+        with self._guard:
+            self._at_points += 1
+        self.at_point()
+        try:
+            yield
+        finally:
+            with self._guard:
+                self._at_points -= 1
 
     def fell_silent(self, element: str) -> None:
         """It could not be reached, or did not answer in time."""

@@ -80,7 +80,8 @@ class Worker:
         self._clock = clock
         self._settings = settings
         self._elements_of = elements_of
-        self._stalls = stalls or Stalls(clock)
+        self._stalls = stalls or Stalls(clock, settings.stall_after.total_seconds())
+        self._stalls.at_point = self._leave_place
         self._notices = Notices(database, self.kick)
         self._wake = threading.Event()
         self._stopping = threading.Event()
@@ -211,8 +212,20 @@ class Worker:
             self._changed.notify(self._admission.waiting)
 
     def _bound(self) -> int:
-        stalled = self._stalls.stalled(self._settings.stall_after.total_seconds())
-        return min(self._settings.workers + stalled, max(self._settings.workers, self._settings.most_workers))
+        """Of threads: as many plans as are with elements may wait for the database besides."""
+        return min(2 * self._settings.workers + self._stalls.stalled(), max(self._settings.workers, self._settings.most_workers))
+
+    def _has_place(self) -> bool:
+        """Whether another plan may begin. Those that are stuck in an element do not count, nor those that wait for the database."""
+        at_work = len(self._threads) - self._idle - 1
+        beside = self._stalls.stalled() + min(self._stalls.at_points, self._settings.workers)
+        return at_work < self._settings.workers + beside
+
+    def _leave_place(self) -> None:
+        """A plan waits for the database: another one may begin."""
+        if self._idle and self._admission.waiting:
+            with self._changed:
+                self._changed.notify()
 
     def _give_back(self) -> None:
         """What has not begun is for another to do."""
@@ -251,7 +264,7 @@ class Worker:
         """The next that may begin. None when this thread is not needed any more."""
         with self._changed:
             while not self._stopping.is_set() and len(self._threads) <= self._bound():
-                claim = self._admission.next(self._clock.monotonic())
+                claim = self._admission.next(self._clock.monotonic()) if self._has_place() else None
                 if claim is not None:
                     if self._idle and self._admission.waiting:
                         self._changed.notify()

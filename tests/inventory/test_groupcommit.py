@@ -163,3 +163,15 @@ def test_effects_follow_what_is_durable_and_only_that(database):
     with pytest.raises(LookupError):
         add(database, "c", also=fail)
     assert told == ["a"]
+
+
+def test_units_on_sqlite_are_written_on_one_connection_which_is_let_go_of_at_the_end(sqlite):
+    used = set()
+    event.listen(sqlite.engine, "begin", lambda connection: used.add(id(connection.connection.driver_connection)))
+    for name in "abc":
+        add(sqlite, name)
+    sqlite.close()
+    assert len(used) == 1
+    assert sqlite.engine.pool.checkedout() == 0
+    add(sqlite, "d")
+    assert sites(sqlite.engine) == ["a", "b", "c", "d"]

@@ -1,6 +1,7 @@
 """What several threads have ready at the same time is written as one set, and what is wrong with one is told to that one alone."""
 
 import threading
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
@@ -264,3 +265,51 @@ def test_who_reads_at_length_may_be_silent_for_longer(database):
         assert session.scalar(text("SHOW idle_in_transaction_session_timeout")) == "30min"
     with database.read() as session:
         assert session.scalar(text("SHOW idle_in_transaction_session_timeout")) == "30s"
+
+
+class Expected:
+    """So many are on their way."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.at_points = 0
+
+    def expected(self) -> int:
+        return self.number
+
+    @contextmanager
+    def waiting(self):
+        self.at_points += 1
+        yield
+        self.at_points -= 1
+
+
+def company_of(sites, expected: Expected, *names: str) -> None:
+    sites.go.set()
+    sites.together = Together(sites.database, sites._write, expected)
+    threads = [threading.Thread(target=sites.add, args=(name,)) for name in names]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(DEADLINE)
+        assert not thread.is_alive()
+
+
+def test_a_set_waits_until_half_of_those_that_are_expected_have_come(sites, monkeypatch):
+    monkeypatch.setattr("inventory.together.GATHER_S", DEADLINE)
+    expected = Expected(8)
+    company_of(sites, expected, "a", "b", "c", "d")
+    assert [sorted(names) for names in sites.sets] == [["a", "b", "c", "d"]]
+    assert expected.at_points == 0
+
+
+def test_a_set_waits_for_nobody_who_does_not_come_in_time(sites, monkeypatch):
+    monkeypatch.setattr("inventory.together.GATHER_S", 0.01)
+    company_of(sites, Expected(1_000), "a")
+    assert sites.names() == ["a"]
+
+
+def test_two_that_are_under_way_wait_for_nobody(sites, monkeypatch):
+    monkeypatch.setattr("inventory.together.GATHER_S", 3_600)
+    company_of(sites, Expected(2), "a")
+    assert sites.names() == ["a"]

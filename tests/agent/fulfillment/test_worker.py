@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from agent.clock import SystemClock
 from agent.fulfillment.settings import FulfilmentSettings
+from agent.fulfillment.stalls import Stalls
 from agent.fulfillment.worker import Worker, WorkerName
 from inventory.db import Database
 from inventory.tables import WorkItemRow
@@ -292,3 +293,45 @@ def test_plans_in_line_for_one_element_do_not_fill_the_hands_of_the_worker(bench
     assert sorted(bench.done) == sorted(others)
     go.set()
     assert worker.stop(timedelta(seconds=DEADLINE))
+
+
+def test_a_plan_that_waits_for_the_database_leaves_its_place_to_another_but_not_to_any_number(bench):
+    stalls = Stalls(bench.clock)
+    go, at_point, begun = threading.Event(), threading.Semaphore(0), []
+
+    def handle(claim):
+        begun.append(claim.work.key)
+        with stalls.waiting():
+            at_point.release()
+            assert go.wait(DEADLINE)
+        bench.handle(claim)
+
+    bench.expected = 6
+    bench.submit(*"abcdef")
+    worker = Worker(bench.database, bench.queue, {"plan": handle}, bench.clock, SETTINGS, stalls=stalls)
+    worker.start()
+    for _ in range(2 * SETTINGS.workers):
+        assert at_point.acquire(timeout=DEADLINE)
+    assert len(begun) == stalls.at_points == 2 * SETTINGS.workers
+    go.set()
+    assert bench.all_done.wait(DEADLINE)
+    assert worker.stop(timedelta(seconds=DEADLINE))
+    assert stalls.at_points == 0
+
+
+def test_plans_that_wait_for_no_database_are_no_more_than_there_are_workers(bench):
+    at_once, seen = [], []
+
+    def handle(claim):
+        at_once.append(claim.work.key)
+        seen.append(len(at_once))
+        bench.handle(claim)
+        at_once.remove(claim.work.key)
+
+    bench.expected = 30
+    bench.submit(*map(str, range(bench.expected)))
+    worker = bench.worker(handle, replace(SETTINGS, stall_after=timedelta(hours=1)))
+    worker.start()
+    assert bench.all_done.wait(DEADLINE)
+    assert worker.stop(timedelta(seconds=DEADLINE))
+    assert max(seen) <= SETTINGS.workers
