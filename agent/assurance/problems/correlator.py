@@ -30,6 +30,7 @@ from inventory.maintenance import Calendar
 from inventory.topology import split_reference
 from policies.values import Severity, new_id
 
+PASSES_NOTHING = "its link passes nothing, at the border of what is reached"
 OPEN, RESOLVED = "open", "resolved"
 SUPERSEDED = "superseded_by"
 HELD = "held"
@@ -125,7 +126,8 @@ class Correlator:
     def _root(self, alarm: Alarm, verdict: Verdict) -> None:
         root = verdict.roots[0]
         problem = self._problem(root, alarm)
-        why = {"rule": verdict.rule, "root": root, "observed": alarm.text, **_own(alarm)}
+        rule = PASSES_NOTHING if alarm.cause == LINK_SILENT else verdict.rule
+        why = {"rule": rule, "root": root, "observed": alarm.text, **_own(alarm)}
         if held := self._held_at(alarm):
             why["ticket"] = f"none while {held}"
         self._set([alarm], Judgement(Standing.ROOT.value, problem.id, why))
