@@ -20,7 +20,7 @@ from sqlalchemy import select
 from agent.fulfillment.errors import FulfilmentError
 from agent.fulfillment.events import Announcer
 from agent.fulfillment.realisation import Realisation
-from agent.fulfillment.requests import ItemRequest
+from agent.fulfillment.requests import ItemRequest, Related
 from agent.fulfillment.states import FINAL
 from agent.fulfillment.tables import OrderCancellationRow, OrderRow
 from drivers.diff import statements
@@ -157,11 +157,13 @@ class Trouble:
 class Wish:
     product: str
     action: str
-    """add, modify, delete, suspend or resume."""
+    """add, modify, delete, suspend, resume, or put another in its place: replace (one after the other) or exchange (at once)."""
     variant: int = 0
     trouble: Trouble = Trouble("")
 
 
+TOGETHER = {"replace": "reliesOn", "exchange": "bundle"}
+"""How the new service follows the old one."""
 ELEMENTS = st.sampled_from(sorted(PLATFORMS))
 TROUBLES = st.one_of(
     st.just(Trouble("")),
@@ -173,7 +175,7 @@ TROUBLES = st.one_of(
 WISHES = st.builds(
     Wish,
     st.sampled_from(sorted(PRODUCTS)),
-    st.sampled_from(["add", "add", "modify", "modify", "delete", "suspend", "resume"]),
+    st.sampled_from(["add", "add", "modify", "modify", "delete", "suspend", "resume", "replace", "exchange"]),
     st.integers(0, 2),
     TROUBLES,
 )
@@ -217,12 +219,12 @@ class Town(House):
         self.kill_at = trouble.point if trouble.kind == "killed" else ""
         if trouble.kind in FAULTS:
             self.elements[trouble.element].fail(trouble.phase, FAULTS[trouble.kind](trouble.element), when=trouble.when)
-        placed = self._try(lambda: self.place(self._item(wish)))
+        placed = self._try(lambda: self.place(*self._items(wish)))
         if isinstance(placed, OrderRow):
             self._order = placed.id
-            if wish.action == "add":
-                self.services[wish.product] = placed.items[0].service_id
             self._end()
+            came = {item.service_id for item in placed.items if item.action == "add"} & {row.id for row in self.survivors()}
+            self.services[wish.product] = came.pop() if came else self.services.get(wish.product, "svc-nobody")
         self._trouble, self.kill_at = Trouble(""), ""
         for element in self.elements.values():
             element.faults.clear()
@@ -232,6 +234,13 @@ class Town(House):
         for row in self.survivors():
             self.services[product] = row.id
             self.wish(Wish(product, "delete"))
+
+    def _items(self, wish: Wish) -> list[ItemRequest]:
+        if wish.action not in TOGETHER:
+            return [self._item(wish)]
+        added = self._item(replace(wish, action="add"))
+        related = (Related(TOGETHER[wish.action], "1"),)
+        return [self._item(replace(wish, action="delete")), replace(added, reference="2", related=related)]
 
     def _item(self, wish: Wish) -> ItemRequest:
         specification, variants = PRODUCTS[wish.product]
@@ -306,6 +315,7 @@ class Town(House):
                 ElementRow.name,
                 PortRow.name,
                 PortClaimRow.vlan,
+                PortClaimRow.heir,
                 joined=lambda rows: rows.join(PortRow, PortRow.id == PortClaimRow.port_id).join(ElementRow),
             ),
             "parts": named(
