@@ -1,16 +1,17 @@
 """Which agreement covers a service at an instant. A change is a new version; the old one keeps its dates."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import and_, bindparam, or_, select
+from sqlalchemy import Table, and_, bindparam, select
 from sqlalchemy.orm import Session, aliased
 
 from crm_bridge.book import in_force
 from crm_bridge.errors import NoAgreement
 from crm_bridge.tables import AgreementRow, CustomerRow
+from inventory.postponed import remembered, settle
 from inventory.prepared import Prepared
 from inventory.tables import ServiceRow
 from policies.values import Interval, new_id
@@ -25,12 +26,18 @@ _VERSIONS = (
     .order_by(AgreementRow.version.desc())
 )
 """Made once: it is asked for every usage record."""
+_AGREEMENTS = cast("Table", AgreementRow.__table__)
 _FITTING = Prepared(
-    select(AgreementRow.specification, AgreementRow.valid_from, AgreementRow.version, AgreementRow.name, AgreementRow.id).where(
+    select(
+        AgreementRow.specification,
+        AgreementRow.valid_from,
+        AgreementRow.version,
+        AgreementRow.name,
+        AgreementRow.id,
+        AgreementRow.valid_to,
+    ).where(
         AgreementRow.customer_id == bindparam("customer"),
         AgreementRow.specification.in_((bindparam("specification"), ANY_SPECIFICATION)),
-        AgreementRow.valid_from <= bindparam("at"),
-        or_(AgreementRow.valid_to.is_(None), AgreementRow.valid_to > bindparam("at")),
     )
 )
 """Made once: it is asked for every order."""
@@ -55,11 +62,14 @@ def agreement_for(session: Session, customer_id: str, specification: str, at: da
 
 def agreement_id_for(session: Session, customer_id: str, specification: str, at: datetime) -> str | None:
     """As `agreement_for`, where it is only to be named."""
-    session.flush()
-    asking = {"customer": customer_id, "specification": specification, "at": at}
-    fitting = _FITTING.rows(session.connection(), asking)
+    known, key = remembered(session), (agreement_for, customer_id, specification)
+    if key not in known:
+        settle(session, _AGREEMENTS)
+        known[key] = _FITTING.rows(session.connection(), {"customer": customer_id, "specification": specification})
+    there = cast("Sequence[tuple[Any, ...]]", known[key])
+    fitting = [found for found in there if found[1] <= at and (found[5] is None or found[5] > at)]
     best = max(fitting, key=lambda found: (found[0] == specification, *found[1:4]), default=None)
-    return None if best is None else str(best[-1])
+    return None if best is None else str(best[4])
 
 
 def agreement_of(session: Session, service: ServiceRow, at: datetime) -> AgreementRow:

@@ -3,15 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import bindparam, exists, or_, select
+from sqlalchemy import Table, bindparam, exists, or_, select
 from sqlalchemy.orm import Session
 
 from crm_bridge.errors import CurrencyFixed, UnknownCustomer
 from crm_bridge.numbers import is_account_number, next_account_number
 from crm_bridge.outbox import publish
 from crm_bridge.tables import BillRow, CustomerRow
+from inventory.postponed import remembered, settle
 from inventory.prepared import Prepared
 from inventory.tables import ServiceRow
 from policies.values import new_id
@@ -49,8 +50,11 @@ def customer_by_account(session: Session, number: str) -> CustomerRow:
 
 def account(session: Session, number: str) -> Account:
     """As `customer_by_account`, where no more is to be known."""
-    session.flush()
-    found = _ACCOUNT.first(session.connection(), {"number": number}) if is_account_number(number) else None
+    known = remembered(session)
+    if (account, number) not in known:
+        settle(session, _CUSTOMERS)
+        known[account, number] = _ACCOUNT.first(session.connection(), {"number": number}) if is_account_number(number) else None
+    found = cast("tuple[str, str] | None", known[account, number])
     if found is None:
         other = customer_by_external_id(session, number)
         raise UnknownCustomer(number, other.account_number if other else None)
@@ -114,5 +118,6 @@ def _tell(session: Session, row: CustomerRow, event: str, at: datetime) -> None:
     publish(session, aggregate=f"customer:{row.id}", type=event, payload={"customer": resource}, correlation_id=row.id, at=at)
 
 
+_CUSTOMERS = cast("Table", CustomerRow.__table__)
 _ACCOUNT = Prepared(select(CustomerRow.id, CustomerRow.account_number).where(CustomerRow.account_number == bindparam("number")))
 _BY_ACCOUNT = select(CustomerRow).where(CustomerRow.account_number == bindparam("number"))

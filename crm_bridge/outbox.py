@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from crm_bridge.eventfilter import EventFilter
 from crm_bridge.tables import DeliveryRow, EventRow, SubscriptionRow
+from inventory.postponed import later
 from inventory.prepared import Prepared
 from policies.values import new_id
 
@@ -101,12 +102,13 @@ def gathering(session: Session) -> Iterator[None]:
 def _write(session: Session, written: Sequence[_Written]) -> None:
     if not written:
         return
-    connection, subscriptions = session.connection(), _subscriptions(session)
+    subscriptions = _subscriptions(session)
     if subscriptions:
+        connection = session.connection()
         for event, row in written:
             _deliver(connection, event, _NUMBERED.rows(connection, row)[0][0], subscriptions, row["at"])
     else:
-        _EVENT.run_all(connection, [row for _, row in written])
+        later(session, _EVENTS, _EVENT, [row for _, row in written])
 
 
 def _subscriptions(session: Session) -> Sequence[_Subscription]:
@@ -150,7 +152,8 @@ def forget(session: Session, *, before: datetime, limit: int = 1000) -> int:
 
 _KNOWN = "subscriptions"
 _GATHERED = "events to be written"
-_TELL = insert(cast("Table", EventRow.__table__))
+_EVENTS = cast("Table", EventRow.__table__)
+_TELL = insert(_EVENTS)
 _COLUMNS = ["id", "aggregate", "type", "payload", "correlation_id", "at"]
 _EVENT = Prepared(_TELL, _COLUMNS)
 _NUMBERED = Prepared(_TELL.returning(EventRow.sequence), _COLUMNS)

@@ -19,6 +19,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 
 from inventory.errors import NotReserved, PoolExhausted, RoleTaken, UnknownObject, ValueNotInPool, ValueTaken
 from inventory.pools import BANDWIDTH, PoolSpace, space_of
+from inventory.postponed import later, settle, untold
 from inventory.prepared import Prepared
 from inventory.tables import AllocationRow, PoolRow
 from policies.values import new_id
@@ -63,15 +64,16 @@ class LockedPool:
 
     def set_cursor(self, session: Session, cursor: int) -> None:
         self.cursor = str(cursor)
-        self._write(session, "cursor", self.cursor)
+        later(session, _POOLS, _CURSOR, [{"pool": self.id, "cursor": self.cursor}], key=self.id)
+        self._tell(session, "cursor", self.cursor)
 
     def set_used(self, session: Session, used_bps: int) -> None:
         self.used_bps = used_bps
-        self._write(session, "used_bps", used_bps)
+        _USED.run(session.connection(), {"pool": self.id, "used_bps": used_bps})
+        self._tell(session, "used_bps", used_bps)
 
-    def _write(self, session: Session, column: str, value: object) -> None:
-        """At once, past the unit of work: the locked pool is looked at again by the next who asks in this transaction."""
-        _MOVES[column].run(session.connection(), {"pool": self.id, column: value})
+    def _tell(self, session: Session, column: str, value: object) -> None:
+        """Past the unit of work: the locked pool is looked at again by the next who asks in this transaction."""
         row = session.identity_map.get(session.identity_key(PoolRow, self.id))
         if row is not None:
             set_committed_value(row, column, value)
@@ -95,8 +97,8 @@ def allocate(
     or `UnknownObject`; nothing is changed then.
     """
     row = lock_pools(session, [pool])[pool]
-    session.flush()
     fresh = "" if wanted is not None or row.kind == BANDWIDTH else _next(row)
+    _write_down(session, row, owner, role, fresh)
     asking = {"pool": row.id, "owner": owner, "role": role, "at": at, "fresh": fresh}
     known, rested, taken = _LOOK.rows(session.connection(), asking)[0]
     if known is not None:
@@ -128,8 +130,17 @@ def allocate(
         "amount_bps": amount_bps,
         "allocated_at": at,
     }
-    _GIVE.run(session.connection(), given)
+    later(session, _ALLOCATIONS, _GIVE, [given])
     return Allocation(new, row.name, row.kind, value, role, service_id, owner, amount_bps)
+
+
+def _write_down(session: Session, pool: LockedPool, owner: str, role: str, fresh: str) -> None:
+    """What was given out in this transaction and not written yet, where the database is to know it for the next one."""
+    asked = not fresh or any(
+        (given["owner"], given["role"]) == (owner, role) or (given["pool_id"], given["value"]) == (pool.id, fresh)
+        for given in untold(session, _GIVE)
+    )
+    settle(session, *((_ALLOCATIONS,) if asked else ()))
 
 
 def lock_pools(session: Session, names: Iterable[str]) -> dict[str, LockedPool]:
@@ -137,7 +148,7 @@ def lock_pools(session: Session, names: Iterable[str]) -> dict[str, LockedPool]:
     wanted, locked = sorted(set(names)), _locked_by(session)
     missing = [name for name in wanted if name not in locked]
     if missing:
-        session.flush()
+        settle(session, _POOLS)
         asked = {f"name{number}": name for number, name in enumerate(missing)}
         found = [LockedPool(*row) for row in _lock(len(missing)).rows(session.connection(), asked)]
         locked |= {pool.name: pool for pool in found}
@@ -271,6 +282,7 @@ def _take_beyond(session: Session, pool: LockedPool) -> str:
     cursor, step, space = int(pool.cursor), 1, pool.space
     while cursor < space.size:
         values = [space.at(offset) for offset in range(cursor, min(cursor + step, space.size))]
+        settle(session, _ALLOCATIONS)
         taken = set(session.connection().scalars(_TAKEN, {"pool": pool.id, "values": values}))
         for value in values:
             cursor += 1
@@ -368,10 +380,8 @@ def _lock(count: int) -> Prepared:
 _LOCKED = "pools"
 _POOLS = cast("Table", PoolRow.__table__)
 _ALLOCATIONS = cast("Table", AllocationRow.__table__)
-_MOVES = {
-    name: Prepared(update(_POOLS).where(_POOLS.c.id == bindparam("pool")).values({name: bindparam(name)}))
-    for name in ("cursor", "used_bps")
-}
+_POOL = update(_POOLS).where(_POOLS.c.id == bindparam("pool"))
+_CURSOR, _USED = (Prepared(_POOL.values({name: bindparam(name)})) for name in ("cursor", "used_bps"))
 _GIVEN = select(AllocationRow.id).where(AllocationRow.owner == bindparam("owner"), AllocationRow.role == bindparam("role"))
 _RESTED = (
     select(AllocationRow.value)

@@ -5,11 +5,12 @@ work is one transaction: `with database.write() as session: …` commits at the 
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, TypeVar
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import (
     JSON,
@@ -31,6 +32,10 @@ from sqlalchemy.types import TypeDecorator
 
 from inventory.errors import DatabaseDriverMissing, OutcomeUnknown
 from inventory.groupcommit import WRITER, SingleWriter, in_transaction
+from inventory.unit import UnitOfWork
+
+if TYPE_CHECKING:
+    from inventory.tasks import Tasks
 
 Result = TypeVar("Result")
 
@@ -152,12 +157,8 @@ class Database:
     def __init__(self, url: str | URL, *, pool_size: int = 10) -> None:
         self.url = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        if self.is_sqlite:
-            self.engine = _sqlite_engine(self.url)
-            self._writer = SingleWriter(self.engine, keeps=True)
-        else:
-            self.engine = _server_engine(self.url, pool_size)
-            self._writer = SingleWriter(self.engine, _wait_briefly)
+        self.engine = _sqlite_engine(self.url) if self.is_sqlite else _server_engine(self.url, pool_size)
+        self._writer = SingleWriter(self.engine) if self.is_sqlite else None
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -175,13 +176,13 @@ class Database:
 
         Raises `OutcomeUnknown` when the server was lost in the middle of the commit.
         """
-        if self.is_sqlite:
+        if self._writer is not None:
             with self._writer.unit() as session:
                 yield session
         else:
             committing = False
             try:
-                with Session(self.engine, expire_on_commit=False) as session, session.begin():
+                with UnitOfWork(self.engine, expire_on_commit=False) as session, session.begin():
                     yield session
                     session.flush()
                     committing = True
@@ -194,21 +195,12 @@ class Database:
     def together(self, work: Callable[[Session], Result]) -> Result:
         """`work` in one transaction as by `write`, for what many do at once that want the same rows (places of one queue, pools).
 
-        On PostgreSQL they go one after another, each in a savepoint, and share the commit as they do on SQLite: otherwise each
-        would wait for the disk while it keeps the rows from the next. There it waits for what others have locked only briefly, for
-        others stand behind it; then it is done again in a transaction of its own, and waits as long as anybody.
+        What comes while others are done is done by one of the threads, one after another, in one transaction: otherwise each would
+        wait for the disk while it keeps the rows from the next. What they write is written for all of them at the end, as far as
+        nobody asks for it before (`inventory.postponed`). On PostgreSQL one waits for what others have locked only briefly, for all
+        stand behind it; then it is done again in a transaction of its own, and waits as long as anybody.
         """
-        if not self.is_sqlite:
-            try:
-                with self._writer.unit() as session:
-                    done = work(session)
-            except DBAPIError as error:
-                if not gave_up(error):
-                    raise
-            else:
-                _take_effect(session)
-                return done
-        return self.by_itself(work)
+        return self._tasks.do(work)
 
     def by_itself(self, work: Callable[[Session], Result]) -> Result:
         """`work` in a transaction of its own; once more where PostgreSQL ended it, for it and another one waited for each other."""
@@ -246,8 +238,15 @@ class Database:
             time.sleep(ASKED_AGAIN_S)
 
     def close(self) -> None:
-        self._writer.close()
+        if self._writer is not None:
+            self._writer.close()
         self.engine.dispose()
+
+    @cached_property
+    def _tasks(self) -> "Tasks":
+        from inventory.tasks import Tasks  # noqa: PLC0415  pieces of work know the unit of work, and it knows how they share one
+
+        return Tasks(self)
 
 
 def wait_briefly(session: Session) -> int | None:
@@ -257,7 +256,8 @@ def wait_briefly(session: Session) -> int | None:
     """
     if session.get_bind().dialect.name != "postgresql":
         return None
-    return _wait_briefly(session.connection())
+    number: int = session.connection().execute(_BRIEFLY, {"lock_timeout": str(SET_LOCK_TIMEOUT_MS)}).scalar_one()
+    return number
 
 
 def gave_up(error: Exception) -> bool:
@@ -267,11 +267,6 @@ def gave_up(error: Exception) -> bool:
 
 def _sqlstate(error: DBAPIError) -> str | None:
     return getattr(error.orig, "sqlstate", None)
-
-
-def _wait_briefly(connection: Connection) -> int:
-    number: int = connection.execute(_BRIEFLY, {"lock_timeout": str(SET_LOCK_TIMEOUT_MS)}).scalar_one()
-    return number
 
 
 def _take_effect(session: Session) -> None:
@@ -300,6 +295,11 @@ def once_committed(session: Session, effect: Callable[[], None]) -> None:
     if not effects:
         session.connection()  # begins, where nothing was asked yet: only what has begun can be rolled back
     effects.append(effect)
+
+
+def restore_effects(session: Session, effects: Sequence[Callable[[], None]]) -> None:
+    """Those that there were, and no others: what came since was taken back."""
+    session.info[_EFFECTS] = list(effects)
 
 
 @event.listens_for(Session, "after_soft_rollback")  # once for all: to listen to each unit costs more than most of its statements

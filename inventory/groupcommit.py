@@ -1,24 +1,21 @@
-"""One writer at a time, and one wait for the disk for all that queue: group commit.
-
-On SQLite for all that write; on PostgreSQL for those that want the same rows anyway, and would else wait for each other's commits.
+"""SQLite: one writer at a time, and one wait for the disk for all that queue: group commit.
 
 A unit of work runs in a savepoint. Who ends while others queue leaves the transaction open to the next instead of committing;
 the last of them commits for all, and each waits until that is done. So no unit is told that it is durable before it is, and
 one that fails takes only itself back.
 
-Where the database itself takes the whole transaction back (a full disk, a server that is gone), all units of it are told so.
+Where the database itself takes the whole transaction back (a full disk), all units of it are told so.
 """
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from inventory.errors import OutcomeUnknown
+from inventory.unit import UnitOfWork
 
 MOST_UNITS = 64
 LONGEST_S = 0.05
@@ -31,8 +28,8 @@ WRITER = "fabd writes"
 class _Group:
     """The units of one transaction."""
 
-    def __init__(self, connection: Connection, *, keeps: bool) -> None:
-        self.connection, self._keeps = connection, keeps
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
         self.began = time.monotonic()
         self.units = 0
         self.error: BaseException | None = None
@@ -55,7 +52,7 @@ class _Group:
             else:
                 self.connection.invalidate()
         except BaseException as error:  # noqa: BLE001  told to every unit of the group in its own thread
-            self.error = _unknown(error) if _lost(self.connection, error) else error
+            self.error = error
             self.connection.invalidate()  # it may stand in its transaction still, and would be no good to the next
         finally:
             if not self.sound:
@@ -64,7 +61,7 @@ class _Group:
     @property
     def sound(self) -> bool:
         """Whether its connection may be used again."""
-        return self._keeps and self.error is None
+        return self.error is None
 
     def tell(self) -> None:
         """Everybody who waits for its end."""
@@ -77,14 +74,10 @@ class _Group:
 class SingleWriter:
     """Thread-safe. `engine` begins a transaction as a writer where the connection says so (`WRITER`)."""
 
-    def __init__(self, engine: Engine, opened: Callable[[Connection], object] | None = None, *, keeps: bool = False) -> None:
-        """`opened`: told of each transaction as it begins.
-
-        `keeps`: all are made on one connection. On SQLite, which forgets the pages it has read when another connection writes.
-        """
-        self._engine, self._opened, self._keeps = engine, opened, keeps
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
         self._kept: Connection | None = None
-        """Between two transactions."""
+        """Between two transactions: SQLite forgets the pages that a connection has read when another one writes."""
         self._place = threading.Lock()
         self._counting = threading.Lock()
         self._queued = 0
@@ -100,7 +93,7 @@ class SingleWriter:
             raise RuntimeError("a unit of work was opened inside another one; pass the session down instead")
         with (
             self._turn() as group,
-            Session(group.connection, expire_on_commit=False, join_transaction_mode="create_savepoint") as session,
+            UnitOfWork(group.connection, expire_on_commit=False, join_transaction_mode="create_savepoint") as session,
         ):
             yield session
             session.commit()
@@ -140,12 +133,10 @@ class SingleWriter:
                     connection.begin()
                 finally:
                     del connection.info[WRITER]
-                if self._opened is not None:
-                    self._opened(connection)
             except BaseException:
                 connection.close()
                 raise
-            self._group = _Group(connection, keeps=self._keeps)
+            self._group = _Group(connection)
         self._group.units += 1
         return self._group
 
@@ -175,23 +166,8 @@ class SingleWriter:
 
 
 def in_transaction(connection: Connection) -> bool:
-    """Whether the database still has it; False when it has taken all of it back by itself, or is gone."""
+    """Whether SQLite still has it; False when it has taken all of it back by itself."""
     if connection.invalidated:
         return False
     driver = connection.connection.driver_connection
-    if driver is None:
-        return False
-    if connection.dialect.name == "sqlite":
-        return bool(driver.in_transaction)
-    return bool(driver.info.transaction_status.name == "INTRANS")
-
-
-def _lost(connection: Connection, error: BaseException) -> bool:
-    """Whether a server went away while it committed."""
-    return connection.dialect.name != "sqlite" and isinstance(error, DBAPIError) and error.connection_invalidated
-
-
-def _unknown(cause: BaseException) -> OutcomeUnknown:
-    error = OutcomeUnknown()
-    error.__cause__ = cause
-    return error
+    return driver is not None and bool(driver.in_transaction)

@@ -8,6 +8,7 @@ from sqlalchemy import Table, bindparam, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from inventory.errors import PortInUse, UnknownObject
+from inventory.postponed import later, settle, untold
 from inventory.prepared import Prepared
 from inventory.tables import ElementRow, PortClaimRow, PortRow
 from policies.values import new_id
@@ -34,7 +35,7 @@ def claim(session: Session, port_id: str, *, vlan: int, service_id: str, owner: 
     The port's row is the lock, so of two that race one gets `PortInUse`. A transaction that claims several ports does so in
     the order of their ids. `UnknownObject` when the port is gone.
     """
-    session.flush()
+    settle(session, *((_CLAIMS,) if any(told["port_id"] == port_id for told in untold(session, _CLAIM)) else ()))
     connection = session.connection()
     port = _PORT.first(connection, {"port": port_id})
     if port is None:
@@ -55,7 +56,8 @@ def claim(session: Session, port_id: str, *, vlan: int, service_id: str, owner: 
         session.execute(update(PortClaimRow).where(PortClaimRow.id == inherited).values(heir=service_id, owner=owner))
         return PortClaim(inherited, reference, port_id, vlan, service_id)
     claim_id = new_id("clm")
-    _CLAIM.run(connection, {"id": claim_id, "port_id": port_id, "vlan": vlan, "service_id": service_id, "owner": owner})
+    new = {"id": claim_id, "port_id": port_id, "vlan": vlan, "service_id": service_id, "owner": owner}
+    later(session, _CLAIMS, _CLAIM, [new])
     return PortClaim(claim_id, reference, port_id, vlan, service_id)
 
 
@@ -116,4 +118,5 @@ _HELD = Prepared(
     .where(PortClaimRow.port_id == bindparam("port"))
     .order_by(PortClaimRow.vlan)
 )
-_CLAIM = Prepared(insert(cast("Table", PortClaimRow.__table__)), ["id", "port_id", "vlan", "service_id", "owner"])
+_CLAIMS = cast("Table", PortClaimRow.__table__)
+_CLAIM = Prepared(insert(_CLAIMS), ["id", "port_id", "vlan", "service_id", "owner"])

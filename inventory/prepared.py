@@ -5,12 +5,14 @@ row by its key. What is done for every order is worth saying without; everything
 """
 
 import json
+import re
 from collections import namedtuple
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Connection, Delete, Insert, Select, Update, bindparam, func, select
+from sqlalchemy import JSON, ColumnElement, Connection, Delete, Insert, Select, Update, bindparam, func, select
 from sqlalchemy import any_ as any_of
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.engine import Dialect
@@ -19,7 +21,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.dml import UpdateBase
 from sqlalchemy.sql.operators import OperatorType
-from sqlalchemy.types import Boolean, String, TypeDecorator
+from sqlalchemy.types import Boolean, LargeBinary, String, TypeDecorator
 
 Convert = Callable[[Any], Any]
 Values = Mapping[str, Any]
@@ -66,13 +68,14 @@ class Prepared:
         _run(connection, form.text, form.sent(values))
 
     def run_all(self, connection: Connection, rows: Iterable[Values]) -> None:
-        """The same with each of several."""
-        form = self._form(connection.dialect)
-        sent = [form.sent(values) for values in rows]
-        if len(sent) == 1:
-            _run(connection, form.text, sent[0])
-        elif sent:
-            _run(connection, form.text, sent)
+        """The same with each of several, no two of them about the same row of the table."""
+        form, several = self._form(connection.dialect), list(rows)
+        if len(several) > 1 and form.many:
+            _run(connection, form.many, form.listed(several))
+        elif len(several) > 1:
+            _run(connection, form.text, [form.sent(values) for values in several])
+        elif several:
+            _run(connection, form.text, form.sent(several[0]))
 
     def _form(self, dialect: Dialect) -> "_Form":
         form = self._forms.get(dialect.name)
@@ -139,6 +142,10 @@ class _Form:
     positional: bool
     reading: tuple[tuple[int, Convert], ...]
     """Which columns come back as something else."""
+    many: str = ""
+    """The same for any number of rows, where the database can be told them as one JSON array."""
+    documents: frozenset[str] = frozenset()
+    """Parameters that are JSON themselves."""
 
     @classmethod
     def of(cls, statement: Select[*tuple[Any, ...]] | UpdateBase, columns: list[str] | None, dialect: Dialect) -> "_Form":
@@ -151,7 +158,9 @@ class _Form:
             sending.append((name, bind.key if bind.required else "", convert, fixed))
         readers = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in statement.exported_columns]
         reading = tuple((position, read) for position, read in enumerate(readers) if read is not None)
-        return cls(str(compiled), tuple(sending), compiled.positiontup is not None, reading)
+        documents = frozenset(name for name, bind in compiled.binds.items() if isinstance(bind.type, JSON))
+        many = _many(compiled) if dialect.name == "postgresql" and isinstance(statement, UpdateBase) and not reading else ""
+        return cls(str(compiled), tuple(sending), compiled.positiontup is not None, reading, many, documents)
 
     def sent(self, values: Values) -> Any:  # noqa: ANN401  a tuple or a mapping, as the driver wants it
         said = [
@@ -160,11 +169,45 @@ class _Form:
         ]
         return tuple(said) if self.positional else {each[0]: value for each, value in zip(self.sending, said, strict=True)}
 
+    def listed(self, rows: Iterable[Values]) -> dict[str, str]:
+        """What is sent with `many`."""
+        said = [
+            {
+                name: value if (value := values[key]) is None or convert is None or name in self.documents else convert(value)
+                for name, key, convert, _ in self.sending
+                if key
+            }
+            for values in rows
+        ]
+        fixed = {name: fixed for name, key, _, fixed in self.sending if not key}
+        return {**fixed, _ROWS: json.dumps(said, default=datetime.isoformat)}
+
     def read(self, row: tuple[Any, ...]) -> tuple[Any, ...]:
         made = list(row)
         for position, convert in self.reading:
             made[position] = convert(made[position])
         return tuple(made)
+
+
+def _many(compiled: SQLCompiler) -> str:
+    """For PostgreSQL, which else plans, carries out and answers once for each row. "" where values have no place in JSON."""
+    text = str(compiled)
+    varying = {name: compiled.binds[name].type for name in dict.fromkeys(_PLACE.findall(text)) if compiled.binds[name].required}
+    if not varying or any(isinstance(kind, (LargeBinary, ARRAY, _Array)) for kind in varying.values()):
+        return ""
+    columns = ", ".join(f'"{name}" {kind.compile(compiled.dialect)}' for name, kind in varying.items())
+    rows = f"json_to_recordset(%({_ROWS})s::json) AS said({columns})"
+    text = _PLACE.sub(lambda place: f'said."{place[1]}"' if place[1] in varying else place[0], text)
+    if isinstance(compiled.statement, Insert):
+        insertion = _INSERTION.fullmatch(text)
+        return f"{insertion[1]} SELECT {insertion[2]} FROM {rows}{insertion[3]}" if insertion else ""  # noqa: S608  as compiled
+    change, _, condition = text.partition(" WHERE ")
+    return f"{change} {'USING' if isinstance(compiled.statement, Delete) else 'FROM'} {rows} WHERE {condition}"
+
+
+_ROWS = "every_row"
+_PLACE = re.compile(r"%\((\w+)\)s")
+_INSERTION = re.compile(r"(INSERT INTO .+?) VALUES \((.+?)\)((?: ON CONFLICT .+)?)", re.DOTALL)
 
 
 def _run(connection: Connection, text: str, sent: Any) -> Found:  # noqa: ANN401  what the driver takes

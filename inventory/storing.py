@@ -14,6 +14,7 @@ from sqlalchemy.orm import Mapper, Session, make_transient_to_detached
 from sqlalchemy.orm.attributes import instance_dict
 
 from inventory.db import Base
+from inventory.postponed import later, settle
 from inventory.prepared import Prepared
 
 Row = TypeVar("Row", bound=Base)
@@ -34,14 +35,14 @@ def store(session: Session, rows: Sequence[Base]) -> None:
 
     A column that was not set has its default, else NULL. What a row's relations name must be among the rows, or stored already.
     """
-    session.flush()
+    settle(session)
     for kind, some in groupby(rows, type):
-        written = []
+        told = []
         for row in some:
             has: dict[str, Any] = instance_dict(row)
             has.update(_whole(kind, has))
-            written.append(has)
-        _insertion(kind).run_all(session.connection(), written)
+            told.append(dict(has))  # as it is now: what becomes of the object is the session's to see
+        later(session, _table(kind), insertion(kind), told)
     for row in rows:
         make_transient_to_detached(row)
     session.add_all(rows)
@@ -49,7 +50,7 @@ def store(session: Session, rows: Sequence[Base]) -> None:
 
 def write(session: Session, kind: type[Base], rows: Iterable[Mapping[str, object]]) -> None:
     """Insert rows that nobody wants to have as objects now, by their columns; what is not said has its default, else NULL."""
-    _insertion(kind).run_all(session.connection(), [_whole(kind, row) for row in rows])
+    later(session, _table(kind), insertion(kind), [_whole(kind, row) for row in rows])
 
 
 def _whole(kind: type[Base], said: Mapping[str, object]) -> dict[str, Any]:
@@ -68,13 +69,18 @@ def _whole(kind: type[Base], said: Mapping[str, object]) -> dict[str, Any]:
 @lru_cache
 def _columns(kind: type[Base]) -> tuple[tuple[str, Any], ...]:
     """Name and default of each column but those that the database numbers."""
-    columns: Iterable[Column[Any]] = cast("Table", kind.__table__).columns
+    columns: Iterable[Column[Any]] = _table(kind).columns
     return tuple((column.name, column.default) for column in columns if column.autoincrement is not True)
 
 
 @lru_cache
-def _insertion(kind: type[Base]) -> Prepared:
-    return Prepared(insert(cast("Table", kind.__table__)), [name for name, _ in _columns(kind)])
+def insertion(kind: type[Base]) -> Prepared:
+    """The statement that stores them."""
+    return Prepared(insert(_table(kind)), [name for name, _ in _columns(kind)])
+
+
+def _table(kind: type[Base]) -> Table:
+    return cast("Table", kind.__table__)
 
 
 @lru_cache

@@ -1,16 +1,18 @@
 """The part of the network that is asked for, read as it is asked for: three ports cost three ports, however many there are."""
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Select, bindparam, or_, select
+from sqlalchemy import ColumnElement, Select, Table, bindparam, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from inventory.errors import UnknownObject
+from inventory.postponed import settle
 from inventory.prepared import Prepared, among
 from inventory.tables import ElementRow, LinkRow, PortRow, SiteRow
 from inventory.topology import Accept, ElementNode, Graph, Hop, LinkNode, PortNode, both_ways, no_such_port, split_reference
 
+_TABLES = tuple(cast("Table", kind.__table__) for kind in (SiteRow, ElementRow, PortRow))
 _A, _B = aliased(PortRow), aliased(PortRow)
 _PORT = (PortRow.id, PortRow.element_id, PortRow.name, PortRow.if_index, PortRow.speed_bps, PortRow.role)
 _ELEMENT = (
@@ -39,7 +41,7 @@ class Surroundings(Graph):
 
     def element(self, name: str) -> ElementNode:
         if name not in self._elements:
-            self._session.flush()
+            settle(self._session, *_TABLES)
             self._keep_elements(_NAMED_ELEMENT.rows(self._session.connection(), {"element": name}))
         try:
             return self._elements[name]
@@ -51,7 +53,7 @@ class Surroundings(Graph):
         if known is not None:
             return known
         element, _, name = split_reference(reference)
-        self._session.flush()
+        settle(self._session, *_TABLES)
         found = _NAMED_PORT.first(self._session.connection(), {"element": element, "port": name})
         if found is None:
             raise no_such_port(self, reference)
@@ -60,7 +62,7 @@ class Surroundings(Graph):
 
     def port_by_id(self, port_id: str) -> PortNode:
         if port_id not in self._ports:
-            self._session.flush()
+            settle(self._session, *_TABLES)
             found = _PORT_OF_ID.first(self._session.connection(), {"port": port_id})
             if found is None:
                 raise UnknownObject("port", port_id)

@@ -16,6 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from inventory.db import Database
+from inventory.postponed import later, untold
 from inventory.prepared import Prepared, among
 from inventory.tables import WorkItemRow
 from policies.values import derived_id
@@ -128,7 +129,9 @@ class DatabaseQueue:
             "run_at": due,
             "created_at": at,
         }
-        self._submit.run(session.connection(), new)
+        if any(told["id"] == new["id"] for told in untold(session, self._submit)):
+            session.flush()  # the next one brings forward what that one has submitted
+        later(session, _ITEM, self._submit, [new])
         if not self._database.is_sqlite and due <= at and not session.info.get(_NOTIFIED):
             session.info[_NOTIFIED] = True
             session.connection().execute(_NOTIFY)

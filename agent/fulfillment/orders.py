@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import Table, bindparam, func, select
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
@@ -38,9 +38,10 @@ from inventory.allocation import held
 from inventory.db import Database
 from inventory.elements import LOCKED
 from inventory.pools import BANDWIDTH
+from inventory.postponed import settle, untold
 from inventory.prepared import Prepared
 from inventory.services import NewService, create_service
-from inventory.storing import new_row, store, write
+from inventory.storing import insertion, new_row, store, write
 from inventory.surroundings import Detour, Surroundings
 from inventory.tables import ServiceRow
 from inventory.work import Work, WorkQueue
@@ -235,7 +236,9 @@ def _known(session: Session, request: OrderRequest, client: str) -> OrderRow | N
     if session.get_bind().dialect.name == "postgresql":  # two that race: the second sees what the first has stored
         key = func.hashtextextended(f"{client}\x1f{request.external_id}", 0)
         session.execute(select(func.pg_advisory_xact_lock(key)))
-    session.flush()
+    same = client, request.external_id
+    if any((told["client"], told["external_id"]) == same for told in untold(session, insertion(OrderRow))):
+        settle(session, _ORDERS)
     found = _SAME.first(session.connection(), {"client": client, "external_id": request.external_id})
     known = session.get_one(OrderRow, found[0]) if found else None
     if known is not None and known.body_digest != request.digest:
@@ -243,6 +246,7 @@ def _known(session: Session, request: OrderRequest, client: str) -> OrderRow | N
     return known
 
 
+_ORDERS = cast("Table", OrderRow.__table__)
 _SAME = Prepared(
     select(OrderRow.id).where(OrderRow.client == bindparam("client"), OrderRow.external_id == bindparam("external_id"))
 )

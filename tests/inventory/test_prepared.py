@@ -130,3 +130,25 @@ def test_an_object_that_was_stored_is_the_sessions_and_its_changes_are_kept(sess
     session.flush()
     session.expire_all()
     assert session.get_one(WorkItemRow, "one").last_error == "changed"
+
+
+def test_many_rows_are_changed_and_taken_away_as_each_would_be(connection: Connection) -> None:
+    keys = ["a", 'b"\\', "c\n%(key)s", "d"]
+    rows = [work(key, last_error="%s", payload={"deep": [key, None, 1.5]}) for key in keys]
+    _ADD.run_all(connection, rows)
+    assert [found[0:2] for found in _LIKE.rows(connection, {"kind": "plan"})] == [
+        (row["key"], row["payload"]) for row in sorted(rows, key=lambda row: row["key"])
+    ]
+    changed = Prepared(
+        update(_WORK)
+        .where(_WORK.c.id == bindparam("key_"))
+        .values(priority=_WORK.c.priority + 1, lease_until=bindparam("until"), finished_at=bindparam("ended"))
+    )
+    changed.run_all(connection, [{"key_": row["id"], "until": EPOCH, "ended": None} for row in rows[:3]])
+    found = connection.execute(
+        select(_WORK.c.key, _WORK.c.priority, _WORK.c.lease_until, _WORK.c.finished_at).order_by(_WORK.c.key)
+    )
+    assert found.all() == [(key, 101, EPOCH, None) for key in keys[:3]] + [("d", 100, None, None)]
+    gone = Prepared(delete(_WORK).where(_WORK.c.id == bindparam("key_"), _WORK.c.priority == bindparam("at")))
+    gone.run_all(connection, [{"key_": row["id"], "at": 101} for row in rows])
+    assert [key for (key,) in connection.execute(select(_WORK.c.key))] == ["d"]

@@ -1,14 +1,17 @@
 """Units of work that want the same rows share a transaction on either database, and each of them stands or falls by itself."""
 
 import threading
+from contextvars import ContextVar
 
 import pytest
 from sqlalchemy import select, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
 from inventory.db import Database, once_committed
 from inventory.loading import lock
+from inventory.postponed import settle, untold
+from inventory.storing import insertion, write
 from inventory.tables import SiteRow
 
 DEADLINE = 20
@@ -145,12 +148,10 @@ def test_by_itself_who_would_have_waited_for_ever_begins_once_more(database: Dat
     assert len(tries) == 2
 
 
-@pytest.mark.parametrize("last", [add("c"), lambda session: session.rollback()])
-def test_a_server_that_is_lost_is_told_to_all_that_share_the_transaction_and_to_nobody_else(database: Database, last, monkeypatch):
+def test_what_shared_a_transaction_with_a_server_that_was_lost_is_done_by_itself(database: Database) -> None:
     """SQLite has none to lose."""
     if database.is_sqlite:
         return
-    monkeypatch.setattr("inventory.groupcommit.LONGEST_S", DEADLINE)
     errors, inside, go = [], threading.Event(), threading.Event()
 
     def first(session: Session) -> None:
@@ -162,7 +163,7 @@ def test_a_server_that_is_lost_is_told_to_all_that_share_the_transaction_and_to_
         add("b")(session)
         with database.write() as other:
             other.execute(_END, {"backend": session.scalar(text("SELECT pg_backend_pid()"))})
-        last(session)
+        add("c")(session)
 
     def told(work) -> None:
         try:
@@ -170,20 +171,115 @@ def test_a_server_that_is_lost_is_told_to_all_that_share_the_transaction_and_to_
         except OperationalError as error:
             errors.append(error.connection_invalidated)
 
-    def second() -> None:
+    def later(work) -> None:
         assert inside.wait(DEADLINE)
-        told(losing)
+        told(work)
 
-    def release() -> None:
-        pause = threading.Event()
-        while not database._writer._queued:
-            assert not pause.wait(0.001)
-        go.set()
+    at_once(lambda: told(first), lambda: later(losing), lambda: later(add("e")), lambda: _release(database, 2, go))
+    assert errors == [True]
+    assert names(database) == ["a", "e"]
 
-    at_once(lambda: told(first), second, release)
-    assert errors == [True, True]
-    database.together(add("d"))
-    assert names(database) == ["d"]
+
+def test_what_one_tells_is_there_for_the_next_and_written_once(database: Database) -> None:
+    inside, go, seen = threading.Event(), threading.Event(), []
+
+    def first(session: Session) -> None:
+        inside.set()
+        assert go.wait(DEADLINE)
+        write(session, SiteRow, [{"id": "ste-0", "name": "0"}])
+
+    def telling(name: str):
+        def work(session: Session) -> None:
+            told = sorted(str(values["name"]) for values in untold(session, insertion(SiteRow)))
+            write(session, SiteRow, [{"id": f"ste-{name}", "name": name}])
+            settle(session)
+            before = sorted(str(values["name"]) for values in untold(session, insertion(SiteRow)))
+            assert len(before) == len(told) + 1
+            if name == "c":
+                seen.extend(session.scalars(select(SiteRow.name)))
+
+        return work
+
+    def later(work) -> None:
+        assert inside.wait(DEADLINE)
+        database.together(work)
+
+    others = [lambda name=name: later(telling(name)) for name in "abc"]
+    at_once(lambda: database.together(first), *others, lambda: _release(database, 3, go))
+    assert {"0", "c"} <= set(seen)
+    assert names(database) == ["0", "a", "b", "c"]
+
+
+@pytest.mark.parametrize("looks", [False, True])
+def test_what_is_taken_back_takes_nothing_with_it_that_others_told_before(database: Database, looks: bool) -> None:
+    """Nor when it made that be written in its course."""
+    inside, go, refused = threading.Event(), threading.Event(), []
+
+    def first(_session: Session) -> None:
+        inside.set()
+        assert go.wait(DEADLINE)
+
+    def telling(name: str):
+        return lambda session: write(session, SiteRow, [{"id": f"ste-{name}", "name": name}])
+
+    def failing(session: Session) -> None:
+        telling("bad")(session)
+        if looks:
+            assert "bad" in session.scalars(select(SiteRow.name)).all()
+        raise LookupError
+
+    def later(work) -> None:
+        assert inside.wait(DEADLINE)
+        try:
+            database.together(work)
+        except LookupError:
+            refused.append(True)
+
+    works = [telling("a"), failing, telling("b"), failing, telling("c")]
+    at_once(lambda: database.together(first), *[lambda work=work: later(work) for work in works], lambda: _release(database, 5, go))
+    assert (names(database), refused) == (["a", "b", "c"], [True, True])
+
+
+def test_who_is_refused_by_the_database_is_told_so_alone(database: Database) -> None:
+    inside, go, refused = threading.Event(), threading.Event(), []
+
+    def first(_session: Session) -> None:
+        inside.set()
+        assert go.wait(DEADLINE)
+
+    def telling(name: str, key: str):
+        return lambda session: write(session, SiteRow, [{"id": f"ste-{key}", "name": name}])
+
+    def later(work) -> None:
+        assert inside.wait(DEADLINE)
+        try:
+            database.together(work)
+        except IntegrityError:
+            refused.append(True)
+
+    works = [telling("a", "a"), telling("b", "1"), telling("b", "2"), telling("c", "c")]
+    at_once(lambda: database.together(first), *[lambda work=work: later(work) for work in works], lambda: _release(database, 4, go))
+    assert (names(database), refused) == (["a", "b", "c"], [True])
+
+
+def test_each_works_with_the_context_of_who_asked_for_it(database: Database) -> None:
+    who: ContextVar[str] = ContextVar("who")
+    found = {}
+
+    def one(name: str) -> None:
+        who.set(name)
+        found[name] = database.together(lambda _: who.get())
+
+    at_once(*[lambda name=name: one(name) for name in "abcdefgh"])
+    assert found == {name: name for name in "abcdefgh"}
+
+
+def _release(database: Database, others: int, go: threading.Event) -> None:
+    """Once so many stand behind the first."""
+    pause = threading.Event()
+    while len(database._tasks._together._waiting) < others:
+        assert not pause.wait(0.001)
+    go.set()
 
 
 _END = text("SELECT pg_terminate_backend(:backend, 5000)")

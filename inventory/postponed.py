@@ -1,0 +1,110 @@
+"""Rows that a transaction writes when it must, at the latest at its end: those of many pieces of work by one statement each.
+
+Where several pieces of work share a transaction (`Database.together`) most of what one writes is read by none of the others. So it
+is kept back here. Whoever reads past the session says of which tables (`settle`); whoever asks the session itself, or flushes it,
+finds everything written. When a piece of work is taken back, so is what it has told and nobody has written.
+"""
+
+from collections.abc import Hashable, Iterable, Iterator
+from typing import NamedTuple
+
+from sqlalchemy import Connection, Table
+from sqlalchemy.orm import Session
+
+from inventory.db import Base
+from inventory.prepared import Prepared, Values
+from inventory.unit import POSTPONED
+
+
+class _Told(NamedTuple):
+    table: Table
+    statement: Prepared
+    values: Values
+    key: Hashable
+    """Of those with one key and statement only the last counts; None: all do."""
+
+
+class Postponed:
+    def __init__(self) -> None:
+        self.remembered: dict[Hashable, object] = {}
+        """What was looked up and is the same for all that share the transaction, by whom and what."""
+        self._told: list[_Told] = []
+        self._older = 0
+        """How many of these the piece of work at hand has found here."""
+        self._written: list[_Told] = []
+        """The older ones that were written since it began: to be written again if it is taken back."""
+
+    def tell(self, table: Table, statement: Prepared, rows: Iterable[Values], key: Hashable) -> None:
+        self._told += [_Told(table, statement, values, key) for values in rows]
+
+    def of(self, statement: Prepared) -> Iterator[Values]:
+        """What is to be written by it."""
+        return (told.values for told in self._told if told.statement is statement)
+
+    def about(self, tables: Iterable[Table]) -> bool:
+        known = set(tables)
+        return any(told.table in known for told in self._told)
+
+    def begin(self) -> None:
+        """A piece of work begins."""
+        self._older, self._written = len(self._told), []
+
+    def take_back(self) -> None:
+        """The piece of work was, and the database has forgotten what was written since it began."""
+        self._told = [*self._written, *self._told[: self._older]]
+        self.remembered.clear()
+        self.begin()
+
+    def write(self, connection: Connection) -> None:
+        told, self._told = self._told, []
+        self._written += told[: self._older]
+        self._older = 0
+        groups: dict[tuple[int, Prepared], dict[Hashable, Values]] = {}
+        for number, each in enumerate(told):
+            rows = groups.setdefault((_rank(each.table), each.statement), {})
+            rows[number if each.key is None else each.key] = each.values
+        for (_, statement), rows in sorted(groups.items(), key=lambda group: group[0][0]):
+            statement.run_all(connection, rows.values())
+
+
+def later(session: Session, table: Table, statement: Prepared, rows: Iterable[Values], *, key: Hashable = None) -> None:
+    """Write the rows by the statement, which changes `table` and answers nothing: at once, where nobody shares the transaction.
+
+    `key`: these come instead of what was told under the same key.
+    """
+    postponed: Postponed | None = session.info.get(POSTPONED)
+    if postponed is None:
+        statement.run_all(session.connection(), rows)
+        return
+    if session.new:
+        session.flush()  # what is told may name it
+    postponed.tell(table, statement, rows, key)
+
+
+def untold(session: Session, statement: Prepared) -> Iterator[Values]:
+    """What is still to be written by it."""
+    postponed: Postponed | None = session.info.get(POSTPONED)
+    return iter(()) if postponed is None else postponed.of(statement)
+
+
+def settle(session: Session, *tables: Table) -> None:
+    """Before these are read past the session: what there is to write of them is written."""
+    postponed: Postponed | None = session.info.get(POSTPONED)
+    if postponed is None or postponed.about(tables) or session.new or session.dirty or session.deleted:
+        session.flush()
+
+
+def remembered(session: Session) -> dict[Hashable, object]:
+    """For what is looked up once for all that share the transaction; empty, and of no use to others, where nobody does."""
+    postponed: Postponed | None = session.info.get(POSTPONED)
+    return {} if postponed is None else postponed.remembered
+
+
+_ranks: dict[Table, int] = {}
+
+
+def _rank(table: Table) -> int:
+    """Tables that others name come before those."""
+    if table not in _ranks:
+        _ranks.update({each: number for number, each in enumerate(Base.metadata.sorted_tables)})
+    return _ranks[table]
