@@ -174,7 +174,7 @@ class ActionDesk:
     def _rule(self, name: str) -> Rule:
         rule = self.decider.rules.get(name)
         if rule is None:
-            raise UnknownRule(name)
+            raise UnknownRule(name, self.decider.rules)
         return rule
 
     def _subject(self, session: Session, about: str, alarm_id: str | None) -> Subject:

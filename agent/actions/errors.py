@@ -8,6 +8,10 @@ ActionError
 └── NotPossible        it is, but cannot be done to this one                             (ValueError)
 """
 
+from collections.abc import Iterable
+
+from policies.document import nearest
+
 
 class ActionError(Exception):
     """The text says about which object, why, and what can be done instead."""
@@ -19,8 +23,8 @@ class UnknownAction(ActionError, LookupError):
 
 
 class UnknownRule(ActionError, LookupError):
-    def __init__(self, name: str) -> None:
-        super().__init__(f"rule {name}: there is none of this name; list them with `fabd action rules`")
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        super().__init__(f"rule {name}: there is none of this name{nearest(name, known)} (fabd action rules tells what they do)")
 
 
 class ActionRefused(ActionError, ValueError):

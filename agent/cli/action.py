@@ -207,7 +207,7 @@ def _rule(rule: Document) -> dict[str, object]:
 
 def _return(deed: str, back: Document) -> str:
     if not Deed(deed).lasting:
-        return "changes nothing for long"
+        return "nothing of it stays"
     return f"{back['for_s']} s after the alarm, or by hand" if back["when"] == "cleared" else "by hand"
 
 

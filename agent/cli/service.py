@@ -1,6 +1,7 @@
 """`fabd service`: what stands on the network, how it is, and how it stands beside the intent."""
 
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -24,13 +25,19 @@ SHOWN = 5
 """Intervals of health."""
 
 
+class Health(StrEnum):
+    UP = "up"
+    DOWN = "down"
+    UNKNOWN = "unknown"
+
+
 @app.command("list")
 @remote
 def list_(
     daemon: Daemon,
     *,
     down: Annotated[bool, typer.Option("--down", help="Only those that are down.")] = False,
-    health: Annotated[str | None, typer.Option(metavar="HEALTH", help="up, down or unknown.")] = None,
+    health: Annotated[Health | None, typer.Option(help="Only those that are so.")] = None,
     customer: Annotated[str | None, typer.Option(metavar="ACCOUNT", help="Only of this customer.")] = None,
     element: Annotated[str | None, typer.Option(metavar="NAME", help="Only with a part on this element.")] = None,
     spec: Annotated[str | None, typer.Option(metavar="SPECIFICATION", help="Only of this specification.")] = None,
@@ -39,7 +46,7 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """Services and how they are, those that are down first."""
-    wanted = filters(health="down" if down else health, customer=customer, specification=spec, elements=element)
+    wanted = filters(health=Health.DOWN if down else health, customer=customer, specification=spec, elements=element)
     if not all_:
         wanted["state.ne"] = ENDED
     print_list(daemon, SERVICES, wanted, _listed, limit=limit, as_json=as_json, empty="there are no such services")
@@ -82,7 +89,7 @@ def _facts(service: Document) -> dict[str, object]:
 def _values(service: Document) -> Mapping[str, Any]:
     """What was ordered, and what it was given of pools."""
     given = {role: f"{each['value']} (pool {each['pool']})" for role, each in sorted(service["allocations"].items())}
-    vlans = {f"VLAN on {claim['port']}": claim["vlan"] for claim in service["claims"] if "port" in claim}
+    vlans = {f"VLAN on {claim['port']}": claim["vlan"] or "none, the whole port" for claim in service["claims"]}
     return flat(service["characteristics"]) | given | vlans
 
 

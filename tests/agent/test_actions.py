@@ -176,3 +176,25 @@ def test_nothing_is_done_in_maintenance_and_the_refusal_says_so(standing):
     assert said.code != 0
     assert "maintenance until" in said.text
     assert "fibre work" in said.text
+
+
+def test_what_was_put_right_is_taken_back_by_a_word_and_what_leaves_nothing_is_not(standing):
+    installation, http, fabd = standing
+    change_by_hand(installation, "by hand")
+    drifted = installation.running_texts()
+    fabd("element", "check-sync", "pe2")
+    action = ended(http, rule="put-right")
+    assert action["returns"] == "by-hand"
+    said = fabd("action", "undo", action["id"], "--note", "the customer wants it so", "--json")
+    assert said.code == 0, said.text
+    back = json.loads(said.out)
+    assert (back["undoes"], back["note"]) == (action["id"], "the customer wants it so")
+    done = ended(http, undoes=action["id"])
+    assert done["state"] in {"done", "effective"}, done
+    assert installation.running_texts() == drifted
+    again = fabd("action", "undo", action["id"])
+    assert again.code != 0
+    assert f"taken back by action {back['id']}" in again.text
+    assert fabd("action", "run", "bounce", "pe1/ge-0/0/1").code == 0
+    bounced = ended(http, rule="bounce")
+    assert "the port was opened again as part of it" in fabd("action", "undo", bounced["id"]).text

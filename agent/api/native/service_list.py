@@ -19,6 +19,7 @@ from agent.assurance.tables import ProblemRow, ServiceStateRow
 from agent.security.roles import Role
 from crm_bridge.tables import AgreementRow, TicketRow, TicketServiceRow
 from inventory.services import services_on
+from inventory.surroundings import Surroundings
 from inventory.tables import ElementRow, ServicePartRow, ServiceRow
 
 router = APIRouter(prefix=f"{ROOT}/services", tags=["Services"])
@@ -106,7 +107,7 @@ def _troubles(session: Session, ids: Sequence[str]) -> dict[str, list[tuple[str,
 def _agreed(session: Session, rows: Sequence[ServiceRow]) -> dict[str, str]:
     """Agreement → the name of its SLA."""
     ids = {row.agreement for row in rows if row.agreement}
-    return dict(session.execute(select(AgreementRow.id, AgreementRow.sla).where(AgreementRow.id.in_(ids))).tuples().all())
+    return dict(session.execute(select(AgreementRow.id, AgreementRow.sla).where(AgreementRow.id.in_(ids))).all())
 
 
 SERVICES = Listing(
@@ -129,7 +130,7 @@ SERVICES = Listing(
 ELEMENTS = "elements"
 
 
-@router.get("", dependencies=[needs(Role.VIEWER)], **described("List services, those that are down first", 206, answer=SERVICE))
+@router.get("", dependencies=[needs(Role.VIEWER)], **described("List services, those that are down first", 206, 404, answer=SERVICE))
 def list_services(request: Request, parts: PartsOf) -> Response:
     """`state` is where in its life a service is, `health` how it is now: up, down or unknown.
 
@@ -138,6 +139,7 @@ def list_services(request: Request, parts: PartsOf) -> Response:
     asked = request.query_params.multi_items()
     elements = [value.strip("\"'") for name, value in asked if name == ELEMENTS]
     with parts.database.read() as session:
-        there = [ServiceRow.id.in_(services_on(session, element=element)) for element in elements]
+        network = Surroundings(session)
+        there = [ServiceRow.id.in_(services_on(session, element=network.element(name).name)) for name in elements]
         page = SERVICES.only(*there).fetch(session, parse_query(pair for pair in asked if pair[0] != ELEMENTS))
     return JSONResponse(page.items, 206 if page.partial else 200, page.headers)

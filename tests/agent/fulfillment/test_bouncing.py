@@ -179,6 +179,16 @@ def test_unhindered_it_holds_for_a_moment_and_ends_well(world):
     is_as_it_was(world)
 
 
+def test_it_stays_shut_for_as_long_as_its_plan_says(world):
+    with world.database.write() as session:
+        session.get_one(PlanRow, "pln-1").rest_s = 20
+    begun = world.clock.now()
+    world.work_off()
+    assert plan_of(world).state == "done"
+    assert timedelta(seconds=20) <= world.clock.now() - begun < timedelta(seconds=25)
+    is_as_it_was(world)
+
+
 @pytest.mark.parametrize("expired", [False, True], ids=["soon", "late"])
 @pytest.mark.parametrize("point", POINTS)
 def test_killed_at_any_point_the_port_is_open_in_the_end(world, point, expired):

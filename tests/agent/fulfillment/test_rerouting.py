@@ -84,3 +84,17 @@ def test_only_active_services_are_moved(operator, service, state):
 def test_a_service_that_is_not_there_is_unknown(operator):
     with pytest.raises(UnknownObject):
         way(operator, "svc-nowhere", "direct")
+
+
+def test_a_way_is_found_again_by_leaving_out_as_little_as_is_needed(operator, service):
+    def leading(way, *avoids):
+        with operator.database.read() as session:
+            rerouter = Rerouter(operator.desk)
+            return rerouter.leading(session, service, frozenset(way), [frozenset(avoid) for avoid in avoids], operator.clock.now())[
+                0
+            ]
+
+    assert leading({"direct"}, (), ("left",)) == frozenset()
+    assert leading({"left", "right"}, (), ("direct",)) == {"direct"}
+    with pytest.raises(StateRefused, match="over left is not one that it would be given"):
+        leading({"left"}, (), ("direct",))
