@@ -47,6 +47,10 @@ class Patience:
     recheck: timedelta
     """For symptoms whose root has gone: two polls."""
 
+    def waits(self, until: datetime, now: datetime) -> bool:
+        """Whether it is still to be waited for. What is further away than anybody waits was said before the clock was set back."""
+        return now < until <= now + max(self.hold, self.recheck)
+
 
 class Correlator:
     """One run over what has changed, in the ledger's transaction."""
@@ -100,9 +104,9 @@ class Correlator:
         if alarm.standing != PENDING:
             return False
         until = alarm.why.get("hold_until")
-        if until is not None and datetime.fromisoformat(until) > self._at:
+        if until is not None and patience.waits(datetime.fromisoformat(until), self._at):
             return True
-        if verdict.standing is Standing.SYMPTOM or self._at >= alarm.last_at + patience.hold or worst is None:
+        if verdict.standing is Standing.SYMPTOM or worst is None or not patience.waits(alarm.last_at + patience.hold, self._at):
             return False
         return worst.verdict(key_of(alarm)).standing is Standing.SYMPTOM
 
