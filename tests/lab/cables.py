@@ -11,6 +11,7 @@ from tests.lab.topology import CABLES, CABLES_LAID, Cable, End, ends_of
 
 _LLDP = str(1 << 0x0E)
 """Of the groups 01:80:c2:00:00:00 to 0f."""
+_OSPF = 89  # protocol of IP
 
 
 def lay() -> None:
@@ -60,8 +61,11 @@ def replace_ports(node: str) -> None:
 
 
 def swallow(cable: Cable, percent: int = 100) -> None:
-    """Let so much of what goes through it be lost, both ways. Until `carry`."""
-    lost = "" if percent == 100 else f"numgen random mod 100 < {percent} "
+    """Let so much of what goes through it be lost, both ways. Until `carry`.
+
+    While it is not everything, neighbours stay neighbours, as they do with the usual timers: hellos here are missed in seconds.
+    """
+    lost = "" if percent == 100 else f"meta protocol ip ip protocol != {_OSPF} numgen random mod 100 < {percent} "
     commands = [f"add table netdev {_table(cable)}"]
     for number, end in enumerate(cable.ends):
         chain = f"{_table(cable)} way{number}"
