@@ -28,6 +28,7 @@ HOME = {"night": "a", "month": "b", "chronic": "c", "counted": "d"}
 class Raised:
     key: str
     """As `Fault.alarms` names it."""
+    id: str
     second: float
     standing: str
     """In the end of this occurrence."""
@@ -105,8 +106,9 @@ def _compared(fault: Fault, result: Result, oracle: Oracle) -> Iterator[tuple[ob
         {fault.full(key): standing for key, standing in fault.alarms.items()},
         {each.key: each.standing for each in alarms},
     )
-    times = Counter(each.key for each in alarms)
-    yield "raised again", {fault.full(key): n for key, n in fault.raised.items()}, {key: n for key, n in times.items() if n > 1}
+    times = Counter((each.key, each.id) for each in alarms)
+    again = {key: count for (key, _), count in times.items() if count > 1}
+    yield "raised again", {fault.full(key): count for key, count in fault.raised.items()}, again
     problems = [each for each in result.problems if _concerns(fault, each[0], each[1])]
     yield "causes", Counter(map(fault.full, fault.causes)), Counter(root for root, _, _ in problems)
     tickets = [each for each in result.tickets if _concerns(fault, each.root, each.second)]
@@ -222,11 +224,11 @@ def _alarms(world: DayWorld) -> Iterator[Raised]:
             standing = PENDING if row.cause in FAILURES else "root"
             if known is not None:
                 yield known
-            occurrence[row.id] = Raised(key, second, standing, None)
+            occurrence[row.id] = Raised(key, row.id, second, standing, None)
         elif known is not None and change.change == "standing" and change.detail["standing"] != PENDING:
-            occurrence[row.id] = Raised(key, known.second, change.detail["standing"], known.cleared)
+            occurrence[row.id] = Raised(key, row.id, known.second, change.detail["standing"], known.cleared)
         elif known is not None and change.change == "cleared":
-            occurrence[row.id] = Raised(key, known.second, known.standing, second)
+            occurrence[row.id] = Raised(key, row.id, known.second, known.standing, second)
     yield from occurrence.values()
 
 
