@@ -56,6 +56,8 @@ class Neighbours:
     _topology: Topology | None = None
     _learnt_at: float = 0.0
     _linked: Mapping[str, Mapping[str, int | None]] = field(default_factory=dict)
+    _strangers: frozenset[str] = frozenset()
+    """Alarms of neighbours that nobody knew when that was learnt last."""
     _told: dict[str, tuple[Owner | None, float]] = field(default_factory=dict)
     """Address → whose it is by what elements answered, and when; monotonic."""
 
@@ -82,8 +84,10 @@ class Neighbours:
         """Alarm id → between whom it was lost, for those of which that is known. `now`: monotonic."""
         places = self._known(session, watchlist, now, RELEARN_S)
         found = self._found(places, alarms)
-        if len(found) < len(alarms) and now - self._learnt_at >= UNKNOWN_S:
+        unknown = {alarm.id for alarm in alarms} - found.keys()
+        if not unknown <= self._strangers and now - self._learnt_at >= UNKNOWN_S:
             found = self._found(self._known(session, watchlist, now, UNKNOWN_S), alarms)
+            self._strangers = frozenset(unknown - found.keys())
         return found
 
     def kept(

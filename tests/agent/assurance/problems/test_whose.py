@@ -1,0 +1,102 @@
+"""Elements are asked whose address it is, within bounds; and a link is named by what they answer."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pytest
+
+from agent.assurance.alarms.causes import LINK_SILENT
+from agent.assurance.events.hearing import Ears
+from agent.assurance.problems.whose import MOST_ADDRESSES, Owner, instances, owners
+from agent.assurance.tables import AlarmRow
+from agent.assurance.topology.watchlist import WatchedElement, Watchlist
+from drivers.errors import ElementTimeout
+from drivers.port import Credential, Target
+from drivers.snmp.traps import Trap
+from inventory.db import Database
+from inventory.topology import Topology
+from tests.agent.assurance.problems.test_silent_links import EAST, goes_by
+from tests.agent.assurance.world import FakeReceiver, World, metro
+from tests.clock import FakeClock
+
+NEIGHBOUR_LOST, STATE, ROUTER = "1.3.6.1.2.1.14.16.2.2", "1.3.6.1.2.1.14.10.1.6", "1.3.6.1.2.1.14.10.1.1"
+
+
+@dataclass
+class Agents:
+    """What elements say of their addresses."""
+
+    known: Mapping[tuple[str, str], int]
+    """Element and address → ifIndex."""
+    dead: frozenset[str] = frozenset()
+    asked: list[tuple[str, int]] = field(default_factory=list)
+
+    async def __call__(self, target: Target, objects: Sequence[str], deadline: float) -> Mapping[str, int | None]:
+        del deadline
+        self.asked.append((target.element, len(objects)))
+        if target.element in self.dead:
+            raise ElementTimeout(target.element, "no answer in 3 s")
+        mine = {
+            each: number for (name, address), number in self.known.items() if name == target.element for each in instances(address)
+        }
+        return {each: mine.get(each) for each in objects}
+
+
+def ask(agents: Agents, wanted: Mapping[str, Sequence[str]]) -> dict[str, Owner | None]:
+    elements = {name: WatchedElement(name, name, "frr", "192.0.2.1", 161, "public", ()) for name in ("a", "b", "c")}
+    watchlist = Watchlist(Topology.of((), (), ()), elements)
+    return asyncio.run(
+        owners(agents, lambda each: Target(each.name, "frr", "snmp", "192.0.2.1", 161, Credential("x")), watchlist, wanted)
+    )
+
+
+def test_an_address_is_whose_element_says_so() -> None:
+    agents = Agents({("b", "10.0.0.2"): 7, ("b", "2001:db8::2"): 8})
+    found = ask(agents, {"a": ["10.0.0.2", "2001:db8::2"], "b": ["10.0.0.2", "2001:db8::2"]})
+    assert found == {"10.0.0.2": Owner("b", 7), "2001:db8::2": Owner("b", 8)}
+
+
+def test_an_address_of_several_or_of_nobody_is_nobodys() -> None:
+    agents = Agents({("a", "10.0.0.1"): 1, ("b", "10.0.0.1"): 1}, frozenset({"c"}))
+    wanted = dict.fromkeys("abc", ("10.0.0.1", "10.0.0.9"))
+    assert ask(agents, wanted) == {"10.0.0.1": None, "10.0.0.9": None}
+
+
+def test_what_one_element_is_asked_for_is_bounded_and_strangers_are_not_asked() -> None:
+    agents = Agents({})
+    ask(agents, {"a": [f"10.0.{number}.1" for number in range(200)], "stranger": ["10.0.0.1"]})
+    assert agents.asked == [("a", 2 * MOST_ADDRESSES)]
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("10.0.0.1", ("1.3.6.1.2.1.4.20.1.2.10.0.0.1", "1.3.6.1.2.1.4.34.1.3.1.4.10.0.0.1")),
+        ("2001:db8::1", ("1.3.6.1.2.1.4.34.1.3.2.16.32.1.13.184.0.0.0.0.0.0.0.0.0.0.0.1",)),
+        ("999.0.0.1", ()),
+    ],
+)
+def test_the_objects_are_those_of_the_ip_mib(address: str, expected: tuple[str, ...]) -> None:
+    assert instances(address) == expected
+
+
+def test_a_link_is_named_by_neighbours_whose_addresses_only_the_elements_know(database: Database, clock: FakeClock) -> None:
+    world = metro(database, clock)
+    world.poll()
+    ports = {port: world.network.port(port).index for port in EAST}
+    agents = Agents({("p1", "10.1.0.1"): ports[EAST[0]], ("pe2", "10.1.0.2"): ports[EAST[1]]})
+    world.service.hearing.ears = Ears(traps=FakeReceiver(), objects=agents)
+    for element, neighbour in (("p1", "10.1.0.2"), ("pe2", "10.1.0.1")):
+        lost(world, element, neighbour)
+    goes_by(world, 60, silent=[EAST])
+    standing = [(f"{row.element}/{row.object}", row.problem_id) for row in world.rows(AlarmRow) if row.cause == LINK_SILENT]
+    assert sorted(port for port, _ in standing) == sorted(EAST)
+    symptoms = [(row.standing, row.problem_id) for row in world.rows(AlarmRow) if row.cause == "ospfNeighbourDown"]
+    assert symptoms == [("symptom", standing[0][1])] * 2
+
+
+def lost(world: World, element: str, neighbour: str) -> None:
+    values = ((f"{ROUTER}.{neighbour}.0", neighbour), (f"{STATE}.{neighbour}.0", 1))
+    trap = Trap(world.clock.now(), world.host(element), "v2c", NEIGHBOUR_LOST, 100, values)
+    asyncio.run(world.service.hearing.desk.handle([trap]))
