@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Select, select
+from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
 from agent.assurance.collection.counters import WIDE, WRAPPING_WIDTH, Meta, Reading, billable
@@ -218,8 +218,9 @@ class AssuranceLifecycle:
     def _places(self, ports: Sequence[str]) -> tuple[list[_Place], dict[str, str]]:
         places, failures = [], {}
         with self._database.read() as session:
+            rows = _where(session, ports)
             for reference in ports:
-                row = session.execute(_where(reference)).one_or_none()
+                row = rows.get(reference)
                 if row is None:
                     failures[reference] = "its element has no SNMP endpoint"
                     continue
@@ -333,20 +334,24 @@ _RESOURCES = Prepared(
 )
 
 
-def _where(reference: str) -> Select[str, str, str, int, str, str, int | None]:
-    """Row: element, platform, host, port, credential, name, if_index."""
-    element, _, port = split_reference(reference)
-    return (
-        select(
-            ElementRow.name.label("element"),
-            ElementRow.platform,
-            EndpointRow.host,
-            EndpointRow.port,
-            EndpointRow.credential,
-            PortRow.name,
-            PortRow.if_index,
-        )
-        .join(EndpointRow, EndpointRow.element_id == ElementRow.id)
-        .join(PortRow, PortRow.element_id == ElementRow.id)
-        .where(ElementRow.name == element, PortRow.name == port, EndpointRow.protocol == "snmp")
+def _where(session: Session, ports: Sequence[str]) -> Mapping[str, Row[str, str, str, int, str, str, int | None]]:
+    """Port → element, platform, host, port, credential, name, if_index; those whose element is asked by SNMP."""
+    split = [split_reference(reference) for reference in ports]
+    wanted = {"elements": [element for element, _, _ in split], "ports": [name for _, _, name in split]}
+    return {f"{row.element}/{row.name}": row for row in _PLACES.named(session.connection(), wanted)}
+
+
+_PLACES = Prepared(
+    select(
+        ElementRow.name.label("element"),
+        ElementRow.platform,
+        EndpointRow.host,
+        EndpointRow.port,
+        EndpointRow.credential,
+        PortRow.name,
+        PortRow.if_index,
     )
+    .join(EndpointRow, EndpointRow.element_id == ElementRow.id)
+    .join(PortRow, PortRow.element_id == ElementRow.id)
+    .where(among(ElementRow.name, "elements"), among(PortRow.name, "ports"), EndpointRow.protocol == "snmp")
+)
