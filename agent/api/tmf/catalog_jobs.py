@@ -62,7 +62,15 @@ def _begun(sent: Mapping[str, Any], at: datetime) -> Mapping[str, Any]:
 
 
 IMPORTS = RecordKind(
-    "importJob", SERVICE_CATALOG, "imp", JobEntry, named("ImportJob", opened(**_SAID)), _RULES, _begun, changed="", moved=""
+    "importJob",
+    SERVICE_CATALOG,
+    "imp",
+    JobEntry,
+    named("ImportJob", opened(**_SAID)),
+    _RULES,
+    defaults=_begun,
+    changed="",
+    moved="",
 )
 EXPORTS = RecordKind(
     "exportJob",
@@ -71,7 +79,7 @@ EXPORTS = RecordKind(
     JobEntry,
     named("ExportJob", opened(**_SAID, query=TEXT)),
     _RULES,
-    _begun,
+    defaults=_begun,
     changed="",
     moved="",
 )
