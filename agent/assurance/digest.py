@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+import numpy as np
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
@@ -137,9 +138,13 @@ class Digest:
                     {"reason": failure.reason.value, "detail": failure.detail} if failure else {"reason": "no answer"}
                 )
             elif found := self._memory.answered(
-                element, float(batch.element_wall[row]), float(batch.element_monotonic[row]), evidence
+                element,
+                float(batch.element_wall[row]),
+                float(batch.element_monotonic[row]),
+                evidence,
+                int(batch.element_uptime[row]),
             ):
-                yield found
+                yield _vouched(visit, row, found)
         for element, detail in silence.items():
             if found := self._memory.failed(element, visit.ended_at, visit.ended, evidence, detail):
                 yield found
@@ -178,6 +183,19 @@ class Digest:
                 elif (taken := _taken(visit, row)) is not None:
                     self._meter.take(session, monitor, taken, meta, at)
         self._meter.settle_due(session, [monitor for group in watchlist.usage.values() for monitor in group], at)
+
+
+def _vouched(visit: Visit, element: int, found: Finding) -> Finding:
+    """An element that began anew says itself since when its ports are up."""
+    if found.restart is None:
+        return found
+    since = {}
+    for row in np.flatnonzero(visit.batch.port_element == element).tolist():
+        status = _status(visit, row)
+        change = status.up_from if status is not None else None
+        if change is not None and change >= found.restart.began:
+            since[visit.ports[row].reference] = change
+    return replace(found, restart=replace(found.restart, ports=since))
 
 
 def _hole(ledger: Ledger, watchlist: Watchlist, visit: Visit, finding: Finding) -> Hole:

@@ -1,13 +1,13 @@
 """What was found out about the network: evidence that changed a state, with the instant of the change as far as it is known."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from agent.assurance.collection.counters import UPTIME_MODULUS
-from policies.values import Severity
+from policies.values import Interval, Severity
 
 TICK = timedelta(milliseconds=10)
 WRAP_IS_RECENT = timedelta(days=1)
@@ -111,6 +111,26 @@ class Finding:
     """Needed where the kind is not a `FindingKind`; then `detail["text"]` is what the alarm says."""
     unverified: str = ""
     """Why this stands on the element's word alone, where nothing can be read back; the alarm's `why` tells it."""
+    restart: "Restart | None" = None
+    """Of an element that is heard again: what its uptime proves of the time in which it was silent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Restart:
+    """An element that was silent because it was dead: by its own clock it began anew since its last answer."""
+
+    silent_from: datetime
+    """First question without an answer."""
+    began: datetime
+    """Now less its uptime."""
+    ports: Mapping[str, datetime] = field(default_factory=dict)
+    """Since when it says that they are up, by element/port."""
+
+    def dead(self, ports: Collection[str]) -> Interval | None:
+        """How long what runs over these ports was down for sure: until the last of them came up, or else until it began anew."""
+        up = [since for port, since in self.ports.items() if port in ports]
+        end = max([self.began, *up])
+        return Interval(self.silent_from, end) if end > self.silent_from else None
 
 
 def instant_of(wall: float) -> datetime:

@@ -10,7 +10,7 @@ happens then nor put a recovery before its outage. Instants of one object never 
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from agent.assurance.findings import Finding, FindingKind, Source, Transition, instant_of, last_change
+from agent.assurance.collection.counters import TICKS_PER_SECOND, UPTIME_MODULUS, WRAP_TOLERANCE
+from agent.assurance.findings import Finding, FindingKind, Restart, Source, Transition, instant_of, last_change
 from drivers.snmp.batch import PollBatch
 from drivers.snmp.columns import Column
 
@@ -35,6 +36,9 @@ BACKOFF = ((AGAIN_S, AGAIN_S), (300.0, 30.0), (12 * 3600.0, 300.0), (5 * 86400.0
 OFTEN_S = 300.0
 """For so long it is asked at least as often as others."""
 HOURLY = 3600.0
+
+CLOCKS_DIFFER_S = 1.0
+"""A restart so close behind the last answer is not told from an element's clock that is fast."""
 
 BLIND_INTERVALS = 3
 BLIND_AT_LEAST_S = 30.0
@@ -56,10 +60,15 @@ class PortStatus:
     def up(self) -> bool | None:
         return None if self.oper == UNKNOWN else self.oper == UP
 
+    @property
+    def up_from(self) -> datetime | None:
+        """Since when the port is up, by the element's own clock."""
+        return last_change(instant_of(self.wall), self.uptime, self.last_change) if self.up else None
+
     def up_since(self, instant: datetime) -> bool:
         """Whether the element itself says that the port has been up all the time since then."""
-        change = last_change(instant_of(self.wall), self.uptime, self.last_change)
-        return self.up is True and change is not None and change <= instant
+        change = self.up_from
+        return change is not None and change <= instant
 
 
 @dataclass(slots=True)
@@ -140,6 +149,10 @@ class _Element:
     """Of the last answer, monotonic."""
     first_bad: datetime | None = None
     last_bad: datetime | None = None
+    uptime: int | None = None
+    """Ticks, at the last answer; an earlier process knows none."""
+    began: datetime | None = None
+    """By its own clock, if it was while it was silent."""
     silent_since: float = 0.0
     """Monotonic."""
     next_visit: float = 0.0
@@ -184,15 +197,20 @@ class Memory:
         for reference, at in down.items():
             self.ports[reference] = _Port(up=False, since=at)
 
-    def answered(self, element: str, wall: float, monotonic: float, evidence: Evidence) -> Finding | None:
+    def answered(
+        self, element: str, wall: float, monotonic: float, evidence: Evidence, uptime: int | None = None
+    ) -> Finding | None:
+        """`uptime`: in ticks, as it said."""
         known = self._element(element)
         if monotonic <= known.heard:
             return None
+        known.began = _began(known, wall, monotonic, uptime) or known.began
+        known.uptime = uptime
         before, good = known.last_bad, known.last_good
         seen = _not_before(instant_of(wall), good, before)
         known.successes, known.failures, known.last_good, known.heard = known.successes + 1, 0, seen, monotonic
         if not known.silent:
-            known.first_bad = known.last_bad = None
+            known.first_bad = known.last_bad = known.began = None
             if good is None or seen - good <= self._blind_after:
                 return None
             return evidence.finding(
@@ -200,8 +218,11 @@ class Memory:
             )
         if known.successes < self.successes_to_up:
             return None
-        known.silent, known.first_bad, known.last_bad, known.next_visit = False, None, None, 0.0
-        return evidence.finding(FindingKind.REACHABLE, element, "", Transition.between(before, seen, None))
+        restart = Restart(known.first_bad, known.began) if known.first_bad and known.began else None
+        known.silent, known.first_bad, known.last_bad, known.began, known.next_visit = False, None, None, None, 0.0
+        detail = {"restarted": restart.began.isoformat()} if restart else {}
+        found = evidence.finding(FindingKind.REACHABLE, element, "", Transition.between(before, seen, None), detail=detail)
+        return replace(found, restart=restart)
 
     def failed(self, element: str, at: datetime, monotonic: float, evidence: Evidence, detail: Mapping[str, Any]) -> Finding | None:
         """`at`, `monotonic`: when the failure was known."""
@@ -294,6 +315,17 @@ class Memory:
     def _pause(self, silent_for: float) -> float:
         step = next((step for until, step in BACKOFF if silent_for < until), HOURLY)
         return min(step, self.interval_s) if silent_for < OFTEN_S else step
+
+
+def _began(known: _Element, wall: float, monotonic: float, uptime: int | None) -> datetime | None:
+    """When it began anew by its own clock, if that was since its last answer. After 497 days its uptime begins anew by itself."""
+    if uptime is None or known.uptime is None:
+        return None
+    elapsed = monotonic - known.heard
+    wraps = known.uptime + elapsed * TICKS_PER_SECOND >= UPTIME_MODULUS - WRAP_TOLERANCE
+    if wraps or uptime / TICKS_PER_SECOND + CLOCKS_DIFFER_S > elapsed:
+        return None
+    return instant_of(wall - uptime / TICKS_PER_SECOND)
 
 
 def _not_before(instant: datetime, *known: datetime | None) -> datetime:

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session, aliased
 from agent.assurance.alarms.alarm import Alarm, chunks, load
 from agent.assurance.alarms.board import Board
 from agent.assurance.alarms.causes import FAILURES, UNREACHABLE
-from agent.assurance.findings import TICK, Transition
+from agent.assurance.findings import TICK, Restart, Transition
 from agent.assurance.levels.impact import DOWN, UNKNOWN, UP, Condition, Footprint, condition, footprints, services_on
 from agent.assurance.tables import AlarmRow, ServiceStateRow
 from crm_bridge.outbox import Event, publish_all
@@ -29,6 +29,9 @@ from policies.values import Interval, new_id
 
 CLEARED, SEEN = "cleared", "seen"
 """In the evidence of a state: what was repaired during it, and what of its elements answered again while it was down."""
+DEAD = "dead"
+"""In the evidence of an unknown state: from when to when its elements were dead, as their uptime proved later."""
+RESTARTED = "its uptime says that it was dead and began anew"
 HIDDEN = Condition(UNKNOWN, because="an element of it was not heard yet")
 
 
@@ -45,6 +48,8 @@ class Change:
     """Ids; empty where none was raised."""
     hides: bool = True
     """It takes away what is known of services; other failures bring them down."""
+    restart: Restart | None = None
+    """What its end proves of the time before."""
 
     @classmethod
     def of(cls, alarm: Alarm, transition: Transition, observation_id: str) -> "Change":
@@ -90,17 +95,41 @@ class Refresher:
             if change.begins and change.failure in behind:
                 self._join(row, change)
             elif not change.begins and now.state != UP:
+                if row.state == UNKNOWN and change.restart:
+                    row.evidence = row.evidence | {DEAD: self._dead(row, change)}
                 over = SEEN if change.hides and row.state == DOWN else CLEARED
                 row.evidence = row.evidence | {over: _noted(row, over, change)}
             return
         moment = change.transition if change.begins else _last_cleared(row, change)
         alarms = list(change.alarms) if now.state == UP else behind
         evidence = {"alarms": alarms, "observations": [change.observation_id]}
+        if row.state == UNKNOWN:
+            self._prove(row, change, moment.instant, evidence)
+            row = self._open[service_id]
         seen = _latest(row, SEEN)
         if now.state == UP and seen is not None and seen - moment.instant >= TICK:
             self._turn(service_id, HIDDEN, moment, evidence)
             moment = Transition.at(seen)
         self._turn(service_id, now, moment, evidence)
+
+    def _dead(self, row: ServiceStateRow, change: Change) -> list[list[str]]:
+        """What is proven of the time of this state: from when to when an element of the service was dead."""
+        known: list[list[str]] = list(row.evidence.get(DEAD, []))
+        span = change.restart.dead(self._footprints[row.service_id].ports) if change.restart else None
+        return [*known, [span.start.isoformat(), span.end.isoformat()]] if span else known
+
+    def _prove(self, row: ServiceStateRow, change: Change, until: datetime, evidence: Mapping[str, Any]) -> None:
+        """An unknown state ends: as far as an element was dead meanwhile, the service was down."""
+        cursor, dead = row.start, Condition(DOWN, frozenset(row.reason.split(", ")), RESTARTED)
+        for first, last in sorted(
+            (datetime.fromisoformat(start), datetime.fromisoformat(end)) for start, end in self._dead(row, change)
+        ):
+            start, end = max(first, cursor), min(last, until)
+            if start < end:
+                self._turn(row.service_id, dead, Transition(start, cursor, start), evidence)
+                if end < until:
+                    self._turn(row.service_id, HIDDEN, Transition.at(end), evidence)
+                cursor = end
 
     def _turn(self, service_id: str, now: Condition, moment: Transition, evidence: Mapping[str, Any]) -> None:
         row = self._open[service_id]

@@ -5,7 +5,7 @@ or an operator, has changed them since; then they are read anew.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -81,7 +81,8 @@ class Faults:
         self._board.update(alarm)
         if (flapping := damp(ledger, alarm, finding, observation)) is not None:
             self._board.update(flapping)
-        refresher.refresh(_over(watchlist, finding), Change.of(alarm, finding.transition, observation))
+        change = replace(Change.of(alarm, finding.transition, observation), restart=finding.restart)
+        refresher.refresh(_over(watchlist, finding), change)
 
     def correlate(self, ledger: Ledger, watchlist: Watchlist, suspects: frozenset[str], *, thorough: bool = False) -> None:
         if watchlist.network != self._docket.network:

@@ -1,7 +1,7 @@
 """From a fault to a credit: a cut link, its alarms, one cause, one ticket per customer, the repair, and what it costs."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -206,6 +206,71 @@ def test_what_went_down_in_the_dark_counts_from_its_own_instant(world: World) ->
     world.network.elements["pe1"].silent = False
     world.poll(40)
     assert states(world, "far") == [("up", 0.0, 60.0), ("unknown", 60.0, 140.0), ("down", 140.0, None)]
+
+
+def died(world: World, element: str = "pe1") -> None:
+    """It is silent from 60.5 s on, and called so at 122 s."""
+    world.network.elements[element].silent = True
+    world.poll()
+    world.tick()
+    world.tick()
+
+
+def test_silence_that_ends_in_a_restart_was_an_outage_until_its_ports_came_up(world: World) -> None:
+    died(world)
+    world.clock.advance(28)  # 150 s: it has power again
+    world.network.reboot("pe1")
+    world.clock.advance(20)  # 170 s: its ports come up
+    for port in world.network.elements["pe1"].ports.values():
+        port.changed = world.network.uptime("pe1")
+    world.network.elements["pe1"].silent = False
+    world.poll(20)
+    told = [("up", 0.0, 60.0), ("unknown", 60.0, 120.0), ("down", 120.0, 170.0), ("unknown", 170.0, 190.0), ("up", 190.0, None)]
+    assert states(world, "far") == told
+    down = next(row for row in world.rows(ServiceStateRow) if row.state == "down")
+    assert [_seconds(each) for each in (down.start_earliest, down.start_latest)] == [60.0, 120.0]
+    assert down.reason == "pe1 (its uptime says that it was dead and began anew)"
+
+
+def test_an_agent_that_began_anew_under_standing_ports_was_an_outage_until_then(world: World) -> None:
+    """Nothing says that the ports are up since later."""
+    died(world)
+    world.clock.advance(28)
+    world.network.reboot("pe1")
+    for port in world.network.elements["pe1"].ports.values():
+        port.changed = 0
+    world.network.elements["pe1"].silent = False
+    world.poll(40)
+    assert states(world, "far")[2:] == [("down", 120.0, 150.0), ("unknown", 150.0, 190.0), ("up", 190.0, None)]
+
+
+def test_silence_without_a_restart_stays_unknown_also_when_the_uptime_wraps(world: World) -> None:
+    world.network.elements["pe1"].booted = world.clock.now() - timedelta(seconds=2**32 / 100 - 90)
+    world.poll()  # at 120 s, 30 s before its uptime begins anew
+    world.network.elements["pe1"].silent = True
+    world.poll()
+    world.tick()
+    world.tick()
+    world.network.elements["pe1"].silent = False
+    world.poll(58)
+    assert world.network.uptime("pe1") < 10_000
+    assert [state for state, *_ in states(world, "far")] == ["up", "unknown", "up"]
+
+
+def test_of_two_silent_elements_the_one_that_restarted_is_proven_to_have_been_dead(world: World) -> None:
+    for name in ("pe1", "p1"):
+        world.network.elements[name].silent = True
+    world.poll()
+    world.tick()
+    world.tick()
+    world.clock.advance(28)
+    world.network.reboot("pe1")
+    world.network.elements["pe1"].silent = False
+    world.poll(40)
+    assert [state for state, *_ in states(world, "line")] == ["up", "unknown"]
+    world.network.elements["p1"].silent = False
+    world.poll(600)
+    assert states(world, "line")[1:4] == [("unknown", 60.0, 120.0), ("down", 120.0, 150.0), ("unknown", 150.0, 790.0)]
 
 
 def test_what_came_up_as_its_element_was_heard_again_leaves_no_sliver_of_unknown(world: World) -> None:

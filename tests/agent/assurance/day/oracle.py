@@ -9,6 +9,9 @@ A link over which both ends have lost each other passes nothing, so what runs ov
 Where no port is down and an element of the service has left three questions in a row unanswered, from its last answer before to its
 first one after, the second is unknown. So it is where nobody asked for longer than three intervals, unless the port itself says
 that it has been as it is for all that time.
+
+An element that answers again and began anew meanwhile, by its uptime, was dead: what runs over it was down from the first question
+that it left unanswered until its ports were up.
 """
 
 from collections.abc import Iterator, Sequence
@@ -97,6 +100,8 @@ class Oracle:
             dark |= self._dark_to(element, down)
         for port in ports:
             dark |= self._unseen(port)
+        for element in {port.partition("/")[0] for port in ports}:
+            down |= self._dead(element)
         there = self._there(service.id)
         self.down[service.id], self.unknown[service.id] = down & there, dark & ~down & there
 
@@ -110,6 +115,15 @@ class Oracle:
             fell = np.flatnonzero(down[heard:called] & ~np.concatenate(([down[heard - 1]], down[heard : called - 1])))
             dark[heard + int(fell[0]) if fell.size else heard : again] = True
         return dark
+
+    def _dead(self, element: str) -> Seconds:
+        dead = np.zeros(LENGTH, np.bool_)
+        for heard, _, again in _silences(self._log.asked[element]):
+            first = min(asked.second for asked in self._log.asked[element] if asked.second > heard and not asked.answered)
+            for booted in self._log.booted[element]:
+                if heard < booted <= again:
+                    dead[first:booted] = True
+        return dead
 
     def _there(self, service_id: str) -> Seconds:
         return _between(0, self._ended.get(service_id, LENGTH))

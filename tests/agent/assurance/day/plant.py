@@ -51,6 +51,8 @@ class Log:
     """By element/port."""
     listed: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     """By element: when it told which ports it has."""
+    booted: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+    """By element: since when its ports are up after it began anew."""
     parted: dict[str, list[tuple[int, bool]]] = field(default_factory=lambda: defaultdict(list))
     """By element/port: when it told that it had lost its neighbour over it, or (False) that it had found it again."""
 
@@ -123,6 +125,7 @@ class Plant(FakeNetwork):
         """It comes back knowing nothing of before: its ports are as they are since half a minute after it started."""
         self.off.discard(element)
         self.reboot(element)
+        self.log.booted[element].append(self.second)
         self.elements[element].booted -= timedelta(seconds=FIRST_LIGHT / 100)
         for name, port in self.elements[element].ports.items():
             reference = f"{element}/{name}"
