@@ -6,12 +6,11 @@ it says what has to be read.
 """
 
 import re
-from collections.abc import Iterator
-from string import Formatter
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from policies.fields import fields_of
 from policies.values import Severity
 
 Oid = Annotated[str, Field(pattern=r"^[0-2](\.\d{1,10}){1,127}$")]
@@ -141,7 +140,7 @@ class Rule(_Data):
         texts = [self.alarm.qualifier, self.alarm.text] if self.alarm else []
         texts += [self.read_back.object] if self.read_back else []
         for text in texts:
-            for name in _names(text):
+            for name in fields_of(text):
                 if name not in self.known | {ELEMENT, PORT}:
                     raise ValueError(f"{text!r} names the field {name!r}; known are {', '.join(sorted(self.known)) or 'none'}")
         for name in self.when:
@@ -160,13 +159,3 @@ class TranslationFile(_Data):
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"two rules have one name: {', '.join(twice)}")
         return self
-
-
-def _names(text: str) -> Iterator[str]:
-    """Fields that a template names; "" for what is no plain field."""
-    try:
-        for _, name, spec, conversion in Formatter().parse(text):
-            if name is not None:
-                yield "" if spec or conversion or not name.isidentifier() else name
-    except ValueError as error:
-        raise ValueError(f"{text!r}: {error}; write {{{{ for a brace") from None

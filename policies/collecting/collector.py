@@ -4,12 +4,11 @@ Every collector carries samples that it must read as it says; a file whose colle
 """
 
 import re
-from collections.abc import Iterator
-from string import Formatter
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
+from policies.fields import fields_of
 from policies.values import Severity
 
 ELEMENT = "element"
@@ -226,16 +225,6 @@ class Collector(_Data):
         return frozenset(rule.cause for rule in self.states)
 
     def _check_fields(self, text: str) -> None:
-        for name in _names(text):
+        for name in fields_of(text):
             if name not in self.fields | {ELEMENT}:
                 raise ValueError(f"{text!r} names the field {name!r}; known are {', '.join(sorted(self.fields)) or 'none'}")
-
-
-def _names(text: str) -> Iterator[str]:
-    """Fields that a template names; "" for what is no plain field."""
-    try:
-        for _, name, spec, conversion in Formatter().parse(text):
-            if name is not None:
-                yield "" if spec or conversion or not name.isidentifier() else name
-    except ValueError as error:
-        raise ValueError(f"{text!r}: {error}; write {{{{ for a brace") from None

@@ -7,6 +7,7 @@ answers under `/tmf-api/alarm/v4`, as the file has it, and under `/tmf-api/alarm
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
@@ -38,7 +39,7 @@ from agent.assurance.alarms.announcing import SERVER_SET, alarm_resource
 from agent.assurance.alarms.handling import Word
 from agent.assurance.alarms.told import Told
 from agent.assurance.tables import AlarmChangeRow, AlarmRow, ProblemRow
-from agent.security.audit import record
+from agent.security.audit import Actor, record
 from agent.security.roles import Role
 from inventory.tables import ElementRow
 from policies.values import Severity
@@ -207,7 +208,7 @@ def _shown(session: Session, identity: str) -> Document:
     return render(session, [session.get_one(AlarmRow, identity, populate_existing=True)])[0]
 
 
-def _routes(base: str) -> APIRouter:  # noqa: C901  one place for the five verbs
+def _routes(base: str) -> APIRouter:
     router = APIRouter(prefix=base, tags=[TAG_ALARM])
 
     @router.get("/alarm", dependencies=[needs(Role.VIEWER)], **described("List alarms", 206, answer=SHAPE))
@@ -229,15 +230,7 @@ def _routes(base: str) -> APIRouter:  # noqa: C901  one place for the five verbs
         """The same object, cause, system and external id again is the same alarm, counted once more."""
         refuse_odd_types(body.data)
         entry = read_model(AlarmEntry, body.data)
-
-        def work(session: Session, at: datetime) -> Answer:
-            known = frozenset(session.scalars(select(ElementRow.name)))
-            alarm = told.tell_of(session, _told(body.data, entry), known, at)
-            document = _shown(session, alarm.id)
-            record(session, actor, "create", f"alarm {alarm.id}", at, after=document)
-            return created(document)
-
-        return once(request, parts, actor, body, work)
+        return once(request, parts, actor, body, partial(_create, body.data, entry, actor))
 
     @router.patch(
         "/alarm/{alarm_id}",
@@ -248,18 +241,7 @@ def _routes(base: str) -> APIRouter:  # noqa: C901  one place for the five verbs
         """Of fabd's own: `ackState` and `comment`. Of another system's: whatever that system says; `cleared` ends it."""
         refuse_odd_types(body.data)
         wanted = read_model(AlarmChange, body.data)
-
-        def work(session: Session, at: datetime) -> Answer:
-            row = _row(session, request, alarm_id)
-            before = render(session, [row])[0]
-            require_match(request, before)
-            _refuse_foreign(row, body.data)
-            _carry_out(session, row, wanted, body.data, actor.name, at)
-            after = _shown(session, alarm_id)
-            record(session, actor, "change", f"alarm {alarm_id}", at, before=before, after=after)
-            return changed(after)
-
-        return once(request, parts, actor, body, work)
+        return once(request, parts, actor, body, partial(_change, request, alarm_id, body.data, wanted, actor))
 
     @router.delete(
         "/alarm/{alarm_id}",
@@ -268,24 +250,46 @@ def _routes(base: str) -> APIRouter:  # noqa: C901  one place for the five verbs
         **described("Forget another system's alarm", *DELETES),
     )
     def delete_alarm(request: Request, parts: PartsOf, actor: ActorOf, alarm_id: str) -> Response:
-        def work(session: Session, at: datetime) -> Answer:
-            row = _row(session, request, alarm_id)
-            before = render(session, [row])[0]
-            require_match(request, before)
-            if not row.source:
-                raise Conflict("alarmOfFabd", f"{alarm_id} is fabd's own knowledge; it clears when what it speaks of is well")
-            alarm = Alarm.of(row)
-            session.expunge(row)
-            told.forget(session, alarm, at)
-            record(session, actor, "delete", f"alarm {alarm_id}", at, before=before)
-            return GONE
-
-        return once(request, parts, actor, None, work)
+        return once(request, parts, actor, None, partial(_delete, request, alarm_id, actor))
 
     for task in TASKS:
         task_routes(router, base, task, LISTING)
     hub_routes(router, Hub(base, _EVENTS))
     return router
+
+
+def _create(data: Document, entry: AlarmEntry, actor: Actor, session: Session, at: datetime) -> Answer:
+    known = frozenset(session.scalars(select(ElementRow.name)))
+    alarm = told.tell_of(session, _told(data, entry), known, at)
+    document = _shown(session, alarm.id)
+    record(session, actor, "create", f"alarm {alarm.id}", at, after=document)
+    return created(document)
+
+
+def _change(  # noqa: PLR0917  what `once` adds to what was asked
+    request: Request, alarm_id: str, data: Document, wanted: AlarmChange, actor: Actor, session: Session, at: datetime
+) -> Answer:
+    row = _row(session, request, alarm_id)
+    before = render(session, [row])[0]
+    require_match(request, before)
+    _refuse_foreign(row, data)
+    _carry_out(session, row, wanted, data, actor.name, at)
+    after = _shown(session, alarm_id)
+    record(session, actor, "change", f"alarm {alarm_id}", at, before=before, after=after)
+    return changed(after)
+
+
+def _delete(request: Request, alarm_id: str, actor: Actor, session: Session, at: datetime) -> Answer:
+    row = _row(session, request, alarm_id)
+    before = render(session, [row])[0]
+    require_match(request, before)
+    if not row.source:
+        raise Conflict("alarmOfFabd", f"{alarm_id} is fabd's own knowledge; it clears when what it speaks of is well")
+    alarm = Alarm.of(row)
+    session.expunge(row)
+    told.forget(session, alarm, at)
+    record(session, actor, "delete", f"alarm {alarm_id}", at, before=before)
+    return GONE
 
 
 def _row(session: Session, request: Request, alarm_id: str) -> AlarmRow:

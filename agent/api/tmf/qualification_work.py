@@ -9,11 +9,11 @@ from typing import Any
 import structlog
 
 from agent.api.query import Document
-from agent.api.tables import RecordRow
 from agent.api.tmf import qualifying
+from agent.api.tmf.record_work import Asked, carry_out
+from agent.api.tmf.records import RecordKind
 from agent.fulfillment.qualification import Qualifier
 from agent.fulfillment.service import FulfilmentService
-from agent.security.audit import DAEMON
 from inventory.db import Database
 from inventory.work import Claim, WorkQueue
 from policies.catalog import Catalog
@@ -51,27 +51,17 @@ class QualificationRunner:
         clock: Clock,
         queue: WorkQueue,
         qualifications: Callable[[], Qualifications],
-        kinds: Mapping[str, Any],
+        kinds: Mapping[str, RecordKind],
     ) -> None:
         self._database, self._clock, self._queue = database, clock, queue
         self._qualifications, self._kinds = qualifications, kinds
 
     def __call__(self, claim: Claim) -> None:
-        with self._database.read() as session:
-            row = session.get(RecordRow, claim.work.key)
-            resource, document = (row.kind, dict(row.document)) if row is not None else ("", {})
-        news = self._answer(resource, document) if row is not None else {}
-        at = self._clock.now()
-        with self._database.write() as session:
-            row = session.get(RecordRow, claim.work.key, with_for_update=True)
-            if not self._queue.finish(session, claim, at):
-                session.rollback()
-            elif row is not None:
-                self._kinds[resource].settle(session, row, news, DAEMON, at)
+        carry_out(self._database, self._clock, self._queue, claim, kinds=self._kinds, news=self._answer)
 
-    def _answer(self, resource: str, document: Document) -> dict[str, Any]:
+    def _answer(self, asked: Asked) -> dict[str, Any]:
         try:
-            return self._qualifications().answer(resource, document, self._clock.now())
+            return self._qualifications().answer(asked.kind, asked.document, self._clock.now())
         except Exception:
-            log.exception("a qualification failed", resource=resource)
-            return qualifying.failed(document, "fabd could not look at it; its log tells more", self._clock.now())
+            log.exception("a qualification failed", resource=asked.kind)
+            return qualifying.failed(asked.document, "fabd could not look at it; its log tells more", self._clock.now())

@@ -7,13 +7,12 @@ from typing import Any
 import structlog
 
 from agent.api.query import Document
-from agent.api.tables import RecordRow
 from agent.api.tmf.presenter import text_of
+from agent.api.tmf.record_work import Asked, carry_out
 from agent.api.tmf.records import RecordKind
 from agent.measurement.errors import MeasurementError
 from agent.measurement.outcome import Result, TestResult
 from agent.measurement.testing import ServiceTesting
-from agent.security.audit import DAEMON
 from drivers.probing.tally import Figures
 from inventory.db import Database
 from inventory.errors import InventoryError
@@ -38,26 +37,17 @@ class ServiceTestRunner:
         self._database, self._clock, self._queue, self._tests, self._kind = database, clock, queue, tests, kind
 
     def __call__(self, claim: Claim) -> None:
-        with self._database.read() as session:
-            row = session.get(RecordRow, claim.work.key)
-            document, client = (dict(row.document), row.client) if row is not None else ({}, "")
-        news = self._news(document, client) if row is not None else {}
-        at = self._clock.now()
-        with self._database.write() as session:
-            row = session.get(RecordRow, claim.work.key, with_for_update=True)
-            if not self._queue.finish(session, claim, at):
-                session.rollback()
-            elif row is not None:
-                self._kind.settle(session, row, news, DAEMON, at)
+        carry_out(self._database, self._clock, self._queue, claim, kinds={self._kind.resource: self._kind}, news=self._news)
 
-    def _news(self, document: Document, client: str) -> dict[str, Any]:
+    def _news(self, asked: Asked) -> dict[str, Any]:
+        service = asked.document["relatedService"]["id"]
         try:
-            result = self._tests.test(document["relatedService"]["id"], by=client)
+            result = self._tests.test(service, by=asked.client)
         except (MeasurementError, InventoryError) as error:
-            return _failed(document, str(error), self._clock.now())
+            return _failed(asked.document, str(error), self._clock.now())
         except Exception:
-            log.exception("a service test failed", service=document["relatedService"]["id"])
-            return _failed(document, "fabd could not carry it out; its log tells more", self._clock.now())
+            log.exception("a service test failed", service=service)
+            return _failed(asked.document, "fabd could not carry it out; its log tells more", self._clock.now())
         return news_of(result)
 
 
