@@ -36,6 +36,7 @@ operator     POST  /api/v1/actions
 viewer       GET   /api/v1/actions/{action_id}
 operator     POST  /api/v1/actions/{action_id}/approve
 operator     POST  /api/v1/actions/{action_id}/reject
+operator     POST  /api/v1/actions/{action_id}/undo
 admin        GET   /api/v1/audit
 viewer       GET   /api/v1/bills
 viewer       GET   /api/v1/bills/{bill_id}
@@ -98,6 +99,7 @@ provisioner  POST  /api/v1/pools/{name}/release
 provisioner  POST  /api/v1/pools/{name}/reserve
 viewer       GET   /api/v1/problems
 viewer       GET   /api/v1/problems/{problem_id}
+viewer       GET   /api/v1/services
 viewer       GET   /api/v1/services/{service_id}
 operator     POST  /api/v1/services/{service_id}/check-sync
 operator     POST  /api/v1/services/{service_id}/diff
