@@ -71,7 +71,7 @@ FAULTS: tuple[Fault, ...] = (
         down={"line": 300, "far": 299},
         unknown={"far": 7, "line": 1},
         credit={"line": "1.20", "far": "1.20"},
-        why="the far ends of its links say to the second when it went and came; over its own port: from its first silence to its start",
+        why="the far ends of its links say to the second when it went and came; its own port: from its first silence to its start",
     ),
     Fault(
         name="a link flaps",
