@@ -43,7 +43,7 @@ FAULTS: tuple[Fault, ...] = (
         within=75,
         down={"line": 560},
         credit={"line": "3.60"},
-        why="one problem and one ticket, and another alarm at each port when it goes down; once they are up, the routers have time to find each other",
+        why="one problem and one ticket; once its ports are up, the routers have time to find each other",
     ),
     Fault(
         name="a single way swallows everything, and the near end says whom it lost",
