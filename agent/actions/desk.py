@@ -95,8 +95,6 @@ class ActionDesk:
         return row
 
     def _refuse_undo(self, session: Session, done: ActionRow) -> None:
-        if (back := open_return(session, done.id)) is not None:
-            raise ActionRefused(f"action {done.id} is being taken back already, by action {back.id} ({back.state})")
         if done.undoes:
             raise ActionRefused(
                 f"action {done.id} is a way back itself (of {done.undoes}); run its rule again: fabd action run {done.rule}"
@@ -109,6 +107,8 @@ class ActionDesk:
             raise ActionRefused(f"action {done.id} is under way; wait for its end: fabd action show {done.id}")
         if not done.returns:
             raise ActionRefused(f"action {done.id} has left nothing that could be taken back: {self._why_nothing(session, done)}")
+        if (back := open_return(session, done.id)) is not None:
+            raise ActionRefused(f"action {done.id} is being taken back already, by action {back.id} ({back.state})")
 
     def _why_nothing(self, session: Session, done: ActionRow) -> str:
         if done.began_at is None:

@@ -130,7 +130,9 @@ SERVICES = Listing(
 ELEMENTS = "elements"
 
 
-@router.get("", dependencies=[needs(Role.VIEWER)], **described("List services, those that are down first", 206, 404, answer=SERVICE))
+@router.get(
+    "", dependencies=[needs(Role.VIEWER)], **described("List services, those that are down first", 206, 404, answer=SERVICE)
+)
 def list_services(request: Request, parts: PartsOf) -> Response:
     """`state` is where in its life a service is, `health` how it is now: up, down or unknown.
 
