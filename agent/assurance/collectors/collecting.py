@@ -23,9 +23,9 @@ from agent.assurance.collectors.standings import Standings
 from agent.assurance.collectors.turns import Turns
 from agent.assurance.errors import NotCollected
 from agent.assurance.events.claims import Answer, Subject
-from agent.assurance.events.directory import is_short_for
 from agent.assurance.history.feed import PORT
 from agent.assurance.history.store import History, SeriesKey
+from agent.assurance.topology.portnames import is_short_for
 from agent.assurance.topology.watchlist import Watchlist
 from agent.config import CollectorSettings
 from agent.metrics import Family, Sample

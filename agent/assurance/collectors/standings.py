@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session
 from agent.assurance.alarms.causes import LINK_DOWN
 from agent.assurance.collectors.asking import Reply
 from agent.assurance.collectors.tables import CollectedRow
-from agent.assurance.events.directory import is_short_for
 from agent.assurance.findings import Finding, Meaning, Source, Transition
 from agent.assurance.tables import AlarmRow
+from agent.assurance.topology.portnames import is_short_for
 from policies.collecting.collector import Collector, StateRule
 from policies.collecting.meaning import Standing, State
 

@@ -1,18 +1,17 @@
 """Whom an event is about: addresses and names → elements, names and numbers → ports. No I/O."""
 
-import re
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from agent.assurance.events.translation import Sender
+from agent.assurance.topology.portnames import is_short_for
 from agent.assurance.topology.watchlist import WatchedElement, WatchedPort, Watchlist
 from policies.translating import Said
 from policies.translation import PORT
 
 Aliases = Mapping[str, str]
 """Further source addresses of elements → the element's name."""
-_PORT_NAME = re.compile(r"([A-Za-z]+)[ -]?(\d.*)")
 
 
 @dataclass(frozen=True)
@@ -75,15 +74,6 @@ class _Ports:
             return self.by_name[name]
         alike = [port for known, port in self.by_name.items() if is_short_for(known, name)]
         return alike[0] if len(alike) == 1 else None
-
-
-def is_short_for(one: str, other: str) -> bool:
-    """Whether both name the same port, one with its kind shortened."""
-    a, b = _PORT_NAME.fullmatch(one), _PORT_NAME.fullmatch(other)
-    if a is None or b is None or a[2] != b[2]:
-        return False
-    kinds = sorted((a[1].casefold(), b[1].casefold()), key=len)
-    return kinds[1].startswith(kinds[0])
 
 
 def _is_address(text: str) -> bool:

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple
 
-from agent.assurance.events.directory import is_short_for
 from agent.assurance.topology.correlation import Network, Way
+from agent.assurance.topology.portnames import is_short_for
 
 PROTOCOLS: Mapping[str, str] = MappingProxyType(
     {

@@ -2,8 +2,9 @@
 
 import pytest
 
-from agent.assurance.events.directory import Directory, is_short_for
+from agent.assurance.events.directory import Directory
 from agent.assurance.events.translation import Sender
+from agent.assurance.topology.portnames import is_short_for
 from agent.assurance.topology.watchlist import WatchedElement, WatchedPort, Watchlist
 from agent.catalog import load_translations
 from inventory.topology import Topology
