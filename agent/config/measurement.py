@@ -12,7 +12,8 @@ class MeasurementSettings(Section):
     packets_per_second: Number = Field(
         2000,
         description=(
-            "Test packets a second that leave at most, in all. Nine tenths of it may be measured all the time; tests have the rest, and "
+            "Test packets a second that leave at most, in all. Nine tenths of it may be measured all the time; "
+            "tests have the rest, and "
             "wait for each other."
         ),
     )
