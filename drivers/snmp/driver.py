@@ -6,7 +6,7 @@ change in them, and a stale worker is kept out by snmpSetSerialNo.
 
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from drivers import testing
@@ -26,6 +26,22 @@ SLACK_S, SLACK = 2.0, 0.02
 """By how much an agent's clock may differ from ours; a restart takes longer."""
 _SHARED_KINDS = {"vlan", "admin"}
 """Facts that may rightly remain after us: a row with others' members, a port that others use."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Of sysUpTime, hundredths of a second: taken somewhere between `since` and `until` (monotonic seconds)."""
+
+    since: float
+    until: float
+    ticks: int
+
+    def follows(self, first: "Reading") -> bool:
+        """Whether the element has run all the time since the first; the clock begins anew after 497 days by itself."""
+        ran_s = (self.ticks - first.ticks) % 2**32 / TICKS_PER_SECOND
+        least, most = self.since - first.until, self.until - first.since
+        slack = SLACK_S + most * SLACK
+        return least - slack <= ran_s <= most + slack
 
 
 class SnmpDriver:
@@ -53,8 +69,7 @@ class SnmpSession:
         self._manager = Manager(target)
         self._bridge = Bridge(target.element, self._manager)
         self._transcript: list[str] = []
-        self._greeted: tuple[float, int | None] = 0.0, None
-        """When it first answered (monotonic seconds), and its sysUpTime then, where it has one."""
+        self._greeted: Reading | None = None
 
     @property
     def session_id(self) -> str:
@@ -66,7 +81,7 @@ class SnmpSession:
 
     def greet(self, deadline: float) -> None:
         """One GET that proves address, credential and agent."""
-        self._greeted = time.monotonic(), self._uptime(deadline)
+        self._greeted = self._uptime(deadline)
 
     def lock(self, deadline: float) -> None:
         """Advisory (RFC 3418): from here on, SETs of whoever locked before are refused by the agent."""
@@ -151,14 +166,10 @@ class SnmpSession:
         Not every agent keeps them, and datagrams do not tell of a restart: `ElementDisconnected` when there was one since it first
         answered. Whoever saves looks then what stands, as after any other lost connection.
         """
-        since, then = self._greeted
-        now = self._uptime(deadline)
-        if now is None or then is None:
-            return
-        ran_s = (now - then) % 2**32 / TICKS_PER_SECOND
-        passed_s = time.monotonic() - since
-        if abs(ran_s - passed_s) > SLACK_S + passed_s * SLACK:
-            raise ElementDisconnected(self._element, f"its sysUpTime says that it restarted within the last {passed_s:.0f} s")
+        first, last = self._greeted, self._uptime(deadline)
+        if first is not None and last is not None and not last.follows(first):
+            within_s = last.until - first.since
+            raise ElementDisconnected(self._element, f"its sysUpTime says that it restarted within the last {within_s:.0f} s")
 
     def abort(self, deadline: float) -> None:
         """Nothing staged on the element and no lock that outlives its use."""
@@ -166,10 +177,11 @@ class SnmpSession:
     def close(self) -> None:
         self._manager.close()
 
-    def _uptime(self, deadline: float) -> int | None:
-        """In hundredths of a second; it starts anew after 497 days, too."""
+    def _uptime(self, deadline: float) -> "Reading | None":
+        """None where the agent does not tell."""
+        since = time.monotonic()
         ticks = self._manager.get([oids.SYS_UPTIME], deadline)[oids.SYS_UPTIME]
-        return ticks if isinstance(ticks, int) else None
+        return Reading(since, time.monotonic(), ticks) if isinstance(ticks, int) else None
 
     def _intents(self, change: ChangeSet) -> tuple[Intent, Intent]:
         try:

@@ -19,7 +19,7 @@ from drivers.errors import (
 from drivers.port import ChangeSet, Check, Credential, Standing, Target
 from drivers.sim.faults import Fault, Phase
 from drivers.sim.state import Vlan
-from drivers.snmp.driver import SnmpDriver, SnmpSession
+from drivers.snmp.driver import Reading, SnmpDriver, SnmpSession
 from drivers.snmp.errors import NoSuchObject
 from tests.drivers.snmp.conftest import V2C, V3, Lab
 
@@ -247,3 +247,21 @@ def test_an_uptime_that_begins_anew_by_itself_is_no_restart(lab: Lab, soon: floa
         while lab.state.uptime() > 1000:
             assert time.monotonic() < until
         session.save(soon)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "follows"),
+    [
+        ((0.0, 0.1, 5000), (10.0, 10.1, 6000), True),
+        ((0.0, 0.1, 5000), (10.0, 10.1, 5850), True),  # within what clocks may differ by
+        ((0.0, 0.1, 5000), (10.0, 10.1, 5500), False),
+        ((0.0, 0.1, 5000), (10.0, 10.1, 900), False),
+        ((0.0, 0.1, 5000), (3600.0, 3600.1, 5000 + 355_000), True),
+        ((0.0, 9.0, 5000), (10.0, 20.0, 5200), True),  # answers that this machine was late to read
+        ((0.0, 9.0, 5900), (10.0, 20.0, 7800), True),
+        ((0.0, 0.1, 2**32 - 500), (10.0, 10.1, 500), True),
+        ((0.0, 0.1, 2**32 - 500), (10.0, 10.1, 100), False),
+    ],
+)
+def test_an_uptime_follows_another_when_the_element_ran_all_the_time(first, last, follows) -> None:
+    assert Reading(*last).follows(Reading(*first)) is follows
