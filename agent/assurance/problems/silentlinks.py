@@ -52,7 +52,7 @@ class Sight:
     places: Mapping[str, Place]
     """Alarm id → between whom."""
     suspected: Mapping[str, Alarm]
-    """Link → the alarm that tells of the suspicion."""
+    """Link → the alarm that tells of the suspicion; port → one whose link is not in the inventory any more."""
     silent: Mapping[str, tuple[Alarm, ...]]
     """Links that are named, with the alarms at their ends."""
 
@@ -194,7 +194,11 @@ class SilentLinks:
                 silent.setdefault(way.link, []).append(alarm)
         alarms = standing(session)
         told = tuple(alarm for alarm in alarms if alarm.cause in PROTOCOLS and alarm.element in watchlist.topology.elements)
-        suspected = {way.link: alarm for alarm in alarms if alarm.cause == SUSPECTED and (way := way_of.get(alarm.reference))}
+        suspected = {
+            way.link if (way := way_of.get(alarm.reference)) else alarm.reference: alarm
+            for alarm in alarms
+            if alarm.cause == SUSPECTED
+        }
         places = self._neighbours.of(session, watchlist, told, now) if told and links else {}
         return Sight(watchlist, at, told, places, suspected, {link: tuple(some) for link, some in sorted(silent.items())})
 

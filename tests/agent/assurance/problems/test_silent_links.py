@@ -15,10 +15,11 @@ from agent.measurement.minutes import ServiceMinute
 from crm_bridge.maintenance import announce
 from crm_bridge.tables import TicketRow
 from drivers.events.syslog import parse
+from inventory.changes import note_network_change
 from inventory.db import Database
 from inventory.maintenance import NewMaintenance
 from inventory.reach import Scope
-from inventory.tables import ElementRow
+from inventory.tables import ElementRow, LinkRow
 from tests.agent.assurance.world import World, metro
 from tests.clock import FakeClock
 
@@ -164,6 +165,17 @@ def test_one_end_alone_names_nothing(world: World) -> None:
     goes_by(world, 100)
     assert alarms(world, SUSPECTED) == {"p1/x2 linkSuspected": "root"}
     assert problems(world) == []
+
+
+def test_a_suspicion_ends_with_the_link_in_the_inventory(world: World) -> None:
+    part(world, ["sw1/u1"])
+    goes_by(world, 160)
+    assert alarms(world, SUSPECTED) == {"pe2/u1 linkSuspected": "root"}
+    with world.database.write() as session:
+        session.delete(session.scalars(select(LinkRow).where(LinkRow.name == "uplink")).one())
+        note_network_change(session)
+    goes_by(world, 70)
+    assert alarms(world, SUSPECTED) == {}
 
 
 def test_one_end_is_enough_where_its_counters_show_that_nothing_arrives(world: World) -> None:
