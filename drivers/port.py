@@ -252,7 +252,7 @@ class ElementSession(Protocol):
         ...
 
     def save(self, deadline: float) -> None:
-        """Copy running to startup where the platform keeps them apart."""
+        """Copy running to startup where the platform keeps them apart. Locks that the session has may be let go of with it."""
         ...
 
     def abort(self, deadline: float) -> None:

@@ -154,8 +154,9 @@ class NetconfSession:
         self._committed = None
 
     def save(self, deadline: float) -> None:
+        """And unlock, said at once: what is for good needs no lock any more."""
         if self._client.has(":startup"):
-            self._ask(rpc.copy_config("running", "startup"), deadline)
+            _ = self._unlock(deadline, rpc.copy_config("running", "startup"))[0].content
 
     def abort(self, deadline: float) -> None:
         if not self._client.alive:
@@ -206,16 +207,18 @@ class NetconfSession:
             return holders.read(rpc.data(self._client.request(rpc.get(holders.SESSIONS), deadline)), session)
         return None
 
-    def _unlock(self, deadline: float) -> None:
-        """And leave no edit behind in a candidate that others may use again."""
+    def _unlock(self, deadline: float, *first: etree._Element) -> list[Reply]:
+        """After what is to be done `first`: its replies. Leaves no edit behind in a candidate that others may use again."""
         cleared = [rpc.discard_changes()] if self._edited and "candidate" in self._locked else []
         held = [*reversed(self._locked)]
-        replies = self._tell(*cleared, *map(rpc.unlock, held), deadline=deadline)
+        replies = self._tell(*first, *cleared, *map(rpc.unlock, held), deadline=deadline)
+        said, replies = replies[: len(first)], replies[len(first) :]
         if cleared:
             self._edited = replies.pop(0).refusal is not None
         for datastore, reply in zip(held, replies, strict=True):
             if reply.refusal is None:
                 self._locked.remove(datastore)
+        return said
 
     def _edit(self, before: str, after: str, deadline: float) -> None:
         """Put the difference into an empty candidate and have it validated as the platform wants it.

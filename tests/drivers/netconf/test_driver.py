@@ -1,10 +1,11 @@
 """The NETCONF driver against a simulated element over real SSH."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 import pytest
+from lxml import etree
 
 from drivers.diff import change_set
 from drivers.errors import (
@@ -17,6 +18,7 @@ from drivers.errors import (
     VerificationFailed,
 )  # fmt: skip
 from drivers.netconf import rpc
+from drivers.netconf.client import Reply
 from drivers.netconf.driver import NetconfDriver
 from drivers.netconf.session import NetconfSession
 from drivers.platform import load_platform
@@ -102,6 +104,24 @@ def test_a_change_is_committed_verified_confirmed_saved_and_taken_back(session: 
     assert session.standing(NEW, soon()) is Standing.AFTER
     confirmed(session, change(internet_access(), ""))
     assert session.standing(NEW, soon()) is Standing.BEFORE
+
+
+def test_what_is_saved_is_unlocked_in_the_same_breath(session: NetconfSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[list[str]] = []
+    replies = session._client.replies
+
+    def heard(operations: Sequence[etree._Element], deadline: float) -> list[Reply]:
+        sent.append([str(etree.QName(operation).localname) for operation in operations])
+        return replies(operations, deadline)
+
+    monkeypatch.setattr(session._client, "replies", heard)
+    committed(session, NEW)
+    session.confirm("plan-1", soon())
+    session.save(soon())
+    session.abort(soon())
+    assert sent[-1] == ["copy-config", "unlock", "unlock"]
+    monkeypatch.undo()
+    confirmed(session, NEW.inverted())
 
 
 def test_confirming_twice_is_harmless(session: NetconfSession) -> None:
