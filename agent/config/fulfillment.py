@@ -40,7 +40,9 @@ class FreezeSettings(Section):
 
 class FulfillmentSettings(Section):
     workers: Number = Field(
-        8, description="Plans executed at the same time; those stuck in an element that does not answer do not count."
+        8,
+        description="Plans executed at the same time. Those stuck in an element that does not answer do not count, nor do, up to "
+        "as many again, those that wait for the database: so for a moment twice as many may be with elements.",
     )
     most_workers: Number = Field(64, description="Plans executed at the same time, stuck ones included.")
     element_parallelism: Number = Field(16, description="Elements of one plan handled at the same time.")

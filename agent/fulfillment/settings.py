@@ -13,7 +13,7 @@ class FulfilmentSettings:
     """Defaults suit elements on a management network; the confirmation timeout must outlast verification and a restart of fabd."""
 
     workers: int = 8
-    """Plans at once; those that make no headway do not count."""
+    """Plans at once. Those that make no headway do not count, nor, up to as many again, those that wait for the database."""
     most_workers: int = 64
     """Plans at once, stuck ones included."""
     stall_after: timedelta = timedelta(milliseconds=250)
