@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from tests.lab.errors import CommandFailed, NotReady
 
-POLL = 0.05  # seconds between two looks
+POLL = 0.1  # seconds between two looks, each of which costs what is looked at some of the machine
 PATIENCE = 120.0  # seconds; what is certain to happen is waited for as long as a machine may take that does many other things
 
 
