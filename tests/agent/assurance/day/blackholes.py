@@ -38,7 +38,6 @@ FAULTS: tuple[Fault, ...] = (
         ),
         causes=("link:cross",),
         alarms=PARTED,
-        raised={"pe1/cross": 2, "pe2/cross": 2},
         tickets={"Acme": ("link:cross",)},
         within=75,
         down={"line": 560},
