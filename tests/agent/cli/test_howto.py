@@ -46,7 +46,8 @@ def test_the_page_names_every_file(page):
 def test_what_it_makes_is_sound_and_looks_as_it_says(fabd, made, page):
     assert made.is_dir()
     commands, shown = next(found for found in OUTPUT.findall(page) if "spec check" in found[0])
-    said = "\n".join(fabd.ok(*line.split("#")[0].split()[1:]).out for line in commands.splitlines())
+    outcomes = [fabd.ok(*line.split("#")[0].split()[1:]) for line in commands.splitlines()]
+    said = "\n".join(text for each in outcomes for text in (each.out, each.err))
     told = [line for line in said.splitlines() if line.strip()]
     for line in filter(None, shown.splitlines()):
         assert line in told
