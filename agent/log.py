@@ -10,7 +10,7 @@ from structlog.types import EventDict, WrappedLogger
 
 from agent.config import LogSettings
 
-QUIET = {"paramiko": logging.CRITICAL, "netmiko": logging.CRITICAL, "ncclient": logging.CRITICAL}
+QUIET = {"apscheduler": logging.CRITICAL, "paramiko": logging.CRITICAL, "netmiko": logging.CRITICAL, "ncclient": logging.CRITICAL}
 """Libraries whose failures we report ourselves, in the operator's words: their own lines would say the same twice."""
 
 SECRET_KEYS = frozenset({"password", "community", "auth_key", "priv_key", "secret", "token", "authorization", "private_key"})

@@ -2,9 +2,10 @@
 
 import asyncio
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
+from apscheduler.schedulers import base
 
 from agent import scheduler as module
 from agent.scheduler import Job, Scheduler
@@ -30,7 +31,7 @@ class Turns:
 
     def __init__(self, *endings):
         self.count = self.running = self.most = 0
-        self._endings, self._began = list(endings), asyncio.Semaphore(0)
+        self._endings, self._began, self.ended = list(endings), asyncio.Semaphore(0), asyncio.Event()
 
     async def __call__(self):
         self.count, self.running = self.count + 1, self.running + 1
@@ -41,6 +42,7 @@ class Turns:
                 await self._endings.pop(0)()
         finally:
             self.running -= 1
+            self.ended.set()
 
     async def take(self, count=1):
         for _ in range(count):
@@ -99,49 +101,73 @@ def test_the_end_cancels_what_runs():
         scheduler.start()
         await turns.take()
         scheduler.stop()
-        await asyncio.gather(*scheduler._tasks, return_exceptions=True)
+        await turns.ended.wait()
         assert turns.running == 0
 
     run(story)
 
 
+def set_clock(monkeypatch, by):
+    """From here on the time of day is another one, for all that asks for it."""
+    ask = time.time
+
+    class Stepped(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return datetime.fromtimestamp(ask() + by.total_seconds(), tz)
+
+    monkeypatch.setattr(time, "time", lambda: ask() + by.total_seconds())
+    monkeypatch.setattr(base, "datetime", Stepped)
+
+
 @pytest.mark.parametrize("step", [timedelta(hours=-3), timedelta(hours=3), timedelta(days=20_000)])
 def test_work_goes_on_when_somebody_sets_the_clock(monkeypatch, step):
-    """A scheduler that goes by the time of day rests for as long as the clock was set back."""
+    """APScheduler by itself rests for as long as the clock was set back, and counts every turn of a year that was leapt over."""
 
     async def story(scheduler):
-        turns = Turns()
+        monkeypatch.setattr(module, "LOOK_S", SOON.total_seconds())
+        turns, daily = Turns(), Turns()
         scheduler.every(SOON, "poll", turns)
+        scheduler.take([Job("daily", timedelta(days=1), daily, delay=timedelta(days=1))])
         scheduler.start()
         await turns.take(2)
-        real = time.time
-        monkeypatch.setattr(time, "time", lambda: real() + step.total_seconds())
-        before = turns.count
+        set_clock(monkeypatch, step)
         await turns.take(3)
-        assert before < turns.count < 500
+        assert turns.count < 500
+
+    run(story)
+
+
+def test_what_is_far_off_stays_as_far_off_when_the_clock_is_set_and_set_back(monkeypatch):
+    async def story(scheduler):
+        scheduler.take([Job("daily", timedelta(days=1), Turns(), delay=timedelta(days=1))])
+        scheduler.start()
+        (planned,) = scheduler._scheduler.get_jobs()
+        before = planned.next_run_time
+        for step in (timedelta(hours=5), timedelta(days=-3)):
+            with monkeypatch.context() as stepped:
+                set_clock(stepped, step)
+                scheduler._move()
+                assert abs(planned.next_run_time - before - step) < SOON
+            scheduler._move()
+            assert abs(planned.next_run_time - before) < SOON
 
     run(story)
 
 
 def test_what_goes_by_the_hour_follows_the_time_of_day(monkeypatch):
-    """Asked anew every few minutes, so that an hour which a step brought near is not slept through."""
+    """It is asked anew when the clock is set, so that an hour which a step brought near is not slept through."""
 
     async def story(scheduler):
-        monkeypatch.setattr(module, "LOOK_AGAIN", 2 * SOON)
+        monkeypatch.setattr(module, "LOOK_S", SOON.total_seconds())
         monkeypatch.setattr(module, "PAST", SOON)
-        left, asked = [timedelta(hours=17)], asyncio.Semaphore(0)
-
-        def until():
-            asked.release()
-            return left[0]
-
+        left = [timedelta(hours=17)]
         turns = Turns()
-        scheduler.take([Job("audit", timedelta(days=1), turns, until=until)])
+        scheduler.take([Job("audit", timedelta(days=1), turns, until=lambda: left[0])])
         scheduler.start()
-        for _ in range(3):
-            await asked.acquire()
         assert turns.count == 0
         left[0] = SOON
+        set_clock(monkeypatch, timedelta(hours=17))
         await turns.take()
 
     run(story)
