@@ -6,8 +6,9 @@ depend on how full or large the pool is: what rests long enough is taken from it
 """
 
 import json
+from collections import deque
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import cast
@@ -19,13 +20,15 @@ from sqlalchemy.orm.attributes import set_committed_value
 
 from inventory.errors import NotReserved, PoolExhausted, RoleTaken, UnknownObject, ValueNotInPool, ValueTaken
 from inventory.pools import BANDWIDTH, PoolSpace, space_of
-from inventory.postponed import later, settle, untold
-from inventory.prepared import Prepared
+from inventory.postponed import later, settle, shared, untold
+from inventory.prepared import Prepared, among
 from inventory.tables import AllocationRow, PoolRow
 from policies.values import new_id
 
 LONGEST_STEP = 512
 """How many values beyond the cursor are looked at in one query, where many in a row were asked for by name."""
+AHEAD = 16
+"""How many values are looked at for orders that are placed together."""
 SPACES = 1_000
 """Pools whose arithmetic is remembered."""
 
@@ -57,6 +60,8 @@ class LockedPool:
     """Offset of the first value never given out; both are numbers that no database has room for."""
     used_bps: int
     quarantine_s: int
+    ahead: deque[str] = field(default_factory=deque)
+    """The values from the cursor on that are known to be free, while nothing has rested long enough to go before them."""
 
     @property
     def space(self) -> PoolSpace:
@@ -89,14 +94,20 @@ def allocate(
     at: datetime,
     wanted: str | None = None,
     amount_bps: int = 0,
+    newcomer: bool = False,
 ) -> Allocation:
     """One value of `pool` for (owner, role): the one it has, else `wanted`, else the next free one.
 
-    A value that rests because of this very service may be `wanted`: the rest is for the others' sake.
+    A value that rests because of this very service may be `wanted`: the rest is for the others' sake. `newcomer`: its
+    owner has nothing in this role yet, for his id was made just now.
     `owner` is the order item. For a bandwidth pool, `amount_bps` bit/s of its capacity. Raises an `AllocationError`
     or `UnknownObject`; nothing is changed then.
     """
     row = lock_pools(session, [pool])[pool]
+    allocation = Allocation(new_id("alo", at), row.name, row.kind, "", role, service_id, owner, amount_bps)
+    if newcomer and wanted is None and row.kind != BANDWIDTH and (value := _take_ahead(session, row, at)):
+        return _give(session, row, replace(allocation, value=value), at)
+    row.ahead.clear()
     fresh = "" if wanted is not None or row.kind == BANDWIDTH else _next(row)
     _write_down(session, row, owner, role, fresh)
     asking = {"pool": row.id, "owner": owner, "role": role, "at": at, "fresh": fresh}
@@ -106,9 +117,8 @@ def allocate(
         if held.pool_id != row.id:
             raise RoleTaken(owner, role, session.get_one(PoolRow, held.pool_id).name)
         return _view(held, row)
-    new = new_id("alo", at)
     if row.kind == BANDWIDTH:
-        value = _take_bandwidth(session, row, new, amount_bps)
+        value = _take_bandwidth(session, row, allocation.id, amount_bps)
     elif wanted is not None:
         value = _take_wanted(session, row, wanted, service_id, at)
     elif rested is not None:
@@ -118,20 +128,43 @@ def allocate(
         value = fresh
     else:
         value = _take_beyond(session, row)
-    given = {
-        "id": new,
-        "pool_id": row.id,
-        "value": value,
+    return _give(session, row, replace(allocation, value=value), at)
+
+
+def _give(session: Session, pool: LockedPool, given: Allocation, at: datetime) -> Allocation:
+    row = {
+        "id": given.id,
+        "pool_id": pool.id,
+        "value": given.value,
         "state": "allocated",
-        "owner": owner,
-        "role": role,
-        "service_id": service_id,
+        "owner": given.owner,
+        "role": given.role,
+        "service_id": given.service_id,
         "reason": "",
-        "amount_bps": amount_bps,
+        "amount_bps": given.amount_bps,
         "allocated_at": at,
     }
-    later(session, _ALLOCATIONS, _GIVE, [given])
-    return Allocation(new, row.name, row.kind, value, role, service_id, owner, amount_bps)
+    later(session, _ALLOCATIONS, _GIVE, [row])
+    return given
+
+
+def _take_ahead(session: Session, pool: LockedPool, at: datetime) -> str:
+    """The next value never given out, looked for once for several orders; "" where it is to be looked at more closely.
+
+    What else might take one of them takes the pool first, and finds it taken.
+    """
+    if not pool.ahead:
+        if not shared(session):
+            return ""
+        settle(session, _ALLOCATIONS)
+        cursor, space = int(pool.cursor), pool.space
+        values = [space.at(offset) for offset in range(cursor, min(cursor + AHEAD, space.size))]
+        asking = {"pool": pool.id, "at": at, "values": values}
+        if not values or any(_IN_THE_WAY.rows(session.connection(), asking)[0]):
+            return ""
+        pool.ahead.extend(values)
+    pool.set_cursor(session, int(pool.cursor) + 1)
+    return pool.ahead.popleft()
 
 
 def _write_down(session: Session, pool: LockedPool, owner: str, role: str, fresh: str) -> None:
@@ -205,6 +238,7 @@ def reserve(session: Session, pool: str, value: str, *, reason: str, at: datetim
     service has it.
     """
     row = lock_pools(session, [pool])[pool]
+    row.ahead.clear()
     canonical = _canonical(row, value)
     held = _row_of(session, row, canonical)
     if held is None:
@@ -403,6 +437,9 @@ _GIVE = Prepared(
     insert(_ALLOCATIONS),
     ["id", "pool_id", "value", "state", "owner", "role", "service_id", "reason", "amount_bps", "allocated_at"],
 )
+_SOME_TAKEN = select(AllocationRow.value).where(AllocationRow.pool_id == bindparam("pool"), among(AllocationRow.value, "values"))
+_IN_THE_WAY = Prepared(select(_RESTED.scalar_subquery(), _SOME_TAKEN.limit(1).scalar_subquery()))
+"""What has rested long enough, and one of some values that is taken: without either they can be given out one after another."""
 _TAKEN = select(AllocationRow.value).where(
     AllocationRow.pool_id == bindparam("pool"), AllocationRow.value.in_(bindparam("values", expanding=True))
 )

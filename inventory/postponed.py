@@ -94,6 +94,11 @@ def settle(session: Session, *tables: Table) -> None:
         session.flush()
 
 
+def shared(session: Session) -> bool:
+    """Whether others may come after in the same transaction."""
+    return POSTPONED in session.info
+
+
 def remembered(session: Session) -> dict[Hashable, object]:
     """For what is looked up once for all that share the transaction; empty, and of no use to others, where nobody does."""
     postponed: Postponed | None = session.info.get(POSTPONED)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 from agent.fulfillment import refusals
 from agent.fulfillment.designs import Design, Submission
@@ -52,7 +53,7 @@ def _given(case: Submission, design: Design) -> Design:
 
 
 def _allocation(case: Submission, design: Design, need: Need) -> Allocation:
-    take = reallocate if design.request.action == "modify" else allocate
+    take = reallocate if design.request.action == "modify" else partial(allocate, newcomer=True)
     try:
         return take(
             case.session,

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from sqlalchemy import event, text
+from sqlalchemy import event, select, text
 from sqlalchemy.orm import Session
 
 from inventory.allocation import allocate, lock_pools, release_owner
 from inventory.db import Database
-from inventory.errors import PoolExhausted
+from inventory.errors import PoolExhausted, ValueTaken
 from inventory.fill import fill
 from inventory.pools import space_of
 from inventory.tables import AllocationRow, PoolRow
@@ -183,3 +183,31 @@ def _statements(database: Database, session: Session, pool: str) -> list[str]:
     finally:
         event.remove(database.engine, "before_cursor_execute", note)
     return seen
+
+
+def test_those_that_share_transactions_get_each_value_once_whoever_asks_by_name_or_is_taken_back(database: Database) -> None:
+    with database.write() as session:
+        add_pool(session, "vlans", "vlan", ranges=[[1, 4000]])
+
+    def one(number: int) -> str:
+        def work(session: Session) -> str:
+            wanted = str(number) if number % 5 == 0 else None
+            taken = allocate(
+                session, "vlans", owner=f"itm-{number}", role="vlan", service_id="svc", at=EPOCH, wanted=wanted, newcomer=True
+            )
+            if number % 7 == 0:
+                raise LookupError
+            return taken.value
+
+        try:
+            return database.together(work)
+        except (LookupError, ValueTaken):
+            return ""
+
+    given = [value for value in at_once(partial(one, number) for number in range(1, CLIENTS)) if value]
+    assert len(given) == len(set(given)) > CLIENTS // 2
+    with database.read() as session:
+        stored = set(session.scalars(select(AllocationRow.value)))
+        cursor = int(session.scalars(select(PoolRow.cursor)).one())
+    assert stored == set(given)
+    assert not {str(number) for number in range(1, cursor + 1)} - stored, "what comes back of itself is not passed over"
