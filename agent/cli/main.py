@@ -27,7 +27,7 @@ COMMANDS = {
     "The network": {
         "inventory": "The network as data: import it from a file, export it, look at it, compare it.",
         "element": "Network elements: list them, trust their host keys, settle those in doubt, compare them with the intent.",
-        "service": "Services on the network: compare them with the intent, put them right.",
+        "service": "Services: list them, show how they are; compare them with the intent, put them right.",
         "spec": "Service specifications: list and show them; make, check and render your own.",
         "sim": "A simulated network that speaks the real protocols: run it, look at it, break it.",
     },
