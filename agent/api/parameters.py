@@ -14,7 +14,7 @@ READS = frozenset({"GET", "HEAD"})
 
 
 async def refuse_unknown(request: Request) -> None:
-    """For reads whose endpoint names what it takes. Lists look at their filters themselves."""
+    """For reads whose endpoint names what it takes; one that has the request (a list, one object) looks at its filters itself."""
     route = request.scope.get("route")
     sent = request.query_params.keys()
     if not sent or request.method not in READS or not isinstance(route, APIRoute):

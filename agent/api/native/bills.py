@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from datetime import datetime
 from http import HTTPStatus
+from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -70,16 +71,23 @@ def list_bills(request: Request, parts: PartsOf) -> Response:
     return list_answer(request, parts, BILLS)
 
 
+async def _printed(request: Request) -> bool:
+    return request.headers.get("accept", "").partition(",")[0].strip().startswith("text/plain")
+
+
+PrintedOf = Annotated[bool, Depends(_printed)]
+
+
 @router.get(
     "/bills/{bill_id}",
     dependencies=[needs(Role.VIEWER)],
     **described("Show one bill, as JSON or printed", 404, answer=BILL_DOCUMENT, printed=True),
 )
-def show_bill(request: Request, parts: PartsOf, bill_id: str) -> Response:
+def show_bill(printed: PrintedOf, parts: PartsOf, bill_id: str) -> Response:
     """`Accept: text/plain` gives it printed. By id or by number."""
     with parts.database.read_at_length() as session:
         document = bill_document(session, _bill(session, bill_id))
-    if request.headers.get("accept", "").partition(",")[0].strip().startswith("text/plain"):
+    if printed:
         return PlainTextResponse(as_text(document))
     return JSONResponse(as_json(document))
 

@@ -119,12 +119,11 @@ def list_maintenance(request: Request, parts: PartsOf) -> Response:
     dependencies=[needs(Role.VIEWER)],
     **described("The calendar for a calendar program (RFC 5545)", answer=CALENDAR),
 )
-def export_maintenance(request: Request, parts: PartsOf) -> Response:
+def export_maintenance(parts: PartsOf) -> Response:
     """What is not cancelled, rules and all."""
     with parts.database.read() as session:
         rows = session.scalars(select(MaintenanceRow).order_by(MaintenanceRow.start, MaintenanceRow.id)).all()
         text = calendar_of(rows, parts.clock.now())
-    del request
     return Response(text, media_type=CALENDAR)
 
 

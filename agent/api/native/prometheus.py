@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
+from starlette.datastructures import URL
 from starlette.responses import JSONResponse, Response
 
 from agent.api.access import needs
@@ -31,16 +32,21 @@ async def _shard(
         raise BadRequest("invalidQuery", str(error)) from None
 
 
+async def _here(request: Request) -> URL:
+    return request.url
+
+
 ShardOf = Annotated[Shard, Depends(_shard)]
+HereOf = Annotated[URL, Depends(_here)]
 
 
 @router.get("/targets", dependencies=[needs(Role.VIEWER)], **described("Say what Prometheus is to scrape of fabd", answer=_TARGETS))
-def list_targets(request: Request, shard: ShardOf, shards: Annotated[int, Query(ge=1, le=MOST)] = 1) -> Response:
+def list_targets(here: HereOf, shard: ShardOf, shards: Annotated[int, Query(ge=1, le=MOST)] = 1) -> Response:
     """For `http_sd_configs`. `shards`: numbers of elements in so many targets; `shard=i/n`: the part of one of n servers."""
     if shard != WHOLE and shards > 1:
         raise BadRequest("invalidQuery", "shards is for one Prometheus, shard for one of several; send one of them")
     only = None if shard == WHOLE else shard
-    return JSONResponse(plain(list(of_this_daemon(request.url.netloc, request.url.scheme, shards, only))))
+    return JSONResponse(plain(list(of_this_daemon(here.netloc, here.scheme, shards, only))))
 
 
 @router.get("/elements", dependencies=[needs(Role.VIEWER)], **described("Say where elements are managed", answer=_TARGETS))

@@ -2,9 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 
 from fastapi import APIRouter, Request
-from sqlalchemy import case, func, select
+from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.orm import Session
 from starlette.responses import JSONResponse, Response
 
@@ -18,7 +19,6 @@ from agent.api.shapes import INSTANT, OPTIONAL_INSTANT, OPTIONAL_TEXT, TEXT, TEX
 from agent.assurance.tables import ProblemRow, ServiceStateRow
 from agent.security.roles import Role
 from crm_bridge.tables import AgreementRow, TicketRow, TicketServiceRow
-from inventory.services import services_on
 from inventory.surroundings import Surroundings
 from inventory.tables import ElementRow, ServicePartRow, ServiceRow
 
@@ -127,7 +127,7 @@ SERVICES = Listing(
     key=ServiceRow.id,
     shape=SERVICE,
 )
-ELEMENTS = "elements"
+ELEMENTS = ("elements",)
 
 
 @router.get(
@@ -136,12 +136,18 @@ ELEMENTS = "elements"
 def list_services(request: Request, parts: PartsOf) -> Response:
     """`state` is where in its life a service is, `health` how it is now: up, down or unknown.
 
-    `?elements=pe1`: those with a part there.
+    `?elements=pe1,pe2`: those with a part on one of them.
     """
-    asked = request.query_params.multi_items()
-    elements = [value.strip("\"'") for name, value in asked if name == ELEMENTS]
+    query = parse_query(request.query_params.multi_items())
+    places = [rule for rule in query.filters if rule.path == ELEMENTS and rule.operator == "eq"]
+    others = replace(query, filters=tuple(rule for rule in query.filters if rule not in places))
     with parts.database.read() as session:
-        network = Surroundings(session)
-        there = [ServiceRow.id.in_(services_on(session, element=network.element(name).name)) for name in elements]
-        page = SERVICES.only(*there).fetch(session, parse_query(pair for pair in asked if pair[0] != ELEMENTS))
+        page = SERVICES.only(*(_there(session, rule.values) for rule in places)).fetch(session, others)
     return JSONResponse(page.items, 206 if page.partial else 200, page.headers)
+
+
+def _there(session: Session, elements: Sequence[str]) -> ColumnElement[bool]:
+    """Raises `UnknownObject` for an element that is none."""
+    network = Surroundings(session)
+    ids = [network.element(name).id for name in elements]
+    return ServiceRow.id.in_(select(ServicePartRow.service_id).where(ServicePartRow.element_id.in_(ids)))
