@@ -55,11 +55,16 @@ class Digest:
         self, memory: Memory, meter: Meter, tracks: Tracks, reporter: Reporter, patience: Patience, clock: Clock
     ) -> None:
         self._memory, self._meter, self._tracks, self._clock = memory, meter, tracks, clock
-        self._faults = Faults(reporter, patience)
-        self.silent_links = SilentLinks(patience)
+        self._reporter, self._patience = reporter, patience
+        self.read_anew()
         self._measured = Measured()
         self.hints = HintLog()
         """What events said that led to a round."""
+
+    def read_anew(self) -> None:
+        """What stands is not known any more: the transaction that changed it has failed."""
+        self._faults = Faults(self._reporter, self._patience)
+        self.silent_links = SilentLinks(self._patience)
 
     def digest(self, session: Session, watchlist: Watchlist, visit: Visit, hints: Sequence[Finding] = ()) -> Digested:
         """`hints`: what traps said that led to this round; kept as evidence, and believed only as far as the round confirms it."""

@@ -1,10 +1,11 @@
 """Rounds of readings against what is remembered of those before: what is watched, what a round found, which causes it decides.
 
-Memory follows the database. After a transaction that failed nothing of it is believed, and it begins again with what the open
-alarms say.
+Memory follows the database. After a round that could not be stored nothing of it is believed, and it begins again with what the
+open alarms say. After a decision that could not be stored what stands is read anew; what elements last said holds.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import structlog
 from sqlalchemy import func, select
@@ -101,9 +102,9 @@ class Rounds:
 
     def correlate(self) -> None:
         """Decide what can be decided by now."""
-        with self._database.write() as session:
+        with self._deciding() as session:
             board = self._digest.correlate(session, self.watching.watchlist(session), self._clock.now())
-            self._note(bool(board.pending), len(board.failures.silent))
+        self._note(bool(board.pending), len(board.failures.silent))
 
     def look_for_silent_links(self) -> Wanted:
         """Gives what would tell more of links that may pass nothing."""
@@ -111,14 +112,9 @@ class Rounds:
         with self._database.read() as session:
             if not self._digest.silent_links_due(session, at):
                 return Wanted()
-        try:
-            with self._database.write() as session:
-                self._recall(session, watchlist := self.watching.watchlist(session))
-                return self._digest.look_for_silent_links(session, watchlist, at)
-        except BaseException:
-            self._memory, self._digest = self._forget()
-            self._recalled = False
-            raise
+        with self._deciding() as session:
+            self._recall(session, watchlist := self.watching.watchlist(session))
+            return self._digest.look_for_silent_links(session, watchlist, at)
 
     def learn_owners(self, owners: Mapping[str, Owner | None]) -> None:
         """Of addresses."""
@@ -148,6 +144,15 @@ class Rounds:
 
     def silent(self, element: str) -> bool:
         return self._memory.silent(element)
+
+    @contextmanager
+    def _deciding(self) -> Iterator[Session]:
+        try:
+            with self._database.write() as session:
+                yield session
+        except BaseException:
+            self._digest.read_anew()
+            raise
 
     def _note(self, pending: bool, silent: int) -> None:
         self.pending = pending

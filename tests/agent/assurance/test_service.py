@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from agent.assurance.alarms.handling import Word, acknowledge
+from agent.assurance.alarms.ledger import Ledger
 from agent.assurance.collection import cycle
 from agent.assurance.errors import UnknownAlarm
 from agent.assurance.events.trapdesk import TrapDesk
@@ -132,6 +133,24 @@ def test_a_failed_transaction_is_done_again_at_the_next_poll(world: World, monke
     assert world.rows(AlarmRow) == []
     world.poll()
     assert [alarm.object for alarm in world.rows(AlarmRow)] == ["c1"]
+
+
+def test_a_cause_whose_decision_could_not_be_stored_is_decided_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise OperationalError("UPDATE alarm", {}, Exception("disk full"))
+
+    world.network.elements["pe1"].silent = True
+    world.poll()
+    world.tick()
+    world.tick()
+    with monkeypatch.context() as broken:
+        broken.setattr(Ledger, "write", fail)
+        with pytest.raises(OperationalError):
+            world.tick(60)
+    assert [alarm.standing for alarm in world.rows(AlarmRow)] == ["pending"]
+    world.tick(1)
+    assert [alarm.standing for alarm in world.rows(AlarmRow)] == ["root"]
+    assert len(world.rows(TicketRow)) == 1
 
 
 def test_traps_are_taken_from_the_receiver_and_one_that_fails_does_not_deafen(
