@@ -35,7 +35,7 @@ class MeasuredLoss:
 
     def losing(self, at: datetime) -> frozenset[str]:
         """Services that lose everything."""
-        self._latest = {service: known for service, known in self._latest.items() if at - known[0] <= FRESH}
+        self._latest = {service: known for service, known in self._latest.items() if abs(at - known[0]) <= FRESH}
         self._since = {service: since for service, since in self._since.items() if service in self._latest}
         return frozenset(self._since)
 

@@ -144,7 +144,7 @@ class SilentLinks:
         for link, each in sorted(judged.items()):
             if each.verdict is Verdict.SILENT:
                 found += _named(link, each, losses[link], at)
-            young = link in losses and _begun(losses[link]) + self.patience.recheck >= at
+            young = link in losses and self.patience.waits(_begun(losses[link]) + self.patience.recheck, at)
             self._unsettled |= each.verdict is Verdict.OPEN or young
         return sight, [*found, *self._suspicions(sight, judged)]
 
@@ -164,7 +164,7 @@ class SilentLinks:
             if link not in sight.silent
             for alarms in ends.values()
             for port in sight.watchlist.network.links[link]
-            if max(alarm.raised_at for alarm in alarms) + self.patience.recheck >= sight.at
+            if self.patience.waits(_lost_at(alarms) + self.patience.recheck, sight.at)
         }
         return frozenset(young & sight.watchlist.elements.keys())
 
@@ -228,8 +228,8 @@ class SilentLinks:
                 known,
                 failures,
                 ambiguous=ambiguous,
-                waited=sight.at >= since + self.patience.hold,
-                patient=sight.at >= since + self.patience.recheck,
+                waited=not self.patience.waits(since + self.patience.hold, sight.at),
+                patient=not self.patience.waits(since + self.patience.recheck, sight.at),
             )
             judged[link] = Judged(found, known, max(back.get(link, ()), default=None))
         return judged
@@ -303,7 +303,7 @@ class SilentLinks:
         ids = [alarm_id(*_split(port), cause) for port in ends for cause in (LINK_SILENT, LINK_DOWN)]
         ledger.fetch(ids)
         ended = [known.cleared_at for each in ids if (known := ledger.get(each)) is not None and known.cleared_at is not None]
-        if ended and max(ended) + self.patience.recheck > sight.at:
+        if ended and self.patience.waits(max(ended) + self.patience.recheck, sight.at):
             self._unsettled = True
             return
         why = {"rule": SPEAKS_FOR_ITSELF, "verification": alarm.why.get("verification", "read back")}

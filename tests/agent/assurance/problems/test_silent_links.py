@@ -315,3 +315,11 @@ def test_a_restart_forgets_nothing_of_it(world: World) -> None:
     goes_by(world, 30, open_=[EAST])
     assert problems(world) == [("linkSilent", "link:east", "resolved")]
     assert alarms(world) == {}
+
+
+def test_nobody_waits_for_hours_because_the_clock_was_set_back_meanwhile(world: World) -> None:
+    part(world)
+    goes_by(world, 5, silent=[EAST])
+    world.clock.step_to(world.clock.now() - timedelta(hours=3))
+    goes_by(world, 60, silent=[EAST])
+    assert problems(world) == [("linkSilent", "link:east", "open")]
