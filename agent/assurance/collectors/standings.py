@@ -68,6 +68,7 @@ class Standings:
     def digest(self, session: Session, replies: Sequence[Reply]) -> list[Finding]:
         """What they change; it is stored already, but for the findings."""
         self._listen()
+        self._miss(session, replies)
         alarms = _Alarms.read(session, replies)
         found: list[Finding] = []
         changed: dict[Subject, Known | None] = {}
@@ -114,6 +115,15 @@ class Standings:
         for subject in [subject for (element, _), known in self._by_element.items() if element in elements for subject in known]:
             if any((*subject[:2], name) in spoken for name in self.known[subject].names):
                 self.known[subject] = replace(self.known[subject], told=False)
+
+    def _miss(self, session: Session, replies: Sequence[Reply]) -> None:
+        """What another daemon on this database has let go of, and cleared, is news again: here it is asked for."""
+        columns = (CollectedRow.element, CollectedRow.cause, CollectedRow.qualifier)
+        elements = sorted({reply.element for reply in replies})
+        stored = {(*each,) for each in session.execute(select(*columns).where(CollectedRow.element.in_(elements)))}
+        for reply in replies:
+            for subject in self._by_element.get((reply.element, reply.collector.name), set()) - stored:
+                self._drop(subject)
 
     def _states(
         self, reply: Reply, states: Sequence[State], alarms: "_Alarms", changed: dict[Subject, Known | None]

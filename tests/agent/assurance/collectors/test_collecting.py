@@ -7,6 +7,7 @@ import threading
 import pytest
 from sqlalchemy import select, update
 
+from agent.assurance.collectors.abandoning import abandon
 from agent.assurance.collectors.collecting import STUCK_S
 from agent.assurance.collectors.tables import CollectedRow
 from agent.assurance.collectors.turns import LONGEST_PAUSE_S
@@ -121,6 +122,17 @@ def test_of_an_element_that_has_left_the_inventory_nothing_is_known_any_more(fie
     assert [element for element, *_ in collected(field)] == ["pe1"]
     states = next(each for each in field.collecting.families() if each.name == "fabd_collected_states")
     assert [(sample.labels["standing"], sample.value) for sample in states.samples] == [("bad", 1), ("well", 0)]
+
+
+def test_what_another_daemon_that_asks_nobody_has_cleared_is_told_again(field):
+    bgp(field, "Idle")
+    field.turn()
+    assert field.alarms() == [DOWN]
+    with field.world.database.write() as session:
+        abandon(session, field.world.clock.now())
+    assert (field.alarms(), collected(field)) == ([], [])
+    field.turn()
+    assert (field.alarms(), collected(field)) == ([DOWN], [("pe1", PEER, "bad", "Idle")])
 
 
 def last_word(field):
