@@ -64,7 +64,7 @@ class UnknownTicket(NotFound):
 
 class UnknownUsage(NotFound):
     def __init__(self, usage_id: str) -> None:
-        super().__init__(f"usage record {usage_id}: there is none with this id")
+        super().__init__(f"usage record {usage_id}: there is none with this id; list them with `fabd usage list`")
         self.usage_id = usage_id
 
 

@@ -46,6 +46,8 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """Services and how they are, those that are down first."""
+    if down and health not in {None, Health.DOWN}:
+        raise typer.BadParameter(f"--down is --health down; leave one of them out, or it cannot be {health}", param_hint="--health")
     wanted = filters(health=Health.DOWN if down else health, customer=customer, specification=spec, elements=element)
     if not all_:
         wanted["state.ne"] = ENDED

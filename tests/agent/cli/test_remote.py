@@ -159,6 +159,7 @@ def test_a_plan_shows_payload_and_reverse(fabd, placed):
         (["problem", "show", "prb-9"], "there is no problem 'prb-9'"),
         (["ticket", "show", "tkt-9"], "there is no troubleTicket 'tkt-9'"),
         (["bill", "show", "bil-9"], "bill bil-9: there is none with this id"),
+        (["usage", "recycle", "use-9"], "usage record use-9: there is none with this id; list them with `fabd usage list`"),
         (["bill", "create", "--customer", "9"], "customer 9: no account has this number"),
         (["sla", "show", "svc-9"], "there is no service 'svc-9'"),
         (["sla", "terms", "bronze"], "there is no SLA 'bronze'; known are"),

@@ -33,6 +33,7 @@ def test_one_is_shown_with_its_values_its_places_and_its_history(fabd, story):
     [
         (("show", "svc-nowhere"), "there is no service 'svc-nowhere'"),
         (("list", "--element", "nowhere"), "nowhere"),
+        (("list", "--down", "--health", "up"), "--down is --health down"),
         (("list", "--health", "bad"), "'bad' is not one of"),
     ],
 )
