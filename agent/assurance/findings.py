@@ -117,20 +117,22 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Restart:
-    """An element that was silent because it was dead: by its own clock it began anew since its last answer."""
+    """An element that was silent and began anew since its last answer, by its own clock: it was dead, or its agent alone was."""
 
     silent_from: datetime
     """First question without an answer."""
     began: datetime
     """Now less its uptime."""
     ports: Mapping[str, datetime] = field(default_factory=dict)
-    """Since when it says that they are up, by element/port."""
+    """Those that came up since it began, by its own word; by element/port."""
 
     def dead(self, ports: Collection[str]) -> Interval | None:
-        """How long what runs over these ports was down for sure: until the last of them came up, or else until it began anew."""
+        """How long what runs over these ports was down for sure: until the last of them came up.
+
+        None where none of them did: an agent that begins anew under standing ports says 0 of all of them (RFC 2863, ifLastChange).
+        """
         up = [since for port, since in self.ports.items() if port in ports]
-        end = max([self.began, *up])
-        return Interval(self.silent_from, end) if end > self.silent_from else None
+        return Interval(self.silent_from, max(up)) if up and max(up) > self.silent_from else None
 
 
 def instant_of(wall: float) -> datetime:
