@@ -45,16 +45,17 @@ class Itself:
     def _tell(self, session: Session, found: Mapping[str, str]) -> None:
         told = self._recalled(session) if self._told is None else self._told
         news = [self._finding(part, text, raises=True) for part, text in found.items() if told.get(part) != text]
-        over = [self._finding(part, f"{part} does its work again", raises=False) for part in told if part not in found]
+        over = [self._finding(part, self._over(part), raises=False) for part in told if part not in found]
         for alarm in take(session, [*news, *over], self._clock.now()):
             log.warning("of the daemon itself", alarm_id=alarm.id, part=alarm.element, text=alarm.text)
 
+    def _over(self, part: str) -> str:
+        return f"{part} does its work again" if part in self._faults else f"{part} is switched off"
+
     def _recalled(self, session: Session) -> dict[str, str]:
+        """Of parts that there are not any more, too: nobody else would clear them."""
         standing = select(AlarmRow.element, AlarmRow.text).where(
-            AlarmRow.element.in_(f"{PREFIX}{part}" for part in self._faults),
-            AlarmRow.qualifier == self._host,
-            AlarmRow.cause == CAUSE,
-            AlarmRow.cleared_at.is_(None),
+            AlarmRow.qualifier == self._host, AlarmRow.cause == CAUSE, AlarmRow.cleared_at.is_(None)
         )
         return {element.removeprefix(PREFIX): text for element, text in session.execute(standing)}
 
