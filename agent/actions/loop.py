@@ -1,9 +1,10 @@
 """The turn of the closed loop: alarms become actions, what waits is considered, what is under way is followed and measured."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
+from typing import TypeVar
 
 import structlog
 from sqlalchemy import delete, select
@@ -31,12 +32,15 @@ MOST_OPEN = 500
 """Actions that wait: what comes beyond waits as an alarm."""
 LOOKS_AT_ONCE = 50
 """Waiting actions whose guards are asked in one turn."""
+LONGEST_S = 1.0
+"""For those, and for alarms that call: nobody else writes meanwhile, and planning detours takes its time."""
 LOOK_AGAIN = timedelta(seconds=5)
 """How soon a waiting action is looked at again, where nobody knows when what stands against it ends."""
 LOOK_ANYWAY = timedelta(minutes=1)
 """And where it is known: maintenance may be called off."""
 
 log = structlog.get_logger(__name__)
+Each = TypeVar("Each")
 
 
 @dataclass(slots=True)
@@ -87,7 +91,7 @@ class Loop:
         opened = session.scalars(select(ActionRow).where(ActionRow.state.in_(OPEN)).order_by(ActionRow.id)).all()
         stand = standing(session, opened)
         self._looks = {row.id: due for row in opened if (due := self._looks.get(row.id)) is not None}
-        left = LOOKS_AT_ONCE
+        looked: list[ActionRow] = []
         for row in sorted(opened, key=lambda row: (self._looks.get(row.id, at), row.id)):
             if row.state not in WAITING:
                 self._apart(session, f"action {row.id}", partial(self._follow, session, row, at))
@@ -98,12 +102,21 @@ class Loop:
             elif row.due_at is not None and row.due_at <= at and _expires(row):
                 why = "nobody approved it in time" if row.state == State.PROPOSED else "what stood against it did so for too long"
                 book.move(session, row, State.EXPIRED, at, why)
-            elif left and self._looks.get(row.id, at) <= at:
-                left -= 1
-                self._looks[row.id] = at + LOOK_AGAIN
-                self._apart(session, f"action {row.id}", partial(self._consider, session, row, at))
-        for call in called[: max(0, MOST_OPEN - len(opened))]:
+            elif self._looks.get(row.id, at) <= at:
+                looked.append(row)
+        for row in self._in_time(looked[:LOOKS_AT_ONCE]):
+            self._looks[row.id] = at + LOOK_AGAIN
+            self._apart(session, f"action {row.id}", partial(self._consider, session, row, at))
+        for call in self._in_time(called[: max(0, MOST_OPEN - len(opened))]):
             self._apart(session, f"alarm {call.alarm_id}", partial(self._answer, session, call, at))
+
+    def _in_time(self, waiting: Iterable[Each]) -> Iterator[Each]:
+        """The first ones; the others are found again in a later turn."""
+        until = self.clock.monotonic() + LONGEST_S
+        for each in waiting:
+            yield each
+            if self.clock.monotonic() >= until:
+                return
 
     def _apart(self, session: Session, about: str, work: Callable[[], None]) -> None:
         """What fails with one leaves the others alone; it is tried again in a later turn."""

@@ -512,6 +512,29 @@ def test_guards_of_many_waiting_actions_are_asked_by_turns(stage, monkeypatch):
     assert stage.states().count("running") == 10
 
 
+def test_a_turn_whose_plans_take_long_leaves_the_rest_to_the_next(stage, monkeypatch):
+    target = FakeDeed.target
+
+    def slow(*words):
+        stage.clock.advance(0.6)
+        return target(*words)
+
+    maintain(stage, 10)
+    monkeypatch.setattr(FakeDeed, "target", slow)
+    for port in range(3):
+        stage.alarm("pe1", f"ge-{port}", cause="linkDown")
+    stage.turn()
+    assert stage.states() == ["held"]
+    stage.turn()
+    stage.turn()
+    assert stage.states() == ["held"] * 3
+    asked = []
+    monkeypatch.setattr(FakeDeed, "target", lambda *words: asked.append(words[2].name) or slow(*words))
+    stage.turn(600)
+    stage.turn(5)
+    assert sorted(asked) == ["pe1/ge-0", "pe1/ge-1", "pe1/ge-2"]
+
+
 # -- people ------------------------------------------------------------------------------------------------------------
 
 
