@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session, aliased
 
 from agent.assurance.alarms.alarm import Alarm, Looked, chunks
 from agent.assurance.collectors.tables import CollectedRow
-from agent.assurance.problems.whose import Owner
+from agent.assurance.problems.whose import MOST_ADDRESSES, Owner
 from agent.assurance.tables import AlarmRow
 from agent.assurance.topology.adjacency import PROTOCOLS, Addresses, Place, Places, Seen, Subject, addresses_in
 from agent.assurance.topology.correlation import Network, Way
@@ -69,15 +69,24 @@ class Neighbours:
     def unknown(
         self, watchlist: Watchlist, alarms: Iterable[Alarm], places: Mapping[str, Place], now: float
     ) -> dict[str, frozenset[str]]:
-        """Element → addresses that may be its own, of neighbours that nobody knows and nobody was asked for lately."""
+        """Element → addresses that may be its own, of neighbours that nobody knows and nobody was asked for lately.
+
+        So many in one look that each element can be asked for all of them: a storm names thousands.
+        """
         self._told = {address: known for address, known in self._told.items() if now - known[1] < RELEARN_S}
         losers = frozenset(alarm.element for alarm in alarms) & watchlist.elements.keys()
         found: dict[str, set[str]] = {}
+        wanted: set[str] = set()
         for alarm in alarms:
-            if alarm.id not in places:
-                addresses = {address for address, _ in addresses_in(alarm.qualifier)} - self._told.keys()
-                for element in (losers | watchlist.neighbours([alarm.element])) - {alarm.element} if addresses else ():
+            addresses = (
+                set() if alarm.id in places else {address for address, _ in addresses_in(alarm.qualifier)} - self._told.keys()
+            )
+            if addresses and (addresses <= wanted or len(wanted) < MOST_ADDRESSES):
+                wanted |= addresses
+                for element in watchlist.neighbours([alarm.element]):
                     found.setdefault(element, set()).update(addresses)
+        for element in losers if wanted and len(losers) > 1 else ():
+            found.setdefault(element, set()).update(wanted)
         return {element: frozenset(some) for element, some in found.items()}
 
     def of(self, session: Session, watchlist: Watchlist, alarms: Sequence[Alarm], now: float) -> dict[str, Place]:

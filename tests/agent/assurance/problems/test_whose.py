@@ -6,10 +6,13 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from agent.assurance.alarms.alarm import Alarm
 from agent.assurance.alarms.causes import LINK_SILENT
 from agent.assurance.events.hearing import Ears
+from agent.assurance.problems.neighbours import Neighbours
 from agent.assurance.problems.whose import MOST_ADDRESSES, Owner, instances, owners
 from agent.assurance.tables import AlarmRow
+from agent.assurance.topology.watching import Watching
 from agent.assurance.topology.watchlist import WatchedElement, Watchlist
 from drivers.errors import ElementTimeout
 from drivers.port import Credential, Target
@@ -94,6 +97,29 @@ def test_a_link_is_named_by_neighbours_whose_addresses_only_the_elements_know(da
     assert sorted(port for port, _ in standing) == sorted(EAST)
     symptoms = [(row.standing, row.problem_id) for row in world.rows(AlarmRow) if row.cause == "ospfNeighbourDown"]
     assert symptoms == [("symptom", standing[0][1])] * 2
+
+
+def test_a_storm_of_unknown_neighbours_is_asked_for_a_few_at_a_time(database: Database, clock: FakeClock) -> None:
+    metro(database, clock)
+    with database.read() as session:
+        watchlist = Watching().watchlist(session)
+    names = [f"10.9.0.{number}" for number in range(3 * MOST_ADDRESSES)]
+    at = clock.now()
+    storm = [
+        Alarm(f"{element} {name}", element, "", "bgpNeighbourDown", name, "major", "", at, at)
+        for name in names
+        for element in ("p1", "pe1")
+    ]
+    neighbours, asked = Neighbours(), set[str]()
+    for _ in range(3):
+        wanted = neighbours.unknown(watchlist, storm, {}, 0.0)
+        assert wanted.keys() == {"p1", "pe1", "pe2"}
+        [now] = set(wanted.values())
+        assert len(now) == MOST_ADDRESSES
+        neighbours.learn(dict.fromkeys(now), 0.0)
+        asked |= now
+    assert asked == set(names)
+    assert neighbours.unknown(watchlist, storm, {}, 0.0) == {}
 
 
 def lost(world: World, element: str, neighbour: str) -> None:
