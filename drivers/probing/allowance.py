@@ -23,7 +23,9 @@ class Allowance:
         self.per_second = packets_per_second
         self._monotonic = monotonic
         self._changed = threading.Condition()
-        self._watched = self._tested = 0.0
+        self._watched = 0.0
+        self._tests: list[float] = []
+        """Rates; a running sum would keep what rounding leaves, and no test could have all that is left again."""
         self._tokens, self._filled_at = 0.0, monotonic()
 
     @property
@@ -54,7 +56,7 @@ class Allowance:
         Waits for other tests until `deadline` (monotonic); raises `TooMuch`.
         """
         with self._changed:
-            while (wanted := min(rate, self.for_tests)) > self.for_tests - self._tested:
+            while (wanted := min(rate, self.for_tests)) > self.for_tests - sum(self._tests):
                 left = deadline - self._monotonic()
                 if left <= 0:
                     raise TooMuch(
@@ -62,12 +64,12 @@ class Allowance:
                         f"{self.per_second:g} in all); try again, or raise the limit"
                     )
                 self._changed.wait(left)
-            self._tested += wanted
+            self._tests.append(wanted)
         try:
             yield wanted
         finally:
             with self._changed:
-                self._tested -= wanted
+                self._tests.remove(wanted)
                 self._changed.notify_all()
 
     def take(self) -> bool:

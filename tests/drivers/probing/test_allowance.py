@@ -79,3 +79,14 @@ def test_a_test_waits_for_the_one_before_it():
     eventually(lambda: rates)
     thread.join()
     assert rates == [100]
+
+
+def test_when_no_test_runs_any_more_all_is_left_for_the_next_one():
+    allowance = Allowance(1)
+    tests = [allowance.test(rate, time.monotonic()) for rate in (0.1, 0.1, 0.4)]
+    for each in tests:
+        each.__enter__()
+    for each in tests:
+        each.__exit__(None, None, None)
+    with allowance.test(1, time.monotonic()) as rate:
+        assert rate == 1
