@@ -92,7 +92,7 @@ class Foresight:
     def look(self, at: datetime) -> list[Finding]:
         """One turn; what was found is raised or cleared already. Write the history first: what is not written is not seen."""
         end = instant_of(int(at.timestamp()) // Resolution.FIVE_MINUTES * Resolution.FIVE_MINUTES)
-        trends = self._trends_at is None or end - self._trends_at >= TREND_EVERY
+        trends = self._trends_at is None or not timedelta() <= end - self._trends_at < TREND_EVERY
         with self._database.read_at_length() as session:
             standing = self._standing(session)
             found = list(self._orphans(session, end))
@@ -105,7 +105,7 @@ class Foresight:
         if found:
             with self._database.write() as session:
                 conditions.take(session, found, at)
-        self._trends_at = end if trends else self._trends_at
+        self._looked, self._trends_at = True, end if trends else self._trends_at
         for finding in found:
             log.info("foreseen", element=finding.element, object=finding.object, text=finding.detail["text"])
         return found
@@ -114,7 +114,6 @@ class Foresight:
         """Warnings of rules that were in force when an earlier process looked, and are not now."""
         if self._looked:
             return
-        self._looked = True
         told = exists().where(
             ObservationRow.element == AlarmRow.element, ObservationRow.object == AlarmRow.object, ObservationRow.finding == FORESEEN
         )

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 
 from agent.assurance.collection.tracks import CAUSES
 from agent.assurance.history import foresight as module
@@ -84,6 +85,23 @@ def test_a_warning_of_a_rule_that_is_not_in_force_any_more_is_cleared(database, 
     assert standing(database) == [HIGH]
     (found,) = Foresight(database, load_foresight()).look(at + MINUTE)
     assert found.detail["text"] == "pe1/c1: the rule busy is not in force any more"
+    assert standing(database) == []
+
+
+def test_a_warning_that_could_not_be_cleared_after_the_start_is_cleared_by_the_next_look(database, history, foresight, monkeypatch):
+    at = fed(history, EPOCH, 15, 0.95)
+    foresight.look(at)
+    later = Foresight(database, load_foresight())
+
+    def fail(*_):
+        raise OperationalError("COMMIT", {}, Exception("disk full"))
+
+    with monkeypatch.context() as broken:
+        broken.setattr(module.conditions, "take", fail)
+        with pytest.raises(OperationalError):
+            later.look(at)
+    assert standing(database) == [HIGH]
+    later.look(at + MINUTE)
     assert standing(database) == []
 
 
