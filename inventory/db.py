@@ -12,6 +12,7 @@ from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import structlog
 from sqlalchemy import (
     JSON,
     Connection,
@@ -36,6 +37,8 @@ from inventory.unit import UnitOfWork
 
 if TYPE_CHECKING:
     from inventory.tasks import Tasks
+
+log = structlog.get_logger(__name__)
 
 Result = TypeVar("Result")
 
@@ -190,7 +193,7 @@ class Database:
                 if committing and error.connection_invalidated:
                     raise OutcomeUnknown from error
                 raise
-        _take_effect(session)
+        carry_out(session.info.pop(_EFFECTS, ()))
 
     def together(self, work: Callable[[Session], Result]) -> Result:
         """`work` in one transaction as by `write`, for what many do at once that want the same rows (places of one queue, pools).
@@ -269,11 +272,6 @@ def _sqlstate(error: DBAPIError) -> str | None:
     return getattr(error.orig, "sqlstate", None)
 
 
-def _take_effect(session: Session) -> None:
-    for effect in session.info.pop(_EFFECTS, ()):
-        effect()
-
-
 _BRIEFLY = text("SELECT txid_current() FROM set_config('lock_timeout', :lock_timeout, true)")
 _STATUS = text("SELECT txid_status(:transaction)")
 _GOES_ON = "in progress"
@@ -295,6 +293,15 @@ def once_committed(session: Session, effect: Callable[[], None]) -> None:
     if not effects:
         session.connection()  # begins, where nothing was asked yet: only what has begun can be rolled back
     effects.append(effect)
+
+
+def carry_out(effects: Sequence[Callable[[], None]]) -> None:
+    """Each of them. One that fails is logged: were it raised, what is durable would be taken for lost, and done once more."""
+    for effect in effects:
+        try:
+            effect()
+        except Exception:
+            log.exception("a transaction is durable, but what was to be done then failed")
 
 
 def restore_effects(session: Session, effects: Sequence[Callable[[], None]]) -> None:

@@ -21,6 +21,8 @@ MOST_UNITS = 64
 LONGEST_S = 0.05
 """A group that is older takes nobody in: how long a unit may wait for others before it is made durable."""
 _LOOK_S = 1.0
+CLOSE_S = 5.0
+"""How long whoever closes waits for a unit that is under way."""
 WRITER = "fabd writes"
 """In the `info` of a connection while it begins a transaction that will write."""
 
@@ -148,11 +150,15 @@ class SingleWriter:
         group.tell()
 
     def close(self) -> None:
-        """Let go of what is kept; a unit that comes later opens it anew."""
-        with self._place:
+        """Let go of what is kept; a unit that comes later opens it anew. One that does not end keeps nobody from closing."""
+        if not self._place.acquire(timeout=CLOSE_S):
+            return
+        try:
             kept, self._kept = self._kept, None
             if kept is not None:
                 kept.close()
+        finally:
+            self._place.release()
 
     def _commit_if_left(self, group: _Group) -> None:
         """Whoever queued for the place gave up: nobody else will commit."""

@@ -63,8 +63,12 @@ class Postponed:
         for number, each in enumerate(told):
             rows = groups.setdefault((_rank(each.table), each.statement), {})
             rows[number if each.key is None else each.key] = each.values
-        for (_, statement), rows in sorted(groups.items(), key=lambda group: group[0][0]):
-            statement.run_all(connection, rows.values())
+        try:
+            for (_, statement), rows in sorted(groups.items(), key=lambda group: group[0][0]):
+                statement.run_all(connection, rows.values())
+        except BaseException:
+            self._told = told  # whoever goes on in spite of it meets it again, at the latest as the transaction ends
+            raise
 
 
 def later(session: Session, table: Table, statement: Prepared, rows: Iterable[Values], *, key: Hashable = None) -> None:

@@ -7,14 +7,14 @@ that one alone. A set waits for locks only briefly, for all that come wait behin
 
 import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Generic, Protocol, TypeVar
 
 import structlog
 from sqlalchemy.orm import Session
 
-from inventory.db import Database, effects_of, gave_up, wait_briefly
+from inventory.db import Database, carry_out, effects_of, gave_up, wait_briefly
 from inventory.errors import OutcomeUnknown
 
 log = structlog.get_logger(__name__)
@@ -66,10 +66,17 @@ class Together(Generic[Entry]):
         """Enough have come."""
         self._turn = threading.Lock()
         """Elsewhere than on SQLite, where the writer's place does it: the next set gathers while one is written."""
+        self._writing = 0
+        """The thread that has the turn."""
         self._waiting: list[_Ticket[Entry]] = []
 
     def add(self, entry: Entry) -> None:
-        """Durable when it returns. Raises what `write` and the database do where the entry is written by itself."""
+        """Durable when it returns. Raises what `write` and the database do where the entry is written by itself.
+
+        `RuntimeError` inside `write`: it would wait for itself.
+        """
+        if self._writing == threading.get_ident():
+            raise RuntimeError("a set is written by this very thread; pass its session down instead of adding to the next one")
         ticket = _Ticket(entry)
         with self._company.waiting():
             with self._guard:
@@ -92,7 +99,7 @@ class Together(Generic[Entry]):
         effects: Sequence[Callable[[], None]] = ()
         try:
             self._gather()
-            with self._database.write() as session, self._turn:
+            with self._database.write() as session, self._its_turn():
                 session.connection()  # begins: whoever comes until then is of this set
                 number = wait_briefly(session)
                 tickets = self._cut()
@@ -102,8 +109,7 @@ class Together(Generic[Entry]):
             written = True
         except OutcomeUnknown as error:
             written = self._made(tickets, number, error)
-            for effect in effects if written else ():
-                effect()
+            carry_out(effects if written else ())
         except Exception as error:  # noqa: BLE001  told to whose it is, in its own thread
             if len(tickets) == 1 and not gave_up(error):
                 tickets[0].error = error
@@ -113,6 +119,15 @@ class Together(Generic[Entry]):
             for ticket in tickets or self._cut():
                 ticket.alone = not written
                 ticket.settled.release()
+
+    @contextmanager
+    def _its_turn(self) -> Iterator[None]:
+        with self._turn:
+            self._writing = threading.get_ident()
+            try:
+                yield
+            finally:
+                self._writing = 0
 
     def _gather(self) -> None:
         """Wait for those that are about to come, and not for long; a few have no company worth waiting for."""

@@ -175,3 +175,15 @@ def test_units_on_sqlite_are_written_on_one_connection_which_is_let_go_of_at_the
     assert sqlite.engine.pool.checkedout() == 0
     add(sqlite, "d")
     assert sites(sqlite.engine) == ["a", "b", "c", "d"]
+
+
+def test_a_unit_that_does_not_end_keeps_nobody_from_closing(sqlite: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("inventory.groupcommit.CLOSE_S", 0.01)
+    with sqlite.write() as session:
+        session.add(SiteRow(id="ste-a", name="a"))
+        session.flush()
+        closing = threading.Thread(target=sqlite.close)
+        closing.start()
+        closing.join(DEADLINE)
+        assert not closing.is_alive()
+    assert sites(sqlite.engine) == ["a"]

@@ -1,11 +1,12 @@
 """Units of work that want the same rows share a transaction on either database, and each of them stands or falls by itself."""
 
 import threading
+from contextlib import suppress
 from contextvars import ContextVar
 
 import pytest
 from sqlalchemy import select, text
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
 from inventory.db import Database, once_committed
@@ -13,6 +14,7 @@ from inventory.loading import lock
 from inventory.postponed import settle, untold
 from inventory.storing import insertion, write
 from inventory.tables import SiteRow
+from inventory.tasks import Task, do_all
 
 DEADLINE = 20
 
@@ -272,6 +274,52 @@ def test_each_works_with_the_context_of_who_asked_for_it(database: Database) -> 
 
     at_once(*[lambda name=name: one(name) for name in "abcdefgh"])
     assert found == {name: name for name in "abcdefgh"}
+
+
+def test_an_effect_that_fails_does_nothing_twice(database: Database) -> None:
+    inside, go, runs = threading.Event(), threading.Event(), []
+
+    def first(_session: Session) -> None:
+        inside.set()
+        assert go.wait(DEADLINE)
+
+    def fail() -> None:
+        raise LookupError
+
+    def telling(name: str):
+        def work(session: Session) -> None:
+            runs.append(name)
+            write(session, SiteRow, [{"id": f"ste-{name}", "name": f"{name}{len(runs)}"}])
+            once_committed(session, fail)
+
+        return work
+
+    def later(name: str) -> None:
+        assert inside.wait(DEADLINE)
+        database.together(telling(name))
+
+    at_once(lambda: database.together(first), lambda: later("a"), lambda: later("b"), lambda: _release(database, 2, go))
+    assert sorted(runs) == ["a", "b"]
+    assert len(names(database)) == len(runs)
+
+
+def test_what_cannot_be_written_is_not_forgotten_where_another_one_met_it_and_went_on(database: Database) -> None:
+    def telling(session: Session) -> None:
+        write(session, SiteRow, [{"id": "ste-bad", "name": object()}])
+
+    def reading(session: Session) -> None:
+        with suppress(DBAPIError):  # he takes it for a failure of what he asked
+            session.scalars(select(SiteRow.name)).all()
+
+    with pytest.raises(DBAPIError), database.write() as session:
+        do_all(session, [Task(telling), Task(reading)])
+    assert names(database) == []
+
+
+def test_a_unit_inside_another_one_is_a_mistake_that_is_told_instead_of_waiting_for_itself(database: Database) -> None:
+    with pytest.raises(RuntimeError, match="pass its session down|pass the session down"):
+        database.together(lambda _: database.together(add("a")))
+    assert names(database) == []
 
 
 def _release(database: Database, others: int, go: threading.Event) -> None:
