@@ -76,7 +76,7 @@ class UnknownBill(NotFound):
 
 class UnknownSubscription(NotFound):
     def __init__(self, subscription_id: str) -> None:
-        super().__init__(f"subscription {subscription_id}: there is none with this id")
+        super().__init__(f"subscription {subscription_id}: there is none with this id; list them with `fabd outbox subscriptions`")
         self.subscription_id = subscription_id
 
 

@@ -164,7 +164,10 @@ def test_a_plan_shows_payload_and_reverse(fabd, placed):
         (["sla", "show", "svc-9"], "there is no service 'svc-9'"),
         (["sla", "terms", "bronze"], "there is no SLA 'bronze'; known are"),
         (["explain", "x-9"], "x-9: neither a bill"),
-        (["outbox", "replay", "sub-9"], "subscription sub-9: there is none with this id"),
+        (
+            ["outbox", "replay", "sub-9"],
+            "subscription sub-9: there is none with this id; list them with `fabd outbox subscriptions`",
+        ),
         (["order", "show", "../../api/v1/audit"], "there is nothing at"),
     ],
 )
