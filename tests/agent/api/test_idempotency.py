@@ -143,11 +143,8 @@ def test_answers_are_forgotten_after_their_time(database, clock):
         assert forget(session, clock.now()) == 1
 
 
-@pytest.mark.parametrize("together", [False, True])
 @pytest.mark.parametrize("made", [False, True])
-def test_when_nobody_knows_whether_it_was_done_the_repetition_is_given_the_answer_or_does_it(
-    database, clock, monkeypatch, made, together
-):
+def test_when_nobody_knows_whether_it_was_done_the_repetition_is_given_the_answer_or_does_it(database, clock, monkeypatch, made):
     """SQLite has no server to lose."""
     if database.is_sqlite:
         return
@@ -159,10 +156,30 @@ def test_when_nobody_knows_whether_it_was_done_the_repetition_is_given_the_answe
         return effect(session)
 
     with pytest.raises(OutcomeUnknown):
-        perform(database, ATTEMPT, clock.now(), losing, together=together)
-    again = perform(database, ATTEMPT, clock.now(), effect, together=together)
+        perform(database, ATTEMPT, clock.now(), losing)
+    again = perform(database, ATTEMPT, clock.now(), effect)
     assert (again.status, again.headers.get("Idempotency-Replayed")) == (201, "true" if made else None)
     assert (len(done), sites(database)) == (1, 1)
+
+
+@pytest.mark.parametrize("made", [False, True])
+def test_what_is_done_together_is_looked_after_when_its_server_was_lost_and_done_again_only_where_it_was_not_made(
+    database, clock, monkeypatch, made
+):
+    if database.is_sqlite:
+        return
+    done = []
+
+    def losing_once(session) -> Answer:
+        if not done:
+            monkeypatch.setattr(database.engine.dialect, "do_commit", Lost(database.engine.dialect, made=made))
+        done.append(session)
+        return effect(session)
+
+    answer = perform(database, ATTEMPT, clock.now(), losing_once, together=True)
+    again = perform(database, ATTEMPT, clock.now(), effect, together=True)
+    assert (answer.status, again.status, again.headers.get("Idempotency-Replayed")) == (201, 201, "true")
+    assert (len(done), sites(database)) == (1 if made else 2, 1)
 
 
 @pytest.mark.parametrize("made", [False, True])
