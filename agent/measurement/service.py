@@ -68,7 +68,7 @@ class MeasurementService:
         yield _family("fabd_measurement_packets_total", "counter", "Test packets sent to services all the time.", counts.packets)
         yield _family("fabd_measurement_strange_total", "counter", "Packets that were no answer to a test packet.", counts.strange)
         lost = "Minutes of all services that were measured and not taken over in time."
-        yield _family("fabd_measurement_minutes_dropped_total", "counter", lost, counts.dropped_minutes)
+        yield _family("fabd_measurement_results_dropped_total", "counter", lost, counts.dropped_minutes)
         ended = "How often what sends test packets ended by itself, and was begun again."
         yield _family("fabd_measurement_failures_total", "counter", ended, watch.failures)
 

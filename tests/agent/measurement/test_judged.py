@@ -61,6 +61,6 @@ def test_nothing_is_measured_all_the_time_where_that_is_switched_off(database, c
         "fabd_measurement_sessions": 0,
         "fabd_measurement_packets_total": 0,
         "fabd_measurement_strange_total": 0,
-        "fabd_measurement_minutes_dropped_total": 0,
+        "fabd_measurement_results_dropped_total": 0,
         "fabd_measurement_failures_total": 0,
     }
