@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from agent.actions.deeds.deed import MOST_SERVICES, Begin, Begun, Done, Errand, Target
+from agent.actions.deeds.deed import MOST_SERVICES, Begin, Begun, Errand, Momentary, Target
 from agent.actions.errors import NotMeant, NotPossible
 from agent.actions.subject import Subject
 from agent.fulfillment.errors import Missing, StateRefused
@@ -17,7 +17,9 @@ NOT_FOR_US = frozenset({"notACustomerPort", "noService"})
 
 
 @dataclass(frozen=True, slots=True)
-class Bounce:
+class Bounce(Momentary):
+    OVER = "the port was opened again by the action itself"
+
     fulfilment: FulfilmentService
 
     def target(self, session: Session, subject: Subject, at: datetime) -> Target:
@@ -41,19 +43,6 @@ class Bounce:
     def prepare(self, errand: Errand) -> Begin:
         rest = None if errand.shut_s is None else timedelta(seconds=errand.shut_s)
         return lambda session, at: Begun(plan_id=self.fulfilment.bounce(session, errand.subject.name, at, rest))
-
-    def back(self, session: Session, done: Done, at: datetime) -> Target:
-        del session, at
-        raise NotMeant(f"{done.subject} was opened again by the action itself; nothing is left to take back")
-
-    def unrest(self, session: Session, done: Done, since: datetime) -> str:
-        """Nothing of it is ever taken back by itself."""
-        del session, done, since
-        return ""
-
-    def prepare_back(self, errand: Errand, done: Done) -> Begin:
-        del errand
-        raise NotMeant(f"{done.subject} is open; nothing is left to take back")
 
     def look(self, errand: Errand) -> None:
         """The next poll tells, or the element itself."""

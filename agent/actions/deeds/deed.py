@@ -3,10 +3,11 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from sqlalchemy.orm import Session
 
+from agent.actions.errors import NotMeant
 from agent.actions.subject import Subject
 
 MOST_SERVICES = 20
@@ -104,3 +105,26 @@ class Deed(Protocol):
     def look(self, errand: Errand) -> None:
         """After the deed: read what tells whether it helped, where nothing else would soon."""
         ...
+
+
+class Momentary:
+    """What deeds have in common of which nothing lasts: nothing of them is ever taken back."""
+
+    __slots__ = ()
+    OVER: ClassVar[str]
+    """Why nothing lasts."""
+
+    def back(self, session: Session, done: Done, at: datetime) -> Target:
+        del session, at
+        raise self._nothing(done)
+
+    def unrest(self, session: Session, done: Done, since: datetime) -> str:
+        del session, done, since
+        return ""
+
+    def prepare_back(self, errand: Errand, done: Done) -> Begin:
+        del errand
+        raise self._nothing(done)
+
+    def _nothing(self, done: Done) -> NotMeant:
+        return NotMeant(f"{self.OVER}; nothing is left to take back on {done.subject}")

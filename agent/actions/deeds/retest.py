@@ -7,7 +7,7 @@ from itertools import islice
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from agent.actions.deeds.deed import Begin, Begun, Done, Ended, Errand, Target
+from agent.actions.deeds.deed import Begin, Begun, Ended, Errand, Momentary, Target
 from agent.actions.errors import NotMeant, NotPossible
 from agent.actions.subject import Subject
 from agent.measurement.errors import MeasurementError
@@ -26,7 +26,9 @@ NOTHING_CHANGED = "nothing is changed by a test"
 
 
 @dataclass(frozen=True, slots=True)
-class Retest:
+class Retest(Momentary):
+    OVER = NOTHING_CHANGED
+
     tests: ServiceTesting
 
     def target(self, session: Session, subject: Subject, at: datetime) -> Target:
@@ -54,19 +56,6 @@ class Retest:
         if not tested:
             raise NotPossible("; ".join(words))
         return lambda _session, _at: Begun(ended=Ended(True, "; ".join(words)))
-
-    def back(self, session: Session, done: Done, at: datetime) -> Target:
-        del session, at
-        raise NotMeant(f"{NOTHING_CHANGED}; nothing is to take back on {done.subject}")
-
-    def unrest(self, session: Session, done: Done, since: datetime) -> str:
-        """Nothing of it is ever taken back by itself."""
-        del session, done, since
-        return ""
-
-    def prepare_back(self, errand: Errand, done: Done) -> Begin:
-        del errand
-        raise NotMeant(f"{NOTHING_CHANGED}; nothing is to take back on {done.subject}")
 
     def look(self, errand: Errand) -> None:
         """The test has looked."""

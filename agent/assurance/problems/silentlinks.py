@@ -13,57 +13,31 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from agent.assurance.alarms.alarm import Alarm, alarm_id, load_ids
+from agent.assurance.alarms.alarm import Alarm, load_ids
 from agent.assurance.alarms.board import Board
 from agent.assurance.alarms.causes import LINK_DOWN, LINK_SILENT, UNREACHABLE
-from agent.assurance.alarms.ledger import SPEAKS_FOR_ITSELF, Judgement, Ledger
+from agent.assurance.alarms.ledger import Ledger
 from agent.assurance.collection.poller import Visit
 from agent.assurance.findings import Finding, FindingKind, Meaning, Source, Transition
 from agent.assurance.problems.correlator import Patience
 from agent.assurance.problems.measuredloss import MeasuredLoss
 from agent.assurance.problems.neighbours import SUSPECTED, Neighbours, found_again, standing, subject_of
+from agent.assurance.problems.sight import Sight
+from agent.assurance.problems.silentsymptoms import id_of, place_among_causes
 from agent.assurance.problems.whose import Owner
-from agent.assurance.topology.adjacency import PROTOCOLS, Place
-from agent.assurance.topology.correlation import LINK, Failures, Network, Standing, element_of
+from agent.assurance.topology.adjacency import PROTOCOLS
+from agent.assurance.topology.correlation import LINK, Failures, element_of
 from agent.assurance.topology.passing import Octets, Passing
-from agent.assurance.topology.silence import Ends, Found, Parts, Verdict, judge
+from agent.assurance.topology.silence import Ends, Found, Verdict, judge
 from agent.assurance.topology.watchlist import Watchlist
 from drivers.snmp.columns import Column
+from inventory.topology import split_reference
 from policies.values import Severity
 
 ANEW_S = 60
 """What stands is looked at that often, whether anything of it has changed or not: counters tell more with time."""
-OVER_IT = "its neighbour is lost with a link that passes nothing"
-BEHIND_IT = "every way to its neighbour leads over a link that passes nothing"
 Losses = Mapping[str, Mapping[str, Sequence[Alarm]]]
 """Link → port at its end, as element/port → alarms of neighbours that were lost over it there; no empty ones."""
-
-Homes = Mapping[str, tuple[str, datetime]]
-"""Links that are named → the problem that they are, or belong to, and since when they pass nothing."""
-
-
-@dataclass(frozen=True)
-class Sight:
-    """What stands of lost neighbours, in one transaction."""
-
-    watchlist: Watchlist
-    at: datetime
-    alarms: tuple[Alarm, ...]
-    places: Mapping[str, Place]
-    """Alarm id → between whom."""
-    suspected: Mapping[str, Alarm]
-    """Link → the alarm that tells of the suspicion; port → one whose link is not in the inventory any more."""
-    silent: Mapping[str, tuple[Alarm, ...]]
-    """Links that are named, with the alarms at their ends."""
-
-    @property
-    def losses(self) -> dict[str, dict[str, list[Alarm]]]:
-        found: dict[str, dict[str, list[Alarm]]] = {}
-        for alarm in self.alarms:
-            place = self.places.get(alarm.id)
-            if place is not None and place.way is not None:
-                found.setdefault(place.way.link, {}).setdefault(place.way.near, []).append(alarm)
-        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,19 +144,7 @@ class SilentLinks:
 
     def follow(self, ledger: Ledger, board: Board, sight: Sight) -> None:
         """Give the alarms of lost neighbours their place among causes; problems are there by now."""
-        network, failures = sight.watchlist.network, board.failures
-        ledger.recall(alarm for alarm in sight.alarms if ledger.get(alarm.id) is None)
-        homes = _homes(board, network)
-        parts = Parts(network, failures)
-        for alarm in sight.alarms:
-            place, known = sight.places.get(alarm.id), ledger.get(alarm.id)
-            if known is None or not known.stands:
-                continue
-            links = self._links_of(known, place, homes, parts) if place is not None else ()
-            if links and place is not None:
-                _to_symptom(ledger, known, links, homes, over=place.way is not None)
-            elif known.standing == Standing.SYMPTOM and LINK in known.why:
-                self._release(ledger, board, sight, known)
+        self._unsettled |= place_among_causes(ledger, board, sight, self.patience)
 
     # -- what is known
 
@@ -288,52 +250,6 @@ class SilentLinks:
                 why = now.found.because if now is not None else ""
                 yield _suspicion(alarm.reference, why or "nothing speaks against it any more", sight.at, raises=False)
 
-    def _links_of(self, alarm: Alarm, place: Place, homes: Homes, parts: Parts) -> tuple[str, ...]:
-        """Of the links that are named, those with which the adjacency went; a session that was lost long before did not."""
-        if place.way is not None:
-            return (place.way.link,) if place.way.link in homes else ()
-        young = [link for link, (_, since) in homes.items() if alarm.raised_at >= since - self.patience.recheck]
-        return tuple(sorted(parts.between(place.near, place.far).intersection(young))) if young and place.far else ()
-
-    def _release(self, ledger: Ledger, board: Board, sight: Sight, alarm: Alarm) -> None:
-        """The link is over it, or down by its ports' own word, which explains as much; the neighbour has two polls to be back."""
-        ends = sight.watchlist.network.links.get(str(alarm.why[LINK]), ())
-        if any(board.fails(f"port:{port}") for port in ends):
-            return
-        ids = [alarm_id(*_split(port), cause) for port in ends for cause in (LINK_SILENT, LINK_DOWN)]
-        ledger.fetch(ids)
-        ended = [known.cleared_at for each in ids if (known := ledger.get(each)) is not None and known.cleared_at is not None]
-        if ended and self.patience.waits(max(ended) + self.patience.recheck, sight.at):
-            self._unsettled = True
-            return
-        why = {"rule": SPEAKS_FOR_ITSELF, "verification": alarm.why.get("verification", "read back")}
-        ledger.judge([alarm], Judgement(Standing.ROOT.value, None, why))
-
-
-def _homes(board: Board, network: Network) -> Homes:
-    found: dict[str, tuple[str, datetime]] = {}
-    for alarm in sorted(board.alarms, key=lambda each: each.id):
-        way = network.way_of.get(alarm.reference) if alarm.cause == LINK_SILENT else None
-        if way is not None and alarm.problem_id is not None:
-            found.setdefault(way.link, (alarm.problem_id, alarm.raised_at))
-    return found
-
-
-def _to_symptom(ledger: Ledger, alarm: Alarm, links: Sequence[str], homes: Homes, *, over: bool) -> None:
-    home, _ = homes[links[0]]
-    why = {
-        "rule": OVER_IT if over else BEHIND_IT,
-        "roots": [f"{LINK}:{link}" for link in links],
-        "problems": sorted({homes[link][0] for link in links}),
-        "ticket": f"none of its own: see problem {home}",
-        LINK: links[0],
-        **{name: alarm.why[name] for name in ("verification",) if name in alarm.why},
-    }
-    if alarm.parent_id is not None:
-        alarm.parent_id = None  # it was near; now it is known what it comes of
-        ledger.touch(alarm)
-    ledger.judge([alarm], Judgement(Standing.SYMPTOM.value, home, why))
-
 
 def _named(link: str, judged: Judged, lost: Mapping[str, Sequence[Alarm]], at: datetime) -> Iterator[Finding]:
     """One alarm for each end, as a cut has."""
@@ -342,13 +258,13 @@ def _named(link: str, judged: Judged, lost: Mapping[str, Sequence[Alarm]], at: d
     ids = sorted(alarm.id for alarms in lost.values() for alarm in alarms)
     text = f"link {link} passes nothing, though both of its ports are up: {judged.found.because}"
     for port in judged.ends.ports:
-        element, _, name = port.partition("/")
+        element, _, name = split_reference(port)
         detail = {"text": text, "because": judged.found.because, LINK: link, "lost": ids}
         yield Finding(FindingKind.LINK_SILENT, element, name, Transition(instant, instant, at), Source.VERIFY, detail)
 
 
 def _suspicion(reference: str, text: str, at: datetime, *, raises: bool) -> Finding:
-    element, _, name = reference.partition("/")
+    element, _, name = split_reference(reference)
     meaning = Meaning(SUSPECTED, raises, Severity.WARNING, probable_cause="communicationsSubsystemFailure")
     kind = SUSPECTED if raises else "linkNotSuspected"
     return Finding(kind, element, name, Transition.at(at), Source.VERIFY, {"text": text}, meaning=meaning)
@@ -374,20 +290,13 @@ def _back(session: Session, links: Mapping[str, tuple[str, str]]) -> dict[str, l
     for link, ends in links.items():
         for reference in {*ends, *map(element_of, ends)}:
             over.setdefault(reference, set()).add(link)
-    ids = {
-        alarm_id(*_split(each), cause) for each in over for cause in ((LINK_DOWN, LINK_SILENT) if "/" in each else (UNREACHABLE,))
-    }
+    ids = {id_of(each, cause) for each in over for cause in ((LINK_DOWN, LINK_SILENT) if "/" in each else (UNREACHABLE,))}
     found: dict[str, list[datetime]] = {}
     for alarm in load_ids(session, ids):
         if alarm.cleared_at is not None:
             for link in over[alarm.reference]:
                 found.setdefault(link, []).append(alarm.cleared_at)
     return found
-
-
-def _split(reference: str) -> tuple[str, str]:
-    element, _, port = reference.partition("/")
-    return element, port
 
 
 def _begun(lost: Mapping[str, Sequence[Alarm]]) -> datetime:
