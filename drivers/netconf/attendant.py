@@ -20,6 +20,8 @@ class Attendant:
         self._every = every
         self._lines: weakref.WeakSet[Line] = weakref.WeakSet()
         self._guard = threading.Lock()
+        self._left = threading.Event()
+        """The last line was closed: nothing to wait for."""
         self._running = False
 
     @property
@@ -36,14 +38,21 @@ class Attendant:
             self._running = True
         threading.Thread(target=self._run, name="netconf attendant", daemon=True).start()
 
+    def leave(self, line: Line) -> None:
+        """It is closed; with the last one the thread ends at once."""
+        with self._guard:
+            self._lines.discard(line)
+            if not self._lines:
+                self._left.set()
+
     def _run(self) -> None:
-        pause = threading.Event()
         while self._look():
-            pause.wait(self._every)
+            self._left.wait(self._every)
 
     def _look(self) -> bool:
         """Whether there is anything to look at again."""
         with self._guard:
+            self._left.clear()
             lines = list(self._lines)
         for line in lines:
             if line.using.acquire(blocking=False):  # else whoever uses it reads it

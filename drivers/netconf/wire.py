@@ -54,6 +54,10 @@ class DrivenSession(SSHSession):  # type: ignore[misc]  # ncclient ships no type
         channel: paramiko.Channel | None = self._channel
         return channel is not None and not channel.closed and not channel.eof_received
 
+    def close(self) -> None:
+        super().close()
+        _ATTENDANT.leave(self._transport)
+
     def heed(self) -> None:
         """Take note of what the element has sent meanwhile, its end above all."""
         if self.usable:

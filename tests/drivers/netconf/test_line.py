@@ -282,6 +282,18 @@ def test_the_attendants_thread_ends_with_the_last_line() -> None:
         until(lambda: not attendant.busy)
 
 
+def test_the_attendants_thread_ends_at_once_when_the_last_line_leaves() -> None:
+    with conversation() as (_, caller):
+        attendant = Attendant(every=3_600)
+        attendant.watch(caller.line)
+        attendant.leave(caller.line)
+        until(lambda: not attendant.busy)
+        attendant.watch(caller.line)
+        assert attendant.busy
+        attendant.leave(caller.line)
+        until(lambda: not attendant.busy)
+
+
 def test_a_line_in_use_is_left_to_who_uses_it() -> None:
     with conversation() as (server, caller):
         attendant = Attendant(every=0.01)
