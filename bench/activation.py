@@ -8,9 +8,13 @@ import argparse
 import signal
 import sys
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from bench.progress import Progress
 from bench.report import Report
+
+if TYPE_CHECKING:
+    from bench.engine import Rate
 
 BOTH = ("sqlite", "postgresql")
 
@@ -22,11 +26,18 @@ def engine(options: argparse.Namespace) -> Report:
     for kind in options.databases:
         options.progress(f"{options.orders:,} orders on {kind}")
         found = measure(kind, options.orders)
-        rates = (found.placed, found.run, found.whole, found.peer)
-        figures = [f"{rate.per_second:.0f}/s ({rate.cpu_ms:.1f} ms)" for rate in rates]
+        figures = [_figures(rate) for rate in (found.placed, found.run, found.whole, found.two, found.peer)]
         rows.append([kind, str(found.orders), *figures, f"{found.ratio:.1f}"])
-    columns = ["database", "orders", "placed", "carried out", "both at once", "plain journal", "journal ÷ both"]
-    return Report("engine", columns, rows, "In parentheses: CPU of the process for each order or plan.")
+    columns = ["database", "orders", "placed", "carried out", "both at once", "in two processes", "plain journal", "journal ÷ both"]
+    remark = "In parentheses: CPU of fabd's processes for each order or plan + that of PostgreSQL's."
+    return Report("engine", columns, rows, remark)
+
+
+def _figures(rate: "Rate | None") -> str:
+    if rate is None:
+        return "-"
+    server = f" + {rate.server_ms:.1f}" if rate.server_ms else ""
+    return f"{rate.per_second:.0f}/s ({rate.cpu_ms:.1f}{server} ms)"
 
 
 def http(options: argparse.Namespace) -> Report:

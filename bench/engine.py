@@ -1,7 +1,8 @@
 """Orders per second on elements that answer at once, beside a plain journal on the same database.
 
-An order adds a shipped product (two prefixes, a port, one element): it is placed, staged, committed, verified, confirmed, saved
-and activated, with every event. The peer only writes: three transactions per plan, each a step of the plan and a line.
+In one process, and on PostgreSQL in two as well: one places, the other carries out. An order adds a shipped product (two prefixes,
+a port, one element): it is placed, staged, committed, verified, confirmed, saved and activated, with every event. The peer only
+writes: three transactions per plan, each a step of the plan and a line.
 """
 
 import logging
@@ -15,12 +16,15 @@ from datetime import timedelta
 
 import psycopg
 import structlog
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
+from agent import garbage
 from agent.fulfillment.requests import ItemRequest, OrderRequest
 from agent.fulfillment.settings import FulfilmentSettings
 from agent.fulfillment.tables import OrderRow
+from bench.beside import beside
 from bench.instant import PORTS, Operator, database
+from bench.process import cpu_seconds, family_cpu_seconds, parent_of
 from inventory.db import Database
 
 CLIENTS = 16
@@ -37,7 +41,9 @@ STEPS = ("stage", "commit", "confirm")
 class Rate:
     per_second: float
     cpu_ms: float
-    """Of this process, for each order: user and system time of all its threads."""
+    """Of fabd's processes, for each order: user and system time of all their threads."""
+    server_ms: float = 0.0
+    """Of the database's own processes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +56,8 @@ class Result:
     """From the first claim to the last activation, of orders that were all placed before."""
     whole: Rate
     """Placed and run at the same time."""
+    two: Rate | None
+    """The same by two processes; None where one only may work on the database."""
     peer: Rate
 
     @property
@@ -62,25 +70,32 @@ def measure(kind: str, orders: int) -> Result:
     """`kind`: sqlite or postgresql."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     with _operator(kind, orders) as operator:
-        placed = _rate(orders, lambda: _place(operator, orders))
-        run = _rate(orders, lambda: _run(operator, orders))
+        meter = _Meter(operator.database)
+        placed = meter.rate(orders, lambda: _place(operator, orders))
+        run = meter.rate(orders, lambda: _run(operator, orders))
     with _operator(kind, orders) as operator:
 
         def both() -> None:
             operator.service.start()
-            _place(operator, orders)
-            _await(operator.database, orders)
+            _place_and_await(operator, orders)
 
-        whole = _rate(orders, both)
+        whole = _Meter(operator.database).rate(orders, both)
+    two = None if kind == "sqlite" else _two(kind, orders)
     with database(kind) as made:
-        peer = _rate(PEER_PLANS, lambda: _journal(made))
-    return Result(kind, orders, placed, run, whole, peer)
+        peer = _Meter(made).rate(PEER_PLANS, lambda: _journal(made))
+    return Result(kind, orders, placed, run, whole, two, peer)
+
+
+def _two(kind: str, orders: int) -> Rate:
+    with _operator(kind, orders) as operator, beside(operator.database, WORKERS) as other:
+        return _Meter(operator.database, other).rate(orders, lambda: _place_and_await(operator, orders))
 
 
 @contextmanager
 def _operator(kind: str, orders: int) -> Iterator[Operator]:
     with database(kind) as made:
         operator = Operator(made, elements=_elements(orders), settings=replace(FulfilmentSettings(), workers=WORKERS))
+        garbage.settle()  # as the daemon does when it is up
         yield operator
         operator.service.stop(timedelta(seconds=10))
 
@@ -108,6 +123,11 @@ def _elements(orders: int) -> int:
 def _request(account: str, number: int, elements: int) -> OrderRequest:
     port = f"pe{number % elements}/ge-0/0/{number // elements}"
     return OrderRequest(account, (ItemRequest("1", "add", "internet-access", characteristics={"port": port}),))
+
+
+def _place_and_await(operator: Operator, orders: int) -> None:
+    _place(operator, orders)
+    _await(operator.database, orders)
 
 
 def _run(operator: Operator, orders: int) -> None:
@@ -154,10 +174,29 @@ def _steps(execute: Callable[..., object], begin: str) -> None:
             execute("COMMIT")
 
 
-def _rate(orders: int, work: Callable[[], None]) -> Rate:
-    wall, cpu = time.perf_counter(), time.process_time()
-    work()
-    return Rate(orders / (time.perf_counter() - wall), (time.process_time() - cpu) / orders * 1000)
+class _Meter:
+    """Wall time, and CPU of this process, of another one of fabd's and of the database's server."""
+
+    def __init__(self, made: Database, other: int | None = None) -> None:
+        self._other, self._server = other, None if made.is_sqlite else _server(made)
+
+    def rate(self, orders: int, work: Callable[[], None]) -> Rate:
+        wall, cpu, server = time.perf_counter(), self._cpu(), self._server_cpu()
+        work()
+        wall, cpu, server = time.perf_counter() - wall, self._cpu() - cpu, self._server_cpu() - server
+        return Rate(orders / wall, cpu / orders * 1000, server / orders * 1000)
+
+    def _cpu(self) -> float:
+        return time.process_time() + (cpu_seconds(self._other) if self._other is not None else 0.0)
+
+    def _server_cpu(self) -> float:
+        return family_cpu_seconds(self._server) if self._server is not None else 0.0
+
+
+def _server(made: Database) -> int:
+    """The process that is the parent of all the server's others."""
+    with made.read() as session:
+        return parent_of(session.scalars(text("SELECT pg_backend_pid()")).one())
 
 
 def _together(calls: Iterable[Callable[[], None]]) -> None:

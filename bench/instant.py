@@ -174,16 +174,21 @@ class Operator:
             terms = AgreementTerms("standard", "silver", "business-internet")
             agree(session, customer, terms, since=clock.now(), at=clock.now())
             self.account = customer.account_number
-        driver = InstantDriver()
-        self.service = FulfilmentService(
-            Parts(
-                database=self.database,
-                clock=clock,
-                catalog=load_catalog(),
-                queue=DatabaseQueue(self.database),
-                drivers=lambda _: driver,
-                credentials=Credential,
-                lifecycle=NoLifecycle(),
-                settings=self.settings,
-            )
+        self.service = fulfilment(self.database, self.settings)
+
+
+def fulfilment(database: Database, settings: FulfilmentSettings) -> FulfilmentService:
+    """On instant elements."""
+    driver = InstantDriver()
+    return FulfilmentService(
+        Parts(
+            database=database,
+            clock=SystemClock(),
+            catalog=load_catalog(),
+            queue=DatabaseQueue(database),
+            drivers=lambda _: driver,
+            credentials=Credential,
+            lifecycle=NoLifecycle(),
+            settings=settings,
         )
+    )

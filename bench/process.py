@@ -9,6 +9,7 @@ from pathlib import Path
 
 ENDS_WITHIN_S = 20.0
 _TICKS = os.sysconf("SC_CLK_TCK")
+_PARENT, _TIMES, _TIMES_WITH_ENDED = 1, slice(11, 13), slice(11, 15)
 
 
 @contextmanager
@@ -27,8 +28,29 @@ def stopped(process: "subprocess.Popen[bytes]") -> Iterator["subprocess.Popen[by
 
 def cpu_seconds(pid: int) -> float:
     """User and system time of all its threads so far (proc(5))."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS
+    return sum(int(ticks) for ticks in _stat(pid)[_TIMES]) / _TICKS
+
+
+def family_cpu_seconds(pid: int) -> float:
+    """Of the process and its children, those that have ended included."""
+    children = [int(entry.name) for entry in Path("/proc").glob("[0-9]*") if _is_child(int(entry.name), pid)]
+    return sum(int(ticks) for ticks in _stat(pid)[_TIMES_WITH_ENDED]) / _TICKS + sum(map(cpu_seconds, children))
+
+
+def parent_of(pid: int) -> int:
+    return int(_stat(pid)[_PARENT])
+
+
+def _is_child(pid: int, parent: int) -> bool:
+    try:
+        return parent_of(pid) == parent
+    except OSError:
+        return False  # it has ended meanwhile
+
+
+def _stat(pid: int) -> list[str]:
+    """What comes after the name (proc(5))."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
 
 
 def resident_bytes(pid: int) -> int:
