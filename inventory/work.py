@@ -3,6 +3,9 @@
 A port (`WorkQueue`), so that another engine can carry it later. Work is named by (kind, key) and there is one item per name:
 submitting what is already open brings it forward, submitting what is finished opens it again. A claim carries a lease and a
 fence that rises with every claim of the item, for as long as the database lives; whoever holds a lower fence is too late.
+
+What waits is due by the time of day of who looks for it (`at`). So are leases where one daemon looks; where several do, they are
+counted by the time of the database server, so that no daemon's clock ends another one's.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -11,13 +14,29 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, Protocol, cast
 
-from sqlalchemy import Integer, Table, Update, bindparam, case, func, or_, select, tuple_, update
+from sqlalchemy import (
+    Boolean,
+    Integer,
+    Table,
+    Update,
+    and_,
+    bindparam,
+    case,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from inventory.db import Database
+from inventory.db import Database, UtcDateTime
 from inventory.postponed import later, untold
 from inventory.prepared import Prepared, among
+from inventory.servertime import ServerTime
 from inventory.tables import WorkItemRow
 from policies.values import derived_id
 
@@ -25,6 +44,8 @@ DEFAULT_PRIORITY = 100
 OPEN = ("ready", "claimed")
 CHANNEL = "fabd_work"
 """What PostgreSQL is asked to notify of work that is due."""
+LONGEST_WAIT = timedelta(minutes=10)
+"""Nothing that is put back to be tried again waits longer; only what waits for a day does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +126,13 @@ class WorkQueue(Protocol):
         """Make due at once what is claimed by workers of which `gone(worker)` holds; how many that were."""
         ...
 
+    def hasten(self, by: timedelta, at: datetime) -> None:
+        """The time of day was set back by so much, to `at`: what was to wait for a while is due, instead of so much later.
+
+        What was to wait for a day may come too early by that, once: who does it looks at the calendar.
+        """
+        ...
+
 
 class DatabaseQueue:
     """The queue on the `work_item` table: skip-locked rows on PostgreSQL, the single writer on SQLite.
@@ -112,8 +140,10 @@ class DatabaseQueue:
     On PostgreSQL a transaction that makes work due notifies `CHANNEL` as it commits (`inventory.notices`).
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, server_time: ServerTime | None = None) -> None:
+        """`server_time`: by which leases are counted on PostgreSQL; without it, and on SQLite, by the `at` of who asks."""
         self._database = database
+        self._server_time = None if database.is_sqlite else server_time
         self._submit = Prepared(_submission(sqlite.insert if database.is_sqlite else postgresql.insert))
 
     def submit(
@@ -137,18 +167,38 @@ class DatabaseQueue:
             session.connection().execute(_NOTIFY)
 
     def claim(self, kinds: Collection[str], worker: str, at: datetime, lease: timedelta, *, limit: int = 1) -> tuple[Claim, ...]:
-        due = {"kinds": sorted(kinds), "at": at, "most": limit}
-        with self._database.read() as session:  # looking costs nobody the writer's place
-            if _DUE.first(session.connection(), due | {"most": 1}) is None:
+        due: dict[str, object] = {"kinds": sorted(kinds), "at": at, "most": limit}
+        if self._server_time is None:
+            with self._database.read() as session:  # looking costs nobody the writer's place
+                if _DUE.first(session.connection(), due | {"most": 1}) is None:
+                    return ()
+            locked, until = _DUE_LOCKED, at + lease
+        else:
+            found, now = self._look(self._server_time, due, lease)
+            if not found:
                 return ()
+            locked, until = _SERVED_LOCKED, now + lease
+            due["ends"] = self._server_time.ends_leases
         with self._database.write() as session:
-            rows = _DUE_LOCKED.named(session.connection(), due)
-            _CLAIM.run_all(session.connection(), [{"key_": row.id, "by": worker, "until": at + lease} for row in rows])
+            rows = locked.named(session.connection(), due)
+            _CLAIM.run_all(session.connection(), [{"key_": row.id, "by": worker, "until": until} for row in rows])
         return tuple(Claim(Work(row.kind, row.key, row.payload), worker, row.fence + 1, row.attempts + 1) for row in rows)
 
+    def _look(self, server_time: ServerTime, due: Mapping[str, object], lease: timedelta) -> tuple[bool, datetime]:
+        """Whether anything may be due, and the server's time."""
+        with self._database.read() as session:
+            connection, asked = session.connection(), server_time.monotonic()
+            ((now, found),) = _SERVED.rows(connection, {**due, "most": 1, "ends": server_time.ends_leases})
+            back = server_time.heard(now, asked, lease)
+        if back:
+            with self._database.write() as session:
+                session.connection().execute(_SHORTEN, {"until": now + lease})
+        return found is not None, now
+
     def renew(self, claims: Collection[Claim], at: datetime, lease: timedelta) -> frozenset[str]:
-        until, names = at + lease, [claim.id for claim in claims]
+        names = [claim.id for claim in claims]
         with self._database.write() as session:
+            until = self._now(session, at) + lease
             fences = {row.id: row.fence for row in session.connection().execute(_FENCES, {"names": names})}
             free = set(session.connection().scalars(_FREE, {"names": names}))
             held = [claim for claim in claims if fences.get(claim.id) == claim.fence]
@@ -181,8 +231,19 @@ class DatabaseQueue:
             claimed = session.scalars(select(WorkItemRow).where(WorkItemRow.state == "claimed").with_for_update()).all()
             left = [row for row in claimed if row.worker is None or gone(row.worker)]
             for row in left:
-                row.lease_until = row.run_at = at
+                row.lease_until = row.run_at = self._now(session, at)
             return len(left)
+
+    def hasten(self, by: timedelta, at: datetime) -> None:
+        with self._database.write() as session:
+            session.connection().execute(_HASTEN, {"now": at, "last": at + by + LONGEST_WAIT})
+
+    def _now(self, session: Session, at: datetime) -> datetime:
+        """By which leases are counted."""
+        if self._server_time is None:
+            return at
+        ((now,),) = _SERVER_NOW.rows(session.connection(), {})
+        return cast("datetime", now)
 
 
 # Statements are built once: with a few thousand a second, building them costs more than carrying them out.
@@ -193,14 +254,28 @@ _NOTIFY = select(func.pg_notify(CHANNEL, ""))
 _HELD = (_ITEM.c.id == bindparam("key_"), _ITEM.c.state == "claimed", _ITEM.c.fence == bindparam("held"))
 _FREED: dict[str, object] = {"lease_until": None, "worker": None, "last_error": bindparam("error"), "attempts": bindparam("tries")}
 
-_LOOK = (
+_ANY = (
     select(_ITEM.c.id, _ITEM.c.kind, _ITEM.c.key, _ITEM.c.payload, _ITEM.c.fence, _ITEM.c.attempts)
-    .where(or_(*(_ITEM.c.state == state for state in OPEN)), _ITEM.c.run_at <= bindparam("at"), among(_ITEM.c.kind, "kinds"))
+    .where(among(_ITEM.c.kind, "kinds"))
     .order_by(_ITEM.c.priority, _ITEM.c.run_at, _ITEM.c.id)
     .limit(bindparam("most", type_=Integer))
 )
+_LOOK = _ANY.where(or_(*(_ITEM.c.state == state for state in OPEN)), _ITEM.c.run_at <= bindparam("at"))
 """`run_at` of a claimed item is the end of its lease, so that one index finds what waits and what was left behind."""
 _DUE, _DUE_LOCKED = Prepared(_LOOK), Prepared(_LOOK.with_for_update(skip_locked=True))
+_NOW = func.statement_timestamp(type_=UtcDateTime())
+_SERVER_NOW = Prepared(select(_NOW))
+_LOOK_THERE = _ANY.where(
+    or_(
+        and_(_ITEM.c.state == "ready", _ITEM.c.run_at <= bindparam("at")),
+        and_(_ITEM.c.state == "claimed", _ITEM.c.run_at <= _NOW, bindparam("ends", type_=Boolean)),
+    )
+)
+"""The same where leases are counted by the server's time."""
+_FIRST = _LOOK_THERE.subquery()
+_SERVED = Prepared(select(_NOW.label("now"), _FIRST.c.id).select_from(select(literal(1)).subquery().outerjoin(_FIRST, true())))
+"""One row, with what time it is."""
+_SERVED_LOCKED = Prepared(_LOOK_THERE.with_for_update(skip_locked=True))
 _CLAIM = Prepared(
     update(_ITEM)
     .where(_ITEM.c.id == bindparam("key_"))
@@ -218,6 +293,16 @@ _FENCES = select(_ITEM.c.id, _ITEM.c.fence).where(*_NAMED)
 _FREE = select(_ITEM.c.id).where(*_NAMED).with_for_update(skip_locked=True)
 """To wait for one would keep all others from being renewed."""
 _RENEW = update(_ITEM).where(*_HELD).values(lease_until=bindparam("until"), run_at=bindparam("until"))
+_SHORTEN = (
+    update(_ITEM)
+    .where(_ITEM.c.state == "claimed", _ITEM.c.run_at > bindparam("until"))
+    .values(lease_until=bindparam("until"), run_at=bindparam("until"))
+)
+_HASTEN = (
+    update(_ITEM)
+    .where(_ITEM.c.state == "ready", _ITEM.c.run_at > bindparam("now"), _ITEM.c.run_at <= bindparam("last"))
+    .values(run_at=bindparam("now"))
+)
 _DONE = (
     update(_ITEM)
     .values(state="done", lease_until=None, worker=None, finished_at=bindparam("at", type_=_ITEM.c.finished_at.type), last_error="")

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from inventory.db import once_committed
-from inventory.work import DEFAULT_PRIORITY, Claim, Work
+from inventory.work import DEFAULT_PRIORITY, LONGEST_WAIT, Claim, Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,12 @@ class MemoryQueue:
             for item in left:
                 self._items[item.work.id] = replace(item, run_at=at)
             return len(left)
+
+    def hasten(self, by: timedelta, at: datetime) -> None:
+        with self._guard:
+            for item in list(self._items.values()):
+                if item.state == "ready" and at < item.run_at <= at + by + LONGEST_WAIT:
+                    self._items[item.work.id] = replace(item, run_at=at)
 
     def _open(self, work: Work, run_at: datetime, priority: int) -> None:
         with self._guard:

@@ -201,6 +201,9 @@ class CancellationRunner:
             order = locked_order(session, row.order_id) if row is not None else None
             if row is not None and order is not None:
                 session.refresh(row)
+                if row.state == CancelState.ACCEPTED and row.requested_at is not None and row.requested_at > at:
+                    self._queue.release(session, claim, at, run_at=row.requested_at, counted=False)  # the time of day was set back
+                    return
                 self._cancellations.go_on(session, row, order, at)
             if not self._queue.finish(session, claim, at):
                 raise Superseded(claim.work.key, claim.fence)

@@ -10,7 +10,7 @@ import secrets
 import socket
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -32,6 +32,8 @@ ElementsOf = Callable[[Collection[Work]], Mapping[str, Collection[str]]]
 
 SOON_S = 0.1
 LATER = timedelta(seconds=2)
+STEP = timedelta(seconds=1)
+"""Less is how clocks are kept right."""
 GATHER_S = 0.01
 """While there is work in hand, what comes is claimed together."""
 
@@ -90,6 +92,8 @@ class Worker:
         self._claims: dict[str, Claim] = {}
         self._unheld: frozenset[str] = frozenset()
         """Claims that were not held any more as leases were last renewed."""
+        self._kept = clock.now(), clock.monotonic()
+        """When leases were last renewed."""
         self._more = False
         """There was more work than was claimed."""
         self._idle = 0
@@ -139,19 +143,13 @@ class Worker:
     # -- the dispatcher ------------------------------------------------------------------------------------------------
 
     def _dispatch(self) -> None:
-        renewal = self._settings.lease / 4
-        renewed, renewed_at = self._clock.monotonic(), self._clock.now()
         while not self._stopping.is_set() or self.busy:
             try:
-                # leases are counted by the time of day: when that was set forward, ours would be due to be claimed again
-                passed = max(timedelta(seconds=self._clock.monotonic() - renewed), abs(self._clock.now() - renewed_at))
-                if passed >= renewal:
-                    self._renew()
-                    renewed, renewed_at = self._clock.monotonic(), self._clock.now()
+                at = self._keep()
                 if self._stopping.is_set():
                     self._give_back()
                 else:
-                    self._claim()
+                    self._claim(at)
                     self._put_off()
                     self._staff()
             except Exception:
@@ -167,12 +165,29 @@ class Worker:
         poll = self._settings.poll.total_seconds()
         return min(poll, SOON_S) if self._admission.waiting or self._stopping.is_set() else poll
 
-    def _claim(self) -> None:
+    def _keep(self) -> datetime:
+        """Renew what is to be renewed. Returns the time of day by which that was done, for what is claimed next.
+
+        On SQLite leases are counted by it: when it was set forward, our own would be due to be claimed again. When it was set
+        back, what is put back to be tried in a moment would wait for so much longer.
+        """
+        at, now = self._clock.now(), self._clock.monotonic()
+        passed = timedelta(seconds=now - self._kept[1])
+        step = at - self._kept[0] - passed
+        if abs(step) >= STEP or passed >= self._settings.lease / 4:
+            self._renew(at)
+            if step <= -STEP:
+                log.warning("the time of day was set back; work that waits to be tried again is tried now", by=str(-step))
+                self._work.hasten(-step, at)
+            self._kept = at, now
+        return at
+
+    def _claim(self, at: datetime) -> None:
         room = self._settings.backlog - self._admission.waiting
         if room < self._settings.backlog // 2:
             return
         self._more = False
-        claims = self._work.claim(self._handlers, str(self.name), self._clock.now(), self._settings.lease, limit=room)
+        claims = self._work.claim(self._handlers, str(self.name), at, self._settings.lease, limit=room)
         if not claims:
             return
         elements = self._elements(claims)
@@ -235,12 +250,12 @@ class Worker:
             self._put_back(claim, "fabd was stopped", timedelta(), counted=False)
             self._lay_down(claim)
 
-    def _renew(self) -> None:
+    def _renew(self, at: datetime) -> None:
         with self._changed:
             claims = list(self._claims.values())
         if not claims:
             return
-        held = self._work.renew(claims, self._clock.now(), self._settings.lease)
+        held = self._work.renew(claims, at, self._settings.lease)
         before, self._unheld = self._unheld, frozenset(claim.id for claim in claims) - held
         for claim in claims:
             # once is no news: what has just been finished is still in hand until its commit is durable

@@ -12,6 +12,7 @@ from crm_bridge import deliveries
 from drivers.platform import Platforms
 from drivers.registry import Drivers
 from inventory.db import Database
+from inventory.servertime import ServerTime
 from inventory.work import DatabaseQueue
 from policies.values import Clock
 
@@ -30,7 +31,7 @@ class Base:
         self.instance = Instance(self.database)
         prepare(self.database, self.clock)
         self._inherit()
-        self.queue = DatabaseQueue(self.database)
+        self.queue = DatabaseQueue(self.database, server_time=ServerTime())
         self.credentials = CredentialResolver(settings.credentials_file)
         self.drivers = Drivers()
         self.platforms = Platforms(tuple(settings.catalog.platforms))

@@ -149,6 +149,18 @@ def test_released_work_waits_until_its_time(desk):
     assert (again.attempts, again.fence) == (2, 2)
 
 
+def test_what_is_to_be_tried_again_does_not_wait_for_what_the_clock_was_set_back_by(desk):
+    hour = timedelta(hours=1)
+    desk.submit("p1")
+    (claim,) = desk.claim()
+    desk.release(claim, timedelta(seconds=5))
+    desk.submit("tomorrow", run_at=desk.clock.now() + timedelta(days=1))
+    desk.clock.step_to(desk.clock.now() - hour)
+    assert desk.keys() == []
+    desk.queue.hasten(hour, desk.clock.now())
+    assert desk.keys(limit=9) == ["p1"]
+
+
 def test_waiting_that_was_not_its_own_fault_is_not_counted(desk):
     desk.submit("p1")
     (claim,) = desk.claim()

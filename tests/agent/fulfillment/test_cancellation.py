@@ -233,6 +233,17 @@ def test_it_waits_for_its_day(house):
     house.assert_empty()
 
 
+def test_taken_up_too_early_it_waits_on(house):
+    order = house.place(internet(), requested_start=house.clock.now() + timedelta(hours=3))
+    row = house.cancel(order.id, requested_at=house.clock.now() + timedelta(minutes=5))
+    house.queue.hasten(timedelta(), house.clock.now())
+    house.work_due()
+    assert (house.cancellation(row.id).state, house.order_row(order.id).state) == ("accepted", "acknowledged")
+    house.clock.advance(300)
+    house.work_due()
+    assert house.cancellation(row.id).state == "done"
+
+
 def test_an_order_that_ends_before_that_day_is_not_cancelled(house):
     order = house.place(internet())
     row = house.cancel(order.id, requested_at=house.clock.now() + timedelta(hours=2))

@@ -126,6 +126,28 @@ def test_a_clock_set_forward_does_not_take_a_plan_from_its_own_worker(bench, clo
     assert attempts == [1]
 
 
+def test_a_clock_set_back_does_not_keep_work_from_being_tried_again(bench, clock):
+    bench.clock = clock
+    later, tries = replace(SETTINGS, retry=Backoff(timedelta(seconds=30), timedelta(seconds=30))), []
+
+    def fails_once(claim):
+        tries.append(claim.attempts)
+        if len(tries) == 1:
+            raise ZeroDivisionError
+        bench.handle(claim)
+
+    bench.submit("a")
+    worker = bench.worker(fails_once, later)
+    worker.start()
+    deadline = time.monotonic() + DEADLINE
+    while work_state(bench) != ("ready", 1):
+        assert time.monotonic() < deadline, "it was never put back"
+    clock.step_to(clock.now() - timedelta(hours=1))
+    assert bench.all_done.wait(DEADLINE)
+    assert worker.stop(timedelta(seconds=DEADLINE))
+    assert tries == [1, 2]
+
+
 def test_stopping_waits_for_work_in_hand_but_not_for_ever(bench):
     go = threading.Event()
     begun = threading.Event()
@@ -165,6 +187,12 @@ def test_a_worker_is_gone_only_when_this_host_can_tell():
     assert name.is_gone(f"{name.host}/{2**22 + 1}/long-gone")
     assert not name.is_gone(f"elsewhere/{2**22 + 1}/alive")
     assert not name.is_gone("test")
+
+
+def work_state(bench):
+    with bench.database.read() as session:
+        row = session.scalars(select(WorkItemRow)).one()
+        return row.state, row.attempts
 
 
 def lease_end(bench):
