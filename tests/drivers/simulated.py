@@ -16,7 +16,7 @@ PORTS = {"pe1": "ge-0/0/[0-3]", "pe2": "GigabitEthernet0/[0-3]", "pe3": "Etherne
 PLATFORMS = {"pe1": ("ietf", "netconf"), "pe2": ("ios", "ssh"), "pe3": ("eos", "ssh")}
 
 
-def soon(seconds: float = 10.0) -> float:
+def soon(seconds: float = 60.0) -> float:
     return time.monotonic() + seconds
 
 

@@ -38,12 +38,12 @@ class Server:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        assert self._started.wait(10)
+        assert self._started.wait(60)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._loop.call_soon_threadsafe(self._stopping.set)
-        self._thread.join(10)
+        self._thread.join(60)
         self._loop.close()
 
     def say(self, octets: bytes) -> None:
@@ -91,10 +91,10 @@ class Caller:
     """Says and hears octets over a line whose subsystem runs."""
 
     def __init__(self, port: int) -> None:
-        self.line = Line(socket.create_connection(("127.0.0.1", port), timeout=10))
-        self.line.start_client(timeout=10)
+        self.line = Line(socket.create_connection(("127.0.0.1", port), timeout=60))
+        self.line.start_client(timeout=60)
         self.line.auth_none("anybody")
-        self.channel = self.line.open_session(timeout=10)
+        self.channel = self.line.open_session(timeout=60)
         self.channel.invoke_subsystem("netconf")
         self.channel.settimeout(0.0)
         self.line.take_over(soon())
@@ -235,7 +235,7 @@ def test_closing_wakes_who_waits_in_another_thread() -> None:
         waiting = threading.Thread(target=wait)
         waiting.start()
         caller.line.close()
-        waiting.join(5)
+        waiting.join(60)
         assert not waiting.is_alive()
 
 

@@ -33,7 +33,7 @@ class Loop:
         self._thread = threading.Thread(target=self._loop.run_forever, name="simulated elements")
         self._thread.start()
 
-    def run(self, coroutine: Coroutine[object, object, T], deadline: float = 10.0) -> T:
+    def run(self, coroutine: Coroutine[object, object, T], deadline: float = 60.0) -> T:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(deadline)
 
     def call(self, function: Callable[[], T]) -> T:
@@ -44,7 +44,7 @@ class Loop:
 
     def close(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
+        self._thread.join(60)
         self._loop.close()
 
 
@@ -57,7 +57,7 @@ def loop_thread() -> Iterator[Loop]:
         loop.close()
 
 
-def eventually(condition: Callable[[], bool], deadline: float = 5.0) -> bool:
+def eventually(condition: Callable[[], bool], deadline: float = 60.0) -> bool:
     """For events that arrive over real sockets."""
     end = time.monotonic() + deadline
     while time.monotonic() < end:

@@ -52,7 +52,7 @@ class Server:
             hostkey_verify=False,
             allow_agent=False,
             look_for_keys=False,
-            timeout=15,
+            timeout=60,
         )
 
 
@@ -132,7 +132,7 @@ def text(entry: etree._Element, path: str) -> str | None:
     return entry.findtext(path, namespaces={"if": IF, "ip": IP})
 
 
-def until(condition: Callable[[], bool], deadline: float = 8.0, every: float = 0.05) -> bool:
+def until(condition: Callable[[], bool], deadline: float = 60.0, every: float = 0.05) -> bool:
     """For what a server does of its own accord; asks every `every` seconds."""
     end = time.monotonic() + deadline
     while not condition():
@@ -316,25 +316,22 @@ def killing_a_session_that_is_not_there_is_refused(server: Server) -> None:
 def a_confirmed_commit_that_nobody_confirms_reverts(server: Server) -> None:
     with server.session() as s:
         edit(s, interface("exch0"))
+        begun = time.monotonic()
         # netconfd counts in whole seconds, so that 1 may be over at once, and looks at its timers only while nobody asks
         s.commit(confirmed=True, timeout="2")
-        assert names(s) == {"exch0"}
+        assert names(s) == {"exch0"} or time.monotonic() - begun > 1
         assert until(lambda: names(s) == set(), every=2.1)
 
 
 def a_confirmed_commit_that_is_confirmed_stays(server: Server) -> None:
     with server.session() as s:
-        edit(s, interface("exch0"))
-        s.commit(confirmed=True, timeout="1")
-        s.commit()
+        _follow(s, s.commit)
         assert not until(lambda: names(s) != {"exch0"}, deadline=1.5)
 
 
 def a_second_confirmed_commit_extends_the_first(server: Server) -> None:
     with server.session() as s:
-        edit(s, interface("exch0"))
-        s.commit(confirmed=True, timeout="1")
-        s.commit(confirmed=True, timeout="20")
+        _follow(s, lambda: s.commit(confirmed=True, timeout="120"))
         assert not until(lambda: names(s) != {"exch0"}, deadline=1.5)
         s.cancel_commit()
         assert names(s) == set()
@@ -343,7 +340,7 @@ def a_second_confirmed_commit_extends_the_first(server: Server) -> None:
 def a_persistent_commit_is_confirmed_from_elsewhere(server: Server) -> None:
     with server.session() as first:
         edit(first, interface("exch0"))
-        first.commit(confirmed=True, timeout="20", persist="exchange-1")
+        first.commit(confirmed=True, timeout="120", persist="exchange-1")
     with server.session() as second:
         assert names(second) == {"exch0"}
         second.commit(persist_id="exchange-1")
@@ -354,7 +351,7 @@ def a_persistent_commit_is_confirmed_from_elsewhere(server: Server) -> None:
 def a_persistent_commit_is_cancelled_from_elsewhere(server: Server) -> None:
     with server.session() as first:
         edit(first, interface("exch0"))
-        first.commit(confirmed=True, timeout="20", persist="exchange-2")
+        first.commit(confirmed=True, timeout="120", persist="exchange-2")
     with server.session() as second:
         second.cancel_commit(persist_id="exchange-2")
         assert names(second) == set()
@@ -363,7 +360,7 @@ def a_persistent_commit_is_cancelled_from_elsewhere(server: Server) -> None:
 def a_wrong_persist_id_is_refused(server: Server) -> None:
     with server.session() as s:
         edit(s, interface("exch0"))
-        s.commit(confirmed=True, timeout="20", persist="exchange-3")
+        s.commit(confirmed=True, timeout="120", persist="exchange-3")
         assert refused(lambda: s.commit(persist_id="somebody-else")).tag == "invalid-value"
         s.cancel_commit(persist_id="exchange-3")
 
@@ -399,10 +396,22 @@ def a_commit_is_notified(server: Server) -> None:
         put(s, interface("exch0"))
         seen = ""
         while "netconf-config-change" not in seen:
-            notification = listener.take_notification(block=True, timeout=5)
+            notification = listener.take_notification(block=True, timeout=60)
             assert notification is not None, f"no netconf-config-change among: {seen}"
             seen += notification.notification_xml
         assert s.session_id in seen
+
+
+def _follow(s: manager.Manager, act: Callable[[], object]) -> None:
+    """A confirmed commit of one second, and `act` before it is over; begun again where this machine was slower than that."""
+    for _ in range(5):
+        edit(s, interface("exch0"))
+        begun = time.monotonic()
+        s.commit(confirmed=True, timeout="1")
+        act()
+        if time.monotonic() - begun < 0.9:
+            return
+    raise AssertionError("this machine never came from one commit to the next within a second")
 
 
 def _can_lock(session: manager.Manager, target: str) -> bool:

@@ -71,7 +71,7 @@ def answered(datagram: bytes) -> bytes:
 
 def until_idle() -> None:
     """The thread that asks ends when it has nothing to do."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while any(thread.name == "snmp" for thread in enumerate_threads()):
         assert time.monotonic() < deadline
         time.sleep(0.01)

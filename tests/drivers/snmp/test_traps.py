@@ -52,7 +52,7 @@ async def receiving(settings: TrapSettings = SETTINGS) -> AsyncIterator[TrapRece
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110 - what is waited for happens in another socket's queue, not in an Event
             await asyncio.sleep(0.005)
 
@@ -73,7 +73,7 @@ class Sender:
         self._socket.send(datagram)
 
     async def answer(self) -> bytes:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             return await asyncio.get_running_loop().sock_recv(self._socket, 65535)
 
     def __enter__(self) -> Self:

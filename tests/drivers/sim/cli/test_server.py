@@ -117,7 +117,7 @@ def test_a_refused_edit_shows_its_message_and_changes_nothing(running: Running) 
 
 
 def test_a_hanging_line_answers_when_the_hang_is_over(running: Running) -> None:
-    running.loop.call(lambda: running.faults.hang(Phase.READ, 0.3))
+    running.loop.call(lambda: running.faults.hang(Phase.READ, 1.5))
     with running.connect() as session:
         with pytest.raises(ReadTimeout):
             session.send_command("show version", read_timeout=0.1)

@@ -82,7 +82,7 @@ def test_a_link_that_goes_down_is_notified(sim: SimThread, server: Server) -> No
     with server.session() as s:
         s.create_subscription()
         sim.call(SimNetwork.cut, "direct")
-        notification = s.take_notification(block=True, timeout=5)
+        notification = s.take_notification(block=True, timeout=60)
     assert notification is not None
     assert "linkDown" in notification.notification_xml
     assert "<ifIndex>1</ifIndex>" in notification.notification_xml
@@ -93,7 +93,7 @@ def test_a_filtered_subscription_hears_only_what_it_asked_for(sim: SimThread, se
         s.create_subscription(filter=("subtree", '<linkUp xmlns="urn:ietf:params:xml:ns:yang:smiv2:IF-MIB"/>'))
         sim.call(SimNetwork.cut, "direct")
         sim.call(SimNetwork.restore, "direct")
-        notification = s.take_notification(block=True, timeout=5)
+        notification = s.take_notification(block=True, timeout=60)
     assert notification is not None
     assert "linkUp" in notification.notification_xml
 
@@ -132,7 +132,7 @@ def test_startup_can_be_deleted_and_running_cannot(sim: SimThread, server: Serve
 def test_a_plain_commit_of_another_waits_for_a_persistent_one(server: Server) -> None:
     with server.session() as first, server.session() as second:
         edit(first, interface("exch0"))
-        first.commit(confirmed=True, timeout="20", persist="p1")
+        first.commit(confirmed=True, timeout="120", persist="p1")
         assert refused(second.commit).tag == "in-use"
         assert refused(lambda: second.lock("running")).tag == "lock-denied"
         first.commit(persist_id="p1")
@@ -226,9 +226,13 @@ def test_a_slow_element_is_slow_until_cleared(sim: SimThread, server: Server) ->
         names(s)
         assert time.monotonic() - begun >= 0.2
         faults(sim, "clear")
-        begun = time.monotonic()
-        names(s)
-        assert time.monotonic() - begun < 0.2
+
+        def soon_answered() -> bool:
+            begun = time.monotonic()
+            names(s)
+            return time.monotonic() - begun < 0.2
+
+        assert until(soon_answered)
 
 
 def test_an_element_out_of_reach_answers_nothing_and_then_everything(sim: SimThread, server: Server) -> None:
@@ -242,7 +246,7 @@ def test_an_element_out_of_reach_answers_nothing_and_then_everything(sim: SimThr
         with pytest.raises(TimeoutExpiredError):
             names(s)
         faults(sim, "set_reachable", True)
-        s.timeout = 10
+        s.timeout = 60
         assert names(s) == set()
 
 
