@@ -1,7 +1,7 @@
 """Whether an action may begin now, and what it is then: inside one transaction, by the guards of its rule and of the settings."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from agent.actions import book
 from agent.actions.around import around
 from agent.actions.deeds.deed import Deed, Target
+from agent.actions.elsewhere import Elsewhere
 from agent.actions.errors import NotMeant, NotPossible
 from agent.actions.figures import figures
 from agent.actions.returning import done_of, rest_of
@@ -47,6 +48,7 @@ class Decider:
     queue: WorkQueue
     patience: timedelta
     """How long an action waits for an approval, or for what stands against it where no alarm says how long it matters."""
+    elsewhere: Elsewhere = field(default_factory=Elsewhere)
 
     def target(self, session: Session, rule: Rule, subject: Subject, at: datetime) -> Target:
         """`NotMeant` or `NotPossible`."""
@@ -98,13 +100,18 @@ class Decider:
             due_at=at + (LONGEST_BACK if undoes and by == DAEMON.name and not approving else self.patience),
         )
 
-    def consider(self, session: Session, row: ActionRow, actor: Actor, at: datetime) -> None:
-        """One that waits: it begins, is held back with the reasons, or is refused for good. The caller has its turn."""
+    def consider(self, session: Session, row: ActionRow, actor: Actor, at: datetime, target: Target | None = None) -> None:
+        """One that waits: it begins, is held back with the reasons, or is refused for good. The caller has its turn.
+
+        `target`: what it comes down to, where that was just found out. What another daemon does by its rules is left to that one.
+        """
         rule = self.rules.get(row.rule)
         if rule is None or not _may(rule, row):
-            return book.move(session, row, State.OBSOLETE, at, f"rule {row.rule} does not do this any more", by=actor)
+            if not self.elsewhere.has_on(session, row.rule, at):
+                book.move(session, row, State.OBSOLETE, at, f"rule {row.rule} does not do this any more", by=actor)
+            return None
         try:
-            found = self._asked(session, rule, row, at)
+            found = self._asked(session, rule, row, at, target)
         except NotMeant as error:
             if row.undoes:
                 book.stands(session, row.undoes, "", at, str(error))
@@ -120,10 +127,10 @@ class Decider:
             book.move(session, row, State.HELD, at, words(found), by=actor)
         return None
 
-    def _asked(self, session: Session, rule: Rule, row: ActionRow, at: datetime) -> tuple[Objection, ...]:
+    def _asked(self, session: Session, rule: Rule, row: ActionRow, at: datetime, target: Target | None) -> tuple[Objection, ...]:
         """Everything that stands against it now, with the target as it is now. `NotMeant` when there is none any more."""
         try:
-            target = self._target(session, rule, row, at)
+            target = target or self._target(session, rule, row, at)
         except NotPossible as error:
             return (Objection(NOT_NOW, str(error)),)
         row.elements, row.services, row.reverse = sorted(target.elements), list(target.services), target.reverse

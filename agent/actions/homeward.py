@@ -8,11 +8,11 @@ from sqlalchemy.orm import Session
 
 from agent.actions import book
 from agent.actions.deciding import Decider
+from agent.actions.elsewhere import BY_ITSELF
 from agent.actions.errors import NotMeant, NotPossible
 from agent.actions.returning import open_return, returning
 from agent.actions.tables import ActionRow
 from agent.security.audit import DAEMON
-from policies.acting.rules import Mode
 
 AT_ONCE = 20
 """Actions that are looked at in one turn."""
@@ -28,7 +28,7 @@ class Homeward:
 
     def due(self, session: Session, at: datetime) -> list[str]:
         """Ids of actions that are to be taken back now. Only reads."""
-        rules = [rule for rule in self.decider.rules.values() if rule.mode in {Mode.APPROVE, Mode.AUTOMATIC}]
+        rules = [rule for rule in self.decider.rules.values() if rule.mode in BY_ITSELF]
         standing = returning(session, rules, at)
         self._looks = {row.id: look for row in standing if (look := self._looks.get(row.id)) is not None}
         looked = sorted((row for row in standing if self._looks.get(row.id, at) <= at), key=lambda row: self._looks.get(row.id, at))
@@ -50,7 +50,9 @@ class Homeward:
         if not row.undoes or row.asked_by != DAEMON.name:
             return ""
         done = session.get(ActionRow, row.undoes)
-        return "" if done is None else self.too_early(session, done, at)
+        if done is None or done.rule not in self.decider.rules:
+            return ""  # said as it is considered
+        return self.too_early(session, done, at)
 
     def begin(self, session: Session, action_id: str, at: datetime) -> None:
         """A way back of its own, which begins, waits or is refused. The caller has its turn."""
@@ -66,4 +68,4 @@ class Homeward:
             return None  # looked at again
         row = self.decider.make(rule, target, at, by=DAEMON.name, alarm_id=done.alarm_id, occurrence=None, undoes=done.id)
         book.enter(session, row, DAEMON, at, f"takes back action {done.id}")
-        return self.decider.consider(session, row, DAEMON, at)
+        return self.decider.consider(session, row, DAEMON, at, target)

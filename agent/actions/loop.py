@@ -7,13 +7,14 @@ from functools import partial
 from typing import TypeVar
 
 import structlog
-from sqlalchemy import delete, select
+from sqlalchemy import delete, or_, select
 from sqlalchemy.orm import Session
 
 from agent.actions import book
 from agent.actions.around import take_turn
 from agent.actions.deciding import Decider
 from agent.actions.deeds.deed import Target
+from agent.actions.elsewhere import BY_ITSELF
 from agent.actions.errors import NotMeant, NotPossible
 from agent.actions.following import follow, measure
 from agent.actions.homeward import Homeward
@@ -22,7 +23,6 @@ from agent.actions.tables import ActionRow
 from agent.actions.triggers import Call, calls, standing
 from agent.security.audit import DAEMON
 from inventory.db import Database, once_committed
-from policies.acting.rules import Mode
 from policies.values import Clock
 
 PASSED_OVER_S = 600.0
@@ -30,6 +30,8 @@ PASSED_OVER_S = 600.0
 MOST_PASSED_OVER = 5_000
 MOST_OPEN = 500
 """Actions that wait: what comes beyond waits as an alarm."""
+MOST_STANDING = 10_000
+"""Actions that are kept beyond their days because their change stands: the latest of them."""
 LOOKS_AT_ONCE = 50
 """Waiting actions whose guards are asked in one turn."""
 LONGEST_S = 1.0
@@ -62,6 +64,7 @@ class Loop:
         """Looks first, without anybody's place; writes only when there is something to do."""
         now = self.clock.monotonic()
         self._passed_over = {key: until for key, until in self._passed_over.items() if until > now}
+        self.decider.elsewhere.say(self.database, self.decider.rules.values(), self.clock.now())
         with self.database.read() as session:
             called = self._calls(session, self.clock.now())
             waiting = session.scalars(select(ActionRow.id).where(ActionRow.state.in_(OPEN)).limit(1)).first()
@@ -76,15 +79,18 @@ class Loop:
                 once_committed(session, self.wake)
 
     def forget(self, before: datetime, limit: int) -> int:
-        """Delete actions that ended before that; how many."""
-        old = select(ActionRow.id).where(ActionRow.ended_at < before).order_by(ActionRow.id).limit(limit)
+        """Delete actions that ended before that; how many. Those whose change stands are kept, to be taken back some day."""
+        kept = select(ActionRow.id).where(ActionRow.ended_at < before, ActionRow.returns != "").order_by(ActionRow.id.desc())
+        beyond = kept.offset(MOST_STANDING).limit(1).scalar_subquery()
+        gone = or_(ActionRow.returns == "", ActionRow.id <= beyond)
+        old = select(ActionRow.id).where(ActionRow.ended_at < before, gone).order_by(ActionRow.id).limit(limit)
         with self.database.write() as session:
             ids = session.scalars(old).all()
             session.execute(delete(ActionRow).where(ActionRow.id.in_(ids)).execution_options(synchronize_session=False))
         return len(ids)
 
     def _calls(self, session: Session, at: datetime) -> list[Call]:
-        by_themselves = [rule for rule in self.decider.rules.values() if rule.mode in {Mode.APPROVE, Mode.AUTOMATIC}]
+        by_themselves = [rule for rule in self.decider.rules.values() if rule.mode in BY_ITSELF]
         return [call for rule in by_themselves for call in calls(session, rule, self._passed_over.keys(), at)]
 
     def _work(self, session: Session, called: Sequence[Call], at: datetime) -> None:
@@ -152,7 +158,7 @@ class Loop:
         except NotPossible as error:
             row = self._enter(session, call, Target(str(call.subject), frozenset(), (), ""), at)
             return book.move(session, row, State.REFUSED, at, str(error))
-        return self.decider.consider(session, self._enter(session, call, target, at), DAEMON, at)
+        return self.decider.consider(session, self._enter(session, call, target, at), DAEMON, at, target)
 
     def _enter(self, session: Session, call: Call, target: Target, at: datetime) -> ActionRow:
         row = self.decider.make(call.rule, target, at, by=DAEMON.name, alarm_id=call.alarm_id, occurrence=call.raised_at)

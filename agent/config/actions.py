@@ -25,4 +25,4 @@ class ActionSettings(Section):
     most_elements: Number = Field(8, description="Elements that actions of all rules together change at the same time.")
     approval_wait_s: WholeSeconds = Field(3600, description="How long a proposed action waits for its approval, seconds.")
     look_every_s: Seconds = Field(5.0, description="How often alarms are looked at, seconds.")
-    keep_days: Days = Field(400, description="How long actions that have ended are kept, days.")
+    keep_days: Days = Field(400, description="How long actions that have ended are kept, days; longer while their change stands.")

@@ -1,6 +1,7 @@
 """What becomes of an alarm: by whom, within which guards, and how it ends; on both databases, with a clock that tests set."""
 
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from tempfile import TemporaryDirectory
 
@@ -9,11 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from agent.actions import triggers
+from agent.actions import loop, triggers
 from agent.actions.deeds.deed import Ended
+from agent.actions.elsewhere import Elsewhere
 from agent.actions.errors import ActionRefused, NotMeant, UnknownAction, UnknownRule
+from agent.actions.loop import Loop
 from agent.assurance.errors import UnknownAlarm
-from agent.assurance.tables import AlarmChangeRow, ServiceStateRow
+from agent.assurance.tables import AlarmChangeRow, MarkRow, ServiceStateRow
 from agent.fulfillment.errors import Refusal, StateRefused
 from agent.fulfillment.tables import ElementHoldRow, FreezeRow, PlanRow
 from agent.security.tables import AuditRow
@@ -516,7 +519,7 @@ def test_a_turn_whose_plans_take_long_leaves_the_rest_to_the_next(stage, monkeyp
     target = FakeDeed.target
 
     def slow(*words):
-        stage.clock.advance(0.6)
+        stage.clock.advance(1.2)
         return target(*words)
 
     maintain(stage, 10)
@@ -531,6 +534,7 @@ def test_a_turn_whose_plans_take_long_leaves_the_rest_to_the_next(stage, monkeyp
     asked = []
     monkeypatch.setattr(FakeDeed, "target", lambda *words: asked.append(words[2].name) or slow(*words))
     stage.turn(600)
+    stage.turn(5)
     stage.turn(5)
     assert sorted(asked) == ["pe1/ge-0", "pe1/ge-1", "pe1/ge-2"]
 
@@ -599,6 +603,48 @@ def test_what_was_held_back_follows_the_mode_that_its_rule_has_by_now(database, 
     stage.turn(600)
     stage.turn(5)
     assert stage.states() == [state]
+
+
+@pytest.mark.parametrize("rules", [(rule(mode=Mode.OFF),), (rule("another", mode=Mode.MANUAL),)], ids=["off", "unknown"])
+@pytest.mark.parametrize("mode", [Mode.AUTOMATIC, Mode.APPROVE])
+def test_what_one_daemon_waits_to_do_another_one_where_the_rule_is_off_leaves_to_it(database, clock, mode, rules):
+    """Where several daemons are: on PostgreSQL. On SQLite there is one, and it has changed its mind."""
+    stage = staged(database, clock, rule(mode=mode))
+    other = Loop(
+        database, clock, replace(stage.decider, rules={each.name: each for each in rules}, elsewhere=Elsewhere()), lambda: None
+    )
+    maintain(stage, 60)
+    stage.alarm()
+    stage.turn()
+    (waits,) = stage.states()
+    assert waits in {"held", "proposed"}
+    for _ in range(10):
+        stage.turn(30)
+        clock.advance(30)
+        other.turn()
+    assert stage.states() == ["obsolete" if database.is_sqlite else waits]
+    clock.advance(150)
+    other.turn()
+    clock.advance(60)
+    other.turn()
+    assert stage.states() == ["obsolete"], "the one that would have done it is gone"
+
+
+def test_a_daemon_that_starts_anew_knows_nothing_of_rules_that_nobody_has_on(database, clock):
+    stage = staged(database, clock)
+    stage.turn()
+    clock.advance(7200)
+    Elsewhere().say(database, (), clock.now())
+    with database.read() as session:
+        assert session.scalars(select(MarkRow.name).where(MarkRow.name.startswith("rule on/"))).all() == []
+
+
+def test_what_an_alarm_calls_for_is_planned_once_as_it_begins(stage, monkeypatch):
+    planned, target = [], FakeDeed.target
+    monkeypatch.setattr(FakeDeed, "target", lambda *given: planned.append(given[2]) or target(*given))
+    stage.alarm()
+    stage.turn()
+    assert (stage.states(), len(planned)) == (["running"], 1)
 
 
 def test_a_second_person_may_be_asked_for(database, clock):
@@ -695,3 +741,21 @@ def test_what_ended_long_ago_is_forgotten_with_its_history(stage):
     assert stage.loop.forget(stage.clock.now(), 10) == 1
     assert stage.actions() == []
     assert stage.history(alarm) == []
+
+
+def test_what_stands_is_kept_beyond_its_days_and_of_very_many_the_latest(stage, monkeypatch):
+    for element in ("pe1", "pe2"):
+        stage.alarm(element)
+        stage.turn()
+    stage.work()
+    rows = stage.actions()
+    for row in rows:
+        stage.end_plan(row.id)
+    stage.turn()
+    stage.turn(400)
+    assert [(row.state, bool(row.returns)) for row in stage.actions()] == [("ineffective", True)] * 2
+    stage.clock.advance(400 * 86_400)
+    assert stage.loop.forget(stage.clock.now(), 10) == 0
+    monkeypatch.setattr(loop, "MOST_STANDING", 1)
+    assert stage.loop.forget(stage.clock.now(), 10) == 1
+    assert [row.id for row in stage.actions()] == [rows[1].id]
