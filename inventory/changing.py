@@ -8,34 +8,31 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any, cast
 
-from sqlalchemy import Table, bindparam, inspect, update
+from sqlalchemy import Table, bindparam, update
 from sqlalchemy.orm import Session
-from sqlalchemy.orm.attributes import instance_dict
+from sqlalchemy.orm.attributes import instance_dict, instance_state
 
 from inventory.db import Base
 from inventory.prepared import Prepared, among
 
 
 def write_changes(session: Session, kinds: Sequence[type[Base]]) -> None:
-    """Write what was changed in the columns of loaded rows of these kinds, and let the session forget them: they are as written.
+    """Write what was changed in the columns of loaded rows of these kinds; to the session they are then as if just loaded.
 
-    Rows have one key, `id`. For the end of a transaction, where nobody wants them from the session any more. What else there is to
-    write, and rows whose relations were changed, are left for the session to flush.
+    Rows have one key, `id`. What else there is to write, and rows whose relations were changed, are left for the session to flush.
     """
     groups: dict[tuple[type[Base], tuple[str, ...]], list[dict[str, Any]]] = {}
-    for row in [row for row in session.dirty if type(row) in kinds and _columns_alone(row)]:
-        has = instance_dict(row)
-        names = tuple(sorted(name for name, old in inspect(row).committed_state.items() if has.get(name) != old))
+    dirty: list[Base] = [row for row in session.dirty if type(row) in kinds]
+    for row in dirty:
+        state, has = instance_state(row), instance_dict(row)
+        if not state.committed_state.keys() <= _columns(type(row)):
+            continue
+        names = tuple(sorted(name for name, old in state.committed_state.items() if has.get(name) != old))
         if names:
             groups.setdefault((type(row), names), []).append({"key_": has["id"], **{name: has[name] for name in names}})
-        if row in session:  # one that belongs to another goes with it
-            session.expunge(row)
+        state._commit_all(has, session.identity_map)  # noqa: SLF001  what a flush does with what it has written
     for (kind, names), rows in groups.items():
         _write(session, kind, names, rows)
-
-
-def _columns_alone(row: Base) -> bool:
-    return inspect(row).committed_state.keys() <= _columns(type(row))
 
 
 def _write(session: Session, kind: type[Base], names: tuple[str, ...], rows: list[dict[str, Any]]) -> None:

@@ -9,8 +9,8 @@ from functools import lru_cache
 from typing import Any, Generic, TypeVar, cast
 
 from sqlalchemy import ColumnElement, Select, Table, inspect, select
-from sqlalchemy.orm import Mapper, Session, make_transient_to_detached
-from sqlalchemy.orm.attributes import instance_dict, set_committed_value
+from sqlalchemy.orm import Mapper, Session
+from sqlalchemy.orm.attributes import instance_dict, instance_state, set_committed_value
 
 from inventory.db import Base
 from inventory.prepared import Prepared, Values, among
@@ -37,17 +37,20 @@ class Loading(Generic[Row]):
         return [self._row(session, found) for found in self._statement.rows(session.connection(), values)]
 
     def _row(self, session: Session, found: Sequence[Any]) -> Row:
-        known = session.identity_map.get(session.identity_key(self._kind, found[self._key]))
+        key = self._mapper.identity_key_from_primary_key((found[self._key],))
+        known = session.identity_map.get(key)
         if known is not None:
             changed = inspect(known).committed_state
             for name, value in zip(self._names, found, strict=True):
                 if name not in changed:
                     set_committed_value(known, name, value)
-            return cast("Row", known)
+            return known
         row = self._mapper.class_manager.new_instance()
         instance_dict(row).update(zip(self._names, found, strict=True))
-        make_transient_to_detached(row)
-        session.add(row)
+        state = instance_state(row)
+        state.key = key
+        session.identity_map.add(state)
+        state.session_id = session.hash_key  # as SQLAlchemy's own loading has it; `add` would look for what belongs to the row
         return row
 
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError, PendingRollbackError
 
 from inventory.db import CONNECT_TIMEOUT_S, Database
 from inventory.errors import DatabaseDriverMissing
@@ -41,6 +42,22 @@ def test_a_unit_of_work_that_fails_leaves_nothing(database: Database) -> None:
         assert session.scalars(select(SiteRow)).all() == []
 
 
+def test_a_unit_of_work_knows_its_connection_only_as_long_as_its_transaction(database: Database) -> None:
+    with database.write() as session:
+        connection = session.connection()
+        assert session.connection() is connection
+        with session.begin_nested():
+            session.add(site("ghent"))
+            assert session.connection() is connection
+        session.add(site("ghent"))
+        with pytest.raises(IntegrityError):
+            session.flush()
+        with pytest.raises(PendingRollbackError):
+            session.connection()
+        session.rollback()
+        assert session.connection().execute(select(SiteRow.name)).all() == []
+
+
 def test_each_test_begins_with_an_empty_database(database: Database) -> None:
     with database.read() as session:
         assert session.scalars(select(SiteRow)).all() == []
@@ -72,7 +89,7 @@ def test_writers_of_several_threads_take_turns(database: Database) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     with database.read() as session:
         assert len(session.scalars(select(SiteRow)).all()) == 15
 

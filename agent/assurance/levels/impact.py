@@ -101,19 +101,16 @@ def footprints_of(session: Session, topology: Graph, resources: Mapping[str, Ite
 
 def unmeasured(session: Session, elements: AbstractSet[str] | None = None) -> frozenset[str]:
     """Those of the elements (of all: None) that have no SNMP endpoint."""
-    asked = exists().where(EndpointRow.element_id == ElementRow.id, EndpointRow.protocol == "snmp")
-    blind = select(ElementRow.name).where(~asked)
     if elements is None:
-        return frozenset(session.scalars(blind))
+        return frozenset(session.scalars(_EVERY_BLIND))
     connection = session.connection()
     return frozenset(name for chunk in chunks(sorted(elements)) for (name,) in _BLIND.rows(connection, {"elements": chunk}))
 
 
-_BLIND = Prepared(
-    select(ElementRow.name).where(
-        ~exists().where(EndpointRow.element_id == ElementRow.id, EndpointRow.protocol == "snmp"), among(ElementRow.name, "elements")
-    )
+_EVERY_BLIND = select(ElementRow.name).where(
+    ~exists().where(EndpointRow.element_id == ElementRow.id, EndpointRow.protocol == "snmp")
 )
+_BLIND = Prepared(_EVERY_BLIND.where(among(ElementRow.name, "elements")))
 
 
 def services_over(session: Session, topology: Topology, root_object: str) -> frozenset[str]:
