@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError, PendingRollbackError
 from inventory.db import CONNECT_TIMEOUT_S, Database
 from inventory.errors import DatabaseDriverMissing
 from inventory.tables import SiteRow, WorkItemRow
+from inventory.unit import UnitOfWork
 from tests.clock import EPOCH, FakeClock
 
 
@@ -43,7 +44,7 @@ def test_a_unit_of_work_that_fails_leaves_nothing(database: Database) -> None:
 
 
 def test_a_unit_of_work_knows_its_connection_only_as_long_as_its_transaction(database: Database) -> None:
-    with database.write() as session:
+    with UnitOfWork(database.engine) as session:
         connection = session.connection()
         assert session.connection() is connection
         with session.begin_nested():
