@@ -1,13 +1,21 @@
 """A socket as paramiko uses one, which reads all that has come at once and knows until when it may wait."""
 
+import math
 import select
 import socket
+import struct
 import time
 from contextlib import suppress
 
-READ_BYTES = 64 * 1024
+from drivers.netconf import promptly
+
+READ_BYTES, AT_HAND_BYTES = 64 * 1024, 8 * 1024
+"""Of one call that waits, and of one that takes what more has come meanwhile."""
 SILENT_S, PROBE_S, PROBES = 30, 10, 3
 """After how long without a word the kernel asks whether the other side is still there, how often, and how many times in vain."""
+TICK_S = 1.0
+"""So long the kernel waits at once: while a deadline is farther than that, it need not be told another one."""
+_TIMEVAL = struct.Struct("@ll")
 
 
 def keep_alive(connection: socket.socket) -> None:
@@ -23,9 +31,18 @@ class Stalled(Exception):
 
 
 class BufferedSocket:
+    """Once it has a `deadline`, the kernel does the waiting (`SO_RCVTIMEO`): one call for each wait, where a time-out of Python's
+    takes three.
+    """
+
     def __init__(self, connection: socket.socket) -> None:
         self._socket = connection
-        self._held = b""
+        self._held, self._at = b"", 0
+        """What was read, and how much of it was given out."""
+        self._tick = 0.0
+        """How long the kernel waits, as it was last told; 0: Python does."""
+        self._more = False
+        """Something came since we last sent: more of it may be there."""
         self.deadline: float | None = None
         """Until when to wait, on `time.monotonic()`; None: as `settimeout` says."""
 
@@ -35,30 +52,46 @@ class BufferedSocket:
 
     def settimeout(self, seconds: float | None) -> None:
         self._socket.settimeout(seconds)
+        self._tick = 0.0
 
     def getpeername(self) -> object:
         return self._socket.getpeername()
 
     def recv(self, count: int) -> bytes:
-        if not self._held:
+        """At most so many; b"" at the end."""
+        if self._at == len(self._held):
             try:
                 self.wait()
             except TimeoutError as error:
                 if self.deadline is None:
                     raise
                 raise Stalled from error
-        given, self._held = self._held[:count], self._held[count:]
+        given = self._held[self._at : self._at + count]
+        self._at += len(given)
         return given
 
+    def take(self, count: int) -> bytes:
+        """Just so many. `EOFError` at the end."""
+        given = self.recv(count)
+        if len(given) == count:
+            return given
+        parts = [given]
+        while given and (count := count - len(given)):
+            given = self.recv(count)
+            parts.append(given)
+        if not given:
+            raise EOFError
+        return b"".join(parts)
+
     def send(self, data: bytes) -> int:
-        if self.deadline is not None:
-            self._socket.settimeout(max(self.deadline - time.monotonic(), 0.001))
-        try:
+        self._more = False
+        if self.deadline is None:
             return self._socket.send(data)
-        except TimeoutError as error:
-            if self.deadline is None:
-                raise
-            raise Stalled from error
+        while True:
+            try:
+                return promptly.send(self._socket, data)
+            except BlockingIOError:
+                self._wait_to_send(self.deadline)
 
     def close(self) -> None:
         """Also wakes who waits for it in another thread."""
@@ -68,20 +101,45 @@ class BufferedSocket:
 
     def wait(self) -> None:
         """Until something is there to be read, or the end. `TimeoutError`, without harm."""
-        if self._held:
+        if self._at < len(self._held):
             return
-        if self.deadline is not None:
-            left = self.deadline - time.monotonic()
-            if left <= 0:
-                raise TimeoutError
-            self._socket.settimeout(left)
-        self._held = self._socket.recv(READ_BYTES)
+        self._held, self._at = self._read(), 0
+        self._more = True
 
     @property
     def ready(self) -> bool:
         """Whether reading would not wait."""
-        if self._held or self._closed:
-            return bool(self._held)
+        if self._at < len(self._held) or self._closed:
+            return self._at < len(self._held)
+        return promptly.readable(self._socket)
+
+    def _read(self) -> bytes:
+        if self.deadline is None:
+            return self._socket.recv(READ_BYTES)
+        if self._more:
+            with suppress(BlockingIOError):
+                return promptly.receive(self._socket, AT_HAND_BYTES)
+        while True:
+            self._let_the_kernel_wait(self.deadline)
+            with suppress(BlockingIOError):
+                return self._socket.recv(READ_BYTES)
+
+    def _let_the_kernel_wait(self, deadline: float) -> None:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        tick = min(left, TICK_S)
+        if tick != self._tick:
+            if not self._tick:
+                self._socket.settimeout(None)
+            microseconds = math.ceil(tick * 1_000_000)
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _TIMEVAL.pack(*divmod(microseconds, 1_000_000)))
+            self._tick = tick
+
+    def _wait_to_send(self, deadline: float) -> None:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise Stalled
         poll = select.poll()
-        poll.register(self._socket, select.POLLIN)
-        return bool(poll.poll(0))
+        poll.register(self._socket, select.POLLOUT)
+        poll.poll(math.ceil(left * 1000))

@@ -17,12 +17,20 @@ from collections.abc import Callable
 from contextlib import suppress
 
 import paramiko
-from paramiko.common import MSG_CHANNEL_SUCCESS, MSG_DEBUG, MSG_DISCONNECT, MSG_IGNORE, MSG_UNIMPLEMENTED, cMSG_UNIMPLEMENTED
+from paramiko.common import (
+    MSG_CHANNEL_SUCCESS,
+    MSG_DEBUG,
+    MSG_DISCONNECT,
+    MSG_IGNORE,
+    MSG_UNIMPLEMENTED,
+    cMSG_UNIMPLEMENTED,
+)
 from paramiko.message import Message
-from paramiko.packet import NeedRekeyException, Packetizer
+from paramiko.packet import NeedRekeyException
 from paramiko.transport import ChannelMap, _active_threads  # type: ignore[attr-defined]  # whom paramiko stops when the program ends
 
 from drivers.netconf.buffered import BufferedSocket, Stalled, keep_alive
+from drivers.netconf.packets import HandedOver, Packets
 
 _KEY_EXCHANGE = range(30, 42)
 _MOST_AT_ONCE = 1_000
@@ -41,7 +49,7 @@ class Line(paramiko.Transport):
     _send_message: Callable[[Message], None]
     _channels: ChannelMap
     active: bool
-    packetizer: "_Packets"
+    packetizer: Packets
 
     def __init__(self, connection: socket.socket) -> None:
         keep_alive(connection)
@@ -49,11 +57,11 @@ class Line(paramiko.Transport):
         self._driven = False
         self.using = threading.Lock()
         """Held by who sends or reads."""
-        super().__init__(self._socket, packetizer_class=_Packets)  # type: ignore[arg-type]  # it has all that is used of a socket
+        super().__init__(self._socket, packetizer_class=Packets)  # type: ignore[arg-type]  # it has all that is used of a socket
         self._channel_handler_table = {**self._channel_handler_table, MSG_CHANNEL_SUCCESS: self._subsystem_runs}
 
     def run(self) -> None:
-        with suppress(_HandedOver):
+        with suppress(HandedOver):
             super().run()
             return
         _active_threads.remove(self)
@@ -64,7 +72,7 @@ class Line(paramiko.Transport):
         if self.is_alive():
             raise TimeoutError
         self.packetizer.leaving = False
-        self._driven = True
+        self.packetizer.driven = self._driven = True
 
     def wait_until(self, deadline: float) -> None:
         """Until when what is done next may wait for the other side."""
@@ -109,11 +117,13 @@ class Line(paramiko.Transport):
         if self.packetizer.need_rekey() and not self.in_kex:
             self._send_kex_init()
         try:
-            kind, message = self.packetizer.read_message()
+            kind, rest, number = self.packetizer.read()
         except NeedRekeyException:
             return
         if kind in (MSG_IGNORE, MSG_DEBUG):
             return
+        message = Message(rest)
+        message.seqno = number
         if kind == MSG_DISCONNECT:
             self._parse_disconnect(message)
             raise EOFError("the element disconnected")
@@ -147,19 +157,10 @@ class Line(paramiko.Transport):
 
     def _send_user_message(self, data: Message) -> None:
         """While new keys are agreed on, nothing else may be sent."""
-        while self._driven and self.active and not self.clear_to_send.is_set():
+        if not self._driven:
+            super()._send_user_message(data)  # type: ignore[misc]  # see above
+            return
+        while self.active and not self.clear_to_send.is_set():
             self.attend()
-        super()._send_user_message(data)  # type: ignore[misc]  # see above
-
-
-class _HandedOver(BaseException):
-    """Ends paramiko's thread past its own handling of failures, which would close the connection."""
-
-
-class _Packets(Packetizer):
-    leaving = False
-
-    def read_message(self) -> tuple[int, Message]:
-        if self.leaving:
-            raise _HandedOver
-        return super().read_message()
+        if self.active:
+            self._send_message(data)
