@@ -74,10 +74,11 @@ class Postponed:
 def later(session: Session, table: Table, statement: Prepared, rows: Iterable[Values], *, key: Hashable = None) -> None:
     """Write the rows by the statement, which changes `table` and answers nothing: at once, where nobody shares the transaction.
 
+    At once, too, inside a savepoint of the session (`begin_nested`), before which all is written that was told.
     `key`: these come instead of what was told under the same key.
     """
     postponed: Postponed | None = session.info.get(POSTPONED)
-    if postponed is None:
+    if postponed is None or session.in_nested_transaction():  # what a savepoint may take back must not outlive it
         statement.run_all(session.connection(), rows)
         return
     if session.new:
@@ -104,9 +105,12 @@ def shared(session: Session) -> bool:
 
 
 def remembered(session: Session) -> dict[Hashable, object]:
-    """For what is looked up once for all that share the transaction; empty, and of no use to others, where nobody does."""
+    """For what is looked up once for all that share the transaction; empty, and of no use to others, where nobody does.
+
+    So it is inside a savepoint of the session: what is found there may be taken back.
+    """
     postponed: Postponed | None = session.info.get(POSTPONED)
-    return {} if postponed is None else postponed.remembered
+    return {} if postponed is None or session.in_nested_transaction() else postponed.remembered
 
 
 _ranks: dict[Table, int] = {}

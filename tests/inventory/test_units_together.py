@@ -11,12 +11,12 @@ from sqlalchemy.orm import Session
 
 from inventory.db import Database, once_committed
 from inventory.loading import lock
-from inventory.postponed import settle, untold
+from inventory.postponed import remembered, settle, untold
 from inventory.storing import insertion, write
 from inventory.tables import SiteRow
 from inventory.tasks import Task, do_all
 
-DEADLINE = 20
+DEADLINE = 60
 
 
 def add(name: str):
@@ -240,6 +240,27 @@ def test_what_is_taken_back_takes_nothing_with_it_that_others_told_before(databa
     works = [telling("a"), failing, telling("b"), failing, telling("c")]
     at_once(lambda: database.together(first), *[lambda work=work: later(work) for work in works], lambda: _release(database, 5, go))
     assert (names(database), refused) == (["a", "b", "c"], [True, True])
+
+
+def test_what_is_told_in_a_savepoint_that_is_taken_back_is_never_written(database: Database) -> None:
+    known: list[set[object]] = []
+
+    def tell(session: Session, name: str) -> None:
+        write(session, SiteRow, [{"id": f"ste-{name}", "name": name}])
+        remembered(session)[name] = True
+
+    def work(session: Session) -> None:
+        tell(session, "before")
+        with suppress(LookupError), session.begin_nested():
+            tell(session, "inside")
+            raise LookupError
+        with session.begin_nested():
+            tell(session, "kept")
+        tell(session, "after")
+        known.append(set(remembered(session)))
+
+    database.together(work)
+    assert (names(database), known) == (["after", "before", "kept"], [{"before", "after"}])
 
 
 def test_who_is_refused_by_the_database_is_told_so_alone(database: Database) -> None:
