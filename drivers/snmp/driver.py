@@ -45,7 +45,7 @@ class Reading:
 
 
 class SnmpDriver:
-    """Sessions are not pooled: opening one is 50 ms of work and a datagram, and SNMP holds nothing open on the element."""
+    """Sessions are not pooled: opening one is 5 ms of work and a datagram, and SNMP holds nothing open on the element."""
 
     def open(self, target: Target, deadline: float) -> "SnmpSession":
         session = SnmpSession(target)

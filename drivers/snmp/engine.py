@@ -10,6 +10,7 @@ from pysnmp.entity.engine import SnmpEngine
 from pysnmp.proto import rfc1902, rfc1905, rfc3411
 from pysnmp.proto.api import v2c
 
+from drivers.snmp import mibs
 from drivers.snmp.ber import Value
 from drivers.snmp.credentials import PYSNMP_AUTH, PYSNMP_PRIV
 from drivers.snmp.keys import MAX_ENGINES
@@ -26,7 +27,7 @@ _BOOTS_EPOCH = 1_700_000_000
 
 class NotificationEngine:
     def __init__(self, engine_id: bytes, users: Sequence[User], send: Callable[[bytes, Address], None], sink: Sink) -> None:
-        self._engine = SnmpEngine()
+        self._engine = mibs.engine()
         self._wire = _Wire(send)
         self._engine.register_transport_dispatcher(self._wire)
         self._sink = sink

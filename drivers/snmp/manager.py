@@ -1,6 +1,6 @@
 """GET, walk and SET on one element, blocking, with deadlines (pysnmp behind it).
 
-pysnmp is asyncio and wants an engine per thread; so every manager brings its own loop and engine (45 ms to make) and runs
+pysnmp is asyncio and wants an engine per thread; so every manager brings its own loop and engine and runs
 the loop only while a call is under way. Used by one thread at a time, like the session that owns it.
 """
 
@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import SupportsInt
 
 from pyasn1.type import univ
-from pysnmp.entity.engine import SnmpEngine
 from pysnmp.hlapi.v3arch.asyncio import (
     ContextData,
     ObjectIdentity,
@@ -27,7 +26,7 @@ from pysnmp.proto import errind, rfc1902, rfc1905
 
 from drivers.errors import AuthenticationRefused, EditRefused, ElementError, ElementTimeout, ElementUnreachable
 from drivers.port import Target
-from drivers.snmp import credentials
+from drivers.snmp import credentials, mibs
 from drivers.snmp.errors import WalkRefused
 from drivers.snmp.switch import Binding, Syntax
 
@@ -73,7 +72,7 @@ class Manager:
         self._target = target
         self._auth = credentials.for_pysnmp(target)
         self._loop = asyncio.new_event_loop()
-        self._engine = SnmpEngine()
+        self._engine = mibs.engine()
         self._context = ContextData()
 
     def get(self, identifiers: Sequence[str], deadline: float) -> dict[str, Value]:
