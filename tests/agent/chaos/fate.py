@@ -15,20 +15,30 @@ import select
 import signal
 import sys
 import threading
+from functools import cache
+from importlib import import_module
 from pathlib import Path
 
 import agent.daemon
+import agent.storage
 import agent.wiring.base
+import policies.document
 from agent import log
-from agent.catalog import load_catalog
+from agent.catalog import load_actions, load_catalog, load_collectors, load_foresight, load_translations
 from agent.config import load_settings
 from agent.fulfillment.journal import Journal
 from drivers.platform import load_platform, platforms
 from drivers.registry import driver_for, protocols
+from drivers.snmp import mibs
 
 BIRTH, DEATH = "another daemon is born", "no further daemon is born"
 TICK_S = 0.01
 SIGNALS = {"die": signal.SIGKILL, "stop": signal.SIGSTOP}
+LATE = (
+    *("anyio._backends._asyncio", "apscheduler.executors.asyncio", "encodings.idna", "httpcore", "inventory.tasks"),
+    *("psycopg", "pysnmp.cache", "sqlalchemy.dialects.postgresql.psycopg", "sqlite3", "uvicorn.lifespan.off"),
+)
+"""What a daemon imports only when it needs it, and every one does."""
 
 
 class Fate:
@@ -85,14 +95,27 @@ def main() -> None:
 
 
 def load_for_all_who_come() -> None:
-    """What a daemon reads and never writes: programs, platforms, the catalog."""
+    """What a daemon reads and never writes: programs, platforms, MIBs, the catalog and the rules beside it."""
+    for module in LATE:
+        import_module(module)
     for protocol in protocols():
         driver_for(protocol).close()
     for platform in platforms():
         load_platform(platform)
-    catalog = load_catalog()
-    agent.wiring.base.load_catalog = lambda _: catalog  # type: ignore[attr-defined]  # in a process of its own
+    mibs.engine()
+    keep_what_was_read()
+    for load in (load_actions, load_collectors, load_foresight, load_translations):
+        load()
     gc.freeze()  # so that no child copies all of it by counting its references
+
+
+def keep_what_was_read() -> None:
+    """In a process of its own: the catalog as it is shipped, every text that has been parsed, and which schema is the newest."""
+    catalog = load_catalog()
+    agent.wiring.base.load_catalog = lambda _: catalog  # type: ignore[attr-defined]
+    policies.document._read = cache(policies.document._read)  # type: ignore[assignment]
+    agent.storage.head_revision = cache(agent.storage.head_revision)
+    agent.storage.head_revision()
 
 
 def read_line() -> str:
