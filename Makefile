@@ -7,6 +7,8 @@ PYTEST_ARGS ?=
 SOURCES := agent drivers inventory policies crm_bridge
 # A file's tests stay in one process, in the order in which they were found: what takes longest comes first (tests/conftest.py).
 SPREAD := -n 3 --dist loadfile --no-loadscope-reorder
+# Each of its processes would else compile every module and rewrite every assertion again: ten seconds for each worker of pytest.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-sqlite test-postgresql coverage check conformance chaos fuzz format golden docs prometheus-test lab-check lab-test lab-uml wheel clean

@@ -8,11 +8,12 @@ from agent import garbage
 
 
 @pytest.fixture(autouse=True)
-def as_before():
-    threshold = gc.get_threshold()
-    yield
+def as_python_begins():
+    """Nothing is settled, which a run of the tests is otherwise (tests/conftest.py)."""
     gc.unfreeze()
-    gc.set_threshold(*threshold)
+    gc.set_threshold(700, 10, 10)
+    yield
+    garbage.settle()
 
 
 def test_what_is_there_is_not_looked_at_any_more() -> None:
