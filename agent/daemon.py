@@ -12,6 +12,7 @@ from agent.actions.service import Parts as ActionParts
 from agent.api import parts
 from agent.api.app import create_app
 from agent.api.server import ApiServer
+from agent.assurance.alarms.itself import Faults
 from agent.config import Settings
 from agent.fulfillment.journal import Checkpoint, no_checkpoint
 from agent.housekeeping import Housekeeping
@@ -32,6 +33,7 @@ STOP_DEADLINE = timedelta(seconds=6)
 """Steps that are not through so long after SIGTERM are left to the journal."""
 TIDY_EVERY = timedelta(hours=1)
 AUDIT_EVERY = timedelta(days=1)
+ATTENDED_EVERY = timedelta(seconds=15)
 LOOK_OUT_EVERY = timedelta(seconds=30)
 """How soon an order that will be late is told of, when nothing else happens to it."""
 
@@ -43,7 +45,7 @@ class Daemon:
         self.measurement = MeasurementService(
             base.database, base.clock, base.catalog, base.credentials.resolve, settings.measurement
         )
-        self.assurance = Assurance(base, self.measurement)
+        self.assurance = Assurance(base, self.measurement, self._faults(settings))
         self.delivery = Delivery(base)
         works = handlers(base, self, self.measurement.tests, self.delivery.policy)
         self.fulfilment = fulfilment(base, self.assurance.service.lifecycle, self.measurement, works, checkpoint)
@@ -101,11 +103,16 @@ class Daemon:
         yield Job("what is measured", self.measurement.refresh_every, self.measurement.refresh)
         yield Job("old service tests", TIDY_EVERY, self.measurement.tidy)
         yield Job("orders in jeopardy", LOOK_OUT_EVERY, self.fulfilment.look_out)
+        if not self.base.settings.fulfillment.carry_out:
+            yield Job("whether orders are carried out", ATTENDED_EVERY, self.fulfilment.attendance.look)
         if (drift := self.base.settings.drift).audit:
             yield Job("drift audit", AUDIT_EVERY, self.fulfilment.audit_drift, until=lambda: drift.until(self.base.clock.now()))
         yield Job("actions", self.actions.interval, self.actions.look)
         yield Job("old actions", TIDY_EVERY, self.actions.tidy)
         yield Job("tidy up", TIDY_EVERY, self.housekeeping.tidy)
+
+    def _faults(self, settings: Settings) -> Faults:
+        return {} if settings.fulfillment.carry_out else {"fulfilment": lambda: self.fulfilment.attendance.fault}
 
     def _api(self) -> parts.Parts:
         return api_parts(

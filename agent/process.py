@@ -1,10 +1,12 @@
-"""The daemon as a process: it runs until SIGTERM or SIGINT, and is gone soon after, whatever hangs."""
+"""A daemon as a process: it runs until SIGTERM or SIGINT, and is gone soon after, whatever hangs."""
 
 import asyncio
 import contextlib
 import os
 import signal
 import threading
+from collections.abc import Callable
+from typing import Protocol
 
 import structlog
 import uvloop
@@ -12,7 +14,6 @@ import uvloop
 from agent import garbage
 from agent import log as logs
 from agent.config import Settings
-from agent.daemon import Daemon
 
 log = structlog.get_logger(__name__)
 
@@ -20,15 +21,23 @@ EXIT_DEADLINE_S = 9.0
 """SIGTERM to exit within ten seconds, whatever hangs."""
 
 
-def run(settings: Settings) -> int:
+class Part(Protocol):
+    """What runs: built in a thread, started and stopped in the loop."""
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+
+def run(settings: Settings, part: Callable[[Settings], Part]) -> int:
     """Until SIGTERM or SIGINT; the exit code of the process."""
     logs.configure(settings.log)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_run(settings))
+        runner.run(_run(settings, part))
     return 0
 
 
-async def _run(settings: Settings) -> None:
+async def _run(settings: Settings, part: Callable[[Settings], Part]) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -40,7 +49,7 @@ async def _run(settings: Settings) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end)
-    daemon = await asyncio.to_thread(Daemon, settings)
+    daemon = await asyncio.to_thread(part, settings)
     try:
         await daemon.start()
         garbage.settle()

@@ -18,6 +18,7 @@ COMMANDS = {
     "The daemon": {
         "demo": "Play the whole line on a simulated network: orders, a fault, tickets, a bill with its SLA credit, and why.",
         "run": "Run the daemon in the foreground until SIGTERM or Ctrl-C; work in progress is finished or journaled.",
+        "work": "Carry out, on a core of its own, what `fabd run` places on the same PostgreSQL database.",
         "config": "Settings: check them, show them, and what can be set.",
         "db": "Keep the database: make or upgrade it, check it, back it up, restore it.",
         "token": "Tokens of the API: make, list and revoke them.",

@@ -26,13 +26,14 @@ def run_daemon(
     log_format: Annotated[str | None, typer.Option(metavar="FORMAT", help="auto, console or json.")] = None,
 ) -> None:
     """Run the daemon in the foreground until SIGTERM or Ctrl-C; work in progress is finished or journaled."""
-    from agent.process import run  # noqa: PLC0415  the whole daemon is loaded only to run it
+    from agent.daemon import Daemon  # noqa: PLC0415  the whole daemon is loaded only to run it
+    from agent.process import run  # noqa: PLC0415  see above
 
-    settings = load_settings(desk.config, _flags(host, port, data_dir, log_level, log_format))
-    raise typer.Exit(run(settings))
+    settings = load_settings(desk.config, flags(host, port, data_dir, log_level, log_format))
+    raise typer.Exit(run(settings, Daemon))
 
 
-def _flags(
+def flags(
     host: str | None, port: int | None, data_dir: Path | None, log_level: str | None, log_format: str | None
 ) -> dict[str, Any]:
     """As a settings document; what was not given is left out."""

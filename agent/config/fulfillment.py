@@ -39,6 +39,11 @@ class FreezeSettings(Section):
 
 
 class FulfillmentSettings(Section):
+    carry_out: bool = Field(
+        True,
+        description="Whether this daemon carries orders out. Off, where processes of their own do it on the same PostgreSQL "
+        "database (`fabd work`).",
+    )
     workers: Number = Field(
         8,
         description="Plans executed at the same time. Those stuck in an element that does not answer do not count, nor do, up to "

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from agent.config.actions import ActionSettings
 from agent.config.assurance import (
@@ -53,6 +53,21 @@ class Settings(Section):
     log: LogSettings = Field(default_factory=LogSettings)
     catalog: CatalogSettings = Field(default_factory=CatalogSettings)
 
+    @field_validator("fulfillment")
+    @classmethod
+    def _somebody_carries_out(cls, found: FulfillmentSettings, info: ValidationInfo) -> FulfillmentSettings:
+        database = info.data.get("database")
+        if not found.carry_out and database is not None and _on_sqlite(database.url):
+            raise ValueError(
+                "carry_out is off, and on SQLite no other process may carry orders out; leave it on, or set database.url to "
+                "PostgreSQL and run `fabd work` too"
+            )
+        return found
+
+    @property
+    def on_sqlite(self) -> bool:
+        return _on_sqlite(self.database.url)
+
     @property
     def database_url(self) -> str:
         return self.database.url or f"sqlite:///{self.data_dir / 'fabd.db'}"
@@ -68,3 +83,8 @@ class Settings(Section):
     @property
     def bin_length(self) -> timedelta:
         return timedelta(seconds=self.usage.bin_s)
+
+
+def _on_sqlite(url: str) -> bool:
+    """`url`: of the settings."""
+    return not url or url.startswith("sqlite")

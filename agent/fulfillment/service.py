@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from agent.fulfillment import approving, freezes, resolution, waiting
 from agent.fulfillment.amendment import Amendment, Amendments
+from agent.fulfillment.attendance import Attendance
 from agent.fulfillment.bouncing import Bouncer
 from agent.fulfillment.cancellation import CancellationRunner, Cancellations, CancelRequest
 from agent.fulfillment.designer import Designer
@@ -119,13 +120,14 @@ class FulfilmentService:
         self.bouncer = Bouncer(parts.queue, parts.settings, parts.platforms.load)
         self.redeployer = redeployer = Redeployer(parts.queue, parts.settings, parts.platforms.load)
         rechecker = Rechecker(parts.database, parts.clock, parts.queue, doors, parts.platforms.load, comparer, redeployer)
-        handlers: dict[str, Handler] = {
+        own: dict[str, Handler] = {
             PLAN_WORK: PlanRunner(tools),
             RECHECK_WORK: rechecker,
             CANCEL_WORK: CancellationRunner(parts.database, parts.clock, parts.queue, self._cancellations),
             DRIFT_WORK: DriftRunner(parts.database, self.drift, self.wake, lambda: self.worker.stopping),
-            **parts.handlers,
         }
+        handlers = {**own, **parts.handlers} if parts.settings.carries_out else dict(parts.handlers)
+        self.attendance = Attendance(parts.database, parts.clock, own)
         elements = partial(elements_of, parts.database)
         self.worker = Worker(
             parts.database, parts.queue, handlers, parts.clock, parts.settings, stalls=stalls, elements_of=elements

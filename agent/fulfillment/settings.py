@@ -12,6 +12,8 @@ from inventory.work import Backoff
 class FulfilmentSettings:
     """Defaults suit elements on a management network; the confirmation timeout must outlast verification and a restart of fabd."""
 
+    carries_out: bool = True
+    """Plans, what undoes orders, and what puts elements right; else other processes on the same database do."""
     workers: int = 8
     """Plans at once. Those that make no headway do not count, nor, up to as many again, those that wait for the database."""
     most_workers: int = 64

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from functools import partial
 
+from agent.assurance.alarms.itself import Faults
+from agent.assurance.collection.meter import Meter
 from agent.assurance.collectors.asking import Asking
 from agent.assurance.collectors.collecting import CollectingParts
 from agent.assurance.collectors.roster import Place
@@ -13,6 +15,7 @@ from agent.assurance.events.translation import Translation
 from agent.assurance.figures import collector_families, daemon_families
 from agent.assurance.history.poolwatch import PoolWatch
 from agent.assurance.history.store import Retention
+from agent.assurance.lifecycle import AssuranceLifecycle
 from agent.assurance.service import AssuranceParts, AssuranceService
 from agent.catalog import load_collectors, load_translations
 from agent.config import KeepSettings, PollingSettings
@@ -37,8 +40,8 @@ TRUST_EVERY = timedelta(seconds=30)
 class Assurance:
     """The service, its collector and receivers, and what measures actively for it."""
 
-    def __init__(self, base: Base, measurement: MeasurementService) -> None:
-        """Binds what is listened on."""
+    def __init__(self, base: Base, measurement: MeasurementService, faults: Faults) -> None:
+        """Binds what is listened on. `faults`: of parts that are neither of assurance nor of measurement."""
         settings = base.settings
         self._measurement = measurement
         self._addresses = Addresses(base.database)
@@ -68,7 +71,7 @@ class Assurance:
                     relays=tuple(settings.syslog.relays),
                 ),
                 asks=collecting(base),
-                faults={"measuring": measurement.watch.fault},
+                faults={"measuring": measurement.watch.fault, **faults},
                 translation=Translation(load_translations(settings.catalog)),
             )
         )
@@ -113,6 +116,20 @@ class Assurance:
 
     async def _know_addresses(self) -> None:
         self.service.hearing.desk.aliases = await self._addresses.aliases()
+
+
+def lifecycle(base: Base, measurement: MeasurementService) -> AssuranceLifecycle:
+    """For who carries orders out and leaves all else of assurance to others."""
+    settings = base.settings
+    return AssuranceLifecycle(
+        base.database,
+        base.clock,
+        Meter(settings.bin_length, timedelta(seconds=settings.polling.interval_s), polls=False),
+        Collector(base.clock, collector_limits(settings.polling)),
+        resolve=base.credentials.resolve,
+        monitors_of=lambda name: base.catalog.specification(name).watched,
+        renewed=measurement.acceptor.renew,
+    )
 
 
 def collecting(base: Base) -> CollectingParts:

@@ -50,6 +50,7 @@ def fulfilment(
 
 def fulfilment_settings(settings: FulfillmentSettings) -> FulfilmentSettings:
     return FulfilmentSettings(
+        carries_out=settings.carry_out,
         workers=settings.workers,
         most_workers=settings.most_workers,
         elements_at_once=settings.element_parallelism,

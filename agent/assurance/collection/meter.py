@@ -76,8 +76,9 @@ class _State:
 class Meter:
     """One per process; what it holds in memory is guarded, because services begin and end in other threads."""
 
-    def __init__(self, bin_length: timedelta, poll_interval: timedelta) -> None:
-        self._length = bin_length
+    def __init__(self, bin_length: timedelta, poll_interval: timedelta, *, polls: bool = True) -> None:
+        """`polls`: whether readings are taken in this process. If not, only others know what comes after the first one."""
+        self._length, self._polls = bin_length, polls
         self._usual = poll_interval * 3 / 2
         """A bin whose last reading is not older than that at its end has been watched to its end."""
         self._states: dict[str, _State] = {}
@@ -94,7 +95,8 @@ class Meter:
         with self._guard:
             if first is not None:
                 _store(session, monitor, first)
-            self._states[monitor.id] = _State(monitor.started_at, first)
+            if self._polls:
+                self._states[monitor.id] = _State(monitor.started_at, first)
             self._ended.pop(monitor.id, None)
 
     def take(self, session: Session, monitor: UsageMonitor, taken: Taken, meta: Meta, at: datetime) -> None:
