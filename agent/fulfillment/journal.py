@@ -13,7 +13,7 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, lazyload
 
-from agent.fulfillment.errors import Interrupted, Missing, Superseded
+from agent.fulfillment.errors import Cancelled, Interrupted, Missing, Superseded
 from agent.fulfillment.participant import Note
 from agent.fulfillment.plan import Step
 from agent.fulfillment.points import Entry, Records, line_of, write_lines
@@ -110,6 +110,14 @@ class Journal:
             raise Superseded(self.plan_id, self._claim.fence)
         self._proved = now
 
+    def heed(self) -> None:
+        """Asked between two points while a plan that has changed nothing waits. `Cancelled` when its order was."""
+        with self._database.read() as session:
+            cancellation = session.connection().scalar(_CANCELLATION, {"plan": self.plan_id})
+        if cancellation:
+            self.cancelled = True
+            raise Cancelled
+
     def remark(self, note: Note) -> None:
         """A line in a transaction of its own, between two points."""
         with self.point("remark", [note]):
@@ -144,5 +152,8 @@ _PLAN = (
     .where(PlanRow.id == bindparam("plan"))
     .with_for_update(of=PlanRow)
     .options(lazyload(PlanRow.change_sets))
+)
+_CANCELLATION = (
+    select(OrderRow.cancellation_id).join(PlanRow, PlanRow.order_id == OrderRow.id).where(PlanRow.id == bindparam("plan"))
 )
 _FENCE = select(PlanRow.fence).where(PlanRow.id == bindparam("plan"))

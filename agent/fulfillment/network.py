@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import structlog
 
-from agent.fulfillment.errors import DriverFailed, Interrupted
+from agent.fulfillment.errors import Cancelled, DriverFailed, Interrupted, Stopping
 from agent.fulfillment.measuring import Measure, unmeasured
 from agent.fulfillment.parallel import in_parallel
 from agent.fulfillment.participant import Note, Participant, Record
@@ -48,6 +48,8 @@ class Network:
     stalls: Stalls
     remark: Callable[[Note], None]
     """Journals at once what people should know while a step takes its time."""
+    still_wanted: Callable[[], None] = lambda: None
+    """Raises `Cancelled` or `Stopping` when there is no use in waiting for what has not begun: asked while a lock is waited for."""
     measure: Measure = unmeasured
     """Carries out the checks that no element is asked for."""
     saved_before: bool = False
@@ -81,7 +83,7 @@ class Network:
 
         def stage(participant: Participant) -> None:
             session = self._session(participant, deadline)
-            self._lock(participant, session, deadline)
+            self._lock(participant, session, deadline, self.still_wanted)
             self.guard()
             participant.will_make(session.stage(participant.change, deadline))
             participant.state = ChangeState.STAGED
@@ -299,7 +301,9 @@ class Network:
             participant.session_id = participant.session.session_id
         return participant.session
 
-    def _lock(self, participant: Participant, session: ElementSession, deadline: float) -> None:
+    def _lock(
+        self, participant: Participant, session: ElementSession, deadline: float, still_wanted: Callable[[], None] = lambda: None
+    ) -> None:
         """While somebody else holds the lock it is tried again, and people are told who."""
         pause, told = FIRST_PAUSE, False
         while True:
@@ -312,6 +316,7 @@ class Network:
                 if not told:
                     self._tell_locked(participant, locked, left)
                     told = True
+            still_wanted()
             self.pause(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
 
@@ -353,7 +358,7 @@ class Network:
         started, failure = self.clock.monotonic(), None
         try:
             action(participant)
-        except Interrupted:
+        except (Interrupted, Cancelled, Stopping):
             raise
         except ElementError as error:
             failure = error

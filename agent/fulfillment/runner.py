@@ -85,6 +85,7 @@ class _Run:
         self._tools = tools
         self._claim = claim
         self._settings = tools.settings
+        self._journal = journal
         self._taken = taken
         self._plan = plan = taken.plan
         self.network = Network(
@@ -96,6 +97,7 @@ class _Run:
             guard=journal.guard,
             stalls=tools.stalls,
             remark=journal.remark,
+            still_wanted=self._still_wanted,
             measure=tools.measure,
             saved_before=any(planned.resolution is Verb.REVERT for planned in plan.changes),
         )
@@ -225,6 +227,11 @@ class _Run:
         if failures:
             transient = all(error.transient for error in failures.values())
             raise PhaseFailed([Failure.of(error) for error in failures.values()], transient=transient)
+
+    def _still_wanted(self) -> None:
+        if self._tools.stopping():
+            raise Stopping
+        self._journal.heed()
 
     # -- small things --------------------------------------------------------------------------------------------------
 

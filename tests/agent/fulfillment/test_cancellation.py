@@ -69,6 +69,50 @@ def test_a_plan_that_has_not_decided_reverts(house, point):
     house.assert_empty()
 
 
+def at_a_pause(house, action):
+    """Something happens whenever a plan waits."""
+    tools = house.tools
+
+    def pause(seconds):
+        house.clock.advance(seconds)
+        action()
+
+    house.tools = lambda: replace(tools(), pause=pause)
+
+
+@pytest.mark.parametrize("lasting", [True, False])
+def test_a_plan_that_waits_for_somebody_s_lock_hears_it_at_once(house, lasting):
+    order = house.place(internet())
+    edge, begun = house.elements["pe1"], house.clock.monotonic()
+    edge.locked_by = "noc"
+
+    def cancel():
+        if not house.order_row(order.id).cancellation_id:
+            house.cancel(order.id)
+            edge.locked_by = "noc" if lasting else ""
+
+    at_a_pause(house, cancel)
+    house.work_due()
+    assert house.clock.monotonic() - begun < house.settings.stage_timeout.total_seconds() / 4
+    assert house.order_row(order.id).state == "cancelled"
+    edge.locked_by = ""
+    house.assert_empty()
+
+
+def test_a_plan_that_waits_for_somebody_s_lock_gives_itself_back_as_the_daemon_stops(house):
+    order = house.place(internet())
+    edge, begun = house.elements["pe1"], house.clock.monotonic()
+    edge.locked_by = "noc"
+    at_a_pause(house, lambda: setattr(house, "stopping", True))
+    assert house.work()
+    (plan,) = house.plans(order.id)
+    assert (plan.state, plan.decision) == ("waiting", None)
+    assert house.clock.monotonic() - begun < 1
+    house.stopping, edge.locked_by = False, ""
+    house.work_off()
+    assert house.order_row(order.id).state == "completed"
+
+
 @pytest.mark.parametrize("point", ["after decide", *[f"{when} {name}" for name in DECIDED for when in ("before", "after")][:-1]])
 def test_a_plan_that_has_decided_ends_as_decided_and_is_undone_by_an_order_of_its_own(house, point):
     order = house.place(internet())
@@ -341,7 +385,7 @@ def test_cancelled_by_one_thread_while_others_work_nothing_of_an_order_is_left(h
 def cancel_after(house, order_id, points) -> bool:
     """Once the workers have passed so many points more; whether it was still possible."""
     seen = len(house.points)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while len(house.points) < seen + 4 * points and time.monotonic() < deadline:
         if house.order_row(order_id).state in FINAL:
             break
