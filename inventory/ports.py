@@ -53,7 +53,7 @@ def claim(session: Session, port_id: str, *, vlan: int, service_id: str, owner: 
         if leaves and held_vlan == vlan:
             inherited = held_id
     if inherited:
-        session.execute(update(PortClaimRow).where(PortClaimRow.id == inherited).values(heir=service_id, owner=owner))
+        session.execute(update(PortClaimRow).where(PortClaimRow.id == inherited).values(heir=service_id))
         return PortClaim(inherited, reference, port_id, vlan, service_id)
     claim_id = new_id("clm")
     new = {"id": claim_id, "port_id": port_id, "vlan": vlan, "service_id": service_id, "owner": owner}

@@ -70,7 +70,7 @@ def test_of_those_who_race_for_a_port_one_gets_it(database: Database, port: str)
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     assert sorted(outcomes) == [*["in use"] * 5, "mine"]
 
 
@@ -83,6 +83,15 @@ def test_an_heir_has_the_port_from_the_moment_its_holder_has_ended(database: Dat
         bequeath_claims(session, "svc-1")
         assert [(each.vlan, each.service_id) for each in claims(session, "svc-2")] == [(0, "svc-2")]
         assert claims(session, "svc-1") == ()
+
+
+def test_until_then_it_is_whose_it_was(database: Database, port: str) -> None:
+    with database.write() as session:
+        claim(session, port, vlan=0, service_id="svc-1", owner="itm-1")
+        claim(session, port, vlan=0, service_id="svc-2", owner="itm-2", ending={"svc-1"})
+        renounce_claims(session, "svc-2")
+        assert release_claims(session, service_id="svc-1", owner="itm-2") == 0
+        assert release_claims(session, service_id="svc-1", owner="itm-1") == 1
 
 
 @pytest.mark.parametrize(("inherited", "wanted"), [(0, 0), (0, 5), (5, 0), (5, 5)])
