@@ -24,10 +24,10 @@ def work(
     log_level: Annotated[str | None, typer.Option(metavar="LEVEL", help="debug, info, warning or error.")] = None,
     log_format: Annotated[str | None, typer.Option(metavar="FORMAT", help="auto, console or json.")] = None,
 ) -> None:
-    """Carry out, on a core of its own, the orders that `fabd run` places on the same PostgreSQL database; until SIGTERM or Ctrl-C.
+    """Carry out, on a core of its own, what `fabd run` places on the same PostgreSQL database.
 
-    It has no API, polls nothing and listens to nobody. Any number of them may run, on any hosts. Daemons carry orders out as well,
-    unless their fulfillment.carry_out is false.
+    Until SIGTERM or Ctrl-C; work in progress is finished or journaled. It has no API, polls nothing and listens to nobody. Any number
+    may run, on any hosts. Daemons carry orders out as well, unless their fulfillment.carry_out is false.
     """
     from agent.carrier import Carrier  # noqa: PLC0415  all of it is loaded only to run it
     from agent.process import run  # noqa: PLC0415  see above
