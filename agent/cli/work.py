@@ -26,8 +26,8 @@ def work(
 ) -> None:
     """Carry out, on a core of its own, what `fabd run` places on the same PostgreSQL database.
 
-    Until SIGTERM or Ctrl-C; work in progress is finished or journaled. It has no API, polls nothing and listens to nobody. Any number
-    may run, on any hosts. Daemons carry orders out as well, unless their fulfillment.carry_out is false.
+    Until SIGTERM or Ctrl-C; work in progress is finished or journaled. It has no API, polls nothing and listens to nobody. Any
+    number may run, on any hosts. Daemons carry orders out as well, unless their fulfillment.carry_out is false.
     """
     from agent.carrier import Carrier  # noqa: PLC0415  all of it is loaded only to run it
     from agent.process import run  # noqa: PLC0415  see above
