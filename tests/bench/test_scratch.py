@@ -10,7 +10,7 @@ import pytest
 
 from bench.scratch import scratch
 
-PATIENCE_S = 20
+PATIENCE_S = 60
 KILLED = """
 import subprocess, sys, time
 from bench.scratch import scratch

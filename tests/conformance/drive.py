@@ -125,7 +125,7 @@ class Driver:
         """What the hub has told meanwhile."""
         wanted = self._awaited()
         try:
-            eventually(lambda: any(name == wanted for name, _ in self._heard()), seconds=20)
+            eventually(lambda: any(name == wanted for name, _ in self._heard()))
         except AssertionError:
             yield Finding(self._swagger.name, f"event {wanted}", "-", ("it was not told within 20 s",))
         for name in sorted({name for name, _ in self._heard()}):

@@ -486,7 +486,7 @@ def test_a_bill_that_is_being_sent_is_not_composed_again(database: Database) -> 
             send(session, draft, PERIOD.end)
             composing = pool.submit(again)
             wait([composing], timeout=0.3)
-        assert composing.result(timeout=20) == ("sent", Decimal("10.00"))
+        assert composing.result(timeout=60) == ("sent", Decimal("10.00"))
 
 
 def test_usage_that_arrives_while_a_bill_is_made_comes_with_the_next(database: Database) -> None:
@@ -502,9 +502,9 @@ def test_usage_that_arrives_while_a_bill_is_made_comes_with_the_next(database: D
             row = bill(session, session.get_one(CustomerRow, acme.customer.id), PERIOD, PERIOD.end, book=BOOK)
             arriving = pool.submit(arrive)
             if not database.is_sqlite:  # where there is one writer only, it waits its turn
-                arriving.result(timeout=20)
+                arriving.result(timeout=60)
             send(session, row.id, PERIOD.end)
-        late = arriving.result(timeout=20)
+        late = arriving.result(timeout=60)
     with database.write() as session:
         following = bill(session, session.get_one(CustomerRow, acme.customer.id), NEXT, NEXT.end, book=BOOK)
         assert amounts(following) == [("recurring", "10.00"), ("usage", "0.00"), ("usage", "1.00")]

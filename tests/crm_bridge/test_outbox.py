@@ -47,7 +47,7 @@ class Line:
             clock,
             secrets=SECRETS.__getitem__,
             policy=LOCAL,
-            settings=DispatchSettings(**{"timeout_s": 5.0, "poll_s": 0.05, **settings}),
+            settings=DispatchSettings(**{"timeout_s": 60.0, "poll_s": 0.05, **settings}),
             chance=lambda: 0.5,
         )
 
@@ -78,17 +78,15 @@ def line(database: Database, clock: FakeClock) -> Line:
 def run(story: Callable[[Receiver], Awaitable[None]], **given: Any) -> None:
     async def with_receiver() -> None:
         async with receiver(**given) as subscriber:
-            await asyncio.wait_for(story(subscriber), 30)
+            await asyncio.wait_for(story(subscriber), 120)
 
     asyncio.run(with_receiver())
 
 
 async def until(holds: Callable[[], bool]) -> None:
-    for _ in range(1000):
-        if holds():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("it did not happen within ten seconds")
+    async with asyncio.timeout(60):
+        while not holds():  # noqa: ASYNC110 - what is waited for happens in another's socket or in the database
+            await asyncio.sleep(0.01)
 
 
 def test_an_event_without_its_fact_does_not_exist(line: Line) -> None:
@@ -345,7 +343,7 @@ def test_run_sends_what_is_published_while_it_runs_and_stops_when_told(line: Lin
         await until(lambda: len(subscriber.requests) == 1)
         await until(lambda: line.state() == [("delivered", 1)])
         stop.set()
-        await asyncio.wait_for(running, 5)
+        await asyncio.wait_for(running, 60)
 
     run(story)
 
@@ -390,7 +388,7 @@ def test_a_name_server_that_hangs_holds_up_neither_the_thread_pool_nor_the_end(
 
     def hang(*_: object, **__: object) -> list[Any]:
         asked.release()
-        answer.wait(20)
+        answer.wait(120)
         raise OSError("too late")
 
     async def story() -> None:
@@ -399,11 +397,11 @@ def test_a_name_server_that_hangs_holds_up_neither_the_thread_pool_nor_the_end(
         for number in range(4):
             line.publish(f"order:{number}")
         monkeypatch.setattr("crm_bridge.callbacks.socket.getaddrinfo", hang)
-        await asyncio.wait_for(line.dispatcher.drain(), 10)  # its database work found the one thread free
+        await asyncio.wait_for(line.dispatcher.drain(), 60)  # its database work found the one thread free
         assert set(line.errors()) == {"no answer within 0.3 s"}
 
     asyncio.run(story())  # ends although four look-ups have not
-    assert all(asked.acquire(timeout=5) for _ in range(4))
+    assert all(asked.acquire(timeout=60) for _ in range(4))
     answer.set()
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.exc import OperationalError
 from inventory.db import Database, once_committed
 from inventory.tables import SiteRow
 
-DEADLINE = 10
+DEADLINE = 60
 
 
 @pytest.fixture

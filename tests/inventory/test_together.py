@@ -16,7 +16,7 @@ from inventory.loading import lock
 from inventory.tables import SiteRow
 from inventory.together import Together
 
-DEADLINE = 10
+DEADLINE = 60
 
 
 class Sites:

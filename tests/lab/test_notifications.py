@@ -16,7 +16,7 @@ from tests.lab.test_netconf import config, open_session
 from tests.lab.topology import NC1, NETCONF_PORT
 
 pytestmark = pytest.mark.lab
-PATIENCE_S = 20
+PATIENCE_S = 120
 CHANGED = ("netconf-config-change", "sysConfigChange")
 """RFC 6470, and what netconfd calls it."""
 

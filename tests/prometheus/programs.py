@@ -13,7 +13,7 @@ from typing import Any, Self
 import httpx
 
 HOST = "127.0.0.1"
-PATIENCE_S = 45.0
+PATIENCE_S = 90.0
 EVERY_S = 0.1
 FOLDER = "FABD_TEST_PROMETHEUS"
 

@@ -116,7 +116,7 @@ def test_eight_at_once_have_one_effect(database, clock):
     answers, begin = [], threading.Barrier(8)
 
     def send() -> None:
-        begin.wait(10)
+        begin.wait(60)
         try:
             answers.append(perform(database, ATTEMPT, clock.now(), effect).status)
         except Conflict as error:
@@ -126,7 +126,7 @@ def test_eight_at_once_have_one_effect(database, clock):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     assert sites(database) == 1
     assert 201 in answers
     assert set(answers) <= {201, "requestRunning"}

@@ -164,7 +164,7 @@ def test_others_write_while_it_is_thought_through_and_rendered(office, monkeypat
         def watching(*arguments):
             writer = threading.Thread(target=write)
             writer.start()
-            writer.join(10)
+            writer.join(60)
             return original(*arguments)
 
         return watching

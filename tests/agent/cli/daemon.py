@@ -16,7 +16,7 @@ from agent.config import ApiSettings
 from agent.security.roles import Role
 from tests.agent.api.office import Office
 
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 
 
 class ServedOffice:

@@ -80,7 +80,7 @@ def test_a_daemon_that_does_not_answer_in_time_is_told(fabd, monkeypatch):
     free = threading.Event()
 
     def slow(_: Call) -> Reply:
-        free.wait(10)
+        free.wait(60)
         return Reply(200, [])
 
     with Stub(slow) as stub:

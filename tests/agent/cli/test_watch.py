@@ -38,7 +38,7 @@ class Course:
         return self._orders.pop(0) if len(self._orders) > 1 else self._orders[0]
 
 
-def watched(course: Course, timeout: float = 10.0) -> dict:
+def watched(course: Course, timeout: float = 60.0) -> dict:
     with Stub(course) as stub, httpx.Client(base_url=stub.url, trust_env=False) as http:
         return watch_order(Daemon(http), "/order", "/order/plans", timeout)
 

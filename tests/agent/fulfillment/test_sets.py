@@ -24,7 +24,7 @@ from tests.agent.fulfillment.fakes import FakeElement
 from tests.agent.fulfillment.world import LEASE, World
 
 NAMES = ("core", "edge", "rim")
-DEADLINE = 15
+DEADLINE = 60
 
 
 class Sets(World):

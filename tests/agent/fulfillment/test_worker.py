@@ -17,7 +17,7 @@ from inventory.db import Database
 from inventory.tables import WorkItemRow
 from inventory.work import Backoff, DatabaseQueue, Work
 
-DEADLINE = 10
+DEADLINE = 60
 SETTINGS = FulfilmentSettings(
     workers=2, poll=timedelta(milliseconds=20), lease=timedelta(seconds=1), retry=Backoff(timedelta(0), timedelta(0))
 )

@@ -18,7 +18,7 @@ from drivers.errors import (
     VerificationFailed,
 )  # fmt: skip
 from drivers.netconf import rpc
-from drivers.netconf.client import Reply
+from drivers.netconf.client import Posted
 from drivers.netconf.driver import NetconfDriver
 from drivers.netconf.session import NetconfSession
 from drivers.platform import load_platform
@@ -106,22 +106,70 @@ def test_a_change_is_committed_verified_confirmed_saved_and_taken_back(session: 
     assert session.standing(NEW, soon()) is Standing.BEFORE
 
 
-def test_what_is_saved_is_unlocked_in_the_same_breath(session: NetconfSession, monkeypatch: pytest.MonkeyPatch) -> None:
-    sent: list[list[str]] = []
-    replies = session._client.replies
+@pytest.fixture
+def sent(session: NetconfSession, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """What leaves in one breath."""
+    breaths: list[list[str]] = []
+    post = session._client.post
 
-    def heard(operations: Sequence[etree._Element], deadline: float) -> list[Reply]:
-        sent.append([str(etree.QName(operation).localname) for operation in operations])
-        return replies(operations, deadline)
+    def heard(operations: Sequence[rpc.Operation], deadline: float) -> Posted:
+        breaths.append([operation.name for operation in operations])
+        return post(operations, deadline)
 
-    monkeypatch.setattr(session._client, "replies", heard)
+    monkeypatch.setattr(session._client, "post", heard)
+    return breaths
+
+
+def test_what_waits_for_no_answer_leaves_in_one_breath(session: NetconfSession, sent: list[list[str]]) -> None:
+    session.verify(NEW, soon())  # finds out that it serves the states of ports
+    sent.clear()
     committed(session, NEW)
+    assert session.verify(NEW, soon()).problems == ()
     session.confirm("plan-1", soon())
     session.save(soon())
     session.abort(soon())
-    assert sent[-1] == ["copy-config", "unlock", "unlock"]
-    monkeypatch.undo()
+    assert sent == [
+        ["lock", "lock"],
+        ["discard-changes", "edit-config"],
+        ["commit", "get-config", "get"],
+        ["commit", "copy-config", "discard-changes", "unlock", "unlock"],
+    ]
     confirmed(session, NEW.inverted())
+
+
+def test_what_was_read_with_the_commit_is_read_again_after_a_while(
+    session: NetconfSession, sent: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("drivers.netconf.session.FRESH", 0.0)
+    committed(session, NEW)
+    sent.clear()
+    assert session.verify(NEW, soon()).missing == ()
+    assert sent[0] == ["get-config"]
+    session.revert(NEW, "plan-1", soon())
+    session.abort(soon())
+
+
+def test_answers_that_nobody_asks_for_any_more_are_passed_over(session: NetconfSession, target: Target) -> None:
+    committed(session, NEW)  # what was to be read back is left
+    session.revert(NEW, "plan-1", soon())
+    session.abort(soon())
+    assert session.standing(NEW, soon()) is Standing.BEFORE
+    assert session._client._exchange._due == {}
+
+
+def test_a_connection_lost_while_reading_back_leaves_the_commit_made(
+    clean: Simulated, driver: NetconfDriver, target: Target, session: NetconfSession
+) -> None:
+    other = driver.open(target, soon())
+    other.lock(soon())
+    other.stage(NEW, soon())
+    clean.sim.call(lambda _: clean.faults("pe1").disconnect(Phase.VERIFY))
+    other.commit(NEW, "plan-1", MINUTE, soon())
+    with pytest.raises(ElementDisconnected, match="get-config"):
+        other.verify(NEW, soon())
+    other.close()
+    assert session.standing(NEW, soon()) is Standing.AFTER
+    session.revert(NEW, "plan-1", soon())
 
 
 def test_confirming_twice_is_harmless(session: NetconfSession) -> None:

@@ -46,6 +46,10 @@ class Server:
         self._thread.join(60)
         self._loop.close()
 
+    @property
+    def hears(self) -> bool:
+        return bool(self._connections)
+
     def say(self, octets: bytes) -> None:
         self._to_each(lambda process: process.stdout.write(octets))
 
@@ -121,6 +125,7 @@ class Caller:
 def conversation(**options: object) -> Iterator[tuple[Server, Caller]]:
     with Server(**options) as server:
         caller = Caller(server.port)
+        until(lambda: server.hears)  # it says that the subsystem runs before it begins with it
         try:
             yield server, caller
         finally:
@@ -147,8 +152,13 @@ def test_an_open_line_has_no_thread() -> None:
             caller.line.close()
 
 
-def test_keys_are_renewed_in_passing_when_the_element_wants_them() -> None:
-    with conversation(rekey_bytes=4096) as (_, caller):
+@pytest.fixture(params=["aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr"])
+def cipher(request: pytest.FixtureRequest) -> list[str]:
+    return [request.param]
+
+
+def test_keys_are_renewed_in_passing_when_the_element_wants_them(cipher: list[str]) -> None:
+    with conversation(rekey_bytes=4096, encryption_algs=cipher) as (_, caller):
         first = caller.line.H
         for _ in range(20):
             caller.say(KILOBYTE)
@@ -156,8 +166,8 @@ def test_keys_are_renewed_in_passing_when_the_element_wants_them() -> None:
         assert first != caller.line.H
 
 
-def test_keys_are_renewed_in_passing_when_this_side_has_sent_enough() -> None:
-    with conversation() as (_, caller):
+def test_keys_are_renewed_in_passing_when_this_side_has_sent_enough(cipher: list[str]) -> None:
+    with conversation(encryption_algs=cipher) as (_, caller):
         first = caller.line.H
         caller.line.packetizer.REKEY_BYTES = 4096
         for _ in range(20):
@@ -166,8 +176,42 @@ def test_keys_are_renewed_in_passing_when_this_side_has_sent_enough() -> None:
         assert first != caller.line.H
 
 
-def test_more_than_the_element_takes_at_once_is_sent_as_it_takes_it() -> None:
-    with conversation(window=32 * 1024) as (_, caller):
+def test_keys_are_renewed_in_passing_when_this_side_has_received_enough_packets(cipher: list[str]) -> None:
+    with conversation(encryption_algs=cipher) as (server, caller):
+        first = caller.line.H
+        caller.line.packetizer.REKEY_PACKETS = 10
+        caller.say(b"?")
+        assert caller.hear(1) == b"?"
+        for _ in range(20):
+            server.say(b"!")
+        assert caller.hear(20) == b"!" * 20
+        caller.say(b"?")
+        assert caller.hear(1) == b"?"
+        assert first != caller.line.H
+
+
+def test_what_was_changed_on_its_way_ends_the_line() -> None:
+    with conversation(encryption_algs=["aes128-gcm@openssh.com"]) as (server, caller):
+        take = caller.line._socket.take
+        caller.line._socket.take = lambda count: bytes([*take(count)[:-1], 0]) if count > 4 else take(count)
+        server.say(b"?" * 100)
+        caller.say(b"here")
+        with pytest.raises(paramiko.SSHException, match="cannot be read"):
+            caller.hear(4)
+        assert not caller.line.is_active()
+
+
+def test_a_packet_longer_than_any_ends_the_line() -> None:
+    with conversation(encryption_algs=["aes128-gcm@openssh.com"]) as (_, caller):
+        caller.line._socket.take = lambda count: b"\xff" * count
+        caller.say(b"here")
+        with pytest.raises(paramiko.SSHException, match="a packet of 4294967295 octets"):
+            caller.hear(4)
+        assert not caller.line.is_active()
+
+
+def test_more_than_the_element_takes_at_once_is_sent_as_it_takes_it(cipher: list[str]) -> None:
+    with conversation(window=32 * 1024, encryption_algs=cipher) as (_, caller):
         caller.say(KILOBYTE * 200)
         assert caller.hear(200 * len(KILOBYTE)) == KILOBYTE * 200
 
@@ -247,6 +291,46 @@ def test_a_socket_gives_out_in_pieces_what_came_at_once() -> None:
         there.sendall(b"abcdef")
         assert (buffered.recv(2), buffered.recv(3), buffered.recv(9)) == (b"ab", b"cde", b"f")
         buffered.close()
+
+
+def test_a_socket_that_takes_no_more_is_waited_for_until_the_deadline() -> None:
+    here, there = socket.socketpair()
+    with there:
+        buffered = BufferedSocket(here)
+        buffered.deadline = soon(0.05)
+        with pytest.raises(Stalled):
+            while True:
+                buffered.send(KILOBYTE)
+        buffered.deadline = soon()
+        draining = threading.Thread(target=there.recv, args=[1 << 24])
+        draining.start()
+        assert buffered.send(b"more")
+        draining.join()
+        buffered.close()
+
+
+def test_a_deadline_beyond_a_tick_of_the_kernel_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("drivers.netconf.buffered.TICK_S", 0.01)
+    here, there = socket.socketpair()
+    with there:
+        buffered = BufferedSocket(here)
+        begun = time.monotonic()
+        buffered.deadline = begun + 0.1
+        with pytest.raises(TimeoutError):
+            buffered.wait()
+        assert time.monotonic() - begun >= 0.1
+        buffered.close()
+
+
+def test_a_socket_that_was_closed_refuses_to_send() -> None:
+    here, there = socket.socketpair()
+    buffered = BufferedSocket(here)
+    buffered.deadline = soon()
+    there.close()
+    with pytest.raises(BrokenPipeError):
+        buffered.send(b"here")
+    assert buffered.ready
+    buffered.close()
 
 
 def test_half_a_packet_stalls_where_nothing_at_all_only_times_out() -> None:

@@ -239,7 +239,7 @@ def test_what_is_watched_is_told_minute_by_minute_and_stops_when_it_is_not_wante
         assert prober.watch({target: 0.05}) == {}
 
         def whole(tally):
-            return 15 <= tally.sent == len(tally.delays)  # of a minute in which this machine stood still, some are lost
+            return 3 <= tally.sent == len(tally.delays)  # of a minute in which this machine stood still, some are lost
 
         found = eventually(lambda: [each for each in prober.minutes() if whole(each.tallies[target])])
         assert prober.watch({}) == {}

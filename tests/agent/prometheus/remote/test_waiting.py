@@ -15,7 +15,7 @@ from agent.prometheus.remote.waiting import Line, Lost, Sender
 from drivers.port import Credential
 from tests.agent.prometheus.listener import Listener
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 class Receiver(Listener):
@@ -44,7 +44,7 @@ def unknown(reference):
 
 
 async def deliver(line, receiver, until, *, credential="", resolve=unknown):
-    async with client(5.0, credential, resolve) as http:
+    async with client(30.0, credential, resolve) as http:
         sending = asyncio.create_task(Sender(line, http, receiver.url).run())
         async with asyncio.timeout(PATIENCE_S):
             while not until():  # noqa: ASYNC110  what is waited for is another's, over a socket
