@@ -58,7 +58,7 @@ def test_the_list_says_of_a_command_what_the_command_says_of_itself(name, title)
 
 def test_neither_the_list_nor_a_question_to_the_daemon_loads_the_database():
     look = "import sys; from agent.cli import main, order, ticket; print({'sqlalchemy', 'paramiko', 'typer'} & {*sys.modules})"
-    done = subprocess.run([sys.executable, "-c", look], check=True, capture_output=True, text=True, timeout=30)
+    done = subprocess.run([sys.executable, "-c", look], check=True, capture_output=True, text=True, timeout=120)
     assert done.stdout == "{'typer'}\n"
 
 
