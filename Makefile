@@ -51,8 +51,9 @@ check: $(VENV)/.dev ## Linters, types and import contracts
 	$(BIN)/lint-imports
 	$(BIN)/fabd config reference | diff -u docs/configuration.md - || { echo "docs/configuration.md is stale; run: make docs" >&2; exit 1; }
 
-chaos: $(VENV)/.dev ## Kill the daemon at every point, fail the elements, on both databases, and write docs/reliability.md
-	$(BIN)/python -m tests.agent.chaos $(PYTEST_ARGS)
+chaos: $(VENV)/.dev ## Kill the daemon at every point, fail the elements, on both databases; write docs/reliability.md (goes on where it was stopped)
+	@mkdir -p build
+	$(BIN)/python -m tests.agent.chaos build/chaos $(PYTEST_ARGS)
 
 fuzz: $(VENV)/.dev ## Ask a daemon what nobody thought of, for SECONDS (900), made from its OpenAPI document
 	$(BIN)/python -m tests.fuzz $(SECONDS) $(SEED)

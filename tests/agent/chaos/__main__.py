@@ -1,22 +1,22 @@
 """Everything the chaos suite can try, on both kinds of database, and the page that tells what came of it.
 
-python -m tests.agent.chaos                                      the whole of it, then the page
-python -m tests.agent.chaos --piece RESULTS DATABASE [ARGS]      what ARGS of pytest choose, added to RESULTS if all pass
+python -m tests.agent.chaos RESULTS [ARGS]                       all that is not in RESULTS yet; the page; RESULTS is removed
+python -m tests.agent.chaos --piece RESULTS DATABASE [ARGS]      what of it ARGS of pytest choose, added to RESULTS
 python -m tests.agent.chaos --page RESULTS                       the page
+
+What a test has tried is in RESULTS when it has passed: a run that was stopped, or failed somewhere, goes on where it was.
 """
 
 import os
 import platform
 import subprocess
 import sys
-import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from tests.agent.chaos.results import FILE, WHOLE, Result, read
-from tests.agent.chaos.scenarios import POINTS, SCENARIOS
+from tests.agent.chaos.results import COMMIT, FILE, WHOLE, Passed, Result, read
+from tests.agent.chaos.scenarios import POINTS
 
 PAGE = Path("docs/reliability.md")
 BEGIN, END = "<!-- made by `make chaos`: begin -->", "<!-- made by `make chaos`: end -->"
@@ -44,60 +44,81 @@ SORTS = {
 def main(arguments: Sequence[str]) -> int:
     match arguments:
         case ["--page", file]:
-            write(read(Path(file)))
-            return 0
+            write(Path(file))
         case ["--piece", file, database, *rest]:
             return tried(Path(file), database, rest)
-    with tempfile.TemporaryDirectory() as folder:
-        results = Path(folder) / "results"
-        for database in DATABASES:
-            if code := tried(results, database, ["-n", "2", "--dist", "load", *arguments]):
-                return code
-        write(read(results))
+        case [file, *rest]:
+            codes = [tried(Path(file), database, ["-n", "2", "--dist", "load", *rest]) for database in DATABASES]
+            if any(codes):
+                return max(codes)
+            write(Path(file))
+            Path(file).unlink()
+        case _:
+            sys.exit(__doc__)
     return 0
 
 
 def tried(results: Path, database: str, arguments: Sequence[str]) -> int:
-    """pytest's exit code; only what has passed as a whole counts."""
-    with tempfile.TemporaryDirectory() as folder:
-        mine = Path(folder) / "results"
-        mine.touch()
-        environment = os.environ | {FILE: str(mine), WHOLE: "whole", "CI": "1", "FABD_TEST_DATABASE": database}
-        tests = () if any(each.startswith("tests/") for each in arguments) else TESTS
-        command = [sys.executable, "-m", "pytest", "-m", CHOSEN[database], *tests, *arguments]
-        code = subprocess.run(command, env=environment, check=False).returncode
-        if code == 0:
-            with results.open("a") as kept:
-                kept.write(mine.read_text())
-        return code
+    """pytest's exit code. A test that fails does not keep the others from being tried."""
+    environment = os.environ | {
+        FILE: str(results.absolute()),
+        WHOLE: "whole",
+        COMMIT: _output("git", "describe", "--always", "--dirty"),
+        "CI": "1",
+        "FABD_TEST_DATABASE": database,
+    }
+    known = [f"--deselect={each.test}" for each in read(results) if each.database == database and each.results]
+    tests = () if any(each.startswith("tests/") for each in arguments) else TESTS
+    command = [sys.executable, "-m", "pytest", "-m", CHOSEN[database], *known, *tests, *arguments]
+    return subprocess.run(command, env=environment, check=False).returncode
 
 
-def write(results: list[Result]) -> None:
+def write(file: Path) -> None:
     head, _, rest = PAGE.read_text().partition(BEGIN)
     _, _, tail = rest.partition(END)
-    PAGE.write_text(f"{head}{BEGIN}\n\n{chr(10).join(report(results))}\n\n{END}{tail}")
+    PAGE.write_text(f"{head}{BEGIN}\n\n{chr(10).join(report(read(file)))}\n\n{END}{tail}")
 
 
-def report(results: list[Result]) -> Iterator[str]:
-    made = datetime.now(UTC).date().isoformat()
+def report(passed: list[Passed]) -> Iterator[str]:
     where = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-    yield f"{made}; {where}. {len(results)} misfortunes, each followed by the whole comparison; differences found: 0."
+    results = [result for each in passed for result in each.results]
+    yield f"{where}. {len(results)} misfortunes, each followed by the whole comparison; differences found: 0."
+    yield ""
+    yield from _runs(passed)
     for database, name in DATABASES.items():
         yield from ["", f"### On {name}"]
-        yield from of_one_database([result for result in results if result.database == database], database)
+        yield from of_one_database([result for result in results if result.database == database])
+        yield from _missing(database, {each.test for each in passed if each.database == database})
 
 
-def of_one_database(results: list[Result], database: str) -> Iterator[str]:
+def _runs(passed: list[Passed]) -> Iterator[str]:
+    """When, of which code, how many."""
+    runs: Counter[tuple[str, str]] = Counter()
+    for each in passed:
+        runs[each.day, each.commit] += len(each.results)
+    told = ", ".join(f"{number} on {day} of commit {commit}" for (day, commit), number in sorted(runs.items()) if number)
+    yield f"Tried: {told}."
+
+
+def _missing(database: str, there: set[str]) -> Iterator[str]:
+    """Tests of which nothing is told here: they were not run, or failed."""
+    environment = os.environ | {WHOLE: "whole", "FABD_TEST_DATABASE": database}
+    command = (sys.executable, "-m", "pytest", "--collect-only", "-q", "-n", "0", "-m", CHOSEN[database], TESTS[0])
+    known = [line for line in _output(*command, environment=environment).splitlines() if "::" in line]
+    missing = [test.partition("::test_")[2].replace("_", " ") for test in known if test not in there]
+    if missing:
+        yield from ["", "Not in these tables, because the run was cut short or they failed:", ""]
+        yield from (f"- {test}" for test in missing)
+
+
+def _output(*command: str, environment: Mapping[str, str] | None = None) -> str:
+    return subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def of_one_database(results: list[Result]) -> Iterator[str]:
     kinds: dict[str, list[Result]] = defaultdict(list)
     for result in results:
         kinds[result.kind].append(result)
-    left_out = [each.name for each in SCENARIOS if each.name not in {one.scenario for one in kinds["checkpoint"]}]
-    expected = {"instant": "Killed at random instants"} | {
-        kind: title for kind, title in SORTS.items() if _is_tried(kind, database)
-    }
-    left_out += [title for kind, title in expected.items() if not kinds[kind]]
-    if left_out:
-        yield from ["", f"Not in this run, which was cut short: {'; '.join(left_out)}."]
     if kinds["checkpoint"]:
         yield from ["", "#### Killed at every point of the journal", ""]
         yield from table("last killed", ((result.where, result) for result in kinds["checkpoint"]), order=_by_point)
@@ -110,11 +131,6 @@ def of_one_database(results: list[Result], database: str) -> Iterator[str]:
         if kinds[kind]:
             yield from ["", f"#### {title}", ""]
             yield from table("misfortune", ((_named(result), result) for result in kinds[kind]))
-
-
-def _is_tried(kind: str, database: str) -> bool:
-    """Two daemons need PostgreSQL; sequences over sockets are tried on both."""
-    return kind != "pause" or database == "postgresql"
 
 
 def _named(result: Result) -> str:

@@ -1,14 +1,23 @@
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 
 from agent.tables import metadata
 from drivers.sim.thread import SimThread
 from inventory.db import Database
+from tests.agent.chaos import results
 from tests.agent.chaos.client import NETWORK, Client
 from tests.agent.chaos.mortal import Cradles, Mortal
 from tests.agent.chaos.truth import Twin
 from tests.agent.installation import Installation, simulated_network
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.when == "call":
+        results.ended(item.nodeid, passed=report.passed)
+    return report
 
 
 @pytest.fixture(scope="module")

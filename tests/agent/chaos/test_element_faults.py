@@ -29,6 +29,8 @@ LOSSES = [("cut off", "after commit", "pe2"), ("reboots", "after decide", "pe1")
 if whole():
     FAULTS = list(product(KINDS, PHASES, ROUTERS))
     LOSSES = [*product(["cut off"], WAITS, (*ROUTERS, "sw1")), *product(["reboots"], WAITS, ROUTERS)]
+FAULTS_OF = {kind: [fault for fault in FAULTS if fault[0] == kind] for kind in KINDS} if whole() else {"each kind": FAULTS}
+"""By the name that a test has for them."""
 WAYS = {"add": (nothing, all_of_them), "delete": (services, gone)}
 ENDS = {"completed", "failed"}
 
@@ -39,11 +41,12 @@ def more_settings() -> str:
     return IMPATIENT
 
 
+@pytest.mark.parametrize("faults", FAULTS_OF)
 @pytest.mark.parametrize("way", WAYS)
-def test_a_fault_at_any_phase(client, mortal, way):
+def test_a_fault_at_any_phase(client, mortal, way, faults):
     client.expects_errors = True
     prepare, items = WAYS[way]
-    for kind, phase, element in FAULTS:
+    for kind, phase, element in FAULTS_OF[faults]:
         prepare(client, mortal.process)
         fault = Fault(kind, phase, seconds=HANGS_S, times=1)
         client.installation.sim.call(lambda network, fault=fault, element=element: network.elements[element].faults.inject(fault))

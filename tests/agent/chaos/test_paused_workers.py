@@ -26,7 +26,11 @@ PUSHES = 12
 """Staging, committing and confirming on four elements."""
 BEFORE_PUSHES = [(*["pass before push"] * n, "stop before push") for n in range(PUSHES)]
 AT_POINTS = [(f"stop {checkpoint}",) for checkpoint in WAY[:-1]]
-PAUSES = [*BEFORE_PUSHES, *AT_POINTS] if whole() else [BEFORE_PUSHES[n] for n in (1, 5, 7, 9)]
+PAUSES = (
+    {"before pushes": BEFORE_PUSHES, "at points": AT_POINTS}
+    if whole()
+    else {"before some pushes": [BEFORE_PUSHES[n] for n in (1, 5, 7, 9)]}
+)
 
 
 @pytest.fixture
@@ -50,11 +54,12 @@ def other(installation, tmp_path, cradles) -> Iterator[Mortal]:
     other.end()
 
 
+@pytest.mark.parametrize("pauses", PAUSES)
 @pytest.mark.parametrize("way", ["add", "delete"] if whole() else ["add"])
-def test_no_stale_push_survives(client, mortal, other, way):
+def test_no_stale_push_survives(client, mortal, other, way, pauses):
     client.expects_errors = True  # the one that was overtaken finds its sessions ended
     prepare, items = {"add": (nothing, all_of_them), "delete": (services, gone)}[way]
-    for script in PAUSES:
+    for script in PAUSES[pauses]:
         prepare(client, mortal.process)
         end = overtaken(client, mortal, other, items(client), script)
         push = len(script)
