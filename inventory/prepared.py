@@ -9,7 +9,8 @@ import re
 from collections import namedtuple
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Any, cast
 
 from sqlalchemy import JSON, ColumnElement, Connection, Delete, Insert, Select, Update, bindparam, func, select
@@ -21,7 +22,9 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.dml import UpdateBase
 from sqlalchemy.sql.operators import OperatorType
-from sqlalchemy.types import Boolean, LargeBinary, String, TypeDecorator
+from sqlalchemy.types import Boolean, LargeBinary, String, TypeDecorator, TypeEngine
+
+from inventory.db import UtcDateTime
 
 Convert = Callable[[Any], Any]
 Values = Mapping[str, Any]
@@ -146,6 +149,10 @@ class _Form:
     """The same for any number of rows, where the database can be told them as one JSON array."""
     documents: frozenset[str] = frozenset()
     """Parameters that are JSON themselves."""
+    plain: Callable[[Values], Iterable[Any]] | None = None
+    """Takes all that stands by position from the values, where the statement itself says none of it."""
+    converted: tuple[tuple[int, Convert], ...] = ()
+    """Which of these are written as something else."""
 
     @classmethod
     def of(cls, statement: Select[*tuple[Any, ...]] | UpdateBase, columns: list[str] | None, dialect: Dialect) -> "_Form":
@@ -153,16 +160,25 @@ class _Form:
         sending = []
         for name in compiled.positiontup or compiled.binds:
             bind = compiled.binds[name]
-            convert = bind.type.dialect_impl(dialect).bind_processor(dialect)
+            convert = _sending(bind.type, dialect)
             fixed = bind.value if bind.value is None or convert is None or bind.required else convert(bind.value)
             sending.append((name, bind.key if bind.required else "", convert, fixed))
-        readers = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in statement.exported_columns]
+        readers = [_reading(column.type, dialect) for column in statement.exported_columns]
         reading = tuple((position, read) for position, read in enumerate(readers) if read is not None)
         documents = frozenset(name for name, bind in compiled.binds.items() if isinstance(bind.type, JSON))
         many = _many(compiled) if dialect.name == "postgresql" and isinstance(statement, UpdateBase) and not reading else ""
-        return cls(str(compiled), tuple(sending), compiled.positiontup is not None, reading, many, documents)
+        positional, keys = compiled.positiontup is not None, [key for _, key, _, _ in sending]
+        plain = itemgetter(*keys) if positional and len(keys) > 1 and all(keys) else None
+        converted = tuple((position, convert) for position, (_, _, convert, _) in enumerate(sending) if convert is not None)
+        return cls(str(compiled), tuple(sending), positional, reading, many, documents, plain, converted)
 
     def sent(self, values: Values) -> Any:  # noqa: ANN401  a tuple or a mapping, as the driver wants it
+        if self.plain is not None:
+            told = list(self.plain(values))
+            for position, convert in self.converted:
+                if told[position] is not None:
+                    told[position] = convert(told[position])
+            return tuple(told)
         said = [
             fixed if not key else value if (value := values[key]) is None or convert is None else convert(value)
             for _, key, convert, fixed in self.sending
@@ -187,6 +203,48 @@ class _Form:
         for position, convert in self.reading:
             made[position] = convert(made[position])
         return tuple(made)
+
+
+def _sending(kind: TypeEngine[Any], dialect: Dialect) -> Convert | None:
+    """How a value is written, if not as it is: as the type says, without its layers for what every statement has on SQLite."""
+    if dialect.name == "sqlite" and isinstance(kind, UtcDateTime):
+        return _to_text(kind, dialect)
+    if dialect.name == "sqlite" and isinstance(kind, JSON):
+        return _json_text
+    return kind.dialect_impl(dialect).bind_processor(dialect)
+
+
+def _reading(kind: TypeEngine[Any], dialect: Dialect) -> Convert | None:
+    """How a value comes back, if not as it is; see `_sending`."""
+    if dialect.name == "sqlite" and isinstance(kind, UtcDateTime):
+        return _instant_of
+    if dialect.name == "sqlite" and isinstance(kind, JSON):
+        return _json_of
+    return kind.dialect_impl(dialect).result_processor(dialect, None)
+
+
+def _to_text(kind: UtcDateTime, dialect: Dialect) -> Convert:
+    """Instants as SQLAlchemy writes them on SQLite."""
+
+    def text_of(value: datetime) -> str:
+        utc = value if value.tzinfo is UTC else cast("datetime", kind.process_bind_param(value, dialect))
+        return utc.isoformat(" ", "microseconds")[:_INSTANT]
+
+    return text_of
+
+
+def _instant_of(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def _json_of(text: str | None) -> Any:  # noqa: ANN401  what JSON may be
+    if text is None:
+        return None
+    return [] if text == "[]" else {} if text == "{}" else json.loads(text)
+
+
+_json_text = json.JSONEncoder().encode
+_INSTANT = len("2026-01-01 00:00:00.000000")
 
 
 def _many(compiled: SQLCompiler) -> str:

@@ -17,6 +17,7 @@ from typing import Any, Protocol, cast
 from sqlalchemy import (
     Boolean,
     Integer,
+    String,
     Table,
     Update,
     and_,
@@ -27,9 +28,9 @@ from sqlalchemy import (
     or_,
     select,
     true,
-    tuple_,
     update,
 )
+from sqlalchemy import cast as cast_as
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -211,12 +212,8 @@ class DatabaseQueue:
         return claim.id in self.finish_all(session, [claim], at)
 
     def finish_all(self, session: Session, claims: Collection[Claim], at: datetime) -> frozenset[str]:
-        if len(claims) == 1:
-            (claim,) = claims
-            found = _FINISH_ONE.rows(session.connection(), {"key_": claim.id, "held": claim.fence, "at": at})
-            return frozenset(row[0] for row in found)
-        held = [(claim.id, claim.fence) for claim in claims]
-        return frozenset(session.connection().scalars(_FINISH, {"claims": held, "at": at}))
+        names, held = [claim.id for claim in claims], [f"{claim.id} {claim.fence}" for claim in claims]
+        return frozenset(name for (name,) in _FINISH.rows(session.connection(), {"names": names, "held": held, "at": at}))
 
     def release(
         self, session: Session, claim: Claim, at: datetime, *, run_at: datetime | None, error: str = "", counted: bool = True
@@ -303,13 +300,16 @@ _HASTEN = (
     .where(_ITEM.c.state == "ready", _ITEM.c.run_at > bindparam("now"), _ITEM.c.run_at <= bindparam("last"))
     .values(run_at=bindparam("now"))
 )
-_DONE = (
+_FINISH = Prepared(
     update(_ITEM)
     .values(state="done", lease_until=None, worker=None, finished_at=bindparam("at", type_=_ITEM.c.finished_at.type), last_error="")
+    .where(
+        among(_ITEM.c.id, "names"),
+        among(_ITEM.c.id + " " + cast_as(_ITEM.c.fence, String), "held"),
+        _ITEM.c.state == "claimed",
+    )
     .returning(_ITEM.c.id)
 )
-_FINISH_ONE = Prepared(_DONE.where(*_HELD))
-_FINISH = _DONE.where(tuple_(_ITEM.c.id, _ITEM.c.fence).in_(bindparam("claims", expanding=True)), _ITEM.c.state == "claimed")
 _BURY = update(_ITEM).where(*_HELD).values(state="dead", finished_at=bindparam("at"), **_FREED)
 _PUT_BACK = update(_ITEM).where(*_HELD).values(state="ready", run_at=bindparam("due"), **_FREED)
 

@@ -12,11 +12,8 @@ from agent.fulfillment.outcome import PLAN_WORK, Success, lock_orders
 from agent.fulfillment.participant import Note, Participant
 from agent.fulfillment.plan import Decision, PlanState, Step
 from agent.fulfillment.points import Entry
-from agent.fulfillment.tables import PlanRow
 from agent.fulfillment.tools import Tools
 from crm_bridge import outbox
-from inventory.loading import Loading
-from inventory.prepared import among
 from inventory.work import Claim, Work
 
 
@@ -36,11 +33,10 @@ class Activating(Entry):
     def write_all(cls, session: Session, entries: Sequence[Self]) -> None:
         tools = entries[0].tools
         at = tools.clock.now()
-        plans = {row.id: row for row in _PLANS.rows(session, {"plans": [entry.plan_id for entry in entries]})}
-        lock_orders(session, [row.order_id for row in plans.values()])
+        lock_orders(session, [entry.head.order_id for entry in entries])
         ending = _finish(tools, session, [entry for entry in entries if entry.stands()])
         with outbox.gathering(session):
-            tools.outcomes.succeed(session, [entry.success(plans[entry.plan_id]) for entry in ending], at)
+            tools.outcomes.succeed(session, [entry.success() for entry in ending], at)
         for entry in ending:
             entry.values = {"state": PlanState.DONE, "step": Step.RELEASE, "finished_at": at}
         ended = [entry.plan_id for entry in ending]
@@ -54,9 +50,9 @@ class Activating(Entry):
             self.error = Interrupted(f"plan {self.plan_id}: {words}")
         return self.error is None
 
-    def success(self, row: PlanRow) -> Success:
-        before = CounterReadings.from_document(row.readings) if row.readings else CounterReadings()
-        return Success(row, [participant.element for participant in self.participants], before, self._after)
+    def success(self) -> Success:
+        before = CounterReadings.from_document(self.head.readings) if self.head.readings else CounterReadings()
+        return Success(self.head, [participant.element for participant in self.participants], before, self._after)
 
 
 def _finish(tools: Tools, session: Session, entries: Sequence[Activating]) -> list[Activating]:
@@ -66,6 +62,3 @@ def _finish(tools: Tools, session: Session, entries: Sequence[Activating]) -> li
         if entry.claim.id not in held:
             entry.error = Superseded(entry.plan_id, entry.claim.fence)
     return [entry for entry in entries if entry.error is None]
-
-
-_PLANS = Loading(PlanRow, among(PlanRow.id, "plans"))

@@ -17,6 +17,7 @@ from agent.fulfillment.lifecycle import CounterReadings
 from agent.fulfillment.milestones import Milestone, reach, service_milestone
 from agent.fulfillment.pace import Pace
 from agent.fulfillment.plan import Approval, Failure, PlanState
+from agent.fulfillment.points import Head
 from agent.fulfillment.realisation import Realisation, Realised
 from agent.fulfillment.recovery import untouched
 from agent.fulfillment.settings import FulfilmentSettings
@@ -36,10 +37,13 @@ CANCEL_WORK = "cancellation"
 class Success:
     """A plan that holds on its elements, with readings taken `before` and `after`."""
 
-    plan: PlanRow
+    plan: PlanRow | Head
     elements: Sequence[str]
     before: CounterReadings
     after: CounterReadings
+
+    def items(self, order: OrderRow) -> list[OrderItemRow]:
+        return [item for item in order.items if item.plan_id == self.plan.id]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,7 @@ class Outcomes:
                 self.pace.learn(at - each.plan.started_at)
             if order is None:
                 continue
-            for item in items_of(order, each.plan):
+            for item in each.items(order):
                 move(item, ItemState.COMPLETED)
                 item.errors = []
                 realised.append(Realised(item, order, each.before, each.after))
@@ -208,7 +212,7 @@ class Outcomes:
 
     def _reached(self, session: Session, order: OrderRow, success: Success, at: datetime) -> None:
         """One event for what one transaction has brought about."""
-        changed = [item for item in items_of(order, success.plan) if service_milestone(item) is not None]
+        changed = [item for item in success.items(order) if service_milestone(item) is not None]
         if not changed:
             return
         elements = ", ".join(success.elements)
@@ -239,7 +243,7 @@ class Outcomes:
                 self.realisation.withdraw(session, item, order, at, used=False)
 
 
-def order_of(session: Session, plan: PlanRow) -> OrderRow | None:
+def order_of(session: Session, plan: PlanRow | Head) -> OrderRow | None:
     """Plans of one order end in different workers: the order's row is their lock. None for a plan without an order."""
     return locked_order(session, plan.order_id) if plan.order_id else None
 

@@ -6,9 +6,10 @@ to a statement. What is wrong with one is noted in its entry, and nothing of tha
 """
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from functools import lru_cache
-from typing import ClassVar, NamedTuple, Self, cast
+from typing import Any, ClassVar, NamedTuple, Self, cast
 
 from sqlalchemy import Table, bindparam, func, insert, select, update
 from sqlalchemy.orm import Session
@@ -35,6 +36,9 @@ class Head(NamedTuple):
     decision: str | None
     cancellation: str
     correlation_id: str
+    order_id: str = ""
+    started_at: datetime | None = None
+    readings: Mapping[str, Any] | None = None
 
 
 class Entry:
@@ -132,8 +136,11 @@ def record(session: Session, plan_id: str, participants: Iterable[Participant]) 
 
 
 def _heads(session: Session, plans: Sequence[str]) -> dict[str, Head]:
-    rows = _HEADS.named(session.connection(), {"plans": plans})
-    return {row.id: Head(row.id, row.fence, row.decision, row.cancellation_id or "", row.correlation_id or "") for row in rows}
+    rows = _HEADS.rows(session.connection(), {"plans": plans})
+    return {
+        plan_id: Head(plan_id, fence, decision, cancellation or "", correlation or "", *more)
+        for plan_id, fence, decision, cancellation, correlation, *more in rows
+    }
 
 
 def _record(session: Session, parts: Iterable[tuple[str, Participant]]) -> dict[str, Records]:
@@ -178,7 +185,16 @@ _TEXTS = ("before", "forward", "reverse")
 _LINES, _CHANGES = cast("Table", JournalRow.__table__), cast("Table", ChangeSetRow.__table__)
 _PLANS = cast("Table", PlanRow.__table__)
 _HEADS = Prepared(
-    select(PlanRow.id, PlanRow.fence, PlanRow.decision, OrderRow.cancellation_id, OrderRow.correlation_id)
+    select(
+        PlanRow.id,
+        PlanRow.fence,
+        PlanRow.decision,
+        OrderRow.cancellation_id,
+        OrderRow.correlation_id,
+        PlanRow.order_id,
+        PlanRow.started_at,
+        PlanRow.readings,
+    )
     .outerjoin(OrderRow, OrderRow.id == PlanRow.order_id)
     .where(among(PlanRow.id, "plans"))
     .order_by(PlanRow.id)

@@ -1,6 +1,7 @@
 """Statements that are built once say, find and refuse what SQLAlchemy's own executions would."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, timezone
 from typing import cast
 
 import pytest
@@ -55,6 +56,34 @@ def connection(session: Session) -> Connection:
 def test_values_go_and_come_back_as_their_columns_say(connection: Connection) -> None:
     _ADD.run(connection, work("a"))
     assert _LIKE.rows(connection, {"kind": "plan"}) == [("a", {"ä": [1, None]}, EPOCH, None)]
+
+
+INSTANTS = [
+    EPOCH,
+    EPOCH + timedelta(microseconds=1),
+    EPOCH.astimezone(timezone(timedelta(hours=-5, minutes=-30))),
+    datetime(1, 1, 1, tzinfo=UTC),
+    datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC),
+]
+DOCUMENTS: list[dict[str, object]] = [{}, {"a": []}, {"a": {}, "b": [[], {}]}, {"ä\n": 'x"\\'}, {"n": 1.5, "t": True, "z": None}]
+
+
+@pytest.mark.parametrize("at", INSTANTS)
+@pytest.mark.parametrize("payload", DOCUMENTS)
+def test_what_is_written_is_what_sqlalchemy_writes_and_what_is_read_what_it_reads(
+    connection: Connection, at: datetime, payload: dict[str, object]
+) -> None:
+    _ADD.run(connection, work("a", payload=payload, run_at=at))
+    connection.execute(insert(_WORK), work("b", payload=payload, run_at=at))
+    stored = connection.exec_driver_sql("SELECT payload, run_at FROM work_item ORDER BY key").all()
+    assert stored[0] == stored[1]
+    assert [row[1:3] for row in _LIKE.rows(connection, {"kind": "plan"})] == [(payload, at)] * 2
+    assert {row[2].tzinfo for row in _LIKE.rows(connection, {"kind": "plan"})} == {UTC}
+
+
+def test_a_naive_instant_is_refused(connection: Connection) -> None:
+    with pytest.raises(ValueError, match="attach a time zone"):
+        _ADD.run(connection, work("a", run_at=EPOCH.replace(tzinfo=None)))
 
 
 def test_several_rows_are_one_statement(connection: Connection) -> None:
