@@ -7,12 +7,13 @@ to realise a product that is there. Packages bring both by entry point, group `f
 whose sub-folders they are.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache, partial
 from importlib.metadata import entry_points
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
+from typing import TypeVar
 
 from agent.config import CatalogSettings
 from agent.errors import ConfigurationError
@@ -32,17 +33,22 @@ from policies.translating import Translations, distinct, parse_translation
 YAML = (".yaml", ".yml")
 ENTRY_POINTS = "fabd.specifications"
 
+Read = TypeVar("Read")
 Texts = Mapping[str, str]
 """A folder's files by name."""
 
 
 def load_catalog(settings: CatalogSettings | None = None) -> Catalog:
-    """Raises `policies.errors.InvalidPolicy` with every mistake of a file, `ConfigurationError` for a folder that is not there."""
+    """Raises `policies.errors.InvalidPolicy` with all mistakes of all files, `ConfigurationError` for a folder that is missing."""
     settings = settings or CatalogSettings()
     shipped = files("policies")
-    specifications = [parse(texts, folder=name) for name, texts in specification_texts(settings).items()]
-    slas = [parse_sla(text, name) for name, text in _documents(shipped / "slas", settings.slas)]
-    tariffs = [parse_tariff(text, name) for name, text in _documents(shipped / "tariffs", settings.tariffs)]
+    wrong: list[Problem] = []
+    own = specification_texts(settings).items()
+    specifications = _sound((partial(parse, texts, folder=name) for name, texts in own), wrong)
+    slas = _sound((partial(parse_sla, text, name) for name, text in _documents(shipped / "slas", settings.slas)), wrong)
+    tariffs = _sound((partial(parse_tariff, text, name) for name, text in _documents(shipped / "tariffs", settings.tariffs)), wrong)
+    if wrong:
+        raise InvalidPolicy(wrong)
     return Catalog.of(specifications, slas, tariffs)
 
 
@@ -57,7 +63,7 @@ def _translations(own: Sequence[Path]) -> Translations:
     single = [(str(path), path.read_text(encoding="utf-8")) for path in own if path.is_file()]
     documents = list(_documents(files("policies") / "translations", folders))
     shipped = len(list(_yaml_of(files("policies") / "translations")))
-    found = [parse_translation(text, name) for name, text in (*single, *documents[shipped:], *documents[:shipped])]
+    found = _every(partial(parse_translation, text, name) for name, text in (*single, *documents[shipped:], *documents[:shipped]))
     distinct(found)
     return Translations(found)
 
@@ -67,8 +73,8 @@ def load_foresight(settings: CatalogSettings | None = None) -> tuple[Rule, ...]:
     `load_catalog`.
     """
     own = settings.foresight if settings else []
-    rules = [rule for name, text in _documents(files("policies") / "foresight", own) for rule in parse_rules(text, name)]
-    return tuple({rule.name: rule for rule in rules}.values())
+    found = _every(partial(parse_rules, text, name) for name, text in _documents(files("policies") / "foresight", own))
+    return tuple({rule.name: rule for rules in found for rule in rules}.values())
 
 
 def load_collectors(settings: CatalogSettings | None = None) -> tuple[Collector, ...]:
@@ -77,7 +83,9 @@ def load_collectors(settings: CatalogSettings | None = None) -> tuple[Collector,
     Raises like `load_catalog`.
     """
     shipped = files("policies") / "collectors"
-    own = [(name, parse_collector(text, name)) for name, text in _documents(shipped, settings.collectors if settings else [])]
+    texts = list(_documents(shipped, settings.collectors if settings else []))
+    read = _every(partial(parse_collector, text, name) for name, text in texts)
+    own = [(name, collector) for (name, _), collector in zip(texts, read, strict=True)]
     count = len(list(_yaml_of(shipped)))
     distinct_collectors(own[:count])
     distinct_collectors(own[count:])
@@ -90,8 +98,8 @@ def load_actions(settings: CatalogSettings | None = None, causes: Collection[str
     `causes`: that alarms can have; without them they are not looked at. Raises like `load_catalog`.
     """
     own = settings.actions if settings else []
-    rules = [rule for name, text in _documents(files("policies") / "actions", own) for rule in parse_actions(text, name, causes)]
-    return tuple({rule.name: rule for rule in rules}.values())
+    found = _every(partial(parse_actions, text, name, causes) for name, text in _documents(files("policies") / "actions", own))
+    return tuple({rule.name: rule for rules in found for rule in rules}.values())
 
 
 def specification_texts(settings: CatalogSettings) -> Mapping[str, Texts]:
@@ -105,6 +113,26 @@ def specification_texts(settings: CatalogSettings) -> Mapping[str, Texts]:
             raise InvalidPolicy([Problem(f"{name}/{file}", 1, "", again) for file in taken])
         there.update(texts)
     return {name: texts for name, texts in joined.items() if texts}
+
+
+def _every(reads: Iterable[Callable[[], Read]]) -> list[Read]:
+    """What all of them give. `InvalidPolicy` with the mistakes of all, so that the files are corrected in one go."""
+    wrong: list[Problem] = []
+    found = _sound(reads, wrong)
+    if wrong:
+        raise InvalidPolicy(wrong)
+    return found
+
+
+def _sound(reads: Iterable[Callable[[], Read]], wrong: list[Problem]) -> list[Read]:
+    """What those give that can be read; the mistakes of the others are added to `wrong`."""
+    found: list[Read] = []
+    for read in reads:
+        try:
+            found.append(read())
+        except InvalidPolicy as error:
+            wrong += error.problems
+    return found
 
 
 def _installed() -> Iterator[Traversable]:

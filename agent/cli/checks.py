@@ -2,20 +2,26 @@
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from agent.actions.modes import with_modes
 from agent.api.tls import server_context
+from agent.catalog import load_actions, load_catalog, load_collectors, load_foresight, load_translations
 from agent.config import Location, Settings
 from agent.errors import AgentError, ConfigurationError
 from agent.security.credentials import OTHERS, CredentialResolver
 from crm_bridge.callbacks import CallbackPolicy
 from crm_bridge.errors import BridgeError
 from crm_bridge.eventfilter import EventFilter
+from drivers.errors import DriverSetupError
+from drivers.platform import Platforms
 from inventory.db import Database
 from inventory.errors import DatabaseDriverMissing
+from policies.errors import PolicyError
 
 Mistake = tuple[Location, str]
 """Which setting, and what is wrong with it, with the remedy."""
@@ -31,6 +37,30 @@ def mistakes(settings: Settings) -> Iterator[Mistake]:
     yield from _webhooks(settings)
     yield from _folders(settings)
     yield from _remote_write(settings)
+
+
+def of_catalog(settings: Settings, platforms: Platforms) -> list[str]:
+    """What is wrong in the files of the catalog."""
+    from agent.actions.reading import load_rules  # noqa: PLC0415  it loads all that makes alarms
+
+    found: list[str] = []
+    for load in (load_collectors, load_foresight, load_translations):
+        found += _wrong(partial(load, settings.catalog))
+    # causes that an alarm may have are known where all can be read that tells of alarms
+    rules = partial(load_actions, settings.catalog) if found else partial(load_rules, settings.catalog, settings.actions)
+    found += _wrong(lambda: with_modes(rules(), settings.actions.modes))
+    found += _wrong(partial(load_catalog, settings.catalog))
+    for name in platforms.names():
+        found += _wrong(partial(platforms.load, name))
+    return found
+
+
+def _wrong(load: Callable[[], object]) -> Sequence[str]:
+    try:
+        load()
+    except (AgentError, PolicyError, DriverSetupError) as error:
+        return str(error).splitlines()
+    return ()
 
 
 def _database(settings: Settings) -> Iterator[Mistake]:

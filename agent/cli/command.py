@@ -16,6 +16,7 @@ from typer.exceptions import TyperException
 
 from agent.cli.client import Daemon, connect
 from agent.cli.desk import Desk, desk
+from agent.cli.known import DATABASE, KNOWN, is_one_of
 from agent.cli.output import complain
 
 P = ParamSpec("P")
@@ -92,11 +93,9 @@ def boundary(*, debug: bool) -> Iterator[None]:
 
 
 def _told(error: Exception) -> str:
-    from agent.cli.known import DATABASE, KNOWN  # noqa: PLC0415  every package's errors are loaded only when there is one
-
-    if isinstance(error, KNOWN):
+    if is_one_of(error, KNOWN):
         return str(error)
-    if isinstance(error, DATABASE):
+    if is_one_of(error, DATABASE):
         return f"the database refuses: {_first_line(getattr(error, 'orig', None) or error)}; look at it with `fabd db check`"
     what = ": ".join(filter(None, (type(error).__name__, _first_line(error))))
     return f"fabd made a mistake ({what}); run the command again with --debug to see where, and report it"

@@ -6,9 +6,8 @@ import typer
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from agent.actions.modes import with_modes
-from agent.catalog import load_catalog, load_collectors, load_foresight, load_translations
-from agent.cli.checks import mistakes
+from agent.catalog import load_catalog
+from agent.cli.checks import mistakes, of_catalog
 from agent.cli.command import local
 from agent.cli.desk import Desk
 from agent.cli.options import AsJson
@@ -24,18 +23,14 @@ app = typer.Typer(no_args_is_help=True, help="Settings: check them, show them, a
 @local
 def check(desk: Desk) -> None:
     """Read every setting and what the settings name; each mistake is a line with its file, key and remedy."""
-    from agent.actions.reading import load_rules  # noqa: PLC0415  it loads all that makes alarms
-
     settings, sources = desk.settings, read_sources(desk.config)
-    found = [f"{sources.where(place)}: {told}" for place, told in mistakes(settings)]
+    wrong = list(mistakes(settings))
+    found = [f"{sources.where(place)}: {told}" for place, told in wrong]
+    if not any(place[0] == "catalog" for place, _ in wrong):  # what is in a folder that is not there was said just now
+        found += of_catalog(settings, desk.platforms)
     if found:
         raise ConfigurationError(found)
     catalog = load_catalog(settings.catalog)
-    with_modes(load_rules(settings.catalog, settings.actions), settings.actions.modes)
-    for load in (load_collectors, load_foresight, load_translations):
-        load(settings.catalog)
-    for name in desk.platforms.names():
-        desk.platforms.load(name)
     what = f"{len(catalog.specifications)} specifications, {len(catalog.slas)} SLAs, {len(catalog.tariffs)} tariffs"
     say(f"{sources.file or 'the settings (there is no fabd.toml here)'}: sound; {what}")
 

@@ -1,35 +1,28 @@
-"""The errors that a command tells in their own words."""
+"""The errors that a command tells in their own words.
 
-from sqlalchemy.exc import SQLAlchemyError
+Told apart by the names of their roots: to load every package for one of them would take longer than most commands do.
+"""
 
-from agent.authoring.errors import AuthoringError
-from agent.cli.errors import CliError
-from agent.errors import AgentError
-from agent.fulfillment.errors import FulfilmentError
-from agent.measurement.errors import MeasurementError
-from agent.security.errors import SecurityError
-from crm_bridge.errors import BridgeError
-from drivers.errors import DriverSetupError, ElementError
-from drivers.probing.errors import ProbingError
-from drivers.sim.errors import SimError
-from inventory.errors import InventoryError
-from policies.errors import PolicyError
-
-DATABASE = SQLAlchemyError
-
-KNOWN = (
-    CliError,
-    AgentError,
-    AuthoringError,
-    SecurityError,
-    FulfilmentError,
-    MeasurementError,
-    BridgeError,
-    InventoryError,
-    PolicyError,
-    ElementError,
-    DriverSetupError,
-    ProbingError,
-    SimError,
+KNOWN = frozenset(
+    {
+        "agent.cli.errors.CliError",
+        "agent.errors.AgentError",
+        "agent.authoring.errors.AuthoringError",
+        "agent.security.errors.SecurityError",
+        "agent.fulfillment.errors.FulfilmentError",
+        "agent.measurement.errors.MeasurementError",
+        "crm_bridge.errors.BridgeError",
+        "inventory.errors.InventoryError",
+        "policies.errors.PolicyError",
+        "drivers.errors.ElementError",
+        "drivers.errors.DriverSetupError",
+        "drivers.probing.errors.ProbingError",
+        "drivers.sim.errors.SimError",
+    }
 )
 """Roots of errors whose text is for the person who typed the command."""
+DATABASE = frozenset({"sqlalchemy.exc.SQLAlchemyError"})
+
+
+def is_one_of(error: Exception, roots: frozenset[str]) -> bool:
+    return any(f"{kind.__module__}.{kind.__qualname__}" in roots for kind in type(error).__mro__)

@@ -66,6 +66,24 @@ def test_all_mistakes_are_named_at_once(fabd, folder):
     assert "environment: FABD_LOG__LEVEL" in said.complaint
 
 
+def test_mistakes_of_settings_and_of_all_files_of_the_catalog_are_named_at_once(fabd, folder):
+    kinds = ("slas", "tariffs", "collectors", "foresight", "translations", "actions")
+    for kind in kinds:
+        (folder / kind).mkdir()
+        for name in "ab":
+            (folder / kind / f"{name}.yaml").write_text("nonsense: 1\n")
+    for name in "ab":
+        (folder / "specifications" / name).mkdir(parents=True)
+        (folder / "specifications" / name / "spec.yaml").write_text("nonsense: 1\n")
+    own = "".join(f'{kind} = ["{kind}"]\n' for kind in (*kinds, "specifications"))
+    (folder / "fabd.toml").write_text(f'[traps]\ncredentials = ["core"]\n[actions.modes]\ndance = "manual"\n[catalog]\n{own}')
+    said = fabd("config", "check")
+    lines = [line for line in said.complaint.splitlines() if "nonsense: no such key" in line]
+    files = {f"{kind}/{name}.yaml" for kind in kinds for name in "ab"} | {f"{name}/spec.yaml" for name in "ab"}
+    assert (said.code, {line.partition(":")[0] for line in lines}, len(lines)) == (1, files, 14)
+    assert "fabd.toml: traps.credentials.0: credential 'core' does not resolve" in said.complaint
+
+
 def test_a_file_that_is_named_must_be_there(fabd):
     said = fabd("config", "check", "--config", "nowhere.toml")
     assert (said.code, said.complaint) == (1, "nowhere.toml: no such file; create it or leave out --config")
