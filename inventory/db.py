@@ -36,7 +36,7 @@ from inventory.groupcommit import WRITER, SingleWriter, in_transaction
 from inventory.unit import UnitOfWork
 
 if TYPE_CHECKING:
-    from inventory.tasks import Tasks
+    from inventory.tasks import Task, Tasks
 
 log = structlog.get_logger(__name__)
 
@@ -204,6 +204,10 @@ class Database:
         stand behind it; then it is done again in a transaction of its own, and waits as long as anybody.
         """
         return self._tasks.do(work)
+
+    def all_together(self, tasks: "Sequence[Task[Any]]") -> None:
+        """Several pieces of work that one thread does for others, as by `together`; see `Tasks.do_all` for what came of each."""
+        self._tasks.do_all(tasks)
 
     def by_itself(self, work: Callable[[Session], Result]) -> Result:
         """`work` in a transaction of its own; once more where PostgreSQL ended it, for it and another one waited for each other."""

@@ -36,6 +36,12 @@ class Tasks:
         self._together.add(task)
         return self._database.by_itself(work) if task.alone else task.result()
 
+    def do_all(self, tasks: "Sequence[Task[Any]]") -> None:
+        """All of them, for others. Each says then what came of it: it is `alone`, for others to do by itself, or has its result."""
+        for task, outcome in zip(tasks, self._together.add_all(tasks), strict=True):
+            task.alone = task.alone or outcome.alone
+            task.error = outcome.error or task.error
+
 
 class Task(Generic[Result]):
     """Runs with the context variables of who made it."""

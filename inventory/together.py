@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 import structlog
 from sqlalchemy.orm import Session
@@ -44,6 +44,14 @@ class Nobody:
         return nullcontext()
 
 
+class Outcome(NamedTuple):
+    """What came of an entry in its set."""
+
+    error: Exception | None
+    alone: bool
+    """The set was taken back: it is to be written by itself."""
+
+
 GATHER_S = 0.1
 """How long a set waits at most until half of those that are expected have come."""
 
@@ -75,22 +83,28 @@ class Together(Generic[Entry]):
 
         `RuntimeError` inside `write`: it would wait for itself.
         """
+        outcome = self.add_all([entry])[0]
+        if outcome.error is not None:
+            raise outcome.error
+        if outcome.alone:
+            self._database.by_itself(lambda session: self._write(session, [entry]))
+
+    def add_all(self, entries: Sequence[Entry]) -> list[Outcome]:
+        """Several of one thread, in the same set. What came of each; those to be written by themselves are left to the caller."""
         if self._writing == threading.get_ident():
             raise RuntimeError("a set is written by this very thread; pass its session down instead of adding to the next one")
-        ticket = _Ticket(entry)
+        tickets = [_Ticket(entry) for entry in entries]
         with self._company.waiting():
             with self._guard:
-                self._waiting.append(ticket)
-                leads = len(self._waiting) == 1
+                leads = not self._waiting
+                self._waiting += tickets
                 if not leads and self._enough():
                     self._gathered.notify()
             if leads:
                 self._lead()
-            ticket.settled.acquire()
-        if ticket.error is not None:
-            raise ticket.error
-        if ticket.alone:
-            self._database.by_itself(lambda session: self._write(session, [entry]))
+            for ticket in tickets:
+                ticket.settled.acquire()
+        return [Outcome(ticket.error, ticket.alone) for ticket in tickets]
 
     def _lead(self) -> None:
         tickets: list[_Ticket[Entry]] = []

@@ -47,13 +47,17 @@ def needs(role: Role) -> params.Depends:
 OPEN = params.Depends(Needs(None))
 
 
-async def actor(request: Request) -> Actor:
+def actor(request: Request) -> Actor:
     """Who calls, for the audit trail; only behind `Needs` of a role."""
     caller: tokens.Caller = request.state.caller
     return Actor(caller.name, caller.role.value, address_of(request), request.state.correlation_id)
 
 
-ActorOf = Annotated[Actor, Depends(actor)]
+async def _actor(request: Request) -> Actor:
+    return actor(request)
+
+
+ActorOf = Annotated[Actor, Depends(_actor)]
 
 
 def access_table(routers: Iterable[APIRouter]) -> dict[tuple[str, str], Role | None]:

@@ -6,13 +6,14 @@ from http import HTTPStatus
 
 from fastapi import Request
 from sqlalchemy.orm import Session
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
 from agent.api.body import JsonBody
 from agent.api.errors import BadRequest, NotFound
 from agent.api.etag import tagged
 from agent.api.idempotency import Answer, Attempt, perform
-from agent.api.listing import Listed
+from agent.api.listing import Listed, Listing
 from agent.api.parts import Parts
 from agent.api.query import Document, parse_query, select
 from agent.security.audit import Actor
@@ -31,6 +32,8 @@ def one_answer(request: Request, parts: Parts, listing: Listed, identity: str) -
     query = parse_query(request.query_params.multi_items())
     if query.filters or query.sort:
         raise BadRequest("parameterRefused", "one object takes the parameter fields only; filter the list instead")
+    if isinstance(listing, Listing):
+        listing.check_fields(query)
     with parts.database.read() as session:
         document = listing.find(session, identity)
     if document is None:
@@ -51,16 +54,24 @@ def once(
     actor: Actor,
     body: JsonBody | None,
     work: Callable[[Session, datetime], Answer],
-    *,
-    together: bool = False,
 ) -> Response:
-    """Do `work` in one transaction, at this time; with an `Idempotency-Key` a repetition is given the first answer.
-
-    `together`: see `perform`.
-    """
+    """Do `work` in one transaction, at this time; with an `Idempotency-Key` a repetition is given the first answer."""
     at = parts.clock.now()
     attempt = Attempt.of(request, actor.name, body.raw if body else b"")
-    return perform(parts.database, attempt, at, lambda session: work(session, at), together=together).response()
+    return perform(parts.database, attempt, at, lambda session: work(session, at)).response()
+
+
+async def once_in_company(
+    request: Request, parts: Parts, actor: Actor, body: JsonBody, work: Callable[[Session, datetime], Answer]
+) -> Response:
+    """As `once`, together with others of its kind (`Database.together`): `work` may be called again after it was taken back."""
+    at = parts.clock.now()
+    attempt = Attempt.of(request, actor.name, body.raw)
+    if attempt is None:
+        answer = await parts.company.do(parts.database, lambda session: work(session, at))
+    else:
+        answer = await run_in_threadpool(perform, parts.database, attempt, at, lambda session: work(session, at), together=True)
+    return answer.response()
 
 
 def created(document: Document) -> Answer:

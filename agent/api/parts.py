@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from agent.actions.service import ActionService
 from agent.api.admitted import Admitted
+from agent.api.company import Company
 from agent.api.ratelimit import RateLimiter
 from agent.assurance.collectors.collecting import Collecting
 from agent.assurance.events.hearing import Hearing
@@ -36,6 +37,8 @@ class Parts:
     metrics: Metrics
     limiter: RateLimiter
     admitted: Admitted = field(default_factory=Admitted)
+    company: Company = field(default_factory=Company)
+    """Does together what comes together."""
     catalog_since: datetime = field(default_factory=lambda: datetime.now(UTC))
     """When the catalog was loaded: what it says is as old."""
     readiness: Callable[[], Sequence[str]] = tuple

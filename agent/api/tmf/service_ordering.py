@@ -7,17 +7,20 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 from sqlalchemy.orm import Session
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
-from agent.api.access import ActorOf, needs
-from agent.api.answers import GONE, changed, created, list_answer, missing, once, one_answer
-from agent.api.body import BodyOf
+from agent.api.access import ActorOf, actor, needs
+from agent.api.answers import GONE, changed, created, list_answer, missing, once, once_in_company, one_answer
+from agent.api.body import BodyOf, json_body
 from agent.api.errors import BadRequest, Conflict
 from agent.api.etag import require_match
 from agent.api.idempotency import Answer
+from agent.api.lean import Lean
 from agent.api.listing import Listing
 from agent.api.openapi import DELETES, ORDER_EXAMPLE, PATCHES, TAG_ORDERING, WRITES, described
 from agent.api.parts import Parts, PartsOf
+from agent.api.parts import parts as parts_of
 from agent.api.patch import PatchRules, merged, patched
 from agent.api.prefer import APPLIED, PLAN_ONLY, prefers
 from agent.api.query import Document
@@ -49,6 +52,8 @@ _RULES = PatchRules(
     required=frozenset({"state", "relatedParty"}),
 )
 """What a client may do to a state is to cancel; every other step is fulfilment's."""
+LARGE = 16 * 1024
+"""Octets of a body that is not read in the event loop, where everybody else would wait for it."""
 PATCH_EXAMPLE = {"description": "Acme, head office, second floor", "priority": "1"}
 
 
@@ -72,22 +77,33 @@ ORDERS = Listing(
 )
 
 
-@router.post(
-    "/serviceOrder",
-    dependencies=[needs(Role.PROVISIONER)],
-    status_code=HTTPStatus.CREATED,
-    **described("Place an order", 200, *WRITES, answer=ORDER_OR_PLAN, body=Order, example=ORDER_EXAMPLE),
-)
-def create_order(request: Request, parts: PartsOf, actor: ActorOf, body: BodyOf) -> Response:
+async def create_order(request: Request) -> Response:
     """Nothing is stored when it is refused; once it is answered it will be carried out, whatever happens to the daemon.
 
     With `Prefer: plan-only` it is not placed: 200 with the order as it would be, and in `planPreview` what it would take, change
     and touch, with the native payload of each element. Nothing is stored, held or sent then.
     """
-    order = read_order(body.data, actor.correlation_id)
+    parts, client, body = parts_of(request), actor(request), await json_body(request)
+    if len(body.raw) > LARGE:
+        order = await run_in_threadpool(read_order, body.data, client.correlation_id)
+    else:
+        order = read_order(body.data, client.correlation_id)
     if prefers(request, PLAN_ONLY):
-        return _planned(parts, order, body.data)
-    return once(request, parts, actor, body, lambda session, at: _place(session, parts, order, body.data, actor, at), together=True)
+        return await run_in_threadpool(_planned, parts, order, body.data)
+    return await once_in_company(
+        request, parts, client, body, lambda session, at: _place(session, parts, order, body.data, client, at)
+    )
+
+
+router.add_api_route(
+    "/serviceOrder",
+    create_order,
+    methods=["POST"],
+    route_class_override=Lean,
+    dependencies=[needs(Role.PROVISIONER)],
+    status_code=HTTPStatus.CREATED,
+    **described("Place an order", 200, *WRITES, answer=ORDER_OR_PLAN, body=Order, example=ORDER_EXAMPLE),
+)
 
 
 def _place(session: Session, parts: Parts, order: OrderRequest, body: Document, actor: Actor, at: datetime) -> Answer:  # noqa: PLR0917  the order with who, where and when

@@ -1,0 +1,121 @@
+"""What requests want that come together is done in one transaction by one thread, and each is told what came of its own."""
+
+import asyncio
+import threading
+
+import pytest
+from fastapi import APIRouter, Depends
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from agent.api.company import Company
+from agent.api.lean import Lean
+from inventory.tables import SiteRow
+
+DEADLINE = 60
+
+
+class Sites:
+    """Wants sites by name; the first may be kept in its transaction until others have come."""
+
+    def __init__(self, database, company: Company) -> None:
+        self.database, self.company = database, company
+        self.sets: dict[Session, list[str]] = {}
+        self.writing, self.go = threading.Event(), threading.Event()
+
+    async def want(self, name: str, *, key: str = "", waits: bool = False) -> str:
+        def work(session) -> str:
+            self.sets.setdefault(session, []).append(name)
+            if waits:
+                self.writing.set()
+                assert self.go.wait(DEADLINE)
+            if name == "refused":
+                raise LookupError(name)
+            session.add(SiteRow(id=key or f"ste-{name}", name=name))
+            return name.upper()
+
+        return await self.company.do(self.database, work)
+
+    async def together(self, *names: str) -> list[str | BaseException]:
+        """What came of each; they come while another one is written."""
+        first = asyncio.create_task(self.want("first", waits=True))
+        await asyncio.to_thread(self.writing.wait, DEADLINE)
+        others = [asyncio.create_task(self.want(name)) for name in names]
+        await asyncio.sleep(0)  # each of them begins
+        self.go.set()
+        await first
+        return await asyncio.gather(*others, return_exceptions=True)
+
+    def stored(self) -> set[str]:
+        with self.database.read() as session:
+            return set(session.scalars(select(SiteRow.name)))
+
+
+@pytest.fixture
+def sites(database) -> Sites:
+    return Sites(database, Company())
+
+
+def test_what_comes_while_others_are_done_is_done_in_one_transaction(sites):
+    assert asyncio.run(sites.together("a", "b", "c")) == ["A", "B", "C"]
+    assert sorted(sites.sets.values()) == [["a", "b", "c"], ["first"]]
+    assert sites.stored() == {"first", "a", "b", "c"}
+
+
+def test_one_that_is_refused_is_told_so_alone(sites):
+    told = asyncio.run(sites.together("a", "refused", "c"))
+    assert told[0] == "A"
+    assert isinstance(told[1], LookupError)
+    assert told[2] == "C"
+    assert sites.stored() == {"first", "a", "c"}
+
+
+def test_one_that_the_database_refuses_is_told_so_alone(sites):
+    told = asyncio.run(sites.together("a", "a", "c"))
+    assert [type(each) for each in told] == [str, IntegrityError, str]
+    assert sites.stored() == {"first", "a", "c"}
+
+
+def test_a_set_waits_for_as_many_as_came_the_last_time(database):
+    sites = Sites(database, Company(gather_s=DEADLINE))
+
+    async def twice() -> None:
+        await sites.together("a", "b")
+        early = asyncio.create_task(sites.want("c"))
+        done, _ = await asyncio.wait([early], timeout=0.05)
+        assert not done
+        assert await sites.want("d") == "D"
+        assert await early == "C"
+
+    asyncio.run(twice())
+    assert ["c", "d"] in sites.sets.values()
+
+
+def test_a_set_does_not_wait_long_for_those_who_do_not_come(sites):
+    async def twice() -> str:
+        await sites.together("a", "b")
+        return await sites.want("c")
+
+    assert asyncio.run(twice()) == "C"
+
+
+def test_who_is_called_off_keeps_nobody_from_hearing(sites):
+    async def called_off() -> str:
+        first = asyncio.create_task(sites.want("first", waits=True))
+        await asyncio.to_thread(sites.writing.wait, DEADLINE)
+        other = asyncio.create_task(sites.want("other"))
+        await asyncio.sleep(0)
+        first.cancel()
+        sites.go.set()
+        return await other
+
+    assert asyncio.run(called_off()) == "OTHER"
+    assert sites.stored() == {"first", "other"}
+
+
+def test_a_lean_route_takes_no_dependency_that_nobody_would_resolve():
+    async def endpoint() -> None: ...
+
+    with pytest.raises(TypeError, match="resolves no dependency"):
+        APIRouter().add_api_route("/x", endpoint, route_class_override=Lean, dependencies=[Depends(endpoint)])
