@@ -1,11 +1,12 @@
 """The application: every router, one way of answering errors, and a refusal to start when a route does not say who may call it."""
 
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.metadata import version
 from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.routing import APIRoute
+from starlette.routing import BaseRoute
 
 from agent.api import docs, forms, health, openapi
 from agent.api.access import access_table
@@ -143,14 +144,22 @@ def create_app(parts: Parts) -> FabdApi:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        routes=_routes(),
     )
     app.state.parts = parts
     app.state.methods_at = methods_at
-    for router in ROUTERS:
-        native = any(isinstance(route, APIRoute) and route.path.startswith(ROOT) for route in router.routes)
-        app.include_router(router, dependencies=[Depends(refuse_unknown)] if native else None)
     app.add_middleware(RequestContext, metrics=parts.metrics)
     forms.install(app)
     parts.metrics.add(stored(parts.database, parts.clock))
     app.access  # noqa: B018  raises for a route that anybody could call by mistake
     return app
+
+
+@cache
+def _routes() -> list[BaseRoute]:
+    """The same for every app of a process: FastAPI takes apart what each wants when it first looks for it."""
+    whole = APIRouter()
+    for router in ROUTERS:
+        native = any(isinstance(route, APIRoute) and route.path.startswith(ROOT) for route in router.routes)
+        whole.include_router(router, dependencies=[Depends(refuse_unknown)] if native else None)
+    return whole.routes
