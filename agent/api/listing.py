@@ -20,6 +20,8 @@ SCAN_LIMIT = 5_000
 """Objects that one request may have rendered to filter or sort them by what is not a column."""
 
 SCAN_SECONDS = 2.0
+ALWAYS = frozenset({"id", "href", "none"})
+"""What may be asked for of anything: the first two are given anyway, and `none` is nothing beside them (TMF630)."""
 
 Row = TypeVar("Row", bound=Base)
 
@@ -71,7 +73,8 @@ class Listing(Generic[Row]):
         return None if row is None else self.render(session, [row])[0]
 
     def fetch(self, session: Session, query: Query) -> Page:
-        """Raises `BadRequest` when too much would have to be looked at."""
+        """Raises `BadRequest` when too much would have to be looked at, or for what there cannot be."""
+        self.check_fields(query)
         ordering = self._ordering(query)
         if self.answers(query) and ordering is not None:
             return self._cut(session, ordering, query)
@@ -80,6 +83,14 @@ class Listing(Generic[Row]):
         documents = self.candidates(session, query)
         check_known(query, documents, [self])
         return page(_in_time(documents), query)
+
+    def check_fields(self, query: Query) -> None:
+        """Raises `BadRequest` where attributes are asked for that no resource of a closed shape can have."""
+        if self.shape is None or not is_closed(self.shape):
+            return
+        for name in query.fields:
+            if name not in ALWAYS and not says(self.shape, name.split(".")):
+                raise _unknown(name, self.shape_names())
 
     def answers(self, query: Query) -> bool:
         """Whether the database can tell by itself what the filters let through."""
@@ -206,8 +217,11 @@ def check_known(query: Query, documents: Sequence[Document], listings: Sequence[
         return
     for path in (*(rule.path for rule in query.filters), *(path for path, _ in query.sort)):
         if not any(listing.knows(path) for listing in listings) and not any(has(document, path) for document in documents):
-            known = sorted({name for listing in listings for name in listing.shape_names()})
-            raise BadRequest("unknownAttribute", f"nothing here has an attribute {'.'.join(path)!r}{meant(path[0], known)}")
+            raise _unknown(".".join(path), sorted({name for listing in listings for name in listing.shape_names()}))
+
+
+def _unknown(path: str, known: Sequence[str]) -> BadRequest:
+    return BadRequest("unknownAttribute", f"nothing here has an attribute {path!r}{meant(path.partition('.')[0], known)}")
 
 
 def meant(name: str, known: Sequence[str]) -> str:

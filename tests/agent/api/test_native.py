@@ -316,3 +316,19 @@ def test_every_list_pages_and_selects(story, path):
     assert int(cut.headers["x-total-count"]) == len(whole.json()) if path != "audit" else True
     assert cut.status_code == (206 if int(cut.headers["x-total-count"]) > 1 else 200)
     assert all(set(each) <= {"id", "href"} for each in cut.json())
+
+
+@pytest.mark.parametrize(
+    "path", ["alarms", "problems", "elements", "plans", "customers", "bills", "events", "audit", "deliveries", "elements/pe1"]
+)
+def test_attributes_that_nothing_has_are_refused_by_name(story, path):
+    refused = story.office.get(f"{V1}/{path}?fields=id,bogus")
+    assert refused.status_code == 400
+    assert "nothing here has an attribute 'bogus'; there is " in refused.json()["detail"]
+
+
+def test_attributes_inside_others_may_be_chosen(story):
+    (first, *_) = story.office.get(f"{V1}/elements?fields=name,endpoints.host").json()
+    assert first.keys() == {"id", "name", "endpoints"}
+    assert all(each.keys() == {"host"} for each in first["endpoints"])
+    assert story.office.get(f"{V1}/elements?fields=endpoints.hots").status_code == 400
