@@ -16,7 +16,7 @@ InventoryError
 ├── ServiceStateConflict     the service is not in a state that allows it
 ├── InvalidMaintenance       a window of the maintenance calendar that cannot be meant  (ValueError)
 ├── MaintenanceOver          a window that has begun or ended is not called off
-├── OutcomeUnknown           the connection to the database was lost while it committed
+├── OutcomeUnknown           the database was lost while it committed, or does not answer
 └── DatabaseDriverMissing    the Python driver of a database is not installed  (ImportError)
 """
 
@@ -151,10 +151,9 @@ class MaintenanceOver(InventoryError):
 class OutcomeUnknown(InventoryError):
     """Whether the transaction was made can only be found out by looking."""
 
-    def __init__(self) -> None:
+    def __init__(self, what: str = "the connection to the database was lost while it committed") -> None:
         super().__init__(
-            "the connection to the database was lost while it committed: whether this was done is not known; look, or send it "
-            "again with the Idempotency-Key that it came with"
+            f"{what}: whether this was done is not known; look, or send it again with the Idempotency-Key that it came with"
         )
 
 

@@ -52,6 +52,8 @@ class Outcome(NamedTuple):
     """The set was taken back: it is to be written by itself."""
 
 
+LONGEST_S = 180.0
+"""How long one waits for the thread that writes for it: longer than that one may wait, unless the database does not answer at all."""
 GATHER_S = 0.1
 """How long a set waits at most until half of those that are expected have come."""
 
@@ -102,9 +104,26 @@ class Together(Generic[Entry]):
                     self._gathered.notify()
             if leads:
                 self._lead()
+            until = time.monotonic() + LONGEST_S
             for ticket in tickets:
-                ticket.settled.acquire()
+                if not self._is_settled(ticket, until):
+                    self._give_up(ticket)
         return [Outcome(ticket.error, ticket.alone) for ticket in tickets]
+
+    def _is_settled(self, ticket: "_Ticket[Entry]", until: float) -> bool:
+        """Waits for it."""
+        return ticket.settled.acquire(timeout=max(0.0, until - time.monotonic()))
+
+    def _give_up(self, ticket: "_Ticket[Entry]") -> None:
+        """It is taken out of its set, or, where that is being written, nobody knows: in no case is it written twice."""
+        with self._guard:
+            if ticket in self._waiting:
+                self._waiting.remove(ticket)
+                ticket.alone = True
+                return
+        if not ticket.settled.acquire(blocking=False):
+            log.error("a set is being written for too long; what becomes of it is not known", seconds=LONGEST_S)
+            ticket.error = OutcomeUnknown("the database does not answer")
 
     def _lead(self) -> None:
         tickets: list[_Ticket[Entry]] = []

@@ -314,3 +314,89 @@ def test_two_that_are_under_way_wait_for_nobody(sites, monkeypatch):
     monkeypatch.setattr("inventory.together.GATHER_S", 3_600)
     company_of(sites, Expected(2), "a")
     assert sites.names() == ["a"]
+
+
+class Impatient(Together[str]):
+    """Whoever waits for another one to write waits until `event` at most."""
+
+    def __init__(self, database, write, company, event) -> None:
+        super().__init__(database, write, company)
+        self.event = event
+
+    def _is_settled(self, ticket, until) -> bool:
+        del until
+        assert self.event.wait(DEADLINE)
+        return ticket.settled.acquire(blocking=False)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_who_waits_too_long_for_a_set_that_is_being_written_is_told_so_and_writes_nothing(database, fails, monkeypatch):
+    monkeypatch.setattr("inventory.together.GATHER_S", DEADLINE)
+    writing, go, errors, sets = threading.Event(), threading.Event(), {}, []
+
+    def write(session, names) -> None:
+        sets.append(sorted(names))
+        writing.set()
+        assert go.wait(DEADLINE)
+        if fails and len(names) > 1:
+            raise LookupError
+        session.add_all(SiteRow(id=f"ste-{name}", name=name) for name in names)
+
+    together = Impatient(database, write, Expected(4), writing)
+
+    def add(name) -> None:
+        try:
+            together.add(name)
+        except OutcomeUnknown as error:
+            errors[name] = str(error)
+
+    threads = {name: threading.Thread(target=add, args=(name,)) for name in "ab"}
+    for thread in threads.values():
+        thread.start()
+    pause = threading.Event()
+    for _ in range(1000 * DEADLINE):
+        if errors:
+            break
+        pause.wait(0.001)
+    go.set()
+    for thread in threads.values():
+        thread.join(DEADLINE)
+        assert not thread.is_alive()
+    ((late, words),) = errors.items()
+    (leader,) = {"a", "b"} - {late}
+    assert words.startswith("the database does not answer: whether this was done is not known; ")
+    with database.read() as session:
+        assert session.scalars(select(SiteRow.name).order_by(SiteRow.name)).all() == ([leader] if fails else ["a", "b"])
+    assert sets == [["a", "b"], *([[leader]] if fails else [])]
+
+
+def test_who_waits_too_long_for_a_set_that_has_not_begun_leaves_it_and_writes_by_itself(database):
+    begun, go, event, sets = threading.Event(), threading.Event(), threading.Event(), []
+
+    def write(session, names) -> None:
+        sets.append(sorted(names))
+        if "a" in names:
+            begun.set()
+            assert go.wait(DEADLINE)
+        session.add_all(SiteRow(id=f"ste-{name}", name=name) for name in names)
+
+    together = Impatient(database, write, None, event)
+    first = threading.Thread(target=together.add, args=("a",))
+    first.start()
+    assert begun.wait(DEADLINE)
+    others = [threading.Thread(target=together.add, args=(name,)) for name in "bc"]
+    pause = threading.Event()
+    for number, thread in enumerate(others, 1):
+        thread.start()
+        while len(together._waiting) < number:
+            assert not pause.wait(0.001)
+    event.set()
+    while len(together._waiting) > 1:
+        assert not pause.wait(0.001)
+    go.set()
+    for thread in (first, *others):
+        thread.join(DEADLINE)
+        assert not thread.is_alive()
+    with database.read() as session:
+        assert session.scalars(select(SiteRow.name).order_by(SiteRow.name)).all() == ["a", "b", "c"]
+    assert sorted(sets) == [["a"], ["b"], ["c"]]
