@@ -53,7 +53,7 @@ class Outcome(NamedTuple):
 
 
 LONGEST_S = 180.0
-"""How long one waits for the thread that writes for it: longer than that one may wait, unless the database does not answer at all."""
+"""How long one waits for the thread that writes for it: longer than that one may, unless the database does not answer at all."""
 GATHER_S = 0.1
 """How long a set waits at most until half of those that are expected have come."""
 
