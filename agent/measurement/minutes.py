@@ -114,8 +114,9 @@ class ServiceWatch:
         if self._prober is None:
             if not self._wanted or not self._setbacks.over(self._clock.monotonic()):
                 return
-            self._prober = self._make()
-            self._prober.start()
+            self._prober = self._begun()
+        if self._prober is None:
+            return
         try:
             refused = self._prober.watch(self._wanted)
         except ProbingError as error:
@@ -123,6 +124,18 @@ class ServiceWatch:
             return
         self._services = self._owners
         self._complain(set(refused.values()))
+
+    def _begun(self) -> Prober | None:
+        """None when its thread cannot be had now: it is tried again after a pause."""
+        prober = self._make()
+        try:
+            prober.start()
+        except RuntimeError as error:  # too many threads
+            log.error("what measures services could not be begun; it is tried again", reason=str(error))
+            self._setbacks.add(str(error), self._clock.monotonic())
+            prober.stop()
+            return None
+        return prober
 
     def _bury(self, prober: Prober) -> None:
         """It is replaced by the look after the next pause."""

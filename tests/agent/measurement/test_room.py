@@ -448,6 +448,34 @@ def test_a_prober_that_ends_by_itself_is_told_of_and_replaced_after_a_pause(data
         watch.stop()
 
 
+class Threadless(Prober):
+    """There are too many threads on the host."""
+
+    def start(self):
+        raise RuntimeError("can't start new thread")
+
+
+def test_a_prober_that_could_not_be_begun_is_tried_again_after_a_pause(database, clock, reflector):
+    made = []
+
+    def make():
+        made.append((Prober if made else Threadless)(SOON, span_s=1))
+        return made[-1]
+
+    watch = ServiceWatch(database, Aims(catalog(every_s=0.1), resolve), make, clock)
+    wanted = service(database, clock, port=reflector.address[1])
+    watch.refresh()
+    try:
+        assert (watch.minutes(), watch.failures, len(made)) == ([], 1, 1)
+        assert "can't start new thread" in watch.fault()
+        clock.advance(5)
+        watch.refresh()
+        found = eventually(lambda: [each for each in watch.minutes() if each.is_known and each.loss_ratio == 0])
+        assert ({each.service_id for each in found}, len(made)) == ({wanted}, 2)
+    finally:
+        watch.stop()
+
+
 def test_tests_share_what_may_be_sent_with_what_is_measured_all_the_time(database, clock, reflector):
     allowance = Allowance(100)
     allowance.watch(90)
