@@ -131,7 +131,7 @@ class ServiceWatch:
         try:
             prober.start()
         except RuntimeError as error:  # too many threads
-            log.error("what measures services could not be begun; it is tried again", reason=str(error))
+            log.exception("what measures services could not be begun; it is tried again")
             self._setbacks.add(str(error), self._clock.monotonic())
             prober.stop()
             return None
