@@ -1,8 +1,9 @@
 from collections.abc import Generator, Iterator
 
 import pytest
+from alembic import command
 
-from agent.tables import metadata
+from agent import storage
 from drivers.sim.thread import SimThread
 from inventory.db import Database
 from tests.agent.chaos import results
@@ -43,7 +44,7 @@ def more_settings() -> str:
 @pytest.fixture
 def installation(tmp_path, sim, database: Database, more_settings: str) -> Iterator[Installation]:
     """On the kind of database under test."""
-    metadata.drop_all(database.engine)
+    say_it_is_current(database)
     with Installation(tmp_path / "fabd", sim, more=more_settings, url=database.url) as installation:
         yield installation
 
@@ -65,3 +66,12 @@ def mortal(installation, cradles) -> Iterator[Mortal]:
     mortal = Mortal(installation.config, cradles)
     yield mortal
     mortal.end()
+
+
+def say_it_is_current(database: Database) -> None:
+    """Of one that has every table already: upgrading an empty one takes as long as a daemon's life."""
+    config = storage._config()
+    with database.engine.connect() as connection:
+        config.attributes["connection"] = connection
+        command.stamp(config, "head")
+        connection.commit()

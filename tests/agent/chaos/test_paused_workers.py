@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from agent.tables import metadata
 from inventory.db import Database
 from tests.agent.chaos.client import Client, quietly
+from tests.agent.chaos.conftest import say_it_is_current
 from tests.agent.chaos.mortal import Mortal
 from tests.agent.chaos.results import note, whole
 from tests.agent.chaos.scenarios import WAY, all_of_them, gone, nothing, services
@@ -36,7 +36,7 @@ PAUSES = (
 @pytest.fixture
 def installation(tmp_path, sim, _postgresql_url) -> Iterator[Installation]:
     database = Database(_postgresql_url)
-    metadata.drop_all(database.engine)
+    say_it_is_current(database)
     database.close()
     with Installation(tmp_path / "fabd", sim, more=LEASE, url=_postgresql_url) as installation:
         yield installation
