@@ -1,7 +1,8 @@
 """One NETCONF session: requests with deadlines, failures as element errors."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,6 +15,7 @@ from drivers.errors import EditRefused, ElementDisconnected, ElementError, Eleme
 from drivers.netconf import rpc
 from drivers.netconf.exchange import Exchange
 from drivers.netconf.line import Line
+from drivers.netconf.rpc import Message, Operation
 from drivers.netconf.wire import DrivenSession
 from drivers.port import Target
 from drivers.timing import remaining
@@ -79,24 +81,44 @@ class Client:
         """Whether its hello names the YANG module of that namespace."""
         return any(capability.split("?")[0] == namespace for capability in self._session.server_capabilities)
 
-    def request(self, operation: etree._Element, deadline: float) -> etree._Element:
+    def request(self, operation: Operation, deadline: float) -> etree._Element:
         """The reply. `EditRefused` or `ElementLocked` when it carries errors."""
         return self.replies([operation], deadline)[0].content
 
-    def replies(self, operations: Sequence[etree._Element], deadline: float) -> "list[Reply]":
+    def replies(self, operations: Sequence[Operation], deadline: float) -> "list[Reply]":
         """All sent at once, each carried out whether or not the one before it was refused; their replies in that order."""
-        name = ", ".join(str(etree.QName(operation).localname) for operation in operations)
-        remaining(self._element, deadline, f"for {name}")
+        return self.post(operations, deadline).replies(deadline)
+
+    def post(self, operations: Sequence[Operation], deadline: float) -> "Posted":
+        """All sent at once as by `replies`, which are waited for when they are wanted."""
+        names = tuple(operation.name for operation in operations)
+        remaining(self._element, deadline, f"for {', '.join(names)}")
         if not self._usable:
             raise ElementDisconnected(self._element, "the element ended the NETCONF session")
+        with self._told(names):
+            return Posted(self, names, self._exchange.post(operations, deadline))
+
+    def collect(self, names: Sequence[str], numbers: Sequence[str], deadline: float) -> "list[Reply]":
+        """What was posted under these numbers is answered by."""
+        if self._broken:
+            raise ElementDisconnected(self._element, f"the connection broke before the answer to <{', '.join(names)}>")
+        with self._told(names):
+            return [Reply(self._element, message) for message in self._exchange.replies(numbers, deadline)]
+
+    def forget(self, numbers: Sequence[str]) -> None:
+        self._exchange.forget(numbers)
+
+    @contextmanager
+    def _told(self, names: Sequence[str]) -> Iterator[None]:
+        """What breaks the session, in the operator's words."""
         try:
-            return [Reply(self._element, message) for message in self._exchange.ask(operations, deadline)]
+            yield
         except TimeoutError as error:
             self._broken = True
-            raise ElementTimeout(self._element, f"no answer to <{name}> in time") from error
+            raise ElementTimeout(self._element, f"no answer to <{', '.join(names)}> in time") from error
         except (TransportError, SessionError, SSHException, EOFError, OSError) as error:
             self._broken = True
-            raise ElementDisconnected(self._element, f"the connection broke before the answer to <{name}>") from error
+            raise ElementDisconnected(self._element, f"the connection broke before the answer to <{', '.join(names)}>") from error
 
     def next_message(self, deadline: float) -> etree._Element:
         """What the element sends unasked, on a session on which nothing more is asked. `TimeoutError` when nothing came."""
@@ -119,15 +141,39 @@ class Client:
         self._session.close()
 
 
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """Requests that have left."""
+
+    client: Client
+    names: tuple[str, ...]
+    numbers: tuple[str, ...]
+
+    def parted(self, first: int) -> "tuple[Posted, Posted]":
+        """The first of them, whose replies are wanted sooner, and the others."""
+        return (
+            Posted(self.client, self.names[:first], self.numbers[:first]),
+            Posted(self.client, self.names[first:], self.numbers[first:]),
+        )
+
+    def replies(self, deadline: float) -> "list[Reply]":
+        """Once."""
+        return self.client.collect(self.names, self.numbers, deadline)
+
+    def forget(self) -> None:
+        """Their replies are not wanted any more."""
+        self.client.forget(self.numbers)
+
+
 @dataclass(frozen=True)
 class Reply:
     element: str
-    message: etree._Element
+    message: Message
 
     @cached_property
     def refusal(self) -> "EditRefused | ElementLocked | None":
         """What its errors say (warnings are none); None when there are none."""
-        found = rpc.faults(self.message)
+        found = () if self.message.acknowledges else rpc.faults(self.message.tree)
         if not found:
             return None
         words = "; ".join(map(str, found))
@@ -138,7 +184,11 @@ class Reply:
 
     @property
     def content(self) -> etree._Element:
-        """The message. `EditRefused` or `ElementLocked` when it carries errors."""
+        """The reply. `EditRefused` or `ElementLocked` when it carries errors."""
+        self.accept()
+        return self.message.tree
+
+    def accept(self) -> None:
+        """`EditRefused` or `ElementLocked` when it carries errors."""
         if (refusal := self.refusal) is not None:
             raise refusal
-        return self.message

@@ -16,6 +16,7 @@ from lxml import etree
 
 from drivers.errors import EditRefused, ElementError, ElementLocked
 from drivers.netconf.client import Client
+from drivers.netconf.rpc import Operation
 from drivers.port import Target
 
 NAMESPACE = "urn:ietf:params:xml:ns:netconf:notification:1.0"
@@ -29,7 +30,6 @@ LONGEST_LEAF = 1000
 ENDS_WITHIN_S = 2.0
 REPLAY_OVER = frozenset({f"{{{EVENTS}}}replayComplete", f"{{{NAMESPACE}}}replayComplete", "replayComplete"})
 """What follows is new (RFC 5277 §2.1.1), whatever time it bears."""
-_DEFAULT: dict[str | None, str] = {None: NAMESPACE}
 LISTENING, WAITING, UNABLE = "subscribed", "waits to subscribe again", "offers no notifications (RFC 5277)"
 
 
@@ -137,13 +137,10 @@ class Subscription:
             self._client = None
 
 
-def create_subscription(since: datetime | None = None) -> etree._Element:
+def create_subscription(since: datetime | None = None) -> Operation:
     """Of the default stream, NETCONF (RFC 5277 §2.1.1)."""
-    operation = etree.Element(f"{{{NAMESPACE}}}create-subscription", nsmap=_DEFAULT)  # type: ignore[arg-type]  # so lxml has it
-    if since is not None:
-        start = etree.SubElement(operation, f"{{{NAMESPACE}}}startTime")
-        start.text = since.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    return operation
+    start = f"<startTime>{since.astimezone(UTC).isoformat().replace('+00:00', 'Z')}</startTime>" if since is not None else ""
+    return Operation("create-subscription", f'<create-subscription xmlns="{NAMESPACE}">{start}</create-subscription>')
 
 
 def notification(element: str, message: etree._Element) -> Notification | None:

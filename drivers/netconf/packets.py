@@ -59,7 +59,7 @@ class Packets(Packetizer):
     _Packetizer__sent_packets: int
     _Packetizer__sequence_number_in: int
     _Packetizer__sequence_number_out: int
-    _Packetizer__write_lock: threading.RLock  # type: ignore[valid-type]  # a function by its type, a class by its use
+    _Packetizer__write_lock: threading.RLock
 
     def __init__(self, connection: BufferedSocket) -> None:
         super().__init__(connection)  # type: ignore[arg-type]  # it has all that is used of a socket

@@ -1,14 +1,61 @@
-"""NETCONF requests and replies (RFC 6241) as elements; pure."""
+"""NETCONF requests and replies (RFC 6241) as text; a reply is read as a tree where it says more than that all is well. Pure."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property, lru_cache
 from math import ceil
+from xml.sax.saxutils import escape
 
 from lxml import etree
 
 BASE = "urn:ietf:params:xml:ns:netconf:base:1.0"
 _PARSER = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=True)
+_OK = re.compile(
+    rb"""(?:<\?xml[^<>]*\?>\s*)?<(nc:|)rpc-reply((?:\s+[\w:.-]+="[^"<&]*")*)\s*>\s*"""
+    rb"""(?:<\1ok\s*/>|<\1ok\s*>\s*</\1ok\s*>)\s*</\1rpc-reply\s*>"""
+)
+"""Most replies are just that."""
+_NUMBER = re.compile(rb'\smessage-id="([^"]*)"')
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What is asked; `text` as it stands in an `<rpc>` that declares the prefix nc."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Message:
+    """What a server sent, well-formed."""
+
+    text: bytes
+    acknowledges: bool
+    """It is a reply, and says nothing but <ok/>."""
+    number: str | None
+    """The id of the request that it replies to, as far as it says so."""
+
+    @classmethod
+    def read(cls, text: bytes) -> "Message":
+        """`XMLSyntaxError` for what is not XML."""
+        found = _OK.fullmatch(text)
+        if found is not None and _declared(found[1]) in found[2]:
+            number = _NUMBER.search(found[2])
+            return cls(text, acknowledges=True, number=number[1].decode(errors="replace") if number else None)
+        message = cls(text, acknowledges=False, number=None)
+        return cls(text, acknowledges=False, number=message.tree.get("message-id"))
+
+    @cached_property
+    def tree(self) -> etree._Element:
+        return parse(self.text)
+
+    @property
+    def is_reply(self) -> bool:
+        """Else it is a notification."""
+        return self.acknowledges or self.tree.tag == _name("rpc-reply")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,65 +95,67 @@ def content(reply: etree._Element) -> str:
     return "\n".join(etree.tostring(child, encoding="unicode", with_tail=False) for child in reply)
 
 
-def lock(datastore: str) -> etree._Element:
-    return _operation("lock", _datastore("target", datastore))
+def lock(datastore: str) -> Operation:
+    return _on("lock", "target", datastore)
 
 
-def unlock(datastore: str) -> etree._Element:
-    return _operation("unlock", _datastore("target", datastore))
+def unlock(datastore: str) -> Operation:
+    return _on("unlock", "target", datastore)
 
 
-def get_config(source: str, subtrees: str) -> etree._Element:
+def get_config(source: str, subtrees: str) -> Operation:
     return _operation("get-config", _datastore("source", source), _filter(subtrees))
 
 
-def get(subtrees: str) -> etree._Element:
+def get(subtrees: str) -> Operation:
     return _operation("get", _filter(subtrees))
 
 
-def edit_config(target: str, content: str, options: Iterable[tuple[str, str]]) -> etree._Element:
+def edit_config(target: str, content: str, options: Iterable[tuple[str, str]]) -> Operation:
     """`options` in the order of RFC 6241 §7.2: default-operation, test-option, error-option."""
     chosen = (_leaf(name, value) for name, value in options)
     return _operation("edit-config", _datastore("target", target), *chosen, _content("config", content))
 
 
-def validate(source: str) -> etree._Element:
-    return _operation("validate", _datastore("source", source))
+def validate(source: str) -> Operation:
+    return _on("validate", "source", source)
 
 
-def commit(persist_id: str = "") -> etree._Element:
+def commit(persist_id: str = "") -> Operation:
     return _operation("commit", *([_leaf("persist-id", persist_id)] if persist_id else []))
 
 
-def confirmed_commit(persist: str, timeout: timedelta, *, pending: bool) -> etree._Element:
+def confirmed_commit(persist: str, timeout: timedelta, *, pending: bool) -> Operation:
     """Whole seconds, rounded up. `pending`: a follow-up, which names the commit it extends (RFC 6241 §8.4.1).
 
     Without `persist` as servers of confirmed-commit:1.0 take it.
     """
     seconds = max(1, ceil(timeout.total_seconds()))
     names = [_leaf("persist", persist), *([_leaf("persist-id", persist)] if pending else [])] if persist else []
-    return _operation("commit", _leaf("confirmed"), _leaf("confirm-timeout", str(seconds)), *names)
+    return _operation("commit", "<nc:confirmed/>", _leaf("confirm-timeout", str(seconds)), *names)
 
 
-def cancel_commit(persist_id: str) -> etree._Element:
+def cancel_commit(persist_id: str) -> Operation:
     return _operation("cancel-commit", _leaf("persist-id", persist_id))
 
 
-def discard_changes() -> etree._Element:
+def discard_changes() -> Operation:
     return _operation("discard-changes")
 
 
-def copy_config(source: str, target: str) -> etree._Element:
+def copy_config(source: str, target: str) -> Operation:
     return _operation("copy-config", _datastore("target", target), _datastore("source", source))
 
 
-def kill_session(session: str) -> etree._Element:
+def kill_session(session: str) -> Operation:
     return _operation("kill-session", _leaf("session-id", session))
 
 
-def custom(request: str) -> etree._Element:
+@lru_cache(maxsize=256)
+def custom(request: str) -> Operation:
     """An operation that a platform's data spells out."""
-    return etree.fromstring(request, _PARSER)
+    operation = etree.fromstring(request, _PARSER)
+    return Operation(etree.QName(operation).localname, etree.tostring(operation, encoding="unicode"))
 
 
 def says(reply: etree._Element, wanted: str) -> bool:
@@ -125,30 +174,36 @@ def _name(local: str) -> str:
     return f"{{{BASE}}}{local}"
 
 
-def _operation(name: str, *children: etree._Element) -> etree._Element:
-    node = etree.Element(_name(name), nsmap={"nc": BASE})
-    node.extend(children)
-    return node
+def _declared(prefix: bytes) -> bytes:
+    return b' xmlns%b="%b"' % (b":nc" if prefix else b"", BASE.encode())
 
 
-def _leaf(name: str, value: str | None = None) -> etree._Element:
-    node = etree.Element(_name(name))
-    node.text = value
-    return node
+def _operation(name: str, *children: str) -> Operation:
+    return Operation(name, f"<nc:{name}>{''.join(children)}</nc:{name}>")
 
 
-def _datastore(role: str, datastore: str) -> etree._Element:
-    return _operation(role, _leaf(datastore))
+@lru_cache(maxsize=64)
+def _on(name: str, role: str, datastore: str) -> Operation:
+    return _operation(name, _datastore(role, datastore))
 
 
-def _filter(subtrees: str) -> etree._Element:
-    node = _content("filter", subtrees)
-    node.set("type", "subtree")
-    return node
+def _leaf(name: str, value: str) -> str:
+    return f"<nc:{name}>{escape(value)}</nc:{name}>"
 
 
-def _content(name: str, content: str) -> etree._Element:
-    return etree.fromstring(f'<nc:{name} xmlns:nc="{BASE}">{content}</nc:{name}>', _PARSER)
+def _datastore(role: str, datastore: str) -> str:
+    return f"<nc:{role}><nc:{datastore}/></nc:{role}>"
+
+
+def _filter(subtrees: str) -> str:
+    return _content("filter", subtrees, ' type="subtree"')
+
+
+def _content(name: str, content: str, attributes: str = "") -> str:
+    """`XMLSyntaxError` for content that would break out of its element."""
+    text = f"<nc:{name}{attributes}>{content}</nc:{name}>"
+    etree.fromstring(f'<nc:rpc xmlns:nc="{BASE}">{text}</nc:rpc>', _PARSER)
+    return text
 
 
 def _fault(error: etree._Element) -> Fault:

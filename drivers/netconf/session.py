@@ -1,8 +1,9 @@
 """One change set through the phases of a network transaction, over NETCONF with confirmed commit (RFC 6241 §8.4)."""
 
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import timedelta
 
 from lxml import etree
@@ -13,7 +14,8 @@ from drivers.diff.comparison import Comparison
 from drivers.diff.uses import uses
 from drivers.errors import EditRefused, ElementError, ElementLocked, PlatformUnsupported, RevertFailed, VerificationFailed
 from drivers.netconf import holders, ports, rpc
-from drivers.netconf.client import Client, Reply
+from drivers.netconf.client import Client, Posted, Reply
+from drivers.netconf.rpc import Operation
 from drivers.platform import Netconf, Platform
 from drivers.port import ChangeSet, Check, CheckResult, PortState, Question, Standing, Use, Verification
 
@@ -28,6 +30,9 @@ PENDING = timedelta(minutes=2)
 PARTING = 2.0
 """Seconds to unlock in when a session is closed with locks."""
 
+FRESH = 0.5
+"""Seconds that what was read with the commit says what stands: it is read as if the commit had taken so much longer."""
+
 
 class NetconfSession:
     def __init__(self, element: str, platform: Platform, client: Client, give_back: Callable[[bool], None]) -> None:
@@ -36,6 +41,10 @@ class NetconfSession:
         self._committed: ChangeSet | None = None
         self._edited = False
         """The candidate may hold an edit of ours that does not run."""
+        self._look: _Look | None = None
+        """What is read back was asked for with the commit."""
+        self._finish: _Finish | None = None
+        """To save and to unlock was asked for with the confirmation."""
         self._transcript: list[str] = []
         self._closed = False
 
@@ -49,6 +58,7 @@ class NetconfSession:
 
     def lock(self, deadline: float) -> None:
         """All that the platform says, or none."""
+        self._finished(deadline)
         wanted = [datastore for datastore in self._netconf.locks if datastore not in self._locked]
         refused: tuple[str, EditRefused | ElementLocked] | None = None
         for datastore, reply in zip(wanted, self._tell(*map(rpc.lock, wanted), deadline=deadline), strict=True):
@@ -71,22 +81,33 @@ class NetconfSession:
         return change
 
     def commit(self, change: ChangeSet, persist: str, timeout: timedelta, deadline: float) -> None:
+        """What `verify` will read is asked for in the same breath: nothing that it says depends on what comes between."""
         self._transcript.clear()
         self._require(*CONFIRMED_COMMIT[self._netconf.confirmation])
         self._committed = change
-        self._ask(rpc.confirmed_commit(self._name(persist), timeout, pending=False), deadline)
+        reading = self._readings(change)
+        commit = rpc.confirmed_commit(self._name(persist), timeout, pending=False)
+        posted, look = self._post(commit, *reading, deadline=deadline).parted(1)
+        self._look = _Look(change, look, time.monotonic() + FRESH)
+        self._hear(posted, commit, deadline=deadline)[0].accept()
 
     def extend(self, persist: str, timeout: timedelta, deadline: float) -> None:
         self._ask(rpc.confirmed_commit(self._name(persist), timeout, pending=True), deadline)
 
     def verify(self, change: ChangeSet, deadline: float) -> Verification:
-        if not change.ports or self._netconf.ports is not None or not self._client.serves_state:
-            found = self._compare(change, deadline)
-            return Verification(found.missing, found.leftover, self._ports(change.ports, deadline) if change.ports else ())
-        operations = [self._reading(change.before, change.after), rpc.get(ports.state_filter(change.ports))]
-        configuration, state = self._client.replies(operations, deadline)
+        look, self._look = self._look, None
+        if look is not None and look.change == change and time.monotonic() < look.until:
+            configuration, *state = look.posted.replies(deadline)
+        else:
+            if look is not None:
+                look.posted.forget()
+            configuration, *state = self._client.replies(self._readings(change), deadline)
         found = self._assess(change, configuration.content)
-        return Verification(found.missing, found.leftover, ports.by_state(rpc.data(state.content), change.ports))
+        if state:
+            found_ports = ports.by_state(rpc.data(state[0].content), change.ports)
+        else:
+            found_ports = self._ports(change.ports, deadline) if change.ports else ()
+        return Verification(found.missing, found.leftover, found_ports)
 
     def check(self, check: Check, deadline: float) -> CheckResult:
         test = self._netconf.tests.get(check.kind)
@@ -130,9 +151,9 @@ class NetconfSession:
             self._commit_nothing(deadline)
             return
         try:
-            self._ask(rpc.commit(persist), deadline)
-            self._edited = False
+            self._confirm_and_save(persist, deadline)
         except EditRefused as refusal:
+            self._finished(deadline)
             if self._committed and self.standing(self._committed, deadline) is not Standing.AFTER:
                 raise VerificationFailed(
                     self._element, f"the commit could not be confirmed, the element has undone it: {refusal.message}"
@@ -154,14 +175,21 @@ class NetconfSession:
         self._committed = None
 
     def save(self, deadline: float) -> None:
-        """And unlock, said at once: what is for good needs no lock any more."""
-        if self._client.has(":startup"):
-            _ = self._unlock(deadline, rpc.copy_config("running", "startup"))[0].content
+        """And unlock, said at once: what is for good needs no lock any more. What was said with the confirmation is waited for."""
+        if self._finish is not None:
+            said = self._finished(deadline)
+        elif self._client.has(":startup"):
+            said = self._unlock(deadline, rpc.copy_config("running", "startup"))
+        else:
+            return
+        for reply in said:
+            reply.accept()
 
     def abort(self, deadline: float) -> None:
         if not self._client.alive:
             return
         with suppress(ElementError):
+            self._finished(deadline)
             self._unlock(deadline)
 
     def close(self) -> None:
@@ -170,7 +198,31 @@ class NetconfSession:
             self._closed = True
             if self._locked:
                 self.abort(time.monotonic() + PARTING)
+            self._want_no_more()
             self._give_back(not self._locked)
+
+    def _confirm_and_save(self, persist: str, deadline: float) -> None:
+        """All that is left to do is said at once; what comes after the confirmation is waited for when it is wanted.
+
+        Where the confirmation is refused the rest is done all the same. No harm: it has been decided that the change is to stay.
+        """
+        self._finished(deadline)
+        first = [rpc.copy_config("running", "startup")] if self._client.has(":startup") else []
+        last = self._parting()
+        commit = rpc.commit(persist)
+        posted, others = self._post(commit, *first, *last.operations, deadline=deadline).parted(1)
+        self._finish = _Finish(others, tuple(first), last)
+        self._hear(posted, commit, deadline=deadline)[0].accept()
+        self._edited = False
+
+    def _finished(self, deadline: float) -> list[Reply]:
+        """What was said with the confirmation is done; the replies to what came before unlocking."""
+        finish, self._finish = self._finish, None
+        if finish is None:
+            return []
+        replies = self._hear(finish.posted, *finish.first, *finish.last.operations, deadline=deadline)
+        self._parted(finish.last, replies[len(finish.first) :])
+        return replies[: len(finish.first)]
 
     def _commit_nothing(self, deadline: float) -> None:
         """Any commit confirms; that of an empty edit does nothing else. That it had expired only what runs can tell."""
@@ -207,18 +259,22 @@ class NetconfSession:
             return holders.read(rpc.data(self._client.request(rpc.get(holders.SESSIONS), deadline)), session)
         return None
 
-    def _unlock(self, deadline: float, *first: etree._Element) -> list[Reply]:
+    def _unlock(self, deadline: float, *first: Operation) -> list[Reply]:
         """After what is to be done `first`: its replies. Leaves no edit behind in a candidate that others may use again."""
-        cleared = [rpc.discard_changes()] if self._edited and "candidate" in self._locked else []
-        held = [*reversed(self._locked)]
-        replies = self._tell(*first, *cleared, *map(rpc.unlock, held), deadline=deadline)
-        said, replies = replies[: len(first)], replies[len(first) :]
-        if cleared:
-            self._edited = replies.pop(0).refusal is not None
-        for datastore, reply in zip(held, replies, strict=True):
+        parting = self._parting()
+        replies = self._tell(*first, *parting.operations, deadline=deadline)
+        self._parted(parting, replies[len(first) :])
+        return replies[: len(first)]
+
+    def _parting(self) -> "_Parting":
+        return _Parting(self._edited and "candidate" in self._locked, (*reversed(self._locked),))
+
+    def _parted(self, parting: "_Parting", replies: list[Reply]) -> None:
+        if parting.clears:
+            self._edited = replies[0].refusal is not None
+        for datastore, reply in zip(parting.held, replies[parting.clears :], strict=True):
             if reply.refusal is None:
                 self._locked.remove(datastore)
-        return said
 
     def _edit(self, before: str, after: str, deadline: float) -> None:
         """Put the difference into an empty candidate and have it validated as the platform wants it.
@@ -229,7 +285,7 @@ class NetconfSession:
         if before:
             cleared, found = self._tell(*emptying, self._reading(before, after), deadline=deadline)
             del self._transcript[-1:]  # what was read is long, and said by the plan
-            _ = cleared.content
+            cleared.accept()
             emptying, running = [], rpc.data(found.content)
         content = xmltree.forward(self._platform.xml_rules, before, after, running)
         edit = self._editing(content) if content else []
@@ -237,9 +293,9 @@ class NetconfSession:
             self._edited = True
             self._transcript.append(content)
         for reply in self._tell(*emptying, *edit, deadline=deadline):
-            _ = reply.content
+            reply.accept()
 
-    def _editing(self, content: str) -> list[etree._Element]:
+    def _editing(self, content: str) -> list[Operation]:
         options = [("default-operation", "merge")]
         if self._netconf.validation == "test-then-set" and self._client.has(":validate"):
             options.append(("test-option", "test-then-set"))
@@ -270,7 +326,14 @@ class NetconfSession:
     def _running(self, *texts: str, deadline: float) -> str:
         return rpc.data(self._client.request(self._reading(*texts), deadline))
 
-    def _reading(self, *texts: str) -> etree._Element:
+    def _readings(self, change: ChangeSet) -> list[Operation]:
+        """What reads back the change; with the states of its ports where they can be asked for so."""
+        wanted = [self._reading(change.before, change.after)]
+        if change.ports and self._netconf.ports is None and self._client.serves_state:
+            wanted.append(rpc.get(ports.state_filter(change.ports)))
+        return wanted
+
+    def _reading(self, *texts: str) -> Operation:
         """Asks for the running configuration of just the entries that the texts name."""
         return rpc.get_config("running", xmltree.selection(self._platform.xml_rules, *texts))
 
@@ -284,22 +347,43 @@ class NetconfSession:
                 return ports.by_state(state, wanted)
         return ports.by_config(rpc.data(self._client.request(rpc.get_config("running", ports.CONFIG_FILTER), deadline)), wanted)
 
-    def _ask(self, operation: etree._Element, deadline: float) -> etree._Element:
-        return self._tell(operation, deadline=deadline)[0].content
+    def _ask(self, operation: Operation, deadline: float) -> None:
+        self._tell(operation, deadline=deadline)[0].accept()
 
-    def _tell(self, *operations: etree._Element, deadline: float) -> list[Reply]:
+    def _tell(self, *operations: Operation, deadline: float) -> list[Reply]:
         """All of them at once, each with its line in the transcript."""
         if not operations:
             return []
-        names = [etree.QName(operation).localname for operation in operations]
-        try:
-            replies = self._client.replies(operations, deadline)
-        except ElementError as error:
-            self._transcript.append(f"<{', '.join(names)}>: {error.message}")
-            raise
-        for name, reply in zip(names, replies, strict=True):
-            self._transcript.append(f"<{name}>: {reply.refusal.message if reply.refusal else 'ok'}")
+        return self._hear(self._post(*operations, deadline=deadline), *operations, deadline=deadline)
+
+    def _post(self, *operations: Operation, deadline: float) -> Posted:
+        """All of them at once. What was asked with the commit is not wanted any more."""
+        if self._look is not None:
+            self._want_no_more()
+        with self._told(operations):
+            return self._client.post(operations, deadline)
+
+    def _want_no_more(self) -> None:
+        for said in (self._look, self._finish):
+            if said is not None:
+                said.posted.forget()
+        self._look = self._finish = None
+
+    def _hear(self, posted: Posted, *operations: Operation, deadline: float) -> list[Reply]:
+        """The replies to these operations, each with its line in the transcript."""
+        with self._told(operations):
+            replies = posted.replies(deadline)
+        for operation, reply in zip(operations, replies, strict=True):
+            self._transcript.append(f"<{operation.name}>: {reply.refusal.message if reply.refusal else 'ok'}")
         return replies
+
+    @contextmanager
+    def _told(self, operations: Iterable[Operation]) -> Iterator[None]:
+        try:
+            yield
+        except ElementError as error:
+            self._transcript.append(f"<{', '.join(operation.name for operation in operations)}>: {error.message}")
+            raise
 
     def _require(self, capability: str, words: str) -> None:
         if not self._client.has(capability):
@@ -310,6 +394,37 @@ class NetconfSession:
     @property
     def _netconf(self) -> Netconf:
         return self._platform.netconf or Netconf()
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What is read back of a change: asked for with its commit."""
+
+    change: ChangeSet
+    posted: Posted
+    until: float
+    """On the monotonic clock: for so long it says what stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Parting:
+    """What lets go of an element: the candidate is emptied of what does not run, then the locks are given up."""
+
+    clears: bool
+    held: tuple[str, ...]
+
+    @property
+    def operations(self) -> tuple[Operation, ...]:
+        return (*([rpc.discard_changes()] if self.clears else []), *map(rpc.unlock, self.held))
+
+
+@dataclass(frozen=True, slots=True)
+class _Finish:
+    """What was said with the confirmation."""
+
+    posted: Posted
+    first: tuple[Operation, ...]
+    last: _Parting
 
 
 def _lock_words(datastore: str, error: ElementLocked, holder: holders.Holder | None) -> str:

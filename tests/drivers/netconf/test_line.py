@@ -5,7 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Self
 
 import asyncssh
@@ -298,9 +298,12 @@ def test_a_socket_that_takes_no_more_is_waited_for_until_the_deadline() -> None:
     with there:
         buffered = BufferedSocket(here)
         buffered.deadline = soon(0.05)
+        here.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        with suppress(BlockingIOError):
+            while here.send(KILOBYTE, socket.MSG_DONTWAIT):
+                pass
         with pytest.raises(Stalled):
-            while True:
-                buffered.send(KILOBYTE)
+            buffered.send(KILOBYTE)
         buffered.deadline = soon()
         draining = threading.Thread(target=there.recv, args=[1 << 24])
         draining.start()

@@ -19,6 +19,7 @@ from drivers.netconf.notifications import (
     instant,
     notification,
 )
+from drivers.netconf.rpc import Operation
 from drivers.port import Credential, Target
 from tests.agent.installation import eventually
 from tests.drivers.simulated import Simulated
@@ -91,7 +92,7 @@ def test_who_does_not_let_in_is_tried_again_and_says_why(clean: Simulated) -> No
 
 
 def test_a_replay_asks_for_what_came_since() -> None:
-    text = etree.tostring(create_subscription(AT), encoding="unicode")
+    text = create_subscription(AT).text
     assert text == f'<create-subscription xmlns="{NAMESPACE}"><startTime>2026-03-01T12:00:00Z</startTime></create-subscription>'
 
 
@@ -141,9 +142,10 @@ def test_a_replay_that_is_refused_leaves_nothing_out() -> None:
         def __init__(self) -> None:
             self.asked: list[str] = []
 
-        def request(self, operation: etree._Element, _: float) -> None:
-            self.asked.append(operation.findtext(f"{{{NAMESPACE}}}startTime") or "now on")
-            if operation.findtext(f"{{{NAMESPACE}}}startTime"):
+        def request(self, operation: Operation, _: float) -> None:
+            since = etree.fromstring(operation.text).findtext(f"{{{NAMESPACE}}}startTime")
+            self.asked.append(since or "now on")
+            if since:
                 raise EditRefused("pe1", "startTime is yet to come")
 
     heard: list[Notification] = []

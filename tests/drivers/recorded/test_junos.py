@@ -94,7 +94,7 @@ def element(folder: Path, replies: Sequence[Reply]) -> Iterator[tuple[NetconfSes
 
 def test_a_change_is_checked_committed_for_a_while_verified_and_confirmed(tmp_path: Path) -> None:
     confirmed = (DISCARD, COMMIT, THERE)
-    with element(tmp_path, (*STAGE, COMMIT, COMMIT, THERE, INTERFACES, *confirmed, UNLOCK)) as (session, server):
+    with element(tmp_path, (*STAGE, COMMIT, THERE, COMMIT, THERE, INTERFACES, *confirmed, UNLOCK)) as (session, server):
         session.lock(soon())
         session.stage(NEW, soon())
         session.commit(NEW, "plan-1", timedelta(minutes=2), soon())
@@ -134,7 +134,7 @@ def test_another_session_confirms_what_a_lost_one_committed(tmp_path: Path) -> N
 
 
 def test_a_commit_that_was_rolled_back_meanwhile_is_told(tmp_path: Path) -> None:
-    with element(tmp_path, (*STAGE, COMMIT, DISCARD, COMMIT, EMPTY, UNLOCK)) as (session, _):
+    with element(tmp_path, (*STAGE, COMMIT, THERE, DISCARD, COMMIT, EMPTY, UNLOCK)) as (session, _):
         session.lock(soon())
         session.stage(NEW, soon())
         session.commit(NEW, "plan-1", timedelta(minutes=2), soon())
