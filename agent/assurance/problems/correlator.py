@@ -48,8 +48,12 @@ class Patience:
     """For symptoms whose root has gone: two polls."""
 
     def waits(self, until: datetime, now: datetime) -> bool:
-        """Whether it is still to be waited for. What is further away than anybody waits was said before the clock was set back."""
-        return now < until <= now + max(self.hold, self.recheck)
+        """Whether it is still to be waited for.
+
+        What is further away than anybody waits was said before the clock was set back: by a little, and it is waited for that
+        much longer; by more than one waits anyway, and it is not waited for.
+        """
+        return now < until <= now + 2 * max(self.hold, self.recheck)
 
 
 class Correlator:

@@ -7,13 +7,14 @@ from datetime import timedelta
 
 import pytest
 
+from agent.assurance.problems.correlator import Patience
 from agent.assurance.tables import AlarmRow, ProblemRow, ServiceStateRow, UsageBinRow
 from crm_bridge.tables import TicketRow
 from drivers.snmp import oids
 from inventory.db import Database
 from tests.agent.assurance.test_story import states
 from tests.agent.assurance.world import World, metro
-from tests.clock import FakeClock
+from tests.clock import EPOCH, FakeClock
 
 HOURS = timedelta(hours=3)
 BOTH_WAYS = pytest.mark.parametrize("step", [-HOURS, HOURS], ids=["back", "forth"])
@@ -67,6 +68,17 @@ def test_silence_is_told_in_time_though_the_clock_is_set_while_it_is_held(world:
         world.tick()
     assert [alarm.standing for alarm in world.rows(AlarmRow)] == ["root"]
     assert len(world.rows(TicketRow)) == 1
+
+
+@pytest.mark.parametrize(
+    ("back", "left"), [(0, 60), (1, 60), (59, 60), (61, None), (3600, None)], ids=["not", "a little", "less", "more", "hours"]
+)
+def test_a_step_back_that_is_less_than_one_waits_anyway_shortens_nothing(back: int, left: int | None) -> None:
+    patience = Patience(hold=timedelta(seconds=10), recheck=timedelta(seconds=60))
+    until, now = EPOCH + patience.recheck, EPOCH - timedelta(seconds=back)
+    waited = [second for second in range(200) if patience.waits(until, now + timedelta(seconds=second))]
+    assert len(waited) >= left if left else not patience.waits(until, now)
+    assert len(waited) <= 2 * patience.recheck.total_seconds()
 
 
 @BOTH_WAYS
