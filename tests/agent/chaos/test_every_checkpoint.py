@@ -19,10 +19,16 @@ QUICK = ("add, all of them", "delete, all of them")
 def quick() -> Iterator[tuple[Scenario, tuple[Death, ...]]]:
     seen: set[str] = set()
     for scenario in sorted(SCENARIOS, key=lambda each: each.name not in QUICK):
-        deaths = [death for death in scenario.deaths if scenario.name in QUICK or not seen.issuperset(death.checkpoints)]
-        if deaths:
-            seen.update(checkpoint for death in deaths for checkpoint in death.checkpoints)
-            yield scenario, tuple(deaths)
+        if deaths := tuple(leading(scenario, seen)):
+            yield scenario, deaths
+
+
+def leading(scenario: Scenario, seen: set[str]) -> Iterator[Death]:
+    """Those that lead through checkpoints that are not seen yet, which they are then; the longest way first."""
+    for death in sorted(scenario.deaths, key=lambda each: -len(each.checkpoints)):
+        if scenario.name in QUICK or not seen.issuperset(death.checkpoints):
+            seen.update(death.checkpoints)
+            yield death
 
 
 TRIED = [(scenario, scenario.deaths) for scenario in SCENARIOS] if whole() else list(quick())
