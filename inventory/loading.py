@@ -34,9 +34,10 @@ class Loading(Generic[Row]):
 
     def rows(self, session: Session, values: Values) -> list[Row]:
         """Past the session: what it has not written yet is not seen."""
-        return [self._row(session, found) for found in self._statement.rows(session.connection(), values)]
+        return [self.row(session, found) for found in self._statement.rows(session.connection(), values)]
 
-    def _row(self, session: Session, found: Sequence[Any]) -> Row:
+    def row(self, session: Session, found: Sequence[Any]) -> Row:
+        """As an object of the session; `found`: all columns of the table, in their order."""
         key = self._mapper.identity_key_from_primary_key((found[self._key],))
         known = session.identity_map.get(key)
         if known is not None:

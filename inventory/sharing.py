@@ -6,6 +6,7 @@ service holds on the network until it does not. A place holds one value, so serv
 
 from base64 import urlsafe_b64encode
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
@@ -47,10 +48,13 @@ def own(session: Session, service_id: str, statements: Mapping[str, Mapping[str,
     own_all(session, {service_id: statements})
 
 
-def own_all(session: Session, services: Mapping[str, Mapping[str, Mapping[str, str]]]) -> None:
-    """As `own`, of several services."""
+def own_all(
+    session: Session, services: Mapping[str, Mapping[str, Mapping[str, str]]], *, silent: AbstractSet[str] = frozenset()
+) -> None:
+    """As `own`, of several services. `silent`: those of them that have said nothing yet, for sure."""
     connection = session.connection()
-    _DISOWN.run(connection, {"services": list(services)})
+    if told := services.keys() - silent:
+        _DISOWN.run(connection, {"services": list(told)})
     names = {name for statements in services.values() for name in statements}
     ids = {row[0]: row[1] for row in _IDS.rows(connection, {"names": list(names)})}
     rows = [

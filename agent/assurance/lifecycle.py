@@ -115,10 +115,13 @@ class AssuranceLifecycle:
         once_committed(session, self._changed)
         topology = Surroundings(session)
         ids = [service.id for service, _ in activated]
+        # those that begin for the first time have nothing that would have to be looked for
+        never_were = frozenset(service.id for service, _ in activated if service.started_at == at)
         resources = _resources(session, ids)
         topology.look_ahead(row.port_id for rows in resources.values() for row in rows if row.port_id is not None)
         with session.no_autoflush:
-            held = {(row.service_id, row.port_id, row.kind): row for row in _monitors_of(session, ids)}
+            again = _monitors_of(session, [each for each in ids if each not in never_were])
+        held = {(row.service_id, row.port_id, row.kind): row for row in again}
         begun: list[MonitorRow] = []
         for service, _ in activated:
             wanted = self._wanted(service.specification, resources[service.id])
@@ -131,7 +134,7 @@ class AssuranceLifecycle:
         write(session, MonitorRow, [vars(row) for row in begun if row not in session])  # what is counted refers to them
         self._begin_counting(session, topology, activated, begun)
         runs_over = footprints_of(session, topology, {service: rows for service, rows in resources.items() if rows})
-        health.begin_all(session, [runs_over.get(each, Footprint(each, frozenset())) for each in ids], at)
+        health.begin_all(session, [runs_over.get(each, Footprint(each, frozenset())) for each in ids], at, never_were=never_were)
         self._renewed(session, [service for service, _ in activated])
 
     def _begin_counting(
@@ -313,7 +316,7 @@ def _monitors(session: Session, service_id: str) -> list[MonitorRow]:
 
 def _monitors_of(session: Session, services: Sequence[str]) -> list[MonitorRow]:
     """Of those that come again; most never were, and have none."""
-    if not _MONITORED.rows(session.connection(), {"services": services}):
+    if not services or not _MONITORED.rows(session.connection(), {"services": services}):
         return []
     return list(session.scalars(select(MonitorRow).where(MonitorRow.service_id.in_(services)).order_by(MonitorRow.id)))
 

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from agent.fulfillment.errors import FreezeMalformed, Missing, Refusal, StateRefused
 from agent.fulfillment.tables import FreezeRow
+from inventory.prepared import Prepared
 from policies.calendar import ServiceHours
 from policies.values import Interval, new_id
 
@@ -49,14 +50,14 @@ def frozen(session: Session, weekly: Iterable[WeeklyFreeze], at: datetime, *, ur
     """What holds a plan back now, with those that follow upon it without a gap. Rows are locked against being ended meanwhile."""
     rows = session.info.get(_LOOKED_UP)
     if rows is None:
-        rows = session.connection().execute(_AHEAD, {"at": at})
+        rows = _AHEAD.named(session.connection(), {"at": at})
     announced = [(Interval(row.start, row.end), row.reason) for row in rows if not (urgent and row.urgent_passes)]
     return _until([*announced, *_of_week(weekly, at, urgent=urgent)], at)
 
 
 def look_ahead(session: Session, at: datetime) -> None:
     """Several plans will be asked about in this transaction: look once for all. What is locked cannot be ended in its course."""
-    session.info[_LOOKED_UP] = session.connection().execute(_AHEAD, {"at": at}).all()
+    session.info[_LOOKED_UP] = _AHEAD.named(session.connection(), {"at": at})
 
 
 def add_freeze(session: Session, freeze: NewFreeze, at: datetime, *, by: str) -> FreezeRow:
@@ -121,7 +122,7 @@ def _until(windows: Sequence[tuple[Interval, str]], at: datetime) -> Frozen | No
 
 
 _LOOKED_UP = "announced freezes"
-_AHEAD = (
+_AHEAD = Prepared(
     select(FreezeRow.start, FreezeRow.end, FreezeRow.reason, FreezeRow.urgent_passes)
     .where(FreezeRow.end > bindparam("at"))
     .with_for_update(read=True)

@@ -7,17 +7,19 @@ to a statement. What is wrong with one is noted in its entry, and nothing of tha
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, ClassVar, NamedTuple, Self, cast
 
-from sqlalchemy import Table, bindparam, func, insert, select, update
+from sqlalchemy import ColumnElement, Table, bindparam, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from agent.fulfillment.errors import Cancelled, Missing, Superseded
 from agent.fulfillment.participant import Note, Participant, Record
 from agent.fulfillment.tables import ChangeSetRow, JournalRow, OrderItemRow, OrderRow, PlanRow
 from inventory.changing import write_changes
+from inventory.loading import Loading
 from inventory.prepared import Prepared, among
 from inventory.tables import ServiceRow
 from inventory.work import Claim
@@ -39,6 +41,8 @@ class Head(NamedTuple):
     order_id: str = ""
     started_at: datetime | None = None
     readings: Mapping[str, Any] | None = None
+    row: PlanRow | None = None
+    """All of it, for who asks for that (`Entry.reads_plan`)."""
 
 
 class Entry:
@@ -49,6 +53,8 @@ class Entry:
     minds_cancellation: ClassVar[bool] = True
     takes: ClassVar[bool] = False
     """The plan becomes this claim's; otherwise it must be it."""
+    reads_plan: ClassVar[bool] = False
+    """Wants the plan's whole row."""
 
     def __init__(self, claim: Claim, notes: Iterable[Note], participants: Sequence[Participant], values: dict[str, object]) -> None:
         self.claim = claim
@@ -89,7 +95,7 @@ class Entry:
 
 def write_set(session: Session, entries: Sequence[Entry]) -> None:
     """All of a set, in the transaction of the session."""
-    heads = _heads(session, sorted({entry.plan_id for entry in entries}))
+    heads = _heads(session, {entry.plan_id for entry in entries}, {entry.plan_id for entry in entries if entry.reads_plan})
     newest: dict[str, int] = {}
     for entry in entries:
         newest[entry.plan_id] = max(entry.claim.fence, newest.get(entry.plan_id, 0))
@@ -135,12 +141,14 @@ def record(session: Session, plan_id: str, participants: Iterable[Participant]) 
     return _record(session, [(plan_id, participant) for participant in participants]).get(plan_id, {})
 
 
-def _heads(session: Session, plans: Sequence[str]) -> dict[str, Head]:
-    rows = _HEADS.rows(session.connection(), {"plans": plans})
-    return {
-        plan_id: Head(plan_id, fence, decision, cancellation or "", correlation or "", *more)
-        for plan_id, fence, decision, cancellation, correlation, *more in rows
-    }
+def _heads(session: Session, plans: AbstractSet[str], whole: AbstractSet[str]) -> dict[str, Head]:
+    """Locked. `whole`: those of which the row is wanted."""
+    found = {}
+    for row in (_WHOLE_HEADS if whole else _HEADS).rows(session.connection(), {"plans": sorted(plans)}):
+        plan_id, fence, decision, cancellation, correlation, order_id, started_at, readings = row[: len(_HEAD)]
+        plan = _ROWS.row(session, row[len(_HEAD) :]) if plan_id in whole else None
+        found[plan_id] = Head(plan_id, fence, decision, cancellation or "", correlation or "", order_id, started_at, readings, plan)
+    return found
 
 
 def _record(session: Session, parts: Iterable[tuple[str, Participant]]) -> dict[str, Records]:
@@ -184,22 +192,30 @@ _TEXTS = ("before", "forward", "reverse")
 """Of a change set: written when its element says how it will make it, not each time."""
 _LINES, _CHANGES = cast("Table", JournalRow.__table__), cast("Table", ChangeSetRow.__table__)
 _PLANS = cast("Table", PlanRow.__table__)
-_HEADS = Prepared(
-    select(
-        PlanRow.id,
-        PlanRow.fence,
-        PlanRow.decision,
-        OrderRow.cancellation_id,
-        OrderRow.correlation_id,
-        PlanRow.order_id,
-        PlanRow.started_at,
-        PlanRow.readings,
-    )
-    .outerjoin(OrderRow, OrderRow.id == PlanRow.order_id)
-    .where(among(PlanRow.id, "plans"))
-    .order_by(PlanRow.id)
-    .with_for_update(of=_PLANS)
+_HEAD = (
+    PlanRow.id,
+    PlanRow.fence,
+    PlanRow.decision,
+    OrderRow.cancellation_id,
+    OrderRow.correlation_id,
+    PlanRow.order_id,
+    PlanRow.started_at,
+    PlanRow.readings,
 )
+
+
+def _of_plans(*columns: ColumnElement[Any]) -> Prepared:
+    return Prepared(
+        select(*_HEAD, *columns)
+        .outerjoin(OrderRow, OrderRow.id == PlanRow.order_id)
+        .where(among(PlanRow.id, "plans"))
+        .order_by(PlanRow.id)
+        .with_for_update(of=_PLANS)
+    )
+
+
+_HEADS, _WHOLE_HEADS = _of_plans(), _of_plans(*_PLANS.c)
+_ROWS = Loading(PlanRow)
 _LINE = Prepared(
     insert(_LINES), ["plan_id", "at", "step", "element", "outcome", "milliseconds", "detail", "answer", "worker", "fence"]
 )

@@ -4,6 +4,7 @@ And, as the plan takes its elements, what of its changes is not its own alone: i
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import cast
@@ -121,7 +122,8 @@ class Realisation:
             self.announcer.service(session, service, event, each.order, at)
         if activated:
             self.lifecycle.all_activated(session, activated, at)
-        self._own_parts(session, [each.item.service_id for each in changing if each.item.action != "delete"])
+        new = frozenset(service.id for service, _ in activated if service.started_at == at)
+        self._own_parts(session, [each.item.service_id for each in changing if each.item.action != "delete"], new)
 
     def withdraw(self, session: Session, item: OrderItemRow, order: OrderRow, at: datetime, *, used: bool) -> None:
         """The plan does not hold: a service that never came to be leaves nothing; one that is there goes on as it was."""
@@ -186,17 +188,18 @@ class Realisation:
             self.lifecycle.suspended(session, service, left, at)
         return None
 
-    def _own_parts(self, session: Session, services: Sequence[str]) -> None:
-        """From now on they say what their parts do."""
+    def _own_parts(self, session: Session, services: Sequence[str], new: AbstractSet[str]) -> None:
+        """From now on they say what their parts do. `new`: those of them that never stood anywhere."""
         if not services:
             return
         with session.no_autoflush:  # who changes parts writes them at once
             parts = parts_of_all(session, services)
-        self._own(
-            session, {service: {part.element: (part.platform, part.desired) for part in parts[service]} for service in services}
-        )
+        texts = {service: {part.element: (part.platform, part.desired) for part in parts[service]} for service in services}
+        self._own(session, texts, new)
 
-    def _own(self, session: Session, texts: Mapping[str, Mapping[str, tuple[str, str]]]) -> None:
+    def _own(
+        self, session: Session, texts: Mapping[str, Mapping[str, tuple[str, str]]], new: AbstractSet[str] = frozenset()
+    ) -> None:
         """`texts`: service → element → platform and what the service says there."""
         told: dict[str, dict[str, Statements]] = {service_id: {} for service_id in texts}
         for service_id, by_element in texts.items():
@@ -205,7 +208,7 @@ class Realisation:
                     told[service_id][element] = statements(self.platforms(platform), text)
                 except DriverSetupError:
                     log.exception("what a service says cannot be read; it may be taken away with another one", element=element)
-        sharing.own_all(session, told)
+        sharing.own_all(session, told, silent=new)
 
 
 def ports_that_end(session: Session, items: Iterable[OrderItemRow]) -> list[str]:

@@ -21,7 +21,6 @@ from agent.fulfillment.recovery import Course, course_of
 from agent.fulfillment.tables import ChangeSetRow, PlanRow
 from agent.fulfillment.tools import Tools
 from crm_bridge import outbox
-from inventory.loading import Loading
 from inventory.prepared import Prepared, among
 from inventory.work import Claim, Work
 
@@ -41,6 +40,7 @@ class Taking(Entry):
     rank = 2
     minds_cancellation = False
     takes = True
+    reads_plan = True
 
     def __init__(self, tools: Tools, claim: Claim) -> None:
         super().__init__(claim, (), (), {})
@@ -51,7 +51,7 @@ class Taking(Entry):
     @classmethod
     def write_all(cls, session: Session, entries: Sequence[Self]) -> None:
         tools, at = entries[0].tools, entries[0].tools.clock.now()
-        plans = _plans(session, [entry.plan_id for entry in entries])
+        plans = {entry.plan_id: entry.head.row for entry in entries if entry.head.row is not None}
         lock_orders(session, [row.order_id for row in plans.values()])
         freezes.look_ahead(session, at)
         with outbox.gathering(session):
@@ -122,10 +122,6 @@ class Taking(Entry):
             self.tools.queue.submit(session, Work(PLAN_WORK, plan_id), at)
 
 
-def _plans(session: Session, plans: Collection[str]) -> dict[str, PlanRow]:
-    return {row.id: row for row in _PLANS.rows(session, {"plans": plans})}
-
-
 def _changes(session: Session, plans: Collection[str]) -> Mapping[str, Sequence[Row[Any]]]:
     """Plan → its change sets, by element."""
     found: dict[str, list[Row[Any]]] = {}
@@ -134,7 +130,6 @@ def _changes(session: Session, plans: Collection[str]) -> Mapping[str, Sequence[
     return found
 
 
-_PLANS = Loading(PlanRow, among(PlanRow.id, "plans"))
 _CHANGE_SETS = cast("Table", ChangeSetRow.__table__)
 _CHANGES = Prepared(
     select(*_CHANGE_SETS.c).where(among(_CHANGE_SETS.c.plan_id, "plans")).order_by(_CHANGE_SETS.c.plan_id, _CHANGE_SETS.c.element)

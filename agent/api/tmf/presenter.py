@@ -29,11 +29,12 @@ class TmfPresenter:
 
 def service_order(order: OrderRow) -> dict[str, Any]:
     """TMF641 ServiceOrder."""
+    where = {"serviceOrderId": order.id, "serviceOrderHref": order_href(order.id)}
     document = {
         "@type": "ServiceOrder",
         **order.document,
         "id": order.id,
-        "href": order_href(order.id),
+        "href": where["serviceOrderHref"],
         "state": order.state,
         "orderDate": text_of(order.order_date),
         "startDate": text_of(order.started_at),
@@ -41,11 +42,11 @@ def service_order(order: OrderRow) -> dict[str, Any]:
         "expectedCompletionDate": text_of(order.expected_completion),
         "cancellationDate": text_of(order.cancelled_at),
         "cancellationReason": order.cancellation_reason or None,
-        "milestone": [_milestone(each, order) for each in order.milestones or ()] or None,
-        "jeopardyAlert": [_jeopardy(each, order) for each in order.jeopardy or ()] or None,
+        "milestone": [_milestone(each, where) for each in order.milestones or ()] or None,
+        "jeopardyAlert": [_jeopardy(each, where) for each in order.jeopardy or ()] or None,
         "relatedParty": [*map(_party, order.document.get("relatedParty", []))],
         "serviceOrderItem": [order_item(item) for item in order.items],
-        "errorMessage": [_of_item(message, order, item) for item in order.items for message in _messages(item)],
+        "errorMessage": [_of_item(message, where, item) for item in order.items for message in _messages(item)],
     }
     return said(document)
 
@@ -104,7 +105,7 @@ def _only_message(row: OrderCancellationRow) -> dict[str, Any] | None:
     return {"code": row.errors[0]["code"], "reason": row.errors[0]["message"], "message": message, "@type": "ErrorMessage"}
 
 
-def _milestone(reached: Mapping[str, Any], order: OrderRow) -> dict[str, Any]:
+def _milestone(reached: Mapping[str, Any], where: Mapping[str, str]) -> dict[str, Any]:
     return {
         "id": reached["id"],
         "name": reached["name"],
@@ -112,10 +113,11 @@ def _milestone(reached: Mapping[str, Any], order: OrderRow) -> dict[str, Any]:
         "status": reached["status"],
         "milestoneDate": _zulu(reached["at"]),
         "@type": "ServiceOrderMilestone",
-    } | _about(reached["items"], order)
+        **_about(reached["items"], where),
+    }
 
 
-def _jeopardy(alert: Mapping[str, Any], order: OrderRow) -> dict[str, Any]:
+def _jeopardy(alert: Mapping[str, Any], where: Mapping[str, str]) -> dict[str, Any]:
     return {
         "id": alert["id"],
         "name": alert["name"],
@@ -124,16 +126,16 @@ def _jeopardy(alert: Mapping[str, Any], order: OrderRow) -> dict[str, Any]:
         "exception": alert["exception"],
         "alertDate": _zulu(alert["at"]),
         "@type": "ServiceOrderJeopardyAlert",
-    } | _about(alert["items"], order)
+        **_about(alert["items"], where),
+    }
 
 
-def _about(items: Sequence[str], order: OrderRow) -> dict[str, Any]:
-    """Nothing where the whole order is meant."""
-    return {"serviceOrderItem": _item_references(items, order)} if items else {}
+def _about(items: Sequence[str], where: Mapping[str, str]) -> dict[str, Any]:
+    """Nothing where the whole order is meant. `where`: the order, as references to its items name it."""
+    return {"serviceOrderItem": _item_references(items, where)} if items else {}
 
 
-def _item_references(items: Iterable[str], order: OrderRow) -> list[dict[str, Any]]:
-    where = {"serviceOrderId": order.id, "serviceOrderHref": order_href(order.id)}
+def _item_references(items: Iterable[str], where: Mapping[str, str]) -> list[dict[str, Any]]:
     return [{"id": item, "itemId": item, **where} for item in items]
 
 
@@ -191,8 +193,8 @@ def _messages(item: OrderItemRow) -> list[dict[str, Any]]:
     ]
 
 
-def _of_item(message: Mapping[str, Any], order: OrderRow, item: OrderItemRow) -> dict[str, Any]:
-    references = _item_references([item.reference], order)
+def _of_item(message: Mapping[str, Any], where: Mapping[str, str], item: OrderItemRow) -> dict[str, Any]:
+    references = _item_references([item.reference], where)
     return {**message, "@type": "ServiceOrderErrorMessage", "serviceOrderItem": references}
 
 

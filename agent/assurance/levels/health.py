@@ -32,6 +32,7 @@ CLEARED, SEEN = "cleared", "seen"
 DEAD = "dead"
 """In the evidence of an unknown state: from when to when its elements were dead, as their uptime proved later."""
 RESTARTED = "its uptime says that it was dead and began anew"
+NOBODY: frozenset[str] = frozenset()
 HIDDEN = Condition(UNKNOWN, because="an element of it was not heard yet")
 
 
@@ -168,22 +169,22 @@ def begin(session: Session, topology: Graph, service_id: str, at: datetime) -> N
     begin_all(session, [footprint], at)
 
 
-def begin_all(session: Session, runs_over: Sequence[Footprint], at: datetime) -> None:
-    """As `begin`, of several services that run over these."""
+def begin_all(session: Session, runs_over: Sequence[Footprint], at: datetime, *, never_were: AbstractSet[str] = NOBODY) -> None:
+    """As `begin`, of several services that run over these. `never_were`: those of them that have no state yet, for sure."""
     board = Board(_failures(session, sorted({element for footprint in runs_over for element in footprint.elements})))
-    known = _open_rows_if_any(session, [footprint.service_id for footprint in runs_over])
-    new: list[ServiceStateRow] = []
+    known = _open_rows_if_any(session, [each.service_id for each in runs_over if each.service_id not in never_were])
+    new: list[dict[str, Any]] = []
     for footprint in runs_over:
         now = condition(footprint, board.failures)
         evidence = {"alarms": [alarm.id for alarm in board.of(now.culprits)], "observations": []}
         row = known.get(footprint.service_id)
         if row is None:
-            new.append(_new(footprint.service_id, now, Transition.at(at), evidence))
+            new.append(_values(footprint.service_id, now, Transition.at(at), evidence))
         elif row.state != now.state:
             publish_all(session, [_event(_follow(session, row, now, Transition.at(at), evidence))], correlation_id="", at=at)
     if known:
         session.flush()
-    write(session, ServiceStateRow, map(vars, new))
+    write(session, ServiceStateRow, new)
 
 
 def end(session: Session, service_id: str, at: datetime) -> None:
@@ -263,23 +264,24 @@ def _last_cleared(row: ServiceStateRow, change: Change) -> Transition:
 
 
 def _start(session: Session, service_id: str, now: Condition, moment: Transition, evidence: Mapping[str, Any]) -> ServiceStateRow:
-    row = _new(service_id, now, moment, evidence)
+    row = ServiceStateRow(**_values(service_id, now, moment, evidence))
     session.add(row)
     return row
 
 
-def _new(service_id: str, now: Condition, moment: Transition, evidence: Mapping[str, Any]) -> ServiceStateRow:
-    return ServiceStateRow(
-        id=new_id("hlt", moment.instant),
-        service_id=service_id,
-        state=now.state,
-        start=moment.instant,
-        start_earliest=moment.earliest,
-        start_latest=moment.latest,
-        end=None,
-        reason=_reason(now),
-        evidence=dict(evidence),
-    )
+def _values(service_id: str, now: Condition, moment: Transition, evidence: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a state that begins, by column."""
+    return {
+        "id": new_id("hlt", moment.instant),
+        "service_id": service_id,
+        "state": now.state,
+        "start": moment.instant,
+        "start_earliest": moment.earliest,
+        "start_latest": moment.latest,
+        "end": None,
+        "reason": _reason(now),
+        "evidence": dict(evidence),
+    }
 
 
 def _failures(session: Session, elements: Sequence[str]) -> Iterable[Alarm]:
@@ -291,7 +293,7 @@ def _failures(session: Session, elements: Sequence[str]) -> Iterable[Alarm]:
 
 def _open_rows_if_any(session: Session, services: Sequence[str]) -> dict[str, ServiceStateRow]:
     """A service that begins for the first time has none."""
-    known = _OPEN.rows(session.connection(), {"services": services})
+    known = _OPEN.rows(session.connection(), {"services": services}) if services else ()
     return _open_rows(session, [service for (service,) in known])
 
 
