@@ -74,7 +74,7 @@ class Loop:
                 take_turn(session)
                 at = self.clock.now()
                 self._work(session, called, at)
-                for action_id in healed:
+                for action_id in self._in_time(healed):
                     self._apart(session, f"action {action_id}", partial(self._homeward.begin, session, action_id, at))
                 once_committed(session, self.wake)
 

@@ -10,7 +10,7 @@ from agent.actions.errors import ActionRefused, NotMeant, NotPossible, UnknownAc
 from agent.actions.tables import ActionRow
 from agent.assurance.tables import AlarmChangeRow, ServiceStateRow
 from policies.acting.rules import Deed, Guards, Mode, Return
-from tests.agent.actions.stage import EASY, NOC, OTHER, Stage, rule
+from tests.agent.actions.stage import EASY, NOC, OTHER, FakeDeed, Stage, rule
 from tests.agent.actions.test_loop import hold, let_go, maintain
 
 CLEARED = Return(when="cleared", for_s=900)
@@ -82,6 +82,29 @@ def test_what_has_healed_for_long_enough_is_taken_back_within_the_same_guards(st
     assert ("effective", "fabd") in stage.history(done.id)
     stage.turn(5000)
     assert len(stage.actions()) == 2  # once
+
+
+def test_ways_back_that_take_long_to_plan_leave_the_others_to_later_turns(database, clock, monkeypatch):
+    stage = Stage(database, clock, moving(guards=EASY))
+    alarms = [stage.alarm(element, "ge-0", cause="linkDown") for element in ("pe1", "pe2", "pe3")]
+    stage.turn()
+    stage.work()
+    for row in stage.actions():
+        stage.end_plan(row.id)
+    stage.turn()
+    stage.work()
+    for alarm in alarms:
+        stage.clear(alarm)
+    stage.turn()
+    assert stage.states() == ["effective"] * 3
+    back = FakeDeed.back
+    monkeypatch.setattr(FakeDeed, "back", lambda *given: stage.clock.advance(1.2) and back(*given))
+    begun = []
+    stage.turn(1000)
+    for _ in range(3):
+        begun.append(sum(bool(row.undoes) for row in stage.actions()))
+        stage.turn(31)
+    assert begun == [1, 2, 3]
 
 
 def test_while_the_trouble_stands_or_stood_a_moment_ago_nothing_is_taken_back(stage):
