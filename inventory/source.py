@@ -15,6 +15,8 @@ _Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """libyaml reads large networks ten times faster; it is not everywhere."""
 MOST_NODES = 5_000_000
 """After aliases are followed: no text of a few lines may stand for a gigabyte."""
+MOST_LEVELS = 100
+"""Far more than any document has. libyaml ends the process where it nests some ten thousand deep."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,7 @@ class Source:
         """YAML or JSON. Raises `InvalidDocument` when it is neither, is no mapping, or names a key twice."""
         loader = _Loader(text)
         try:
+            _refuse_depth(text, file)
             root = loader.get_single_node()
             if root is not None:
                 _refuse_explosion(root, file)
@@ -97,6 +100,16 @@ def _repeated(node: yaml.Node | None, path: Path) -> Iterator[tuple[Path, int]]:
     elif isinstance(node, yaml.SequenceNode):
         for position, item in enumerate(node.value):
             yield from _repeated(item, (*path, position))
+
+
+def _refuse_depth(text: str, file: str) -> None:
+    """Reads it once more, without building anything."""
+    level = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        level += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if level > MOST_LEVELS:
+            line = event.start_mark.line + 1 if event.start_mark else 1
+            raise _unreadable(file, line, f"the document nests deeper than {MOST_LEVELS} levels")
 
 
 def _refuse_explosion(root: yaml.Node, file: str) -> None:

@@ -434,3 +434,9 @@ def test_a_bandwidth_pool_stays_as_large_as_what_is_given(database: Database) ->
     assert load(database, "pools: [{name: trunk, kind: bandwidth, capacity_bps: 700}]") == ["~ pool trunk: capacity_bps 1000 → 700"]
     with database.read() as session:
         assert fill(session, "trunk").free == 100
+
+
+@pytest.mark.parametrize("text", ["[" * 200_000, "- " * 100_000 + "pe1", "sites: " + "{a: " * 100_000, "? " * 100_000])
+def test_a_text_that_nests_without_end_is_refused_and_ends_nothing(text):
+    with pytest.raises(InvalidDocument, match="nests deeper than 100 levels"):
+        source(text)
