@@ -28,6 +28,11 @@ def fresh() -> str:
     return f"127.{_claimed()}.{FIXED + next(_turn) % (256 - FIXED)}.0/24"
 
 
+def own_address() -> str:
+    """On which only this process listens: a port that was free there is still free when it is used."""
+    return fresh().replace(".0/24", ".1")
+
+
 @cache
 def _claimed() -> int:
     for number in range(FIRST, LAST + 1):

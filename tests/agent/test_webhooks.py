@@ -16,14 +16,15 @@ import pytest
 from standardwebhooks.webhooks import Webhook
 
 from agent.api.context import HEADER
-from tests.agent.installation import HOST, ORDERS, Installation, Process, add, eventually
+from tests.agent.installation import ORDERS, Installation, Process, add, eventually
+from tests.loopback import own_address
 
 SECRET = "whsec_c2VjcmV0IG9mIHRoZSB0ZXN0cyBvZiB3ZWJob29rcw=="
 SETTINGS = """
 [outbox]
 allow_http = true
-allow_private = ["127.0.0.1/32"]
-webhooks = [{{url = "http://127.0.0.1:{port}/fabd", secret = "crm-hook"}}]
+allow_private = ["127.0.0.0/8"]
+webhooks = [{{url = "http://{host}:{port}/fabd", secret = "crm-hook"}}]
 """
 
 
@@ -31,6 +32,7 @@ webhooks = [{{url = "http://127.0.0.1:{port}/fabd", secret = "crm-hook"}}]
 class Subscriber:
     """Verifies what it gets before it looks at it."""
 
+    host: str
     port: int
     events: list[dict[str, Any]] = field(default_factory=list)
 
@@ -48,7 +50,7 @@ class Subscriber:
             def log_message(self, *_: object) -> None:
                 pass
 
-        with ThreadingHTTPServer((HOST, self.port), Handler) as server:
+        with ThreadingHTTPServer((self.host, self.port), Handler) as server:
             thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
             thread.start()
             try:
@@ -68,14 +70,15 @@ class Subscriber:
 
 @pytest.fixture
 def subscriber() -> Subscriber:
+    host = own_address()
     with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return Subscriber(probe.getsockname()[1])
+        probe.bind((host, 0))
+        return Subscriber(host, probe.getsockname()[1])
 
 
 @pytest.fixture
 def subscribed(tmp_path: Path, sim, subscriber: Subscriber) -> Iterator[Installation]:
-    with Installation(tmp_path / "fabd", sim, more=SETTINGS.format(port=subscriber.port)) as installation:
+    with Installation(tmp_path / "fabd", sim, more=SETTINGS.format(host=subscriber.host, port=subscriber.port)) as installation:
         with (installation.folder / "credentials.toml").open("a") as file:
             file.write(f'[crm-hook]\npassword = "{SECRET}"\n')
         yield installation

@@ -33,7 +33,7 @@ from inventory.tables import LinkRow, ServiceRow
 from tests.agent.assurance.world import all_rows
 from tests.agent.fulfillment.network import shipped
 from tests.inventory.factory import port_id
-from tests.loopback import fresh
+from tests.loopback import fresh, own_address
 
 Row = TypeVar("Row")
 PATIENCE_S = 60
@@ -52,8 +52,7 @@ TOPOLOGY = {
 
 @pytest.fixture
 def sim() -> Iterator[SimThread]:
-    ours = fresh().rpartition(".")[0] + ".1"  # an address of this process's own, so that nobody takes the port meanwhile
-    topology = parse_topology(TOPOLOGY | {"traps_to": [f"{ours}:16200"]}).moved(fresh())
+    topology = parse_topology(TOPOLOGY | {"traps_to": [f"{own_address()}:16200"]}).moved(fresh())
     with SimThread(topology) as thread:
         yield thread
 
