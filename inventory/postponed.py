@@ -29,21 +29,23 @@ class Postponed:
         self.remembered: dict[Hashable, object] = {}
         """What was looked up and is the same for all that share the transaction, by whom and what."""
         self._told: list[_Told] = []
+        self._of: dict[Prepared, list[Values]] = {}
+        self._tables: set[Table] = set()
+        """Both of what is told: who asks would else go through all of it each time."""
         self._older = 0
         """How many of these the piece of work at hand has found here."""
         self._written: list[_Told] = []
         """The older ones that were written since it began: to be written again if it is taken back."""
 
     def tell(self, table: Table, statement: Prepared, rows: Iterable[Values], key: Hashable) -> None:
-        self._told += [_Told(table, statement, values, key) for values in rows]
+        self._note([_Told(table, statement, values, key) for values in rows])
 
     def of(self, statement: Prepared) -> Iterator[Values]:
         """What is to be written by it."""
-        return (told.values for told in self._told if told.statement is statement)
+        return iter(self._of.get(statement, ()))
 
     def about(self, tables: Iterable[Table]) -> bool:
-        known = set(tables)
-        return any(told.table in known for told in self._told)
+        return not self._tables.isdisjoint(tables)
 
     def begin(self) -> None:
         """A piece of work begins."""
@@ -51,12 +53,14 @@ class Postponed:
 
     def take_back(self) -> None:
         """The piece of work was, and the database has forgotten what was written since it began."""
-        self._told = [*self._written, *self._told[: self._older]]
+        told = [*self._written, *self._told[: self._older]]
+        self._take()
+        self._note(told)
         self.remembered.clear()
         self.begin()
 
     def write(self, connection: Connection) -> None:
-        told, self._told = self._told, []
+        told = self._take()
         self._written += told[: self._older]
         self._older = 0
         groups: dict[tuple[int, Prepared], dict[Hashable, Values]] = {}
@@ -67,8 +71,19 @@ class Postponed:
             for (_, statement), rows in sorted(groups.items(), key=lambda group: group[0][0]):
                 statement.run_all(connection, rows.values())
         except BaseException:
-            self._told = told  # whoever goes on in spite of it meets it again, at the latest as the transaction ends
+            self._note(told)  # whoever goes on in spite of it meets it again, at the latest as the transaction ends
             raise
+
+    def _note(self, told: list[_Told]) -> None:
+        self._told += told
+        for each in told:
+            self._of.setdefault(each.statement, []).append(each.values)
+            self._tables.add(each.table)
+
+    def _take(self) -> list[_Told]:
+        """All that is told, which is not any more."""
+        told, self._told, self._of, self._tables = self._told, [], {}, set()
+        return told
 
 
 def later(session: Session, table: Table, statement: Prepared, rows: Iterable[Values], *, key: Hashable = None) -> None:

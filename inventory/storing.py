@@ -4,14 +4,14 @@ The session's own unit of work weighs every object, its relations and their orde
 and the order is known, that costs several times what the database does.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import groupby
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import Column, Table, insert, inspect
+from sqlalchemy import Table, insert, inspect
 from sqlalchemy.orm import Mapper, Session, make_transient_to_detached
-from sqlalchemy.orm.attributes import instance_dict
+from sqlalchemy.orm.attributes import instance_dict, instance_state
 
 from inventory.db import Base
 from inventory.postponed import later, settle
@@ -40,12 +40,15 @@ def store(session: Session, rows: Sequence[Base]) -> None:
         told = []
         for row in some:
             has: dict[str, Any] = instance_dict(row)
-            has.update(_whole(kind, has))
+            if not _columns(kind)[0].keys() <= has.keys():
+                has.update(_whole(kind, has))
             told.append(dict(has))  # as it is now: what becomes of the object is the session's to see
         later(session, _table(kind), insertion(kind), told)
     for row in rows:
         make_transient_to_detached(row)
-    session.add_all(rows)
+        state = instance_state(row)
+        session.identity_map.add(state)
+        state.session_id = session.hash_key  # as SQLAlchemy's own loading has it; `add` would look for what belongs to the row
 
 
 def write(session: Session, kind: type[Base], rows: Iterable[Mapping[str, object]]) -> None:
@@ -55,28 +58,27 @@ def write(session: Session, kind: type[Base], rows: Iterable[Mapping[str, object
 
 def _whole(kind: type[Base], said: Mapping[str, object]) -> dict[str, Any]:
     """Every column. In this house attributes are called as their columns are."""
-    whole = {}
-    for name, default in _columns(kind):
-        if name in said:
-            whole[name] = said[name]
-        elif default is None:
-            whole[name] = None
-        else:
-            whole[name] = default.arg(None) if default.is_callable else default.arg
+    blank, made = _columns(kind)
+    whole = {name: said.get(name, default) for name, default in blank.items()}
+    for name, make in made:
+        if name not in said:
+            whole[name] = make(None)
     return whole
 
 
 @lru_cache
-def _columns(kind: type[Base]) -> tuple[tuple[str, Any], ...]:
-    """Name and default of each column but those that the database numbers."""
-    columns: Iterable[Column[Any]] = _table(kind).columns
-    return tuple((column.name, column.default) for column in columns if column.autoincrement is not True)
+def _columns(kind: type[Base]) -> tuple[dict[str, Any], tuple[tuple[str, Callable[[None], Any]], ...]]:
+    """Each column, but those that the database numbers, with what it is where nothing is said; and those that are made then."""
+    columns = [column for column in _table(kind).columns if column.autoincrement is not True]
+    defaults: list[tuple[str, Any]] = [(column.name, column.default) for column in columns]
+    blank = {name: None if default is None or default.is_callable else default.arg for name, default in defaults}
+    return blank, tuple((name, default.arg) for name, default in defaults if default is not None and default.is_callable)
 
 
 @lru_cache
 def insertion(kind: type[Base]) -> Prepared:
     """The statement that stores them."""
-    return Prepared(insert(_table(kind)), [name for name, _ in _columns(kind)])
+    return Prepared(insert(_table(kind)), list(_columns(kind)[0]))
 
 
 def _table(kind: type[Base]) -> Table:

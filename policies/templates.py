@@ -6,7 +6,7 @@ JSON (which YAML reads), `.lines.j2` prints as it is; none prints a control char
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, Literal, get_args
@@ -21,9 +21,15 @@ _CONTROL = re.compile("[\x00-\x1f\x7f\x85\u2028\u2029]")
 _OF_ANY_MAPPING = frozenset({"get", "items", "keys", "values"})
 
 
+class _Language(ImmutableSandboxedEnvironment):
+    def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
+        """Put together once for a template. Jinja looks through two mappings, name by name, each time it renders one."""
+        return {**self.globals, **(d or {})}
+
+
 def environment(syntax: Syntax = "lines") -> ImmutableSandboxedEnvironment:
     """A fresh one: nothing that a template does outlives it."""
-    made = ImmutableSandboxedEnvironment(
+    made = _Language(
         undefined=StrictUndefined,
         autoescape=syntax == "xml",
         finalize=_FINALIZERS[syntax],

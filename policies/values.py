@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 from typing import Protocol
 
 _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -128,13 +129,18 @@ class Money:
 def new_id(prefix: str, at: datetime | None = None) -> str:
     """A new identifier that sorts by its time of making: `<prefix>-<10 characters of ms><10 random>` (ULID's order)."""
     milliseconds = int((at or datetime.now(UTC)).timestamp() * 1000)
-    return f"{prefix}-{_base32(milliseconds, 10)}{_base32(secrets.randbits(50), 10)}"
+    return f"{prefix}-{_time(milliseconds)}{_base32(secrets.randbits(50), 10)}"
 
 
 def derived_id(prefix: str, *parts: object) -> str:
     """The same identifier for the same parts, always: what makes a repeated effect the same row."""
     digest = hashlib.sha256("\x1f".join(str(part) for part in parts).encode()).digest()
     return f"{prefix}-{_base32(int.from_bytes(digest[:13], 'big') >> 4, 20)}"
+
+
+@lru_cache(maxsize=64)  # what is made at once has one time
+def _time(milliseconds: int) -> str:
+    return _base32(milliseconds, 10)
 
 
 def _base32(number: int, width: int) -> str:

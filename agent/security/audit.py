@@ -9,6 +9,7 @@ from sqlalchemy import Table, insert
 from sqlalchemy.orm import Session
 
 from agent.security.tables import AuditRow
+from inventory.postponed import later
 from inventory.prepared import Prepared
 from policies.values import new_id
 
@@ -51,10 +52,11 @@ def record(
         "after": None if after is None else dict(after),
         "correlation_id": actor.correlation_id,
     }
-    _LINE.run(session.connection(), line)
+    later(session, _TRAIL, _LINE, [line])
 
 
+_TRAIL = cast("Table", AuditRow.__table__)
 _LINE = Prepared(
-    insert(cast("Table", AuditRow.__table__)),
+    insert(_TRAIL),
     ["id", "at", "actor", "role", "source", "action", "object", "before", "after", "correlation_id"],
 )
