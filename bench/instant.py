@@ -36,6 +36,7 @@ from drivers.port import (
 from inventory.db import Database
 from inventory.importer import import_document
 from inventory.source import Source
+from inventory.servertime import ServerTime
 from inventory.work import DatabaseQueue
 
 PORTS = 48
@@ -185,7 +186,7 @@ def fulfilment(database: Database, settings: FulfilmentSettings) -> FulfilmentSe
             database=database,
             clock=SystemClock(),
             catalog=load_catalog(),
-            queue=DatabaseQueue(database),
+            queue=DatabaseQueue(database, server_time=ServerTime()),
             drivers=lambda _: driver,
             credentials=Credential,
             lifecycle=NoLifecycle(),
