@@ -1,0 +1,46 @@
+import pytest
+
+from tests.agent.chaos import results
+from tests.agent.chaos.__main__ import of_one_database
+from tests.agent.chaos.results import COMMIT, FILE, Result
+
+
+@pytest.fixture
+def file(tmp_path, monkeypatch):
+    monkeypatch.setenv(FILE, str(tmp_path / "results"))
+    monkeypatch.setenv(COMMIT, "0123abc")
+    return tmp_path / "results"
+
+
+def tried(test, *ends, passed=True):
+    for end in ends:
+        results.note("checkpoint", "add", "before take", end, database="sqlite")
+    results.ended(test, passed=passed)
+
+
+def test_what_passed_is_kept_with_its_commit_and_what_failed_is_not(file):
+    tried("one", "completed", "failed")
+    tried("two", "completed", passed=False)
+    tried("three", "cancelled")
+    kept = results.read(file)
+    assert [(each.test, each.commit, [result.end for result in each.results]) for each in kept] == [
+        ("one", "0123abc", ["completed", "failed"]),
+        ("three", "0123abc", ["cancelled"]),
+    ]
+
+
+def test_nothing_has_been_tried_where_there_is_no_file(file):
+    assert results.read(file) == []
+
+
+def test_a_table_counts_how_orders_ended():
+    ends = ("completed", "completed", "failed", "cancelled")
+    lines = list(of_one_database([Result("sqlite", "instant", "add", "10 %", end) for end in ends]))
+    assert lines[1:] == [
+        "#### Killed at random instants",
+        "",
+        "| order | tried | completed | undone | cancelled |",
+        "|---|---:|---:|---:|---:|",
+        "| add | 4 | 2 | 1 | 1 |",
+        "| **all** | **4** | **2** | **1** | **1** |",
+    ]
