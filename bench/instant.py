@@ -35,8 +35,8 @@ from drivers.port import (
 )  # fmt: skip
 from inventory.db import Database
 from inventory.importer import import_document
-from inventory.source import Source
 from inventory.servertime import ServerTime
+from inventory.source import Source
 from inventory.work import DatabaseQueue
 
 PORTS = 48
