@@ -12,7 +12,9 @@ from typing import Any, Self
 
 import httpx
 
-HOST = "127.0.0.1"
+from tests.loopback import own_address
+
+HOST = own_address()
 PATIENCE_S = 90.0
 EVERY_S = 0.1
 FOLDER = "FABD_TEST_PROMETHEUS"
