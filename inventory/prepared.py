@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from operator import itemgetter
 from typing import Any, cast
 
+from pydantic_core import to_json
 from sqlalchemy import JSON, ColumnElement, Connection, Delete, Insert, Select, Update, bindparam, func, select
 from sqlalchemy import any_ as any_of
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -109,7 +110,7 @@ class _Listed(TypeDecorator[Sequence[str]]):
 
     def process_bind_param(self, value: Sequence[str] | None, dialect: Dialect) -> str | None:
         del dialect
-        return None if value is None else json.dumps(list(value))
+        return None if value is None else _json_text(list(value))
 
 
 class _Array(TypeDecorator[Sequence[str]]):
@@ -196,7 +197,7 @@ class _Form:
             for values in rows
         ]
         fixed = {name: fixed for name, key, _, fixed in self.sending if not key}
-        return {**fixed, _ROWS: json.dumps(said, default=datetime.isoformat)}
+        return {**fixed, _ROWS: _json_text(said)}
 
     def read(self, row: tuple[Any, ...]) -> tuple[Any, ...]:
         made = list(row)
@@ -243,7 +244,14 @@ def _json_of(text: str | None) -> Any:  # noqa: ANN401  what JSON may be
     return [] if text == "[]" else {} if text == "{}" else json.loads(text)
 
 
-_json_text = json.JSONEncoder().encode
+def _json_text(value: object) -> str:
+    """Instants as ISO 8601 has them."""
+    try:
+        return to_json(value).decode()
+    except ValueError:  # half of a surrogate pair, as in what an element said that was no UTF-8
+        return json.dumps(value, default=datetime.isoformat)
+
+
 _INSTANT = len("2026-01-01 00:00:00.000000")
 
 

@@ -16,10 +16,11 @@ from typing import Any
 
 import structlog
 from fastapi import Request
+from pydantic_core import to_json
 from sqlalchemy import ColumnElement, delete, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from agent.api.errors import BadRequest, Conflict, Unprocessable
 from agent.api.tables import IdempotencyRow
@@ -51,7 +52,7 @@ class Answer:
     def response(self) -> Response:
         if self.status == HTTPStatus.NO_CONTENT:
             return Response(status_code=self.status, headers=dict(self.headers))
-        return JSONResponse(self.document, self.status, dict(self.headers))
+        return Response(to_json(self.document), self.status, dict(self.headers), media_type="application/json")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Statements that are built once say, find and refuse what SQLAlchemy's own executions would."""
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from typing import cast
@@ -10,7 +11,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
 from inventory.db import Database
-from inventory.prepared import Prepared
+from inventory.prepared import Prepared, _json_text
 from inventory.storing import new_row, store, write
 from inventory.tables import WorkItemRow
 from policies.values import new_id
@@ -65,7 +66,18 @@ INSTANTS = [
     datetime(1, 1, 1, tzinfo=UTC),
     datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC),
 ]
-DOCUMENTS: list[dict[str, object]] = [{}, {"a": []}, {"a": {}, "b": [[], {}]}, {"ä\n": 'x"\\'}, {"n": 1.5, "t": True, "z": None}]
+DOCUMENTS: list[dict[str, object]] = [
+    {},
+    {"a": []},
+    {"a": {}, "b": [[], {}]},
+    {"ä\n☃\u2028": 'x"\\'},
+    {"n": 1.5, "t": True, "z": None, "large": 10**30, "small": 1e-7, "whole": -3},
+]
+
+
+def _read(stored: object) -> object:
+    """SQLite keeps documents as texts, in which blanks mean nothing."""
+    return json.loads(stored) if isinstance(stored, str) else stored
 
 
 @pytest.mark.parametrize("at", INSTANTS)
@@ -75,8 +87,9 @@ def test_what_is_written_is_what_sqlalchemy_writes_and_what_is_read_what_it_read
 ) -> None:
     _ADD.run(connection, work("a", payload=payload, run_at=at))
     connection.execute(insert(_WORK), work("b", payload=payload, run_at=at))
-    stored = connection.exec_driver_sql("SELECT payload, run_at FROM work_item ORDER BY key").all()
-    assert stored[0] == stored[1]
+    ours, theirs = connection.exec_driver_sql("SELECT payload, run_at FROM work_item ORDER BY key").all()
+    assert ours.run_at == theirs.run_at
+    assert _read(ours.payload) == _read(theirs.payload) == payload
     assert [row[1:3] for row in _LIKE.rows(connection, {"kind": "plan"})] == [(payload, at)] * 2
     assert {row[2].tzinfo for row in _LIKE.rows(connection, {"kind": "plan"})} == {UTC}
 
@@ -115,6 +128,10 @@ def test_none_is_null_in_a_json_column_as_well(session: Session) -> None:
     with pytest.raises(IntegrityError):
         _ADD.run(session.connection(), work("a", payload=None))
     session.rollback()
+
+
+def test_what_an_element_said_that_was_no_utf_8_is_written_as_well() -> None:
+    assert json.loads(_json_text({"said": "\udc80"})) == {"said": "\udc80"}
 
 
 def test_a_refusal_is_sqlalchemys_and_shows_no_values(session: Session) -> None:
