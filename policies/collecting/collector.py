@@ -95,8 +95,10 @@ class Reading(_Data):
     fields: dict[Name, Annotated[Part, BeforeValidator(_field)]] = Field(default_factory=dict)
     expect: Pattern = ""
     """Has to be found in the answer; otherwise it is not what was asked for, and says nothing."""
+    none: Pattern = ""
+    """Found in the answer, or in the refusal, of an element that has nothing of what is asked for: an answer without rows."""
 
-    @field_validator("expect")
+    @field_validator("expect", "none")
     @classmethod
     def _is_pattern(cls, text: str) -> str:
         return _pattern(text)

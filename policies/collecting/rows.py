@@ -29,6 +29,8 @@ def rows_of(reading: Reading, answer: str) -> tuple[Row, ...]:
     """Raises `UnreadableAnswer` when it is not what the collector reads."""
     if len(answer) > LONGEST_ANSWER:
         raise UnreadableAnswer(f"the answer has {len(answer):,} characters, which is more than any list of neighbours or ports has")
+    if has_none(reading, answer):
+        return ()
     if reading.expect and re.search(reading.expect, answer) is None:
         raise UnreadableAnswer(f"the answer lacks {reading.expect!r}: {_beginning(answer)}")
     if reading.textfsm:
@@ -36,6 +38,11 @@ def rows_of(reading: Reading, answer: str) -> tuple[Row, ...]:
     if reading.as_json:
         return _bounded(_by_paths(reading, _json(answer), _in_json))
     return _bounded(_by_paths(reading, _xml(answer), _walk_xml(reading.namespaces)))
+
+
+def has_none(reading: Reading, answer: str) -> bool:
+    """Whether the element says that it has nothing of what it was asked for."""
+    return bool(reading.none) and re.search(reading.none, answer) is not None
 
 
 def check_template(template: str) -> str:

@@ -10,6 +10,7 @@ from drivers.errors import DriverSetupError, EditRefused, ElementError, Platform
 from drivers.port import ElementDriver, Question, Shows, Target
 from policies.collecting.collector import Collector
 from policies.collecting.meaning import Collected, read
+from policies.collecting.rows import has_none
 from policies.errors import UnreadableAnswer
 from policies.values import Clock
 
@@ -66,7 +67,10 @@ class Asking:
             try:
                 text = session.show(_question(collector), deadline)
             except (EditRefused, PlatformUnsupported) as error:
-                answers.append(self._answer(place, collector, began, failure=f"it refuses: {error.message}"))
+                if has_none(collector.read, error.message):
+                    answers.append(self._read(place, collector, began, error.message))
+                else:
+                    answers.append(self._answer(place, collector, began, failure=f"it refuses: {error.message}"))
             except ElementError as error:
                 return [*answers, *self._failed(place, collectors[position:], error.message)]
             else:

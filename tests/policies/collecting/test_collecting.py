@@ -67,8 +67,8 @@ def test_the_causes_of_collectors_are_those_of_rules_for_events():
     told = Path("policies/translations")
     rules = "".join(path.read_text(encoding="utf-8") for path in told.glob("*.yaml"))
     causes = {cause for collector in COLLECTORS.values() for cause in collector.causes}
-    assert causes == {"bgpNeighbourDown", "ospfNeighbourDown"}
-    assert all(f"cause: {cause}" in rules for cause in causes)
+    assert causes == {"bgpNeighbourDown", "ospfNeighbourDown", "bfdNeighbourDown"}
+    assert all(f"cause: {cause}" in rules for cause in causes - {"bfdNeighbourDown"})  # of which FRR says nothing by itself
 
 
 def test_optical_power_has_the_name_that_the_rules_of_foresight_look_for():
@@ -98,6 +98,12 @@ def test_a_neighbour_of_several_address_families_is_as_its_worst():
     for one, other in (("Established", "Active"), ("Active", "Established")):
         (state,) = read(COLLECTORS["frr-bgp"], answer % (one, other)).states
         assert (state.standing, state.shown) == (Standing.BAD, "Active")
+
+
+def test_an_element_that_has_nothing_of_it_says_so():
+    assert read(COLLECTORS["frr-bfd"], "bfdd is not running\n").states == ()
+    with pytest.raises(UnreadableAnswer, match="no JSON"):
+        read(COLLECTORS["frr-bfd"], "zebra is not running\n")
 
 
 def test_a_table_is_read_by_its_template_and_each_word_has_its_standing():

@@ -313,6 +313,17 @@ def test_values_become_series_of_ports_that_the_inventory_knows(field):
         assert [key.subject for key in series_of(session, metric="receive_power_dbm")] == ["port:pe1/c1"]
 
 
+def test_what_an_element_refuses_because_it_has_nothing_of_it_is_an_answer(field):
+    reading = field.collectors[1].read.model_copy(update={"none": "Invalid input"})
+    field.collectors = [field.collectors[0], field.collectors[1].model_copy(update={"read": reading})]
+    field.restarted()
+    bgp(field, "Established")
+    del field.elements.shown["pe1", OSPF]
+    field.turn()
+    assert [last.failure for (element, _), last in field.collecting.last.items() if element == "pe1"] == ["", ""]
+    assert (field.alarms(), collected(field)) == ([], [("pe1", PEER, "good", "Established")])
+
+
 def test_what_an_element_refuses_or_shows_otherwise_says_nothing_and_is_told(field):
     bgp(field, "Established")
     field.turn()
