@@ -5,11 +5,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 
-from sqlalchemy import select
+from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
 from agent.assurance.tables import MonitorRow
 from agent.assurance.topology.correlation import Network
+from inventory.prepared import Prepared
 from inventory.tables import ElementRow, EndpointRow, ServiceRow
 from inventory.topology import PortNode, Topology, load_topology
 
@@ -129,22 +130,33 @@ def load_watchlist(session: Session, wires: Wires | None = None) -> Watchlist:
 
 def _monitors(session: Session, topology: Topology) -> tuple[dict[str, tuple[UsageMonitor, ...]], dict[str, PortNode]]:
     """A port that has left the inventory under a living service is left out; the inventory's own check reports that."""
-    active = MonitorRow.ended_at.is_(None)
-    watched = session.scalars(select(MonitorRow.port_id).where(active).distinct())
-    nodes = {node.id: node for port_id in watched if (node := _port(topology, port_id)) is not None}
-    rows = session.execute(
-        select(MonitorRow.id, MonitorRow.service_id, MonitorRow.port_id, MonitorRow.started_at, ServiceRow.characteristics)
-        .outerjoin(ServiceRow, ServiceRow.id == MonitorRow.service_id)
-        .where(active, MonitorRow.kind == USAGE)
-        .order_by(MonitorRow.id)
-    )
+    if session.new or session.dirty:
+        session.flush()
+    rows = _MONITORS.rows(session.connection(), {})
+    nodes = {port_id: _port(topology, port_id) for port_id in {row[2] for row in rows}}
     usage: dict[str, tuple[UsageMonitor, ...]] = {}
-    for monitor_id, service_id, port_id, started_at, characteristics in rows:
-        if (node := nodes.get(port_id)) is not None:
+    for monitor_id, service_id, port_id, kind, started_at, characteristics in rows:
+        if kind == USAGE and (node := nodes[port_id]) is not None:
             contract = _contract_bps(characteristics or {})
             monitor = UsageMonitor(monitor_id, service_id, node.id, node.element, node.name, started_at, contract)
             usage[node.id] = (*usage.get(node.id, ()), monitor)
-    return usage, {node.reference: node for node in nodes.values()}
+    return usage, {node.reference: node for node in nodes.values() if node is not None}
+
+
+_MONITORS = Prepared(
+    select(
+        MonitorRow.id,
+        MonitorRow.service_id,
+        MonitorRow.port_id,
+        MonitorRow.kind,
+        MonitorRow.started_at,
+        ServiceRow.characteristics,
+    )
+    .outerjoin(ServiceRow, and_(ServiceRow.id == MonitorRow.service_id, MonitorRow.kind == USAGE))
+    .where(MonitorRow.ended_at.is_(None))
+    .order_by(MonitorRow.id)
+)
+"""All that is watched for services now; what a service is, only where its octets are counted."""
 
 
 def usage_monitor(monitor: MonitorRow, node: PortNode, characteristics: Mapping[str, object]) -> UsageMonitor:
