@@ -27,7 +27,7 @@ from inventory.db import Database
 from tests.agent.fulfillment.network import Operator
 from tests.loopback import numbered
 
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 """Far more than anything here takes, on a machine that does other things."""
 HOST = "127.0.0.1"
 ORDERS = "/tmf-api/serviceOrdering/v4/serviceOrder"

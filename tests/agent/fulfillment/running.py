@@ -19,7 +19,7 @@ from inventory.work import Backoff, DatabaseQueue
 from tests.agent.fulfillment.fakes import Killed
 from tests.agent.fulfillment.network import DOCUMENT, Operator, shipped
 
-DEADLINE = 60
+DEADLINE = 120
 SETTINGS = FulfilmentSettings(
     poll=timedelta(milliseconds=50),
     verify_timeout=timedelta(seconds=8),
