@@ -31,8 +31,9 @@ from sqlalchemy.orm import DeclarativeBase, Session, SessionTransaction
 from sqlalchemy.pool import PoolProxiedConnection
 from sqlalchemy.types import TypeDecorator
 
-from inventory.errors import DatabaseDriverMissing, OutcomeUnknown
+from inventory.errors import OutcomeUnknown
 from inventory.groupcommit import WRITER, SingleWriter, in_transaction
+from inventory.server import server_engine
 from inventory.unit import UnitOfWork
 
 if TYPE_CHECKING:
@@ -57,17 +58,11 @@ SQLITE_CACHE_KIB = 16_384
 SQLITE_CHECKPOINT_PAGES = 8_000
 """How much of the write-ahead log (32 MB) is written before it is carried over into the database file: a page that changes with
 every order is carried over once for hundreds of orders, not for each dozen."""
-CONNECT_TIMEOUT_S = 10
-"""How long PostgreSQL may take to answer a new connection, unless its URL says otherwise: whoever places orders waits behind it."""
 BUSY_TIMEOUT_MS = 20_000
 """How long SQLite waits for a writer of another process before it says "database is locked"."""
-LOCK_TIMEOUT_MS = BUSY_TIMEOUT_MS
-"""How long PostgreSQL waits for what another transaction has locked: its process may be stopped in the middle."""
-IDLE_TIMEOUT_MS = 30_000
-"""How long a transaction may say nothing on PostgreSQL. A worker that is stopped while it renews its lease would else keep its
-plan's row locked, over which everybody else skips, until it is woken."""
 LONG_IDLE_TIMEOUT_MS = 1_800_000
-"""The same for reports and exports, which lock nothing; but while they last nothing that is deleted makes room."""
+"""How long a report or an export may say nothing on PostgreSQL: it locks nothing, but while it lasts nothing that is deleted makes
+room."""
 ASKED_FOR_S, ASKED_AGAIN_S = 10.0, 0.2
 """How long a server that was lost while it committed is asked what became of it, and how often."""
 TRIES = 3
@@ -83,14 +78,6 @@ _SQLITE_PRAGMAS = (
     f"cache_size=-{SQLITE_CACHE_KIB}",
     f"wal_autocheckpoint={SQLITE_CHECKPOINT_PAGES}",
 )
-_SERVER_SETTINGS = {
-    "lock_timeout": LOCK_TIMEOUT_MS,
-    "idle_in_transaction_session_timeout": IDLE_TIMEOUT_MS,
-    "tcp_keepalives_idle": 30,
-    "tcp_keepalives_interval": 10,
-    "tcp_keepalives_count": 3,
-}
-"""The server lets go of what a client has locked whose host is gone."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -160,7 +147,7 @@ class Database:
     def __init__(self, url: str | URL, *, pool_size: int = 10) -> None:
         self.url = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        self.engine = _sqlite_engine(self.url) if self.is_sqlite else _server_engine(self.url, pool_size)
+        self.engine = _sqlite_engine(self.url) if self.is_sqlite else server_engine(self.url, pool_size)
         self._writer = SingleWriter(self.engine) if self.is_sqlite else None
 
     @contextmanager
@@ -319,28 +306,6 @@ def _forget_effects(session: Session, ended: SessionTransaction) -> None:
         session.info.pop(_EFFECTS, None)
 
 
-def _server_engine(url: URL, pool_size: int) -> Engine:
-    patience = {} if "connect_timeout" in url.query else {"connect_timeout": CONNECT_TIMEOUT_S}
-    try:
-        engine = create_engine(url, connect_args=patience, pool_size=pool_size, max_overflow=10, pool_pre_ping=True)
-    except ModuleNotFoundError as error:
-        raise DatabaseDriverMissing(url.drivername, error.name or str(error)) from error
-
-    savepoints = _ServerSavepoints()
-    dialect = engine.dialect
-    dialect.do_savepoint = savepoints.begin  # type: ignore[method-assign]  # SQLAlchemy would compile these each time
-    dialect.do_release_savepoint = savepoints.release  # type: ignore[method-assign]
-    dialect.do_rollback_to_savepoint = savepoints.roll_back_to  # type: ignore[method-assign]
-
-    @event.listens_for(engine, "connect")
-    def _configure(connection: Any, _record: object) -> None:  # noqa: ANN401  the DBAPI connection is untyped
-        with connection.cursor() as cursor:
-            cursor.execute("; ".join(f"SET {name} = {value}" for name, value in _SERVER_SETTINGS.items()))
-        connection.commit()
-
-    return engine
-
-
 def _sqlite_engine(url: URL) -> Engine:
     kept, more = SQLITE_CONNECTIONS
     engine = create_engine(
@@ -380,16 +345,3 @@ class _Transactions:
 
     def _say(self, connection: Connection, verb: str, name: str) -> None:
         connection.connection.cursor().execute(f"{verb} {name}")
-
-
-class _ServerSavepoints:
-    """On PostgreSQL."""
-
-    def begin(self, connection: Connection, name: str) -> None:
-        connection.exec_driver_sql(f"SAVEPOINT {name}")
-
-    def release(self, connection: Connection, name: str) -> None:
-        connection.exec_driver_sql(f"RELEASE SAVEPOINT {name}")
-
-    def roll_back_to(self, connection: Connection, name: str) -> None:
-        connection.exec_driver_sql(f"ROLLBACK TO SAVEPOINT {name}")

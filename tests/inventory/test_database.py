@@ -7,8 +7,9 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError, PendingRollbackError
 
-from inventory.db import CONNECT_TIMEOUT_S, Database
+from inventory.db import Database
 from inventory.errors import DatabaseDriverMissing
+from inventory.server import CONNECT_TIMEOUT_S
 from inventory.tables import SiteRow, WorkItemRow
 from inventory.unit import UnitOfWork
 from tests.clock import EPOCH, FakeClock
