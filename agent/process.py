@@ -11,7 +11,7 @@ from typing import Protocol
 import structlog
 import uvloop
 
-from agent import garbage
+from agent import garbage, turns
 from agent import log as logs
 from agent.config import Settings
 
@@ -53,6 +53,7 @@ async def _run(settings: Settings, part: Callable[[Settings], Part]) -> None:
     try:
         await daemon.start()
         garbage.settle()
+        turns.settle()
         await stop.wait()
     finally:
         with contextlib.suppress(asyncio.CancelledError):
