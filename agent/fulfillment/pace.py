@@ -21,13 +21,16 @@ _WEIGHT = 0.1
 """Of each further plan."""
 _COUNT_HOLDS = timedelta(seconds=1)
 """The queue is not counted more often than that, nor plans looked for where there were none."""
+_FOUND_HOLDS = timedelta(seconds=60)
+"""How long what plans of others took is taken for true."""
 
 
 class Pace:
     """Learns from the plans of this process; those of earlier ones are looked up once."""
 
-    def __init__(self, work_kind: str = "plan", workers: int = 8) -> None:
-        self._kind, self._workers = work_kind, workers
+    def __init__(self, work_kind: str = "plan", workers: int = 8, *, learns: bool = True) -> None:
+        """`learns`: plans are carried out here. If not, those of others are looked up now and then."""
+        self._kind, self._workers, self._learns = work_kind, workers, learns
         self._guard = threading.Lock()
         self._typical: timedelta | None = None
         self._asked_at: datetime | None = None
@@ -48,12 +51,16 @@ class Pace:
     def _usual(self, session: Session, at: datetime) -> timedelta:
         with self._guard:
             known = self._typical
-            asked = self._asked_at is not None and abs(at - self._asked_at) < _COUNT_HOLDS
-        if known is None and not asked:
-            known = _of_late(session)
+            asks = (known is None or not self._learns) and not self._asked(at, _COUNT_HOLDS if known is None else _FOUND_HOLDS)
+        if asks:
+            found = _of_late(session)
             with self._guard:
-                self._typical, self._asked_at = self._typical or known, at
+                known = (self._typical or found) if self._learns else (found or self._typical)
+                self._typical, self._asked_at = known, at
         return known or FIRST_GUESS
+
+    def _asked(self, at: datetime, lately: timedelta) -> bool:
+        return self._asked_at is not None and abs(at - self._asked_at) < lately
 
     def _queued(self, session: Session, at: datetime) -> int:
         with self._guard:

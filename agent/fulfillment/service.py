@@ -82,7 +82,7 @@ class FulfilmentService:
         announcer = Announcer(parts.presenter, parts.follower)
         realises = {name: parts.platforms.load(name).realises for name in parts.platforms.names()}
         designer = Designer(parts.catalog, parts.platforms.load, realises)
-        pace = Pace(PLAN_WORK, parts.settings.workers)
+        pace = Pace(PLAN_WORK, parts.settings.workers, learns=parts.settings.carries_out)
         self._desk = OrderDesk(designer, parts.queue, announcer, parts.settings, pace)
         realisation = Realisation(parts.lifecycle, announcer, parts.platforms.load)
         self.rerouter = Rerouter(self._desk)

@@ -77,6 +77,7 @@ def test_variables_of_other_parts_are_no_settings(tmp_path):
         ("", {"FABD_API": "x", "FABD_API__PORT": "1"}, {}, ["environment: FABD_API__PORT: FABD_API is set as one value, too"]),
         ("", {"FABD_OUTBOX__WEBHOOKS": '[{"url": "x", "secret": "s", "sekret": 1}]'}, {}, ["environment: FABD_OUTBOX__WEBHOOKS: "]),
         ("[[outbox.webhooks]]\nurl = 'x'\nsecret = 's'\nqury = 1", {}, {}, ["outbox.webhooks.0.qury: ", "did you mean 'query'?"]),
+        ("[fulfillment]\ncarry_out = false", {}, {}, ["fabd.toml: fulfillment: carry_out is off, and on SQLite no other process"]),
         ("[polling]\ninterval_s = inf", {}, {}, ["fabd.toml: polling.interval_s: input should be less than or equal to 86400"]),
         ("[keep]\nevents_days = 99999999999", {}, {}, ["fabd.toml: keep.events_days: "]),
         ("[api]\nhost = ''", {}, {}, ["fabd.toml: api.host: "]),

@@ -10,7 +10,7 @@ from agent.fulfillment.jeopardy import Lookout
 from agent.fulfillment.journal import no_checkpoint
 from agent.fulfillment.pace import FIRST_GUESS, Pace, longest_way
 from agent.fulfillment.requests import FARTHEST
-from agent.fulfillment.tables import OrderItemRow
+from agent.fulfillment.tables import OrderItemRow, OrderRow
 from tests.agent.fulfillment.house import House
 from tests.agent.fulfillment.network import delete, eline, internet
 
@@ -73,6 +73,26 @@ def test_it_is_learned_from_plans_that_held_also_those_of_earlier_processes(hous
         assert fresh.expected(session, house.place(eline()), house.clock.now()) == house.clock.now() + took
     house.pace.learn(took)
     assert house.place(internet("1", "pe3/eth1")).expected_completion <= house.clock.now() + 2 * took
+
+
+def test_who_carries_out_nothing_looks_up_now_and_then_what_plans_take(house):
+    elsewhere = Pace(learns=False)
+
+    def usual(order: OrderRow) -> timedelta:
+        with house.database.read() as session:
+            return elsewhere.expected(session, order, house.clock.now()) - house.clock.now()
+
+    house.checkpoint = lambda name: house.clock.advance(20) if name == "before commit" else None
+    assert usual(house.place(internet())) == FIRST_GUESS
+    house.work_due()
+    other = house.place(internet("1", "pe3/eth1"))
+    found = usual(other)
+    assert timedelta(seconds=20) <= found < FIRST_GUESS
+    house.checkpoint = lambda name: house.clock.advance(50) if name == "before commit" else None
+    house.work_due()
+    assert usual(other) == found
+    house.clock.advance(60)
+    assert usual(other) > found
 
 
 def test_who_stands_before_it_in_the_queue_counts(database, clock):
