@@ -19,7 +19,7 @@ from tests.clock import EPOCH, FakeClock
 from tests.drivers.snmp.conftest import V2C, V3, Lab
 from tests.drivers.snmp.odd_agent import IF_NAME, UPTIME, Answer, Respond, agent_of, everything
 
-QUICK = CollectorLimits(attempt=0.2)
+QUICK = CollectorLimits(attempt=0.5)
 PORTS = tuple(PortRef(100 + number, f"ge{number}") for number in range(1, 11))
 WRONG_KEY = Credential("bad", username=V3.username, auth_key="wrong-key", priv_key=V3.priv_key)
 NOBODY = Target("dead", "qbridge", "snmp", "127.0.0.1", 9, V2C)
@@ -99,7 +99,7 @@ def test_a_dead_element_holds_up_nobody_and_ends_at_its_deadline(lab: Lab) -> No
     batch, took = asyncio.run(story())
     assert batch.answered.tolist() == [False, True, True, True, True, True]
     assert batch.failures[0].reason is Reason.TIMEOUT
-    assert took < 5
+    assert took < 20
 
 
 def with_uptime(value: bytes) -> Respond:
