@@ -1,11 +1,13 @@
 """From readings to usage: once, exactly, and with the reason where nothing is known."""
 
+from datetime import timedelta
 from itertools import pairwise
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from agent.assurance.collection.meter import Meter
 from agent.assurance.tables import MonitorRow, ReadingRow, UsageBinRow
 from crm_bridge.tables import UsageRecordRow
 from inventory.db import Database
@@ -261,3 +263,21 @@ def metro_network(database: Database, clock: FakeClock) -> FakeNetwork:
     for name, ports in {"pe1": ["c1", "c2", "x1"], "p1": ["x1", "x2"], "pe2": ["c1", "x1", "u1"], "sw1": ["c1", "u1"]}.items():
         network.add(name, ports)
     return network
+
+
+@pytest.mark.parametrize(("polls", "exact"), [(False, True), (True, False)])
+def test_who_only_begins_and_ends_services_bills_what_those_who_poll_have_left(database: Database, clock, polls, exact) -> None:
+    """Who carries orders out knows nothing of what others have read meanwhile, and must not take what it remembers for all."""
+    world = metro(database, clock)
+    clock.advance(10)
+    here, elsewhere = world.service, world.restarted().lifecycle
+    elsewhere._meter = Meter(timedelta(minutes=5), timedelta(minutes=1), polls=polls)  # as it is built there
+    world.service = here
+    here.lifecycle = elsewhere
+    service = world.order("web", "Acme", [PORT])
+    world.poll(50)
+    run_for(world, 600, octets=2_000_000)
+    world.network.count(PORT, 250_000, 1)
+    clock.advance(30)
+    world.delete(service, [PORT])
+    assert (sum(row[2] for row in bins(world)) == 20_250_000) is exact
