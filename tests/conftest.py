@@ -90,7 +90,7 @@ def _sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def _postgresql_url(_postgresql_server: Engine) -> Iterator[URL]:
     name = f"fabd_{os.getpid()}_{next(_numbers)}"
-    # files are copied in a fifth of the time that writing every page to the log takes, which is what the server does by default
+    # else the server writes every page to its log, which nobody will read
     _administer(_postgresql_server, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY FILE_COPY")
     yield _postgresql_server.url.set(database=name)
     _administer(_postgresql_server, f"DROP DATABASE {name} WITH (FORCE)")
