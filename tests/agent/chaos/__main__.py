@@ -81,23 +81,12 @@ def write(file: Path) -> None:
 
 def report(passed: list[Passed]) -> Iterator[str]:
     where = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-    results = [result for each in passed for result in each.results]
-    yield f"{where}. {len(results)} misfortunes, each followed by the whole comparison; differences found: 0."
-    yield ""
-    yield from _runs(passed)
+    number = sum(len(each.results) for each in passed)
+    yield f"{where}. {number} misfortunes, each followed by the whole comparison; differences found: 0."
     for database, name in DATABASES.items():
         yield from ["", f"### On {name}"]
-        yield from of_one_database([result for result in results if result.database == database])
+        yield from of_one_database(passed, database)
         yield from _missing(database, {each.test for each in passed if each.database == database})
-
-
-def _runs(passed: list[Passed]) -> Iterator[str]:
-    """When, of which code, how many."""
-    runs: Counter[tuple[str, str]] = Counter()
-    for each in passed:
-        runs[each.day, each.commit] += len(each.results)
-    told = ", ".join(f"{number} on {day} of commit {commit}" for (day, commit), number in sorted(runs.items()) if number)
-    yield f"Tried: {told}."
 
 
 def _missing(database: str, there: set[str]) -> Iterator[str]:
@@ -115,22 +104,32 @@ def _output(*command: str, environment: Mapping[str, str] | None = None) -> str:
     return subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout.strip()
 
 
-def of_one_database(results: list[Result]) -> Iterator[str]:
+def of_one_database(passed: list[Passed], database: str) -> Iterator[str]:
     kinds: dict[str, list[Result]] = defaultdict(list)
-    for result in results:
-        kinds[result.kind].append(result)
+    runs: dict[str, Counter[tuple[str, str]]] = defaultdict(Counter)
+    for each in passed:
+        for result in (one for one in each.results if one.database == database):
+            kinds[result.kind].append(result)
+            runs[result.kind][each.day, each.commit] += 1
     if kinds["checkpoint"]:
-        yield from ["", "#### Killed at every point of the journal", ""]
+        yield from _headed("Killed at every point of the journal", runs["checkpoint"])
         yield from table("last killed", ((result.where, result) for result in kinds["checkpoint"]), order=_by_point)
         yield from ["", "#### The same by what was under way", ""]
         yield from table("under way", ((result.scenario, result) for result in kinds["checkpoint"]))
     if kinds["instant"]:
-        yield from ["", "#### Killed at random instants", ""]
+        yield from _headed("Killed at random instants", runs["instant"])
         yield from table("order", ((result.scenario, result) for result in kinds["instant"]))
     for kind, title in SORTS.items():
         if kinds[kind]:
-            yield from ["", f"#### {title}", ""]
+            yield from _headed(title, runs[kind])
             yield from table("misfortune", ((_named(result), result) for result in kinds[kind]))
+
+
+def _headed(title: str, runs: Counter[tuple[str, str]]) -> Iterator[str]:
+    """With when it was tried, and of which code."""
+    one = len(runs) == 1
+    told = [f"{'all' if one else number} on {day} of commit {commit}" for (day, commit), number in sorted(runs.items())]
+    yield from ["", f"#### {title}", "", f"Tried: {', '.join(told)}.", ""]
 
 
 def _named(result: Result) -> str:

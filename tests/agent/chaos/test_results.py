@@ -2,7 +2,7 @@ import pytest
 
 from tests.agent.chaos import results
 from tests.agent.chaos.__main__ import of_one_database
-from tests.agent.chaos.results import COMMIT, FILE, Result
+from tests.agent.chaos.results import COMMIT, FILE, Passed, Result
 
 
 @pytest.fixture
@@ -33,14 +33,21 @@ def test_nothing_has_been_tried_where_there_is_no_file(file):
     assert results.read(file) == []
 
 
-def test_a_table_counts_how_orders_ended():
-    ends = ("completed", "completed", "failed", "cancelled")
-    lines = list(of_one_database([Result("sqlite", "instant", "add", "10 %", end) for end in ends]))
-    assert lines[1:] == [
+def test_a_table_counts_how_orders_ended_and_says_of_which_code():
+    results = [Result("sqlite", "instant", "add", "10 %", end) for end in ("completed", "completed", "failed", "cancelled")]
+    passed = [
+        Passed("one", "sqlite", "0123abc", "2026-01-01", tuple(results[:3])),
+        Passed("two", "sqlite", "4567def", "2026-01-02", tuple(results[3:])),
+    ]
+    assert list(of_one_database(passed, "sqlite")) == [
+        "",
         "#### Killed at random instants",
+        "",
+        "Tried: 3 on 2026-01-01 of commit 0123abc, 1 on 2026-01-02 of commit 4567def.",
         "",
         "| order | tried | completed | undone | cancelled |",
         "|---|---:|---:|---:|---:|",
         "| add | 4 | 2 | 1 | 1 |",
         "| **all** | **4** | **2** | **1** | **1** |",
     ]
+    assert list(of_one_database(passed, "postgresql")) == []
