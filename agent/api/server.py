@@ -17,6 +17,9 @@ from agent.errors import AddressInUse
 
 START_DEADLINE_S = 10.0
 TICK_S = 1.0
+KEEP_ALIVE_S = 20
+"""Longer than the usual clients keep a connection that rests (5 to 15 s): who ends first is the one who would send next, so that no
+request is sent into a connection that is just being closed."""
 GRACE_S = 3
 """Requests under way get this long when the daemon stops."""
 
@@ -89,6 +92,7 @@ class ApiServer:
             forwarded_allow_ips=proxies,
             ssl_context_factory=(lambda *_: tls) if tls else None,
             timeout_graceful_shutdown=GRACE_S,
+            timeout_keep_alive=KEEP_ALIVE_S,
             h11_max_incomplete_event_size=64 * 1024,
         )
 

@@ -162,6 +162,12 @@ def test_a_client_that_does_not_take_its_answer_is_let_go(serve, monkeypatch):
         assert gone.wait(PATIENCE_S)
 
 
+def test_a_connection_that_rests_is_ended_by_the_client_first(served):
+    """Else a request may be sent just as the server closes: after a pause of those five seconds both would have come to."""
+    kept_by_clients = httpx.Limits().keepalive_expiry
+    assert served.server._config(served.office.app).timeout_keep_alive >= 3 * kept_by_clients
+
+
 def test_no_more_are_connected_than_may_be(serve):
     served = serve(max_connections=2)
     head = b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n"
