@@ -20,6 +20,7 @@ from agent import garbage
 from agent.tables import metadata
 from inventory.db import Database
 from tests.clock import FakeClock
+from tests.workers import pytest_sessionfinish, pytest_testnodedown  # noqa: F401  found here by pytest
 
 # No time is asserted: a slow machine is no mistake. In CI every run has the same examples, so that a failure can be had again.
 settings.register_profile("developer", deadline=None, suppress_health_check=[HealthCheck.too_slow])
