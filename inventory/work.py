@@ -134,6 +134,10 @@ class WorkQueue(Protocol):
         """
         ...
 
+    def common_time(self, session: Session, at: datetime) -> datetime:
+        """The time by which leases are counted, where the caller's clock says `at`: the same for all that share the queue."""
+        ...
+
 
 class DatabaseQueue:
     """The queue on the `work_item` table: skip-locked rows on PostgreSQL, the single writer on SQLite.
@@ -199,7 +203,7 @@ class DatabaseQueue:
     def renew(self, claims: Collection[Claim], at: datetime, lease: timedelta) -> frozenset[str]:
         names = [claim.id for claim in claims]
         with self._database.write() as session:
-            until = self._now(session, at) + lease
+            until = self.common_time(session, at) + lease
             fences = {row.id: row.fence for row in session.connection().execute(_FENCES, {"names": names})}
             free = set(session.connection().scalars(_FREE, {"names": names}))
             held = [claim for claim in claims if fences.get(claim.id) == claim.fence]
@@ -228,15 +232,14 @@ class DatabaseQueue:
             claimed = session.scalars(select(WorkItemRow).where(WorkItemRow.state == "claimed").with_for_update()).all()
             left = [row for row in claimed if row.worker is None or gone(row.worker)]
             for row in left:
-                row.lease_until = row.run_at = self._now(session, at)
+                row.lease_until = row.run_at = self.common_time(session, at)
             return len(left)
 
     def hasten(self, by: timedelta, at: datetime) -> None:
         with self._database.write() as session:
             session.connection().execute(_HASTEN, {"now": at, "last": at + by + LONGEST_WAIT})
 
-    def _now(self, session: Session, at: datetime) -> datetime:
-        """By which leases are counted."""
+    def common_time(self, session: Session, at: datetime) -> datetime:
         if self._server_time is None:
             return at
         ((now,),) = _SERVER_NOW.rows(session.connection(), {})

@@ -107,7 +107,7 @@ class Decider:
         """
         rule = self.rules.get(row.rule)
         if rule is None or not _may(rule, row):
-            if not self.elsewhere.has_on(session, row.rule, at):
+            if not self.elsewhere.has_on(session, row.rule, self.queue.common_time(session, at)):
                 book.move(session, row, State.OBSOLETE, at, f"rule {row.rule} does not do this any more", by=actor)
             return None
         try:

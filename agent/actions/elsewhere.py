@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from agent.assurance.tables import MarkRow
 from crm_bridge.once import insert_once
 from inventory.db import Database
+from inventory.work import WorkQueue
 from policies.acting.rules import Mode, Rule
 
 SAY_EVERY = timedelta(minutes=1)
@@ -29,12 +30,13 @@ class Elsewhere:
         """Of this daemon, from its start to its end."""
         self._said_at: datetime | None = None
 
-    def say(self, database: Database, rules: Iterable[Rule], at: datetime) -> None:
+    def say(self, database: Database, queue: WorkQueue, rules: Iterable[Rule], at: datetime) -> None:
         """Which rules are on here, when it is time to."""
         if database.is_sqlite or (self._said_at is not None and abs(at - self._said_at) < SAY_EVERY):
             return
-        own, stamp = {_key(rule.name, self.daemon) for rule in rules if rule.mode in BY_ITSELF}, int(at.timestamp())
+        own = {_key(rule.name, self.daemon) for rule in rules if rule.mode in BY_ITSELF}
         with database.write() as session:
+            stamp = int(queue.common_time(session, at).timestamp())
             old = MarkRow.value < stamp - int(FORGOTTEN.total_seconds())
             session.execute(delete(MarkRow).where(MarkRow.name.startswith(_RULE, autoescape=True), old))
             for name in sorted(own):
@@ -43,7 +45,7 @@ class Elsewhere:
         self._said_at = at
 
     def has_on(self, session: Session, rule: str, at: datetime) -> bool:
-        """Whether another daemon does what the rule says, and has said so lately."""
+        """Whether another daemon does what the rule says, and has said so lately. `at`: by the time they have in common."""
         lately = MarkRow.value > int((at - LATELY).timestamp())
         mine = MarkRow.name == _key(rule, self.daemon)
         others = select(MarkRow.name).where(MarkRow.name.startswith(_key(rule, ""), autoescape=True), lately, ~mine)

@@ -64,7 +64,7 @@ class Loop:
         """Looks first, without anybody's place; writes only when there is something to do."""
         now = self.clock.monotonic()
         self._passed_over = {key: until for key, until in self._passed_over.items() if until > now}
-        self.decider.elsewhere.say(self.database, self.decider.rules.values(), self.clock.now())
+        self.decider.elsewhere.say(self.database, self.decider.queue, self.decider.rules.values(), self.clock.now())
         with self.database.read() as session:
             called = self._calls(session, self.clock.now())
             waiting = session.scalars(select(ActionRow.id).where(ActionRow.state.in_(OPEN)).limit(1)).first()

@@ -127,7 +127,7 @@ class FulfilmentService:
             DRIFT_WORK: DriftRunner(parts.database, self.drift, self.wake, lambda: self.worker.stopping),
         }
         handlers = {**own, **parts.handlers} if parts.settings.carries_out else dict(parts.handlers)
-        self.attendance = Attendance(parts.database, parts.clock, own)
+        self.attendance = Attendance(parts.database, parts.queue, parts.clock, own)
         elements = partial(elements_of, parts.database)
         self.worker = Worker(
             parts.database, parts.queue, handlers, parts.clock, parts.settings, stalls=stalls, elements_of=elements

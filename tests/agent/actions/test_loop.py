@@ -26,6 +26,8 @@ from crm_bridge.tickets import TicketReport, report
 from inventory.db import Database
 from inventory.maintenance import NewMaintenance, announce
 from inventory.reach import Scope
+from inventory.servertime import ServerTime
+from inventory.work import DatabaseQueue
 from policies.acting.guards import Limits
 from policies.acting.rules import Guards, Mode, Trigger
 from policies.acting.rules import Scope as Where
@@ -630,11 +632,24 @@ def test_what_one_daemon_waits_to_do_another_one_where_the_rule_is_off_leaves_to
     assert stage.states() == ["obsolete"], "the one that would have done it is gone"
 
 
+def test_daemons_whose_clocks_differ_leave_it_to_each_other(database, clock):
+    stage = staged(database, clock, rule(mode=Mode.APPROVE))
+    own = replace(stage.decider, queue=DatabaseQueue(database, server_time=ServerTime()))
+    first = Loop(database, clock, own, lambda: None)
+    ahead = FakeClock()
+    ahead.step_to(clock.now() + timedelta(minutes=10))
+    other = Loop(database, ahead, replace(own, rules={}, elsewhere=Elsewhere()), lambda: None)
+    stage.alarm()
+    first.turn()
+    other.turn()
+    assert stage.states() == ["obsolete" if database.is_sqlite else "proposed"]
+
+
 def test_a_daemon_that_starts_anew_knows_nothing_of_rules_that_nobody_has_on(database, clock):
     stage = staged(database, clock)
     stage.turn()
     clock.advance(7200)
-    Elsewhere().say(database, (), clock.now())
+    Elsewhere().say(database, stage.queue, (), clock.now())
     with database.read() as session:
         assert session.scalars(select(MarkRow.name).where(MarkRow.name.startswith("rule on/"))).all() == []
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from agent.fulfillment.attendance import PATIENCE, Attendance
+from inventory.servertime import ServerTime
 from inventory.work import DatabaseQueue, Work
 from tests.clock import EPOCH, FakeClock
 
@@ -23,10 +24,10 @@ def submit(database, queue, key: str, kind: str = "plan", **when) -> None:
         queue.submit(session, Work(kind, key), EPOCH, **when)
 
 
-def fault_after(database, passed: timedelta) -> str:
+def fault_after(database, passed: timedelta, queue: DatabaseQueue | None = None) -> str:
     clock = FakeClock()
     clock.step_to(EPOCH + passed)
-    attendance = Attendance(database, clock, {"plan"})
+    attendance = Attendance(database, queue or DatabaseQueue(database), clock, {"plan"})
     asyncio.run(attendance.look())
     return attendance.fault
 
@@ -59,3 +60,12 @@ def test_what_was_left_behind_by_one_that_died_is_told_of(database, queue):
     queue.claim({"plan"}, "worker", EPOCH, LEASE)
     assert fault_after(database, LEASE / 2) == ""
     assert "start `fabd work`" in fault_after(database, LEASE + LONG)
+
+
+@pytest.mark.parametrize("ahead", [timedelta(days=40_000), timedelta()], ids=["ahead", "behind"])
+def test_work_in_hand_is_no_fault_to_a_daemon_whose_clock_is_not_the_servers(database, ahead):
+    """The server's time is today's, the daemon's long after it or long before."""
+    served = DatabaseQueue(database, server_time=ServerTime())
+    submit(database, served, "one")
+    assert served.claim({"plan"}, "worker", EPOCH, LEASE)
+    assert (fault_after(database, ahead, served) == "") is (not database.is_sqlite or not ahead)
