@@ -12,12 +12,18 @@ from tests.agent.chaos.mortal import Cradles, Mortal
 from tests.agent.chaos.truth import Twin
 from tests.agent.installation import Installation, simulated_network
 
+CALLED = pytest.StashKey[bool]()
+"""Whether the test itself passed."""
+
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """What comes after a test is part of it: daemons that do not end there have not passed either."""
     report = yield
     if report.when == "call":
-        results.ended(item.nodeid, passed=report.passed)
+        item.stash[CALLED] = report.passed
+    if report.when == "teardown":
+        results.ended(item.nodeid, passed=report.passed and item.stash.get(CALLED, False))
     return report
 
 
