@@ -6,6 +6,7 @@ Implements `agent.fulfillment.lifecycle.ServiceLifecycle` without knowing it.
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -108,19 +109,19 @@ class AssuranceLifecycle:
     def activated(self, session: Session, service: ServiceRow, readings: CounterReadings, at: datetime) -> None:
         self.all_activated(session, [(service, readings)], at)
 
-    def all_activated(self, session: Session, activated: Sequence[Activated], at: datetime) -> None:
-        """Many to a statement: services come to be in sets."""
+    def all_activated(
+        self, session: Session, activated: Sequence[Activated], at: datetime, *, new: AbstractSet[str] = frozenset()
+    ) -> None:
+        """Many to a statement: services come to be in sets. Of those that are `new` nothing is looked for that they would have."""
         if session.new:
             session.flush()
         once_committed(session, self._changed)
         topology = Surroundings(session)
         ids = [service.id for service, _ in activated]
-        # those that begin for the first time have nothing that would have to be looked for
-        never_were = frozenset(service.id for service, _ in activated if service.started_at == at)
         resources = _resources(session, ids)
         topology.look_ahead(row.port_id for rows in resources.values() for row in rows if row.port_id is not None)
         with session.no_autoflush:
-            again = _monitors_of(session, [each for each in ids if each not in never_were])
+            again = _monitors_of(session, [each for each in ids if each not in new])
         held = {(row.service_id, row.port_id, row.kind): row for row in again}
         begun: list[MonitorRow] = []
         for service, _ in activated:
@@ -134,7 +135,7 @@ class AssuranceLifecycle:
         write(session, MonitorRow, [vars(row) for row in begun if row not in session])  # what is counted refers to them
         self._begin_counting(session, topology, activated, begun)
         runs_over = footprints_of(session, topology, {service: rows for service, rows in resources.items() if rows})
-        health.begin_all(session, [runs_over.get(each, Footprint(each, frozenset())) for each in ids], at, never_were=never_were)
+        health.begin_all(session, [runs_over.get(each, Footprint(each, frozenset())) for each in ids], at, never_were=new)
         self._renewed(session, [service for service, _ in activated])
 
     def _begin_counting(

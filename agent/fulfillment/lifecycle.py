@@ -5,6 +5,7 @@ Counters are read over the network before the transaction that stores them; a fa
 """
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Protocol
 
@@ -24,8 +25,18 @@ class ServiceLifecycle(Protocol):
         """
         ...
 
-    def all_activated(self, session: Session, activated: Sequence[tuple[ServiceRow, CounterReadings]], at: datetime) -> None:
-        """The services are active from `at`, or again: start their monitors; readings of their endpoints are where usage starts."""
+    def all_activated(
+        self,
+        session: Session,
+        activated: Sequence[tuple[ServiceRow, CounterReadings]],
+        at: datetime,
+        *,
+        new: AbstractSet[str] = frozenset(),
+    ) -> None:
+        """The services are active from `at`, or again: start their monitors; readings of their endpoints are where usage starts.
+
+        `new`: the ids of those that never were active before.
+        """
         ...
 
     def modified(self, session: Session, service: ServiceRow, left: CounterReadings, came: CounterReadings, at: datetime) -> None:
@@ -51,7 +62,14 @@ class NoLifecycle:
         del ports, deadline
         return CounterReadings()
 
-    def all_activated(self, session: Session, activated: Sequence[tuple[ServiceRow, CounterReadings]], at: datetime) -> None:
+    def all_activated(
+        self,
+        session: Session,
+        activated: Sequence[tuple[ServiceRow, CounterReadings]],
+        at: datetime,
+        *,
+        new: AbstractSet[str] = frozenset(),
+    ) -> None:
         pass
 
     def modified(self, session: Session, service: ServiceRow, left: CounterReadings, came: CounterReadings, at: datetime) -> None:

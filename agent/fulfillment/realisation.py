@@ -111,18 +111,20 @@ class Realisation:
         # as whoever orders: before pools and ports
         services = lock(session, ServiceRow, [each.item.service_id for each in changing])
         activated: list[tuple[ServiceRow, CounterReadings]] = []
+        new: set[str] = set()
         for each in changing:
             service = services[each.item.service_id]
-            was = service.state
+            was, began = service.state, service.started_at
             if each.item.action == "delete":
                 self._end(session, service, each, at)
             elif (came := self._stand(session, service, each, at)) is not None:
                 activated.append((service, came))
+                if began is None:
+                    new.add(service.id)
             event = "AttributeValueChange" if each.item.action == "modify" and service.state == was else "StateChange"
             self.announcer.service(session, service, event, each.order, at)
         if activated:
-            self.lifecycle.all_activated(session, activated, at)
-        new = frozenset(service.id for service, _ in activated if service.started_at == at)
+            self.lifecycle.all_activated(session, activated, at, new=new)
         self._own_parts(session, [each.item.service_id for each in changing if each.item.action != "delete"], new)
 
     def withdraw(self, session: Session, item: OrderItemRow, order: OrderRow, at: datetime, *, used: bool) -> None:

@@ -10,6 +10,7 @@ from agent.assurance.findings import Source
 from agent.assurance.levels import health
 from agent.assurance.tables import MonitorRow, PollRow, ReadingRow, ServiceStateRow, UsageBinRow
 from agent.assurance.topology.watchlist import load_watchlist
+from agent.measurement.readings import CounterReadings
 from drivers.snmp import oids
 from inventory.db import Database
 from inventory.services import set_resources
@@ -84,6 +85,18 @@ def test_a_service_that_moves_keeps_its_history_and_counts_on_its_new_port(world
     assert len(world.rows(MonitorRow)) == 4
     assert [state for state, *_ in states(world, "web")] == ["up"]
     assert world.rows(ServiceStateRow)[0].end == world.clock.now()
+
+
+def test_a_service_has_what_it_had_unless_it_is_said_to_be_new_whatever_its_instants_are(world: World) -> None:
+    world.order("web", "Acme", ["pe1/c1"])
+    monitors = [row.id for row in world.rows(MonitorRow, MonitorRow.id)]
+    with world.database.write() as session:
+        row = session.get_one(ServiceRow, "web")
+        world.service.lifecycle.suspended(session, row, CounterReadings(), world.clock.advance(10))
+        row.started_at = world.clock.advance(10)
+        world.service.lifecycle.all_activated(session, [(row, CounterReadings())], world.clock.now())
+    again = world.rows(MonitorRow, MonitorRow.id)
+    assert ([row.id for row in again], [row.ended_at for row in again]) == (monitors, [None] * len(monitors))
 
 
 def test_a_reading_finds_a_port_that_moved_to_another_index(world: World) -> None:

@@ -204,13 +204,15 @@ class FakeLifecycle:
         self.clock = clock
         self.read: list[tuple[str, ...]] = []
         self.told: list[tuple[str, str, tuple[int, ...]]] = []
+        self.new: list[set[str]] = []
 
     def read_counters(self, ports, deadline) -> CounterReadings:
         self.read.append(tuple(ports))
         number = len(self.read)
         return CounterReadings("pll-1", tuple(CounterReading(port, self.clock.now(), 1, 0, number, number) for port in ports))
 
-    def all_activated(self, session, activated, at) -> None:
+    def all_activated(self, session, activated, at, *, new=frozenset()) -> None:
+        self.new.append(set(new))
         for service, readings in activated:
             self.told.append(("activated", service.id, tuple(reading.octets_in for reading in readings.readings)))
 

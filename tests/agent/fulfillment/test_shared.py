@@ -16,6 +16,7 @@ from agent.fulfillment.tables import OrderItemRow, OrderRow, PlanRow
 from inventory.services import service_view
 from inventory.tables import StatementRow
 from policies.catalog import Catalog
+from tests.agent.fulfillment.fakes import FakeLifecycle
 from tests.agent.fulfillment.network import Operator, delete, internet
 
 NONE = CounterReadings()
@@ -169,3 +170,18 @@ def test_what_services_of_an_older_database_say_is_written_down_at_the_start(ope
     assert statements(operator) == known != []
     operator.realisation.backfill(operator.database)
     assert statements(operator) == known
+
+
+def test_a_service_that_comes_again_is_not_new_even_where_the_clock_stands_still(operator):
+    lifecycle = FakeLifecycle(operator.clock)
+    operator.realisation = Realisation(lifecycle, Announcer())
+    service = active(operator, add(100))
+    with operator.database.read() as session:
+        said = service_view(session, service).characteristics
+        stated = session.scalars(select(StatementRow.slot)).all()
+    for state in ("inactive", "active"):
+        item = ItemRequest("1", "modify", service_id=service, characteristics=dict(said), state=state)
+        assert active(operator, item) == service
+    assert lifecycle.new == [{service}, set()]
+    with operator.database.read() as session:
+        assert sorted(session.scalars(select(StatementRow.slot))) == sorted(stated) != []
