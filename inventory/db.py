@@ -67,6 +67,8 @@ ASKED_FOR_S, ASKED_AGAIN_S = 10.0, 0.2
 """How long a server that was lost while it committed is asked what became of it, and how often."""
 TRIES = 3
 """Of a transaction by itself that others keep getting into the way of."""
+LET_BY_S = 0.1
+"""How long it keeps away before the next: who waited for it must take what he waits for before it does so again."""
 SET_LOCK_TIMEOUT_MS = 1_000
 """How long PostgreSQL waits for a lock where others wait behind who waits."""
 _SQLITE_PRAGMAS = (
@@ -198,13 +200,14 @@ class Database:
 
     def by_itself(self, work: Callable[[Session], Result]) -> Result:
         """`work` in a transaction of its own; once more where PostgreSQL ended it, for it and another one waited for each other."""
-        for _ in range(TRIES - 1):
+        for number in range(1, TRIES):
             try:
                 with self.write() as session:
                     return work(session)
             except OperationalError as error:
                 if _sqlstate(error) != _DEADLOCK:
                     raise
+            time.sleep(number * LET_BY_S)
         with self.write() as session:
             return work(session)
 

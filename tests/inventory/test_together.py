@@ -10,7 +10,7 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 
 from inventory.changing import write_changes
-from inventory.db import once_committed
+from inventory.db import TRIES, once_committed
 from inventory.errors import OutcomeUnknown
 from inventory.loading import lock
 from inventory.tables import SiteRow
@@ -123,7 +123,7 @@ def test_a_row_that_another_process_keeps_locked_holds_up_only_who_wants_it(site
 
 
 def test_one_that_would_have_waited_for_ever_is_written_once_more(sites, monkeypatch):
-    """By itself, when the other has gone on. On SQLite nobody can lock a row."""
+    """By itself, when the other has gone on, or again when it was too quick for that. On SQLite nobody can lock a row."""
     monkeypatch.setattr("inventory.db.SET_LOCK_TIMEOUT_MS", DEADLINE * 1000)
     if sites.database.is_sqlite:
         return
@@ -147,7 +147,7 @@ def test_one_that_would_have_waited_for_ever_is_written_once_more(sites, monkeyp
     thread.join(DEADLINE)
     with sites.database.read() as session:
         assert session.get_one(SiteRow, "ste-y").address == "written"
-    assert len(tries) == 2
+    assert 2 <= len(tries) <= 1 + TRIES
 
 
 def test_when_there_is_no_database_everybody_hears_it(sites, monkeypatch):

@@ -9,7 +9,7 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
-from inventory.db import Database, once_committed
+from inventory.db import TRIES, Database, once_committed
 from inventory.loading import lock
 from inventory.postponed import remembered, settle, untold
 from inventory.storing import insertion, write
@@ -147,7 +147,7 @@ def test_by_itself_who_would_have_waited_for_ever_begins_once_more(database: Dat
     thread.join(DEADLINE)
     with database.read() as session:
         assert session.get_one(SiteRow, "ste-y").address == "written"
-    assert len(tries) == 2
+    assert 2 <= len(tries) <= TRIES
 
 
 def test_what_shared_a_transaction_with_a_server_that_was_lost_is_done_by_itself(database: Database) -> None:
