@@ -38,6 +38,7 @@ from inventory.unit import UnitOfWork
 
 if TYPE_CHECKING:
     from inventory.tasks import Task, Tasks
+    from inventory.together import Outcome
 
 log = structlog.get_logger(__name__)
 
@@ -194,9 +195,12 @@ class Database:
         """
         return self._tasks.do(work)
 
-    def all_together(self, tasks: "Sequence[Task[Any]]") -> None:
-        """Several pieces of work that one thread does for others, as by `together`; see `Tasks.do_all` for what came of each."""
-        self._tasks.do_all(tasks)
+    def all_together(self, tasks: "Sequence[Task[Any]]") -> "list[Outcome]":
+        """Several pieces of work that one thread does for others, as by `together`: what came of each.
+
+        Those to be done by themselves (`by_itself`) are left to the caller.
+        """
+        return self._tasks.do_all(tasks)
 
     def by_itself(self, work: Callable[[Session], Result]) -> Result:
         """`work` in a transaction of its own; once more where PostgreSQL ended it, for it and another one waited for each other."""

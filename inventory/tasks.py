@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from inventory.db import Database, effects_of, gave_up, restore_effects
 from inventory.postponed import Postponed
-from inventory.together import Together
+from inventory.together import Outcome, Together
 from inventory.unit import POSTPONED
 
 if TYPE_CHECKING:
@@ -36,11 +36,9 @@ class Tasks:
         self._together.add(task)
         return self._database.by_itself(work) if task.alone else task.result()
 
-    def do_all(self, tasks: "Sequence[Task[Any]]") -> None:
-        """All of them, for others. Each says then what came of it: it is `alone`, for others to do by itself, or has its result."""
-        for task, outcome in zip(tasks, self._together.add_all(tasks), strict=True):
-            task.alone = task.alone or outcome.alone
-            task.error = outcome.error or task.error
+    def do_all(self, tasks: "Sequence[Task[Any]]") -> list[Outcome]:
+        """All of them, for others: what came of each. Those to be done by themselves are left to the caller."""
+        return [_whole(task, outcome) for task, outcome in zip(tasks, self._together.add_all(tasks), strict=True)]
 
 
 class Task(Generic[Result]):
@@ -63,6 +61,13 @@ class Task(Generic[Result]):
         if self.error is not None:
             raise self.error
         return cast("Result", self._result)
+
+
+def _whole(task: Task[Any], outcome: Outcome) -> Outcome:
+    """With what the task itself says, which counts only where its set was written: until then others may still be at it."""
+    if outcome.error is not None or outcome.alone:
+        return outcome
+    return Outcome(None if task.alone else task.error, task.alone)
 
 
 def do_all(session: Session, tasks: Sequence[Task[Any]]) -> None:

@@ -147,10 +147,10 @@ class Together(Generic[Entry]):
             if len(tickets) == 1 and not gave_up(error):
                 tickets[0].error = error
             else:
-                log.info("a set was taken back; each of it is written by itself", entries=len(tickets), reason=str(error))
+                log.info("a set was taken back; each of it is written by itself", entries=len(tickets), reason=_reason(error))
         finally:
             for ticket in tickets or self._cut():
-                ticket.alone = not written
+                ticket.alone = not written and ticket.error is None
                 ticket.settled.release()
 
     @contextmanager
@@ -187,6 +187,11 @@ class Together(Generic[Entry]):
         with self._guard:
             tickets, self._waiting = self._waiting, []
         return tickets
+
+
+def _reason(error: Exception) -> str:
+    """Without the statement and its values: they may be a customer's."""
+    return str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
 
 
 class _Ticket(Generic[Entry]):

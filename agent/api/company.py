@@ -12,16 +12,27 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
+import structlog
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
+from agent.api.errors import Unavailable
 from inventory.db import Database
+from inventory.errors import OutcomeUnknown
 from inventory.tasks import Task
+from inventory.together import LONGEST_S, Outcome
 
 MOST = 40
 """Of one set; more wait for the next one. How many wait in all is bounded by the connections that are let in."""
 GATHER_S = 0.02
 """How long a set waits at most for those who came the last time: a set costs several times what each of it does."""
+
+_NOT_BEGUN = (
+    "the database does not answer for those who came before, so nothing was done; try again, and look at `fabd db check` when it "
+    "stays so"
+)
+
+log = structlog.get_logger(__name__)
 
 Result = TypeVar("Result")
 
@@ -29,8 +40,8 @@ Result = TypeVar("Result")
 class Company:
     """For one database. Of any number of event loops; thread-safe."""
 
-    def __init__(self, gather_s: float = GATHER_S) -> None:
-        self._gather_s = gather_s
+    def __init__(self, gather_s: float = GATHER_S, longest_s: float = LONGEST_S) -> None:
+        self._gather_s, self._longest_s = gather_s, longest_s
         self._thread = ThreadPoolExecutor(1, "company")
         self._news = threading.Condition()
         self._waiting: list[_Wish[Any]] = []
@@ -39,13 +50,39 @@ class Company:
         """How many came together the last time."""
 
     async def do(self, database: Database, work: Callable[[Session], Result]) -> Result:
-        """As `Database.together`: durable when it returns, and `work` may be called again after it was taken back."""
+        """As `Database.together`: durable when it returns, and `work` may be called again after it was taken back.
+
+        Of who is called off before his turn nothing is done. `Unavailable` where it has not begun for long, for the database does
+        not answer; `OutcomeUnknown` where it has.
+        """
         wish = _Wish(work)
         self._add(database, wish)
-        await wish.settled
-        if wish.task.alone:
+        outcome = await self._outcome(wish)
+        if outcome.error is not None:
+            raise outcome.error
+        if outcome.alone:
             return await run_in_threadpool(database.by_itself, work)
         return wish.task.result()
+
+    async def _outcome(self, wish: "_Wish[Any]") -> Outcome:
+        try:
+            async with asyncio.timeout(self._longest_s):
+                return await wish.settled
+        except TimeoutError:
+            if self._withdrawn(wish):
+                raise Unavailable("databaseUnavailable", _NOT_BEGUN) from None
+            raise OutcomeUnknown("the database does not answer") from None
+        except asyncio.CancelledError:
+            self._withdrawn(wish)
+            raise
+
+    def _withdrawn(self, wish: "_Wish[Any]") -> bool:
+        """False when somebody is at it, or was."""
+        with self._news:
+            if wish not in self._waiting:
+                return False
+            self._waiting.remove(wish)
+            return True
 
     def _add(self, database: Database, wish: "_Wish[Any]") -> None:
         with self._news:
@@ -55,17 +92,26 @@ class Company:
             if self._busy:
                 return
             self._busy = True
-        self._thread.submit(self._work, database)
+        try:
+            self._thread.submit(self._work, database)
+        except RuntimeError as error:
+            log.warning("there is no thread for what comes together: each is done by itself", reason=str(error))
+            self._leave_alone()
+
+    def _leave_alone(self) -> None:
+        with self._news:
+            self._busy = False
+            wishes, self._waiting = self._waiting, []
+        _settle(wishes, [Outcome(None, alone=True)] * len(wishes))
 
     def _work(self, database: Database) -> None:
         """In the thread, while there is something to do."""
         while wishes := self._next():
-            failed: Exception | None = None
             try:
-                database.all_together([wish.task for wish in wishes])
+                outcomes = database.all_together([wish.task for wish in wishes])
             except Exception as error:  # noqa: BLE001  told to all whose it is
-                failed = error
-            _settle(wishes, failed)
+                outcomes = [Outcome(error, alone=False)] * len(wishes)
+            _settle(wishes, outcomes)
 
     def _next(self) -> "list[_Wish[Any]]":
         with self._news:
@@ -86,21 +132,23 @@ class _Wish(Generic[Result]):
     def __init__(self, work: Callable[[Session], Result]) -> None:
         self.task = Task(work)
         self.loop = asyncio.get_running_loop()
-        self.settled: asyncio.Future[None] = self.loop.create_future()
+        self.settled: asyncio.Future[Outcome] = self.loop.create_future()
 
 
-def _settle(wishes: "Sequence[_Wish[Any]]", failed: Exception | None) -> None:
+_Told = tuple[asyncio.Future[Outcome], Outcome]
+
+
+def _settle(wishes: "Sequence[_Wish[Any]]", outcomes: Sequence[Outcome]) -> None:
     """Each in its own loop, which is woken once; nobody waits any more in one that was closed."""
-    for loop in {wish.loop for wish in wishes}:
+    told: dict[asyncio.AbstractEventLoop, list[_Told]] = {}
+    for wish, outcome in zip(wishes, outcomes, strict=True):
+        told.setdefault(wish.loop, []).append((wish.settled, outcome))
+    for loop, those in told.items():
         with suppress(RuntimeError):
-            loop.call_soon_threadsafe(_tell, [wish.settled for wish in wishes if wish.loop is loop], failed)
+            loop.call_soon_threadsafe(_tell, those)
 
 
-def _tell(waiting: Sequence[asyncio.Future[None]], failed: Exception | None) -> None:
-    for future in waiting:
-        if future.done():  # whoever waited was called off
-            continue
-        if failed is None:
-            future.set_result(None)
-        else:
-            future.set_exception(failed)
+def _tell(told: Sequence[_Told]) -> None:
+    for future, outcome in told:
+        if not future.done():  # else whoever waited was called off
+            future.set_result(outcome)

@@ -8,6 +8,7 @@ import psycopg
 import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
+from structlog.testing import capture_logs
 
 from inventory.changing import write_changes
 from inventory.db import TRIES, once_committed
@@ -82,6 +83,15 @@ def test_a_set_that_the_database_refuses_is_written_one_by_one(sites):
     assert sites.names() == ["a", "b", "c"]
     assert list(sites.failed) == ["a"]
     assert isinstance(sites.failed["a"], IntegrityError)
+
+
+def test_the_log_says_why_and_nothing_of_what_was_to_be_written(sites):
+    with capture_logs() as said:
+        sites.run("a", "b", "a", "c")
+    (line,) = [each for each in said if each["event"].startswith("a set was taken back")]
+    assert "site" in line["reason"]
+    assert "INSERT" not in line["reason"]
+    assert "ste-" not in line["reason"]
 
 
 def test_one_that_is_alone_and_refused_is_not_tried_again(sites):

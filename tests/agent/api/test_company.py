@@ -10,7 +10,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from agent.api.company import Company
+from agent.api.errors import Unavailable
 from agent.api.lean import Lean
+from inventory.errors import OutcomeUnknown
 from inventory.tables import SiteRow
 
 DEADLINE = 60
@@ -72,8 +74,9 @@ def test_one_that_is_refused_is_told_so_alone(sites):
 
 
 def test_one_that_the_database_refuses_is_told_so_alone(sites):
-    told = asyncio.run(sites.together("a", "a", "c"))
-    assert [type(each) for each in told] == [str, IntegrityError, str]
+    *same, other = asyncio.run(sites.together("a", "a", "c"))
+    assert {type(each) for each in same} == {str, IntegrityError}
+    assert other == "C"
     assert sites.stored() == {"first", "a", "c"}
 
 
@@ -112,6 +115,61 @@ def test_who_is_called_off_keeps_nobody_from_hearing(sites):
 
     assert asyncio.run(called_off()) == "OTHER"
     assert sites.stored() == {"first", "other"}
+
+
+def test_one_that_comes_alone_and_is_refused_is_not_tried_again(sites):
+    with pytest.raises(LookupError):
+        asyncio.run(sites.want("refused"))
+    assert list(sites.sets.values()) == [["refused"]]
+
+
+def test_who_is_called_off_before_his_turn_wants_nothing(sites):
+    async def called_off() -> None:
+        first = asyncio.create_task(sites.want("first", waits=True))
+        await asyncio.to_thread(sites.writing.wait, DEADLINE)
+        other = asyncio.create_task(sites.want("other"))
+        await asyncio.sleep(0)
+        other.cancel()
+        await asyncio.wait({other})
+        sites.go.set()
+        await first
+
+    asyncio.run(called_off())
+    assert sites.stored() == {"first"}
+
+
+def test_when_the_database_does_not_answer_each_hears_whether_his_was_begun(database):
+    sites = Sites(database, Company(longest_s=0.2))
+
+    async def hearing() -> list[str | BaseException]:
+        first = asyncio.create_task(sites.want("first", waits=True))
+        await asyncio.to_thread(sites.writing.wait, DEADLINE)
+        told = await asyncio.gather(first, sites.want("other"), return_exceptions=True)
+        sites.go.set()
+        assert await Sites(database, sites.company).want("third") == "THIRD"
+        return told
+
+    begun, waiting = asyncio.run(hearing())
+    assert isinstance(begun, OutcomeUnknown)
+    assert isinstance(waiting, Unavailable)
+    assert "nothing was done" in waiting.message
+    assert sites.stored() == {"first", "third"}
+
+
+def test_where_there_is_no_thread_each_is_done_by_itself_and_the_next_time_together(sites, monkeypatch):
+    def start(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async def both() -> list[str]:
+        await asyncio.to_thread(sites.go.set)  # the loop has its thread
+        with monkeypatch.context() as patched:
+            patched.setattr("concurrent.futures.thread.threading.Thread.start", start)
+            early = asyncio.create_task(sites.want("a"))
+            await asyncio.sleep(0)
+        return [await early, await asyncio.wait_for(sites.want("b"), DEADLINE)]
+
+    assert asyncio.run(both()) == ["A", "B"]
+    assert sites.stored() == {"a", "b"}
 
 
 def test_a_lean_route_takes_no_dependency_that_nobody_would_resolve():
