@@ -25,6 +25,8 @@ from policies.errors import PolicyError
 
 Mistake = tuple[Location, str]
 """Which setting, and what is wrong with it, with the remedy."""
+OF_FILES = frozenset({"translations"})
+"""Of the catalog: what is set to files as well as to folders."""
 
 _INSTEAD = "write postgresql+psycopg://user@host/name, or leave it out for SQLite"
 
@@ -50,6 +52,8 @@ def of_catalog(settings: Settings, platforms: Platforms) -> list[str]:
     rules = partial(load_actions, settings.catalog) if found else partial(load_rules, settings.catalog, settings.actions)
     found += _wrong(lambda: with_modes(rules(), settings.actions.modes))
     found += _wrong(partial(load_catalog, settings.catalog))
+    if names := _wrong(platforms.names):
+        return [*found, *names]
     for name in platforms.names():
         found += _wrong(partial(platforms.load, name))
     return found
@@ -139,7 +143,9 @@ def _unresolved(settings: Settings, reference: str, place: Location) -> Iterator
 
 
 def _folders(settings: Settings) -> Iterator[Mistake]:
-    for name, folders in settings.catalog:
-        for place, folder in enumerate(folders):
-            if not folder.is_dir():
-                yield ("catalog", name, place), f"{folder} is not a folder; create it or take it out of the settings"
+    for name, paths in settings.catalog:
+        files = name in OF_FILES
+        for place, path in enumerate(paths):
+            if not (path.is_dir() or (files and path.is_file())):
+                kind = "neither a file nor a folder" if files else "not a folder"
+                yield ("catalog", name, place), f"{path} is {kind}; create it or take it out of the settings"

@@ -40,6 +40,7 @@ def test_nothing_set_is_sound(fabd):
             '[catalog]\nslas = ["nowhere"]\n',
             "fabd.toml: catalog.slas.0: nowhere is not a folder; create it or take it out of the settings",
         ),
+        ('[catalog]\ntranslations = ["nowhere.yaml"]\n', "catalog.translations.0: nowhere.yaml is neither a file nor a folder;"),
     ],
 )
 def test_each_mistake_is_named_with_its_remedy(fabd, folder, toml, complaint):
@@ -82,6 +83,24 @@ def test_mistakes_of_settings_and_of_all_files_of_the_catalog_are_named_at_once(
     files = {f"{kind}/{name}.yaml" for kind in kinds for name in "ab"} | {f"{name}/spec.yaml" for name in "ab"}
     assert (said.code, {line.partition(":")[0] for line in lines}, len(lines)) == (1, files, 14)
     assert "fabd.toml: traps.credentials.0: credential 'core' does not resolve" in said.complaint
+
+
+MINE = "name: mine\nrules:\n  - {name: mine, trap: [1.3.6.1.4.1.9999.1], means: look, samples: [{trap: 1.3.6.1.4.1.9999.1}]}\n"
+
+
+def test_a_single_file_of_rules_for_events_is_as_good_as_a_folder(fabd, folder):
+    (folder / "mine.yaml").write_text(MINE)
+    (folder / "fabd.toml").write_text('[catalog]\ntranslations = ["mine.yaml"]\n')
+    fabd.ok("config", "check")
+
+
+def test_a_platform_of_a_name_that_is_taken_keeps_no_other_mistake_from_being_named(fabd, folder):
+    (folder / "platforms" / "frr").mkdir(parents=True)
+    (folder / "platforms" / "frr" / "platform.yaml").write_text("name: frr\n")
+    (folder / "fabd.toml").write_text('[traps]\ncredentials = ["core"]\n[catalog]\nplatforms = ["platforms"]\n')
+    said = fabd("config", "check").complaint
+    assert "there is a platform frr already; give this one another name" in said
+    assert "traps.credentials.0: credential 'core' does not resolve" in said
 
 
 def test_a_file_that_is_named_must_be_there(fabd):
