@@ -34,13 +34,11 @@ _numbers = count(1)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What depends on the kind of database is marked, so that a run on PostgreSQL need not repeat everything else.
 
-    What is `served` over a socket does not, a command's output among it: what the API answers is tested on both without one.
-
     What takes longest begins first, so that no process is left alone with it at the end.
     """
     for item in items:
-        fixtures = getattr(item, "fixturenames", ())
-        if "database_kind" in fixtures and "served" not in fixtures and not item.get_closest_marker("any_database"):
+        takes_one = "database_kind" in getattr(item, "fixturenames", ())
+        if takes_one and not item.get_closest_marker("any_database"):
             item.add_marker(pytest.mark.database)
     items.sort(key=lambda item: not any(item.get_closest_marker(name) for name in ("chaos", "fuzz")))
 

@@ -63,7 +63,7 @@ def test_what_takes_its_parameters_by_name_refuses_others(office, path, words):
     assert words in answer.text
 
 
-@pytest.mark.any_database
+@pytest.mark.any_database  # refused before anything is read, as well
 @pytest.mark.parametrize("path", READS)
 def test_no_read_overlooks_what_it_does_not_take(office, path):
     answer = office.get(f"{path}?elemnt=x", role=Role.ADMIN)

@@ -17,6 +17,8 @@ from agent.security.roles import Role
 from tests.agent.api.office import ORDERS, Office
 from tests.agent.installation import eventually
 
+pytestmark = pytest.mark.any_database  # the same request without a socket is tested on both
+
 LIMIT = 10_000
 PATIENCE_S = 60.0
 

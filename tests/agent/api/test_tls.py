@@ -17,6 +17,8 @@ from agent.errors import ConfigurationError
 from tests.agent.api.office import Office
 from tests.agent.api.test_server import Served
 
+pytestmark = pytest.mark.any_database
+
 DAY = timedelta(days=1)
 
 
