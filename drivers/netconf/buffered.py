@@ -93,10 +93,14 @@ class BufferedSocket:
             except BlockingIOError:
                 self._wait_to_send(self.deadline)
 
-    def close(self) -> None:
-        """Also wakes who waits for it in another thread."""
+    def end(self) -> None:
+        """Whoever reads it, in whatever thread, finds the end. It is still to be closed."""
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Also wakes who waits for it in another thread."""
+        self.end()
         self._socket.close()
 
     def wait(self) -> None:
@@ -117,6 +121,7 @@ class BufferedSocket:
         if self.deadline is None:
             return self._socket.recv(READ_BYTES)
         if self._more:
+            self._left(self.deadline)  # one that never stops talking is not heard out
             with suppress(BlockingIOError):
                 return promptly.receive(self._socket, AT_HAND_BYTES)
         while True:
@@ -125,16 +130,20 @@ class BufferedSocket:
                 return self._socket.recv(READ_BYTES)
 
     def _let_the_kernel_wait(self, deadline: float) -> None:
-        left = deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError
-        tick = min(left, TICK_S)
+        tick = min(self._left(deadline), TICK_S)
         if tick != self._tick:
             if not self._tick:
                 self._socket.settimeout(None)
             microseconds = math.ceil(tick * 1_000_000)
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _TIMEVAL.pack(*divmod(microseconds, 1_000_000)))
             self._tick = tick
+
+    @staticmethod
+    def _left(deadline: float) -> float:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        return left
 
     def _wait_to_send(self, deadline: float) -> None:
         left = deadline - time.monotonic()

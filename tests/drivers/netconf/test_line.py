@@ -197,7 +197,12 @@ def test_keys_are_renewed_in_passing_when_this_side_has_received_enough_packets(
 def test_what_was_changed_on_its_way_ends_the_line() -> None:
     with conversation(encryption_algs=["aes128-gcm@openssh.com"]) as (server, caller):
         take = caller.line._socket.take
-        caller.line._socket.take = lambda count: bytes([*take(count)[:-1], 0]) if count > 4 else take(count)
+
+        def changed(count: int) -> bytes:
+            octets = take(count)
+            return octets if count == 4 else octets[:-1] + bytes([octets[-1] ^ 1])
+
+        caller.line._socket.take = changed
         server.say(b"?" * 100)
         caller.say(b"here")
         with pytest.raises(paramiko.SSHException, match="cannot be read"):
@@ -327,6 +332,34 @@ def test_a_deadline_beyond_a_tick_of_the_kernel_is_kept(monkeypatch: pytest.Monk
             buffered.wait()
         assert time.monotonic() - begun >= 0.1
         buffered.close()
+
+
+def test_one_that_never_stops_talking_is_listened_to_until_the_deadline() -> None:
+    here, there = socket.socketpair()
+    with there:
+        buffered = BufferedSocket(here)
+        buffered.deadline = soon()
+        there.sendall(b"ab")
+        assert buffered.recv(2) == b"ab"
+        there.sendall(b"more")
+        buffered.deadline = soon(0.0)
+        with pytest.raises(TimeoutError):
+            buffered.wait()
+        buffered.deadline = soon()
+        assert buffered.recv(4) == b"more"
+        buffered.close()
+
+
+def test_a_socket_that_this_side_has_closed_neither_takes_nor_gives() -> None:
+    here, there = socket.socketpair()
+    with there:
+        buffered = BufferedSocket(here)
+        buffered.deadline = soon()
+        buffered.close()
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            buffered.send(b"here")
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            buffered.wait()
 
 
 def test_a_socket_that_was_closed_refuses_to_send() -> None:
