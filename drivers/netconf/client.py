@@ -135,6 +135,10 @@ class Client:
             self._broken = True
             raise ElementDisconnected(self._element, "the connection of its notifications broke") from error
 
+    def interrupt(self) -> None:
+        """From another thread: who waits for the element is told that the connection broke."""
+        self._session.interrupt()
+
     def end(self) -> None:
         """Close the connection; the element ends the session with it (RFC 6241 §7.8)."""
         self._broken = True

@@ -78,6 +78,10 @@ class Line(paramiko.Transport):
         """Until when what is done next may wait for the other side."""
         self._socket.deadline = deadline
 
+    def interrupt(self) -> None:
+        """Wakes who waits for the other side in another thread: for it, the connection has ended."""
+        self._socket.end()
+
     def attend(self) -> None:
         """Wait for something to come and act on one message.
 

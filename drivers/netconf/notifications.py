@@ -67,8 +67,10 @@ class Subscription:
         self._thread.start()
 
     def stop(self) -> None:
-        """Returns at once; the thread ends within `LISTEN_S`."""
+        """Returns at once; the thread ends soon."""
         self._stop.set()
+        if (client := self._client) is not None:
+            client.interrupt()
 
     def join(self, seconds: float = LISTEN_S + ENDS_WITHIN_S) -> bool:
         """Whether it has ended."""
@@ -83,6 +85,8 @@ class Subscription:
                 self._listen()
                 break
             except ElementError as error:
+                if self._stop.is_set():
+                    break
                 # a subscription that held for a while is tried again soon
                 pause = FIRST_PAUSE_S if self.standing == LISTENING else min(self.longest_pause_s, pause * 2)
                 self.standing = f"{WAITING}: {error.message}"

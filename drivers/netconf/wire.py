@@ -55,8 +55,14 @@ class DrivenSession(SSHSession):  # type: ignore[misc]  # ncclient ships no type
         return channel is not None and not channel.closed and not channel.eof_received
 
     def close(self) -> None:
+        if not self._connected:  # there may be no transport yet, and ncclient asks it all the same
+            return
         super().close()
         _ATTENDANT.leave(self._transport)
+
+    def interrupt(self) -> None:
+        """Wakes who waits for the element in another thread; it is closed by that."""
+        self._transport.interrupt()
 
     def heed(self) -> None:
         """Take note of what the element has sent meanwhile, its end above all."""

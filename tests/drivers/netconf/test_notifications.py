@@ -2,6 +2,7 @@
 
 import queue
 import socket
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,7 @@ from lxml import etree
 
 from drivers.errors import EditRefused
 from drivers.netconf.notifications import (
+    LISTEN_S,
     LISTENING,
     NAMESPACE,
     Notification,
@@ -81,6 +83,15 @@ def test_after_a_break_it_subscribes_again_and_says_that_something_may_be_missin
     assert heard.resumed.get(timeout=60) == "pe1"
     carrier(clean, up=True)
     assert heard.until("linkUp").leaves["ifOperStatus"] == "up"
+
+
+def test_it_ends_as_soon_as_it_is_stopped(heard: Heard) -> None:
+    assert heard.resumed.get(timeout=60) == "pe1"
+    begun = time.monotonic()
+    heard.subscription.stop()
+    assert heard.subscription.join(60)
+    assert time.monotonic() - begun < LISTEN_S
+    assert heard.subscription.standing == LISTENING  # nothing broke
 
 
 def test_who_does_not_let_in_is_tried_again_and_says_why(clean: Simulated) -> None:
