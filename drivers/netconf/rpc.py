@@ -35,22 +35,27 @@ class Message:
     text: bytes
     acknowledges: bool
     """It is a reply, and says nothing but <ok/>."""
-    number: str | None
-    """The id of the request that it replies to, as far as it says so."""
 
     @classmethod
     def read(cls, text: bytes) -> "Message":
         """`XMLSyntaxError` for what is not XML."""
         found = _OK.fullmatch(text)
-        if found is not None and _declared(found[1]) in found[2]:
-            number = _NUMBER.search(found[2])
-            return cls(text, acknowledges=True, number=number[1].decode(errors="replace") if number else None)
-        message = cls(text, acknowledges=False, number=None)
-        return cls(text, acknowledges=False, number=message.tree.get("message-id"))
+        message = cls(text, acknowledges=found is not None and _declared(found[1]) in found[2])
+        if not message.acknowledges:
+            _ = message.tree  # parsed once, and here
+        return message
 
     @cached_property
     def tree(self) -> etree._Element:
         return parse(self.text)
+
+    @property
+    def number(self) -> str | None:
+        """The id of the request that it replies to, as far as it says so."""
+        if not self.acknowledges:
+            return self.tree.get("message-id")
+        found = _NUMBER.search(self.text)
+        return found[1].decode(errors="replace") if found else None
 
     @property
     def is_reply(self) -> bool:

@@ -198,7 +198,9 @@ class NetconfSession:
             self._closed = True
             if self._locked:
                 self.abort(time.monotonic() + PARTING)
-            self._want_no_more()
+            self._look_no_more()
+            if self._finish is not None:
+                self._finish.posted.forget()
             self._give_back(not self._locked)
 
     def _confirm_and_save(self, persist: str, deadline: float) -> None:
@@ -358,16 +360,14 @@ class NetconfSession:
 
     def _post(self, *operations: Operation, deadline: float) -> Posted:
         """All of them at once. What was asked with the commit is not wanted any more."""
-        if self._look is not None:
-            self._want_no_more()
+        self._look_no_more()
         with self._told(operations):
             return self._client.post(operations, deadline)
 
-    def _want_no_more(self) -> None:
-        for said in (self._look, self._finish):
-            if said is not None:
-                said.posted.forget()
-        self._look = self._finish = None
+    def _look_no_more(self) -> None:
+        look, self._look = self._look, None
+        if look is not None:
+            look.posted.forget()
 
     def _hear(self, posted: Posted, *operations: Operation, deadline: float) -> list[Reply]:
         """The replies to these operations, each with its line in the transcript."""

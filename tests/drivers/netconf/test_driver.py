@@ -17,12 +17,13 @@ from drivers.errors import (
     VerificationFailed,
 )  # fmt: skip
 from drivers.netconf import rpc
-from drivers.netconf.client import Posted
+from drivers.netconf.client import Client, Posted
 from drivers.netconf.driver import NetconfDriver
 from drivers.netconf.session import NetconfSession
 from drivers.platform import load_platform
 from drivers.port import ChangeSet, Standing, Target
 from drivers.sim.faults import Fault, Phase
+from drivers.timing import remaining
 from tests.drivers.simulated import Simulated, soon
 
 IETF = load_platform("ietf")
@@ -70,8 +71,12 @@ def session(driver: NetconfDriver, target: Target) -> Iterator[NetconfSession]:
 
 
 def running(session: NetconfSession) -> str:
+    return stored(session, "running")
+
+
+def stored(session: NetconfSession, datastore: str) -> str:
     everything = '<interfaces xmlns="urn:ietf:params:xml:ns:yang:ietf-interfaces"/>'
-    return rpc.data(session._client.request(rpc.get_config("running", everything), soon()))
+    return rpc.data(session._client.request(rpc.get_config(datastore, everything), soon()))
 
 
 def committed(session: NetconfSession, change: ChangeSet, persist: str = "plan-1", timeout: timedelta = MINUTE) -> None:
@@ -260,7 +265,11 @@ def test_a_refused_confirmation_is_told_and_can_be_tried_again(
     with pytest.raises(EditRefused, match="refused by fault injection"):
         session.confirm("plan-1", soon())
     session.confirm("plan-1", soon())
-    session.abort(soon())
+    session.save(soon())
+    assert stored(session, "startup") == running(session)  # also what was saved with the refused one
+    other = driver.open(target, soon())
+    other.lock(soon())
+    other.close()
     confirmed(session, NEW.inverted())
 
 
@@ -390,6 +399,12 @@ def test_no_answer_is_a_time_out_and_ends_the_session(
     assert fresh.standing(NEW, soon()) is Standing.BEFORE
     fresh.close()
     assert session.standing(NEW, soon()) is Standing.BEFORE
+
+
+def test_a_deadline_that_passes_before_netconf_is_begun_with_is_a_time_out(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("drivers.netconf.client.remaining", lambda element, _, what: remaining(element, 0.0, what))
+    with pytest.raises(ElementTimeout, match="to start NETCONF"):
+        Client.connect(target, soon())
 
 
 def test_a_deadline_in_the_past_asks_nothing(session: NetconfSession) -> None:
