@@ -19,6 +19,7 @@ from agent.fulfillment.plan import Step
 from agent.fulfillment.points import Entry, Records, line_of, write_lines
 from agent.fulfillment.tables import JournalRow, OrderRow, PlanRow
 from inventory.db import Database
+from inventory.errors import OutcomeUnknown
 from inventory.together import Together
 from inventory.work import Claim
 
@@ -101,31 +102,38 @@ class Journal:
         now = self._monotonic()
         if now - self._proved < FRESH_S:
             return
-        try:
-            with self._database.read() as session:
-                fence = session.connection().scalar(_FENCE, {"plan": self.plan_id})
-        except SQLAlchemyError as error:
-            raise Interrupted(f"plan {self.plan_id}: the journal cannot be read ({error}); nothing more is pushed") from error
+        with self._readable("nothing more is pushed"), self._database.read() as session:
+            fence = session.connection().scalar(_FENCE, {"plan": self.plan_id})
         if fence != self._claim.fence:
             raise Superseded(self.plan_id, self._claim.fence)
         self._proved = now
 
     def heed(self) -> None:
-        """Asked between two points while a plan that has changed nothing waits. `Cancelled` when its order was."""
-        with self._database.read() as session:
+        """Asked between two points while a plan that has changed nothing waits. `Cancelled` when its order was.
+
+        `Interrupted` when nobody can tell: it is no fault of the element that is waited for.
+        """
+        with self._readable("it is tried again"), self._database.read() as session:
             cancellation = session.connection().scalar(_CANCELLATION, {"plan": self.plan_id})
         if cancellation:
             self.cancelled = True
             raise Cancelled
 
     def remark(self, note: Note) -> None:
-        """A line in a transaction of its own, between two points."""
-        with self.point("remark", [note]):
+        """A line in a transaction of its own, between two points, said while an element is waited for; see `heed`."""
+        with self._readable("it is tried again"), self.point("remark", [note]):
             pass
 
     def tell(self, session: Session, note: Note) -> None:
         """A line, in the transaction of a point."""
         write_lines(session, [line_of(self._claim, note)])
+
+    @contextmanager
+    def _readable(self, follows: str) -> Iterator[None]:
+        try:
+            yield
+        except (SQLAlchemyError, OutcomeUnknown) as error:
+            raise Interrupted(f"plan {self.plan_id}: the journal cannot be read or written ({error}); {follows}") from error
 
     def started(self, step: Step, detail: str = "") -> Note:
         return Note(self._now(), step, None, "started", detail=detail)

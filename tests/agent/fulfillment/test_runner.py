@@ -1,11 +1,14 @@
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from sqlalchemy.exc import OperationalError
 
 from agent.fulfillment.errors import Interrupted
 from agent.fulfillment.journal import Journal, no_checkpoint
+from agent.fulfillment.participant import Note
+from agent.fulfillment.plan import Step
 from agent.fulfillment.points import write_set
 from agent.fulfillment.runner import PlanRunner
 from agent.fulfillment.views import plan_view
@@ -21,6 +24,8 @@ MIXED = {"core": Commitment.CONFIRMED, "edge": Commitment.CONFIRMED, "switch": C
 class Unreadable:
     def read(self):
         raise OperationalError("SELECT", {}, Exception("disk I/O error"))
+
+    write = read
 
 
 @pytest.fixture
@@ -175,6 +180,33 @@ def test_a_journal_that_cannot_be_read_stops_the_push(world):
     journal = Journal(Unreadable(), Together(Unreadable(), write_set), world.claim(), world.clock.now, no_checkpoint)
     with pytest.raises(Interrupted, match="nothing more is pushed"):
         journal.guard()
+
+
+def test_a_journal_that_cannot_be_read_is_no_fault_of_the_element_whose_lock_is_waited_for(world):
+    world.order(("1", "add", ["edge"]))
+    journal = Journal(Unreadable(), Together(Unreadable(), write_set), world.claim(), world.clock.now, no_checkpoint)
+    waiting = Note(world.clock.now(), Step.STAGE, "edge", "waiting")
+    for ask in (journal.heed, partial(journal.remark, waiting)):
+        with pytest.raises(Interrupted, match="it is tried again"):
+            ask()
+
+
+@pytest.mark.parametrize("asked", ["heed", "remark"])
+def test_an_order_outlives_a_database_that_fails_while_it_waits_for_a_lock(world, monkeypatch, asked):
+    world.elements["edge"].locked_by = "someone"
+    world.order(("1", "add", ["edge"]))
+    whole = getattr(Journal, asked)
+
+    def first(journal, *said):
+        world.elements["edge"].locked_by = ""
+        monkeypatch.setattr(Journal, asked, whole)
+        journal._database = Unreadable()
+        whole(journal, *said)
+
+    monkeypatch.setattr(Journal, asked, first)
+    world.work_off()
+    assert world.order_row().state == "completed"
+    world.assert_consistent()
 
 
 def test_dependent_items_wait_and_start_when_what_they_need_is_done(world):
