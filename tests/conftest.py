@@ -20,7 +20,7 @@ from agent import garbage
 from agent.tables import metadata
 from inventory.db import Database
 from tests.clock import FakeClock
-from tests.workers import pytest_sessionfinish, pytest_testnodedown  # noqa: F401  found here by pytest
+from tests.workers import no_longer_than_this_process, pytest_sessionfinish, pytest_testnodedown  # noqa: F401  pytest finds them here
 
 # No time is asserted: a slow machine is no mistake. In CI every run has the same examples, so that a failure can be had again.
 settings.register_profile("developer", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -113,9 +113,10 @@ def _postgresql_server() -> Iterator[Engine]:
     template = Database(url.set(database=TEMPLATE))
     metadata.create_all(template.engine)
     template.close()
-    yield engine
-    engine.dispose()
-    server.cleanup()
+    with no_longer_than_this_process(folder):
+        yield engine
+        engine.dispose()
+        server.cleanup()
 
 
 def _memory() -> Path | None:
