@@ -73,6 +73,8 @@ class Daemon:
         return self.server.url
 
     async def start(self) -> None:
+        if not self.base.settings.fulfillment.carry_out:
+            await self.fulfilment.attendance.look()  # else what a predecessor told of it would be cleared, and told again
         await self.assurance.start()
         await asyncio.to_thread(self.fulfilment.start)
         self.delivery.start()

@@ -231,8 +231,9 @@ class DatabaseQueue:
         with self._database.write() as session:
             claimed = session.scalars(select(WorkItemRow).where(WorkItemRow.state == "claimed").with_for_update()).all()
             left = [row for row in claimed if row.worker is None or gone(row.worker)]
+            now = self.common_time(session, at)
             for row in left:
-                row.lease_until = row.run_at = self.common_time(session, at)
+                row.lease_until = row.run_at = min(row.run_at, now)  # what was left long ago has waited since
             return len(left)
 
     def hasten(self, by: timedelta, at: datetime) -> None:

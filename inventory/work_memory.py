@@ -70,7 +70,7 @@ class MemoryQueue:
         with self._guard:
             left = [item for item in self._items.values() if item.state == "claimed" and gone(item.worker)]
             for item in left:
-                self._items[item.work.id] = replace(item, run_at=at)
+                self._items[item.work.id] = replace(item, run_at=min(item.run_at, at))
             return len(left)
 
     def hasten(self, by: timedelta, at: datetime) -> None:

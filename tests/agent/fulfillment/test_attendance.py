@@ -62,6 +62,14 @@ def test_what_was_left_behind_by_one_that_died_is_told_of(database, queue):
     assert "start `fabd work`" in fault_after(database, LEASE + LONG)
 
 
+def test_who_looks_for_what_the_dead_left_does_not_make_it_new(database, queue):
+    """As a daemon that places does when it starts."""
+    submit(database, queue, "one")
+    queue.claim({"plan"}, "worker", EPOCH, LEASE)
+    assert queue.abandon(lambda _worker: True, EPOCH + LEASE + LONG) == 1
+    assert "start `fabd work`" in fault_after(database, LEASE + LONG)
+
+
 @pytest.mark.parametrize("ahead", [timedelta(days=40_000), timedelta()], ids=["ahead", "behind"])
 def test_work_in_hand_is_no_fault_to_a_daemon_whose_clock_is_not_the_servers(database, ahead):
     """The server's time is today's, the daemon's long after it or long before."""
