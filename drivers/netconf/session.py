@@ -206,7 +206,8 @@ class NetconfSession:
     def _confirm_and_save(self, persist: str, deadline: float) -> None:
         """All that is left to do is said at once; what comes after the confirmation is waited for when it is wanted.
 
-        Where the confirmation is refused the rest is done all the same. No harm: it has been decided that the change is to stay.
+        Where the confirmation is refused the rest is done all the same. No harm: it has been decided that the change is to stay,
+        and the confirmation that succeeds saves again, as does the revert that an operator orders instead.
         """
         self._finished(deadline)
         first = [rpc.copy_config("running", "startup")] if self._client.has(":startup") else []
