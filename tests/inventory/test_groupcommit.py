@@ -9,6 +9,7 @@ from sqlalchemy.exc import OperationalError
 
 from inventory.db import Database, once_committed
 from inventory.tables import SiteRow
+from tests.inventory.waiting import until
 
 DEADLINE = 60
 
@@ -54,9 +55,7 @@ class Queue:
             session.flush()
             for thread in threads:
                 thread.start()
-            deadline = threading.Event()
-            while self.database._writer._queued < len(threads):
-                assert not deadline.wait(0.001)
+            until(lambda: self.database._writer._queued >= len(threads))
             also(session)
 
         try:

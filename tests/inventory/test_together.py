@@ -16,6 +16,7 @@ from inventory.errors import OutcomeUnknown
 from inventory.loading import lock
 from inventory.tables import SiteRow
 from inventory.together import Together
+from tests.inventory.waiting import until
 
 DEADLINE = 60
 
@@ -53,9 +54,7 @@ class Sites:
         assert self.writing.wait(DEADLINE)
         for thread in threads[1:]:
             thread.start()
-        pause = threading.Event()
-        while len(self.together._waiting) < len(others):
-            assert not pause.wait(0.001)
+        until(lambda: len(self.together._waiting) >= len(others))
         self.go.set()
         for thread in threads:
             thread.join(DEADLINE)
@@ -395,14 +394,11 @@ def test_who_waits_too_long_for_a_set_that_has_not_begun_leaves_it_and_writes_by
     first.start()
     assert begun.wait(DEADLINE)
     others = [threading.Thread(target=together.add, args=(name,)) for name in "bc"]
-    pause = threading.Event()
     for number, thread in enumerate(others, 1):
         thread.start()
-        while len(together._waiting) < number:
-            assert not pause.wait(0.001)
+        until(lambda number=number: len(together._waiting) >= number)
     event.set()
-    while len(together._waiting) > 1:
-        assert not pause.wait(0.001)
+    until(lambda: len(together._waiting) <= 1)
     go.set()
     for thread in (first, *others):
         thread.join(DEADLINE)

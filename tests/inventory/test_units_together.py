@@ -15,6 +15,7 @@ from inventory.postponed import remembered, settle, untold
 from inventory.storing import insertion, write
 from inventory.tables import SiteRow
 from inventory.tasks import Task, do_all
+from tests.inventory.waiting import until
 
 DEADLINE = 60
 
@@ -345,9 +346,7 @@ def test_a_unit_inside_another_one_is_a_mistake_that_is_told_instead_of_waiting_
 
 def _release(database: Database, others: int, go: threading.Event) -> None:
     """Once so many stand behind the first."""
-    pause = threading.Event()
-    while len(database._tasks._together._waiting) < others:
-        assert not pause.wait(0.001)
+    until(lambda: len(database._tasks._together._waiting) >= others)
     go.set()
 
 
