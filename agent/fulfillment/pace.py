@@ -38,9 +38,11 @@ class Pace:
         self._ahead = 0
 
     def learn(self, took: timedelta) -> None:
+        """Less than nothing, by a clock that was set back, counts as nothing."""
+        took = max(took, timedelta())
         with self._guard:
             typical = took if self._typical is None else self._typical
-            self._typical = typical + (max(took, timedelta()) - typical) * _WEIGHT
+            self._typical = typical + (took - typical) * _WEIGHT
 
     def expected(self, session: Session, order: OrderRow, at: datetime, *, begin: datetime | None = None) -> datetime:
         """When the open items of the order are likely to be done, if nothing but the queue keeps them."""

@@ -75,6 +75,12 @@ def test_it_is_learned_from_plans_that_held_also_those_of_earlier_processes(hous
     assert house.place(internet("1", "pe3/eth1")).expected_completion <= house.clock.now() + 2 * took
 
 
+def test_a_plan_that_ended_before_it_began_by_a_clock_that_was_set_back_promises_nothing_for_yesterday(house):
+    house.pace.learn(-HOUR)
+    order = house.place(internet())
+    assert order.expected_completion >= order.order_date
+
+
 def test_who_carries_out_nothing_looks_up_now_and_then_what_plans_take(house):
     elsewhere = Pace(learns=False)
 
