@@ -19,8 +19,12 @@ from inventory.prepared import Prepared, among
 def write_changes(session: Session, kinds: Sequence[type[Base]]) -> None:
     """Write what was changed in the columns of loaded rows of these kinds; to the session they are then as if just loaded.
 
-    Rows have one key, `id`. What else there is to write, and rows whose relations were changed, are left for the session to flush.
+    Rows have one key, `id`. What else there is to write, and rows whose relations were changed, are left for the session to flush;
+    inside a savepoint all is, for the session must know what to forget when that is taken back.
     """
+    if session.in_nested_transaction():
+        session.flush()
+        return
     groups: dict[tuple[type[Base], tuple[str, ...]], list[dict[str, Any]]] = {}
     dirty: list[Base] = [row for row in session.dirty if type(row) in kinds]
     for row in dirty:

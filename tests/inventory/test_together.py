@@ -1,7 +1,7 @@
 """What several threads have ready at the same time is written as one set, and what is wrong with one is told to that one alone."""
 
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg
@@ -201,6 +201,20 @@ def test_changed_columns_are_written_and_nothing_else(sites, addresses):
         assert not session.dirty
     with sites.database.read() as session:
         assert tuple(session.scalars(select(SiteRow.address).order_by(SiteRow.name))) == addresses
+
+
+def test_what_a_savepoint_takes_back_is_forgotten(sites):
+    sites.go.set()
+    sites.add("a")
+    with sites.database.write() as session:
+        row = session.scalars(select(SiteRow)).one()
+        was = row.address
+        with suppress(LookupError), session.begin_nested():
+            row.address = "taken back"
+            write_changes(session, (SiteRow,))
+            assert session.scalar(select(SiteRow.address)) == "taken back"
+            raise LookupError
+        assert row.address == was
 
 
 class Lost:
