@@ -71,6 +71,17 @@ def test_a_reply_that_says_only_ok_needs_no_tree(text: bytes, acknowledges: bool
     assert (found.acknowledges, found.number) == (acknowledges, number)
 
 
+def test_a_reply_that_says_more_is_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed: list[bytes] = []
+    parse = rpc.parse
+    monkeypatch.setattr(rpc, "parse", lambda text: (parsed.append(text), parse(text))[1])
+    found = rpc.Message.read(reply("<data><a/></data>"))
+    assert found.is_reply
+    assert found.number == "7"
+    assert rpc.data(found.tree)
+    assert len(parsed) == 1
+
+
 def test_what_is_no_reply_is_told_apart() -> None:
     assert rpc.Message.read(reply("<ok/>")).is_reply
     assert rpc.Message.read(reply("<data/>")).is_reply
