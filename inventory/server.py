@@ -18,8 +18,16 @@ from inventory.errors import DatabaseDriverMissing
 if TYPE_CHECKING:
     import psycopg
 
-CONNECT_TIMEOUT_S = 10
-"""How long PostgreSQL may take to answer a new connection, unless its URL says otherwise: whoever places orders waits behind it."""
+PATIENCE = {
+    "connect_timeout": 10,
+    "tcp_user_timeout": 30_000,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+}
+"""How long PostgreSQL's host may take to answer a new connection, s; to acknowledge what it is sent, ms; and to stay silent in the
+middle of a statement until it is asked whether it is there, s, how often and how many times. The URL may say otherwise. Whoever
+places orders waits behind it, and TCP by itself waits a quarter of an hour."""
 LOCK_TIMEOUT_MS = 20_000
 """How long PostgreSQL waits for what another transaction has locked: its process may be stopped in the middle."""
 IDLE_TIMEOUT_MS = 30_000
@@ -45,7 +53,7 @@ _SETTINGS = {
 
 def server_engine(url: URL, pool_size: int) -> Engine:
     """Raises `DatabaseDriverMissing`."""
-    patience = {} if "connect_timeout" in url.query else {"connect_timeout": CONNECT_TIMEOUT_S}
+    patience = {name: value for name, value in PATIENCE.items() if name not in url.query}
     try:
         engine = create_engine(url, connect_args=patience, pool_size=pool_size, max_overflow=10, pool_pre_ping=True, **_REUSE)
     except ModuleNotFoundError as error:

@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError, PendingRollbackError
 
 from inventory.db import Database
 from inventory.errors import DatabaseDriverMissing
-from inventory.server import CONNECT_TIMEOUT_S
+from inventory.server import PATIENCE
 from inventory.tables import SiteRow, WorkItemRow
 from inventory.unit import UnitOfWork
 from tests.clock import EPOCH, FakeClock
@@ -105,8 +105,8 @@ def test_the_fake_clock_moves_only_when_told(clock: FakeClock) -> None:
     assert (clock.now(), clock.monotonic() - before[1]) == (EPOCH, 90.0)
 
 
-@pytest.mark.parametrize(("said", "waits"), [({}, str(CONNECT_TIMEOUT_S)), ({"connect_timeout": "3"}, "3")])
-def test_a_server_that_does_not_answer_is_waited_for_so_long(database: Database, said, waits) -> None:
+@pytest.mark.parametrize("said", [{}, {"connect_timeout": "3"}, {"tcp_user_timeout": "5000", "keepalives_idle": "9"}])
+def test_a_server_that_does_not_answer_is_waited_for_so_long(database: Database, said: dict[str, str]) -> None:
     """SQLite has no server."""
     if database.is_sqlite:
         return
@@ -115,6 +115,7 @@ def test_a_server_that_does_not_answer_is_waited_for_so_long(database: Database,
         with patient.read() as session:
             driver = session.connection().connection.driver_connection
             assert driver is not None
-            assert driver.info.get_parameters()["connect_timeout"] == waits
+            expected = {name: str(value) for name, value in PATIENCE.items()} | said
+            assert driver.info.get_parameters().items() >= expected.items()
     finally:
         patient.close()
