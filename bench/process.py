@@ -33,19 +33,19 @@ def cpu_seconds(pid: int) -> float:
 
 def family_cpu_seconds(pid: int) -> float:
     """Of the process and its children, those that have ended included."""
-    children = [int(entry.name) for entry in Path("/proc").glob("[0-9]*") if _is_child(int(entry.name), pid)]
-    return sum(int(ticks) for ticks in _stat(pid)[_TIMES_WITH_ENDED]) / _TICKS + sum(map(cpu_seconds, children))
+    children = sum(_cpu_of_child(int(entry.name), pid) for entry in Path("/proc").glob("[0-9]*"))
+    return sum(int(ticks) for ticks in _stat(pid)[_TIMES_WITH_ENDED]) / _TICKS + children
 
 
 def parent_of(pid: int) -> int:
     return int(_stat(pid)[_PARENT])
 
 
-def _is_child(pid: int, parent: int) -> bool:
+def _cpu_of_child(pid: int, parent: int) -> float:
     try:
-        return parent_of(pid) == parent
+        return cpu_seconds(pid) if parent_of(pid) == parent else 0.0
     except OSError:
-        return False  # it has ended meanwhile
+        return 0.0  # it has ended meanwhile, and its parent counts it now
 
 
 def _stat(pid: int) -> list[str]:
