@@ -4,16 +4,22 @@ Several requests leave at once (RFC 6241 §4.5 lets a client send on without wai
 costs one round trip and not one per operation. An answer may be left until it is wanted, and need not be wanted at all.
 """
 
+import time
 from collections.abc import Sequence
 from itertools import count
 
 from lxml import etree
 from ncclient.transport.errors import TransportError
 
-from drivers.netconf.rpc import BASE, Message, Operation
+from drivers.netconf.rpc import BASE, Message, Operation, get
 from drivers.netconf.wire import DrivenSession
 
 _ENVELOPE = f'<nc:rpc xmlns:nc="{BASE}" message-id="%s">%s</nc:rpc>'
+UNHEARD_S = 1.0
+"""After so long without an answer to the first request of a session, another one is sent. netconfd (Yuma) leaves a request lie that
+it reads together with the hello, as it does when it was busy meanwhile, until it reads something more."""
+_NOTHING = get("")
+"""The filter that selects nothing (RFC 6241 §6.4.2)."""
 
 
 class Exchange:
@@ -25,6 +31,8 @@ class Exchange:
         self._due: dict[str, Message | None] = {}
         """Requests without an answer in the order in which they left, and answers that nobody has asked for yet."""
         self._unwanted: set[str] = set()
+        self._heard = False
+        """Whether the first answer has come, or was asked for twice."""
 
     def post(self, operations: Sequence[Operation], deadline: float) -> tuple[str, ...]:
         """Under these numbers their replies can be had."""
@@ -36,6 +44,8 @@ class Exchange:
 
     def replies(self, numbers: Sequence[str], deadline: float) -> list[Message]:
         """In the order of the numbers."""
+        if not self._heard:
+            self._rouse(deadline)
         while any(self._due[number] is None for number in numbers):
             self._take(_read(self._session.receive(deadline)))
         return [reply for number in numbers if (reply := self._due.pop(number)) is not None]
@@ -47,6 +57,13 @@ class Exchange:
                 del self._due[number]
             elif number in self._due:
                 self._unwanted.add(number)
+
+    def _rouse(self, deadline: float) -> None:
+        """Ask for nothing where the first request was not heard."""
+        self._heard = True
+        unheard_at = time.monotonic() + UNHEARD_S
+        if unheard_at < deadline and self._session.is_silent_until(unheard_at):
+            self.forget(self.post([_NOTHING], deadline))
 
     def _take(self, message: Message) -> None:
         if not message.is_reply:

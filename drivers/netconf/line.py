@@ -107,6 +107,17 @@ class Line(paramiko.Transport):
             self.close()
             raise paramiko.SSHException(f"what it sends cannot be read: {type(error).__name__} {error}".rstrip()) from error
 
+    def is_silent_until(self, instant: float) -> bool:
+        """Whether nothing comes until then, on `time.monotonic()`; what comes is left to be read."""
+        self.wait_until(instant)
+        try:
+            self._socket.wait()
+        except TimeoutError:
+            return True
+        except OSError:  # as who reads will be told
+            return False
+        return False
+
     def heed(self) -> None:
         """Act on what has come meanwhile, without waiting; a connection that has ended is inactive then."""
         with suppress(paramiko.SSHException, EOFError, OSError):

@@ -84,6 +84,11 @@ class DrivenSession(SSHSession):  # type: ignore[misc]  # ncclient ships no type
         with self._transport.using:
             self._send(b"".join(encode(message, chunked=self._decoder.chunked) for message in messages), deadline)
 
+    def is_silent_until(self, instant: float) -> bool:
+        """Whether nothing comes until then."""
+        with self._transport.using:
+            return not self._channel.recv_ready() and self._transport.is_silent_until(instant)
+
     def receive(self, deadline: float) -> bytes:
         """The next message. `TimeoutError`, or what broke the connection."""
         with self._transport.using:

@@ -13,7 +13,7 @@ Configurations = dict[str, str]
 
 def netconf_server(lab: Lab) -> Server:
     login = lab.credentials()[NETCONF]
-    return Server(str(NC1.management.ip), NETCONF_PORT, login["username"], login["password"])
+    return Server(str(NC1.management.ip), NETCONF_PORT, login["username"], login["password"], is_real=True)
 
 
 def read(lab: Lab) -> Configurations:

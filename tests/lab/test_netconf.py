@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from ncclient import manager
 from ncclient.operations import RPCError
-from ncclient.operations.errors import TimeoutExpiredError
 from ncclient.transport import SSHUnknownHostError
 
+from tests.drivers.sim.exchange import answering
 from tests.lab.credentials import NETCONF
 from tests.lab.lab import Lab
 from tests.lab.topology import NC1, NETCONF_PORT
@@ -45,20 +45,8 @@ def nc1(management: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
             session.commit()
 
 
-ATTEMPTS = 3
-"""On a machine that is very busy the first question after the hello was once left unanswered, by ncclient or netconfd."""
-
-
 def open_session(lab: Lab) -> manager.Manager:
-    for _ in range(ATTEMPTS - 1):
-        session = connected(lab)
-        try:
-            running(session)
-        except TimeoutExpiredError:
-            session._session.close()
-        else:
-            return session
-    return connected(lab)
+    return answering(lambda: connected(lab))
 
 
 def connected(lab: Lab) -> manager.Manager:
