@@ -11,6 +11,11 @@ from agent.config import load_settings
 
 app = typer.Typer()
 
+DataDir = Annotated[Path | None, typer.Option(metavar="FOLDER", help="Where fabd keeps its files, instead of data_dir.")]
+LogLevel = Annotated[str | None, typer.Option(metavar="LEVEL", help="debug, info, warning or error.")]
+LogFormat = Annotated[str | None, typer.Option(metavar="FORMAT", help="auto, console or json.")]
+"""Of every process that runs in the foreground, for `flags`."""
+
 
 @app.command("run")
 @local
@@ -19,11 +24,9 @@ def run_daemon(
     *,
     host: Annotated[str | None, typer.Option(help="Address to listen on, instead of api.host.")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="TCP port, instead of api.port; 0 takes a free one.")] = None,
-    data_dir: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Where fabd keeps its files, instead of data_dir.")
-    ] = None,
-    log_level: Annotated[str | None, typer.Option(metavar="LEVEL", help="debug, info, warning or error.")] = None,
-    log_format: Annotated[str | None, typer.Option(metavar="FORMAT", help="auto, console or json.")] = None,
+    data_dir: DataDir = None,
+    log_level: LogLevel = None,
+    log_format: LogFormat = None,
 ) -> None:
     """Run the daemon in the foreground until SIGTERM or Ctrl-C; work in progress is finished or journaled."""
     from agent.daemon import Daemon  # noqa: PLC0415  the whole daemon is loaded only to run it

@@ -1,13 +1,10 @@
 """`fabd work`."""
 
-from pathlib import Path
-from typing import Annotated
-
 import typer
 
 from agent.cli.command import local
 from agent.cli.desk import Desk
-from agent.cli.run import flags
+from agent.cli.run import DataDir, LogFormat, LogLevel, flags
 from agent.config import load_settings
 
 app = typer.Typer()
@@ -18,11 +15,9 @@ app = typer.Typer()
 def work(
     desk: Desk,
     *,
-    data_dir: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Where fabd keeps its files, instead of data_dir.")
-    ] = None,
-    log_level: Annotated[str | None, typer.Option(metavar="LEVEL", help="debug, info, warning or error.")] = None,
-    log_format: Annotated[str | None, typer.Option(metavar="FORMAT", help="auto, console or json.")] = None,
+    data_dir: DataDir = None,
+    log_level: LogLevel = None,
+    log_format: LogFormat = None,
 ) -> None:
     """Carry out, on a core of its own, what `fabd run` places on the same PostgreSQL database.
 

@@ -1,5 +1,7 @@
 """Provisional commits over a command line, against a simulated element with configuration sessions, over real SSH."""
 
+import asyncio
+import threading
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -92,10 +94,12 @@ def test_what_nobody_confirms_is_undone_by_the_element(session: SshSession) -> N
     session.revert(NEW, "plan-1", soon())
 
 
-def test_a_commit_can_be_kept_waiting(session: SshSession) -> None:
+def test_a_commit_can_be_kept_waiting(clean: Simulated, session: SshSession) -> None:
     made(session, NEW, 3 * SECOND)
+    over = threading.Event()
+    clean.sim.call(lambda _: asyncio.get_running_loop().call_later(3, over.set))  # begun after the element's own, so over after it
     session.extend("plan-1", MINUTE, soon())
-    time.sleep(3.2)  # the one thing to see is that a time that is over has no effect
+    assert over.wait(60)
     assert session.standing(NEW, soon()) is Standing.AFTER
     session.revert(NEW, "plan-1", soon())
 
