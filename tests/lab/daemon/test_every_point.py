@@ -44,15 +44,22 @@ class Doomed(Fabd):
 
     def dies(self, checkpoint: str, *items: Document) -> Document:
         """The order, after the daemon has died at this point of it, and its successor has brought it to its end."""
+        doomed = self._pid
         self._script.write_text(f"die {checkpoint}\n")
         order_id = self.place(*items)
-        wait_until(f"fabd has died {checkpoint}", lambda: self._script.read_text() == "")
+        # that the script is empty is not enough: whoever emptied it answers for a moment yet
+        wait_until(f"fabd has died {checkpoint}", lambda: self._pid not in ("", doomed))
         wait_until(f"fabd is ready again; its log is {self.log}", self._ready)
         return self.outcome(order_id)
 
     @property
     def _script(self) -> Path:
         return self.folder / "script"
+
+    @property
+    def _pid(self) -> str:
+        """Of the daemon that lives now; "" in the moment in which the next one's is written."""
+        return (self.folder / "pid").read_text()
 
 
 @pytest.fixture(scope="module")
