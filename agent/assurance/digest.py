@@ -105,7 +105,7 @@ class Digest:
             self._faults.correlate(ledger, watchlist, self._memory.suspects())
         links.follow(ledger, self._faults.board, sight)
         ledger.write()
-        return links.wants(sight, self._clock.monotonic())
+        return links.wants(sight, self._clock.monotonic(), self._memory.talking)
 
     def silent_links_due(self, session: Session, at: datetime) -> bool:
         return self.silent_links.is_due(session, self._faults.board, at)

@@ -26,7 +26,6 @@ from agent.assurance.history.store import History
 from agent.assurance.problems.correlator import Patience
 from agent.assurance.problems.reporting import Reporter
 from agent.assurance.problems.silentlinks import Wanted
-from agent.assurance.problems.whose import Owner
 from agent.assurance.tables import AlarmRow, PollRow
 from agent.assurance.topology.watching import Watching
 from agent.assurance.topology.watchlist import Watchlist
@@ -116,9 +115,9 @@ class Rounds:
             self._recall(session, watchlist := self.watching.watchlist(session))
             return self._digest.look_for_silent_links(session, watchlist, at)
 
-    def learn_owners(self, owners: Mapping[str, Owner | None]) -> None:
-        """Of addresses."""
-        self._digest.silent_links.learn(owners, self._clock.monotonic())
+    def learn_owners(self, answers: Mapping[str, Mapping[str, int]]) -> None:
+        """What elements said of their addresses: element → address → ifIndex."""
+        self._digest.silent_links.learn(answers, self._clock.monotonic())
 
     def take_measured(self, minutes: Iterable[ServiceMinute]) -> None:
         self._digest.silent_links.measured.take(minutes)

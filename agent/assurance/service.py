@@ -27,7 +27,7 @@ from agent.assurance.levels.judging import Judging
 from agent.assurance.levels.sla import CasesOf, no_cases
 from agent.assurance.lifecycle import AssuranceLifecycle, MonitorsOf, Renewed, unnoticed
 from agent.assurance.problems.correlator import Patience
-from agent.assurance.problems.whose import owners
+from agent.assurance.problems.whose import owned
 from agent.assurance.pruning import Pruning
 from agent.assurance.rounds import Rounds
 from agent.assurance.topology.watchlist import WatchedElement, Watchlist
@@ -220,8 +220,8 @@ class AssuranceService:
         for name in wanted.read:
             self._verify.setdefault(name, due)
         if wanted.owners and (reads := self.hearing.ears.objects) is not None:
-            found = await owners(reads, self._poller.target, await self._watchlist(), wanted.owners)
-            await self._writer.run(lambda: self._rounds.learn_owners(found))
+            answers = await owned(reads, self._poller.target, await self._watchlist(), wanted.owners)
+            await self._writer.run(lambda: self._rounds.learn_owners(answers))
 
     async def look_again(self) -> None:
         """What traps spoke of, once more; apart from verification, for it may have gone silent since."""

@@ -1,6 +1,6 @@
 """Neighbours that elements have lost: the alarms that tell of it, and between whom each was, by inventory and collectors."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session, aliased
 
 from agent.assurance.alarms.alarm import Alarm, Looked, chunks
 from agent.assurance.collectors.tables import CollectedRow
-from agent.assurance.problems.whose import MOST_ADDRESSES, Owner
+from agent.assurance.problems.enquiry import Enquiry
+from agent.assurance.problems.whose import Owner
 from agent.assurance.tables import AlarmRow
 from agent.assurance.topology.adjacency import PROTOCOLS, Addresses, Place, Places, Seen, Subject, addresses_in
 from agent.assurance.topology.correlation import Network, Way
@@ -60,34 +61,41 @@ class Neighbours:
     """Alarms of neighbours that nobody knew when that was learnt last."""
     _told: dict[str, tuple[Owner | None, float]] = field(default_factory=dict)
     """Address → whose it is by what elements answered, and when; monotonic."""
+    _enquiry: Enquiry = field(default_factory=Enquiry)
 
-    def learn(self, owners: Mapping[str, Owner | None], now: float) -> None:
-        """What elements say of their addresses."""
-        self._told |= {address: (owner, now) for address, owner in owners.items()}
-        self._places = None
+    def learn(self, answers: Mapping[str, Mapping[str, int]], now: float) -> None:
+        """What elements say of their addresses: element → address → ifIndex."""
+        settled = self._enquiry.hear(answers)
+        self._told |= {address: (owner, now) for address, owner in settled.items()}
+        if any(settled.values()):
+            self._places = None
 
     def unknown(
-        self, watchlist: Watchlist, alarms: Iterable[Alarm], places: Mapping[str, Place], now: float
+        self,
+        watchlist: Watchlist,
+        alarms: Sequence[Alarm],
+        places: Mapping[str, Place],
+        now: float,
+        talking: Callable[[Iterable[str]], frozenset[str]] = frozenset,
     ) -> dict[str, frozenset[str]]:
         """Element → addresses that may be its own, of neighbours that nobody knows and nobody was asked for lately.
 
-        So many in one look that each element can be asked for all of them: a storm names thousands.
+        Those next to the one that lost it, and those that lost somebody themselves, unless they are silent (`talking`: who is not).
+        A storm names thousands of either; what finds no place in one turn is asked for in the next ones.
         """
         self._told = {address: known for address, known in self._told.items() if now - known[1] < RELEARN_S}
-        losers = frozenset(alarm.element for alarm in alarms) & watchlist.elements.keys()
-        found: dict[str, set[str]] = {}
-        wanted: set[str] = set()
+        losers = talking(frozenset(alarm.element for alarm in alarms) & watchlist.elements.keys())
+        others = losers if len(losers) > 1 else frozenset[str]()
         for alarm in alarms:
             addresses = (
                 set() if alarm.id in places else {address for address, _ in addresses_in(alarm.qualifier)} - self._told.keys()
             )
-            if addresses and (addresses <= wanted or len(wanted) < MOST_ADDRESSES):
-                wanted |= addresses
-                for element in watchlist.neighbours([alarm.element]):
-                    found.setdefault(element, set()).update(addresses)
-        for element in losers if wanted and len(losers) > 1 else ():
-            found.setdefault(element, set()).update(wanted)
-        return {element: frozenset(some) for element, some in found.items()}
+            if addresses and self._enquiry.has_room(addresses):
+                near = talking(watchlist.neighbours([alarm.element]))
+                if near or others:
+                    self._enquiry.ask(addresses, near)
+        self._enquiry.ask(self._enquiry.addresses, others)
+        return self._enquiry.turn()
 
     def of(self, session: Session, watchlist: Watchlist, alarms: Sequence[Alarm], now: float) -> dict[str, Place]:
         """Alarm id → between whom it was lost, for those of which that is known. `now`: monotonic."""

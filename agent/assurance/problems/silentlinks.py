@@ -7,7 +7,7 @@ explains better. The alarms of neighbours that were lost over it are its symptom
 left around it.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -24,7 +24,6 @@ from agent.assurance.problems.measuredloss import MeasuredLoss
 from agent.assurance.problems.neighbours import SUSPECTED, Neighbours, found_again, standing, subject_of
 from agent.assurance.problems.sight import Sight
 from agent.assurance.problems.silentsymptoms import id_of, place_among_causes
-from agent.assurance.problems.whose import Owner
 from agent.assurance.topology.adjacency import PROTOCOLS
 from agent.assurance.topology.correlation import LINK, Failures, element_of
 from agent.assurance.topology.passing import Octets, Passing
@@ -122,13 +121,16 @@ class SilentLinks:
             self._unsettled |= each.verdict is Verdict.OPEN or young
         return sight, [*found, *self._suspicions(sight, judged)]
 
-    def wants(self, sight: Sight, now: float) -> "Wanted":
-        """`now`: monotonic."""
-        asked = self._neighbours.unknown(sight.watchlist, sight.alarms, sight.places, now) if sight.watchlist.network.links else {}
+    def wants(self, sight: Sight, now: float, talking: Callable[[Iterable[str]], frozenset[str]]) -> "Wanted":
+        """`now`: monotonic. `talking`: which of these elements are not silent."""
+        asked: Mapping[str, frozenset[str]] = {}
+        if sight.watchlist.network.links:
+            asked = self._neighbours.unknown(sight.watchlist, sight.alarms, sight.places, now, talking)
         return Wanted(self._to_read(sight), asked)
 
-    def learn(self, owners: Mapping[str, Owner | None], now: float) -> None:
-        self._neighbours.learn(owners, now)
+    def learn(self, answers: Mapping[str, Mapping[str, int]], now: float) -> None:
+        """`answers`: element → address of its own → ifIndex. `now`: monotonic."""
+        self._neighbours.learn(answers, now)
         self._unsettled = True
 
     def _to_read(self, sight: Sight) -> frozenset[str]:

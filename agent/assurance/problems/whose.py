@@ -15,7 +15,10 @@ from drivers.port import Target
 
 DEADLINE_S = 3.0
 AT_ONCE = 32
-MOST_ELEMENTS = 200
+ENOUGH_S = 4.0
+"""Nobody is asked any more after that; what was said until then is learnt first."""
+MOST_ELEMENTS = 500
+"""That are asked in one turn."""
 MOST_ADDRESSES = 40
 """That one element is asked for."""
 _OF_IPV4, _OF_BOTH = "1.3.6.1.2.1.4.20.1.2", "1.3.6.1.2.1.4.34.1.3"
@@ -32,32 +35,30 @@ class Reads(Protocol):
         ...
 
 
-async def owners(
+async def owned(
     reads: Reads, target: Callable[[WatchedElement], Target], watchlist: Watchlist, wanted: Mapping[str, Iterable[str]]
-) -> dict[str, Owner | None]:
-    """`wanted`: element → addresses that may be its own. None for those of nobody, or of several; elements that could not be asked
-    are passed over.
+) -> dict[str, dict[str, int]]:
+    """`wanted`: element → addresses that may be its own. For each element that had its turn those that are, with the ifIndex; none
+    of one that is not watched any more, or that could not be asked.
     """
-    places = asyncio.Semaphore(AT_ONCE)
+    places, clock = asyncio.Semaphore(AT_ONCE), asyncio.get_running_loop().time
+    enough = clock() + ENOUGH_S
 
-    async def ask(name: str, addresses: Sequence[str]) -> dict[str, Owner]:
+    async def ask(name: str, addresses: Sequence[str]) -> dict[str, int] | None:
         objects = {address: instances(address) for address in addresses}
         try:
             async with places:
+                if clock() > enough:
+                    return None
                 every = [each for some in objects.values() for each in some]
                 told = await reads(target(watchlist.elements[name]), every, DEADLINE_S)
         except (ElementError, LookupError, OSError, ValueError):
             return {}
         numbers = {address: next((n for each in some if (n := told.get(each))), 0) for address, some in objects.items()}
-        return {address: Owner(name, number) for address, number in numbers.items() if number}
+        return {address: number for address, number in numbers.items() if number}
 
-    asked = {name: sorted(set(some))[:MOST_ADDRESSES] for name, some in sorted(wanted.items()) if name in watchlist.elements}
-    answers = await asyncio.gather(*(ask(name, asked[name]) for name in list(asked)[:MOST_ELEMENTS] if asked[name]))
-    found: dict[str, Owner | None] = {}
-    for address in sorted({each for some in asked.values() for each in some}):
-        who = [answer[address] for answer in answers if address in answer]
-        found[address] = who[0] if len(who) == 1 else None
-    return found
+    answers = await asyncio.gather(*(ask(name, sorted(addresses)) for name, addresses in wanted.items()))
+    return {name: own for name, own in zip(wanted, answers, strict=True) if own is not None}
 
 
 def instances(address: str) -> tuple[str, ...]:

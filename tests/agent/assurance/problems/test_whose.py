@@ -9,8 +9,9 @@ import pytest
 from agent.assurance.alarms.alarm import Alarm
 from agent.assurance.alarms.causes import LINK_SILENT
 from agent.assurance.events.hearing import Ears
+from agent.assurance.problems import whose
 from agent.assurance.problems.neighbours import Neighbours
-from agent.assurance.problems.whose import MOST_ADDRESSES, Owner, instances, owners
+from agent.assurance.problems.whose import MOST_ADDRESSES, instances, owned
 from agent.assurance.tables import AlarmRow
 from agent.assurance.topology.watching import Watching
 from agent.assurance.topology.watchlist import WatchedElement, Watchlist
@@ -46,30 +47,31 @@ class Agents:
         return {each: mine.get(each) for each in objects}
 
 
-def ask(agents: Agents, wanted: Mapping[str, Sequence[str]]) -> dict[str, Owner | None]:
+def ask(agents: Agents, wanted: Mapping[str, Sequence[str]]) -> dict[str, dict[str, int]]:
     elements = {name: WatchedElement(name, name, "frr", "192.0.2.1", 161, "public", ()) for name in ("a", "b", "c")}
     watchlist = Watchlist(Topology.of((), (), ()), elements)
     return asyncio.run(
-        owners(agents, lambda each: Target(each.name, "frr", "snmp", "192.0.2.1", 161, Credential("x")), watchlist, wanted)
+        owned(agents, lambda each: Target(each.name, "frr", "snmp", "192.0.2.1", 161, Credential("x")), watchlist, wanted)
     )
 
 
-def test_an_address_is_whose_element_says_so() -> None:
+def test_elements_say_which_addresses_are_their_own() -> None:
     agents = Agents({("b", "10.0.0.2"): 7, ("b", "2001:db8::2"): 8})
     found = ask(agents, {"a": ["10.0.0.2", "2001:db8::2"], "b": ["10.0.0.2", "2001:db8::2"]})
-    assert found == {"10.0.0.2": Owner("b", 7), "2001:db8::2": Owner("b", 8)}
+    assert found == {"a": {}, "b": {"10.0.0.2": 7, "2001:db8::2": 8}}
 
 
-def test_an_address_of_several_or_of_nobody_is_nobodys() -> None:
-    agents = Agents({("a", "10.0.0.1"): 1, ("b", "10.0.0.1"): 1}, frozenset({"c"}))
-    wanted = dict.fromkeys("abc", ("10.0.0.1", "10.0.0.9"))
-    assert ask(agents, wanted) == {"10.0.0.1": None, "10.0.0.9": None}
+def test_who_does_not_answer_or_is_not_watched_any_more_has_had_its_turn() -> None:
+    agents = Agents({("a", "10.0.0.1"): 1}, frozenset({"c"}))
+    assert ask(agents, dict.fromkeys(("a", "c", "stranger"), ("10.0.0.1",))) == {"a": {"10.0.0.1": 1}, "c": {}, "stranger": {}}
+    assert {name for name, _ in agents.asked} == {"a", "c"}
 
 
-def test_what_one_element_is_asked_for_is_bounded_and_strangers_are_not_asked() -> None:
-    agents = Agents({})
-    ask(agents, {"a": [f"10.0.{number}.1" for number in range(200)], "stranger": ["10.0.0.1"]})
-    assert agents.asked == [("a", 2 * MOST_ADDRESSES)]
+def test_who_is_asked_too_late_has_its_turn_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(whose, "ENOUGH_S", -1.0)
+    agents = Agents({("a", "10.0.0.1"): 1})
+    assert ask(agents, {"a": ["10.0.0.1"]}) == {}
+    assert agents.asked == []
 
 
 @pytest.mark.parametrize(
@@ -116,10 +118,21 @@ def test_a_storm_of_unknown_neighbours_is_asked_for_a_few_at_a_time(database: Da
         assert wanted.keys() == {"p1", "pe1", "pe2"}
         [now] = set(wanted.values())
         assert len(now) == MOST_ADDRESSES
-        neighbours.learn(dict.fromkeys(now), 0.0)
+        neighbours.learn({element: {} for element in wanted}, 0.0)
         asked |= now
     assert asked == set(names)
     assert neighbours.unknown(watchlist, storm, {}, 0.0) == {}
+
+
+def test_elements_that_are_silent_are_not_asked(database: Database, clock: FakeClock) -> None:
+    metro(database, clock)
+    with database.read() as session:
+        watchlist = Watching().watchlist(session)
+    at = clock.now()
+    alarm = Alarm("1", "p1", "", "bgpNeighbourDown", "10.9.0.1", "major", "", at, at)
+    wanted = Neighbours().unknown(watchlist, [alarm], {}, 0.0, talking=lambda names: frozenset(names) - {"pe1"})
+    assert wanted == {"pe2": {"10.9.0.1"}}
+    assert Neighbours().unknown(watchlist, [alarm], {}, 0.0, talking=lambda _: frozenset()) == {}
 
 
 def lost(world: World, element: str, neighbour: str) -> None:
