@@ -67,7 +67,7 @@ def _statements(same: _Same, text: str) -> Statements:
     platform = same.platform
     match platform.syntax:
         case "xml":
-            return MappingProxyType(dict(xmltree.statements(platform.xml_rules, text)))
+            return MappingProxyType(xmltree.statements(platform.xml_rules, text))
         case "lines":
             return MappingProxyType(dict(lines.statements(platform.line_rules, text)))
         case "objects":

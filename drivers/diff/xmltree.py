@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import lru_cache
+from threading import get_ident
 
 from lxml import etree
 
@@ -20,6 +21,9 @@ BASE = "urn:ietf:params:xml:ns:netconf:base:1.0"
 _OPERATION = f"{{{BASE}}}operation"
 _PARSER = etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True, remove_blank_text=True)
 
+READ = 16
+"""Texts whose trees are kept: those of the orders that are placed or taken together."""
+
 Identity = tuple[str, tuple[str, ...]]
 """A node among its siblings: its name, and the values of its keys (or its own value in a leaf-list)."""
 
@@ -27,17 +31,17 @@ Identity = tuple[str, tuple[str, ...]]
 def forward(rules: XmlRules, before: str, after: str, running: str = "") -> str:
     """The content of `<config>` that leads from `before` to `after`; "" when nothing differs. `ValueError` for broken XML."""
     tree = _Tree(rules)
-    old, new = _parse(before), _parse(after)
+    old, new = _read(before), _read(after)
     edits = tree.edits(old, new, _parse(running) if running else None)
-    return "\n".join(_text(edit) for edit in edits)
+    return "\n".join(map(_own_text, edits))
 
 
 def both_ways(rules: XmlRules, before: str, after: str) -> tuple[str, str]:
     """`forward`, there and back."""
     tree = _Tree(rules)
-    old, new = _parse(before), _parse(after)
+    old, new = _read(before), _read(after)
     there, back = tree.edits(old, new, None), tree.edits(new, old, None)
-    return "\n".join(map(_text, there)), "\n".join(map(_text, back))
+    return "\n".join(map(_own_text, there)), "\n".join(map(_own_text, back))
 
 
 def selection(rules: XmlRules, *texts: str) -> str:
@@ -112,14 +116,14 @@ def unite(rules: XmlRules, texts: Iterable[str]) -> str:
     return "".join(f"{_text(child)}\n" for child in root)
 
 
-def statements(rules: XmlRules, text: str) -> Iterator[tuple[str, str]]:
+def statements(rules: XmlRules, text: str) -> dict[str, str]:
     """Place and value of everything that the text says; see `drivers.diff.statements`."""
-    yield from _Tree(rules).statements(_parse(text))
+    return _Tree(rules).statements(_read(text))
 
 
 def keep(rules: XmlRules, text: str, wanted: Mapping[str, str]) -> str:
     """What of the text says just these things; entries with what they cannot be without."""
-    kept = _Tree(rules).keep(_parse(text), wanted)
+    kept = _Tree(rules).keep(_read(text), wanted)
     return "".join(f"{_text(node)}\n" for node in kept)
 
 
@@ -208,24 +212,31 @@ class _Tree:
             else:
                 into.replace(mine, child)
 
-    def statements(self, node: etree._Element, above: str = "") -> Iterator[tuple[str, str]]:
-        keys = self._keys.get(str(node.tag), ())
+    def statements(self, root: etree._Element) -> dict[str, str]:
+        found: dict[str, str] = {}
+        self._state(root, str(root.tag), "", found)
+        return found
+
+    def _state(self, node: etree._Element, tag: str, above: str, found: dict[str, str]) -> None:
+        keys = self._keys.get(tag, ())
         for identity, child in self._index(node).items():
-            if child.tag in keys:
+            name = identity[0]
+            if name in keys:
                 continue
-            place = _place(above, node, identity)
+            place = _place(above, tag, identity)
             if not len(child):
-                yield place, "" if child.tag in self._leaf_lists else self._value(child)
-            elif self._is_owned(child):
-                yield place, ""
-            yield from self.statements(child, place)
+                found[place] = "" if name in self._leaf_lists else self._value(child)
+                continue
+            if name in self._keys or name in self._presence:
+                found[place] = ""
+            self._state(child, name, place, found)
 
     def keep(self, node: etree._Element, wanted: Mapping[str, str], above: str = "") -> list[etree._Element]:
         keys, kept = self._keys.get(str(node.tag), ()), []
         for identity, child in self._index(node).items():
             if child.tag in keys:
                 continue
-            place = _place(above, node, identity)
+            place = _place(above, str(node.tag), identity)
             inner = self.keep(child, wanted, place)
             value = "" if len(child) or child.tag in self._leaf_lists else self._value(child)
             if not len(child) and wanted.get(place) == value:
@@ -312,7 +323,7 @@ class _Tree:
     def _identity(self, node: etree._Element) -> Identity:
         tag = str(node.tag)
         if (keys := self._keys.get(tag)) is not None:
-            return tag, tuple(canonical(node.findtext(key, "").strip()) for key in keys)
+            return tag, tuple([canonical(node.findtext(key, "").strip()) for key in keys])
         return tag, (self._value(node),) if tag in self._leaf_lists else ()
 
     def _value(self, node: etree._Element) -> str:
@@ -320,6 +331,17 @@ class _Tree:
         if node.tag in self._identities:
             return text.rpartition(":")[2]
         return canonical(text)
+
+
+def _read(content: str) -> etree._Element:
+    """`_parse` for who changes nothing of the tree: an order's text is asked what it says, and then what leads to it and back."""
+    return _kept(get_ident(), content)
+
+
+@lru_cache(maxsize=READ)
+def _kept(_thread: int, content: str) -> etree._Element:
+    """Each thread has trees of its own."""
+    return _parse(content)
 
 
 def _parse(content: str) -> etree._Element:
@@ -330,7 +352,12 @@ def _parse(content: str) -> etree._Element:
 
 
 def _text(node: etree._Element) -> str:
-    node = deepcopy(node)
+    """Of a part of a tree."""
+    return _own_text(deepcopy(node))
+
+
+def _own_text(node: etree._Element) -> str:
+    """Of a node that nobody else has."""
     etree.cleanup_namespaces(node, keep_ns_prefixes=sorted(_spoken(node)))
     etree.indent(node)
     node.tail = None
@@ -343,10 +370,10 @@ def _spoken(node: etree._Element) -> set[str]:
     return {prefix for nsmap, (prefix, colon, _) in values if colon and prefix in nsmap}
 
 
-def _place(above: str, parent: etree._Element, identity: Identity) -> str:
+def _place(above: str, parent: str, identity: Identity) -> str:
     """Names a node among all; its namespace is said where it is not its parent's."""
     tag, keys = identity
-    name = _name_within(str(parent.tag), tag)
+    name = _name_within(parent, tag)
     return f"{above}/{name}[{']['.join(keys)}]" if keys else f"{above}/{name}"
 
 
