@@ -4,7 +4,9 @@ Nothing here does I/O or knows another package. Time is UTC, intervals are half-
 """
 
 import hashlib
+import os
 import secrets
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -129,7 +131,7 @@ class Money:
 def new_id(prefix: str, at: datetime | None = None) -> str:
     """A new identifier that sorts by its time of making: `<prefix>-<10 characters of ms><10 random>` (ULID's order)."""
     milliseconds = int((at or datetime.now(UTC)).timestamp() * 1000)
-    return f"{prefix}-{_time(milliseconds)}{_base32(secrets.randbits(50), 10)}"
+    return f"{prefix}-{_time(milliseconds)}{_DRAWN.next()}"
 
 
 def derived_id(prefix: str, *parts: object) -> str:
@@ -138,11 +140,42 @@ def derived_id(prefix: str, *parts: object) -> str:
     return f"{prefix}-{_base32(int.from_bytes(digest[:13], 'big') >> 4, 20)}"
 
 
+class _Drawn:
+    """Ten random characters, for many ids at once: whoever asks the system for randomness lets go of the interpreter for it.
+
+    Of one process: another one that begins as its copy draws for itself.
+    """
+
+    MANY = 64
+    OCTETS = 7
+    """Hold the 50 bits of ten characters."""
+
+    def __init__(self) -> None:
+        self._drawn: deque[str] = deque()  # each is taken by one thread
+        os.register_at_fork(after_in_child=self._drawn.clear)
+
+    def next(self) -> str:
+        while True:
+            try:
+                return self._drawn.pop()
+            except IndexError:
+                octets = secrets.token_bytes(self.MANY * self.OCTETS)
+                for start in range(0, len(octets), self.OCTETS):
+                    self._drawn.append(_base32(int.from_bytes(octets[start : start + self.OCTETS], "big"), 10))
+
+
 @lru_cache(maxsize=64)  # what is made at once has one time
 def _time(milliseconds: int) -> str:
     return _base32(milliseconds, 10)
 
 
 def _base32(number: int, width: int) -> str:
-    """`width`: an even number of digits."""
-    return "".join([_PAIRS[number >> shift & 1023] for shift in range(5 * (width - 2), -1, -10)])
+    """`width`: 10 or 20 digits; what is above them is left out."""
+    return "".join([_PAIRS[number >> shift & 1023] for shift in _SHIFTS[width]])
+
+
+_SHIFTS = {width: tuple(range(5 * (width - 2), -1, -10)) for width in (10, 20)}
+"""Width → where each pair of digits begins."""
+
+
+_DRAWN = _Drawn()
