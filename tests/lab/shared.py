@@ -11,7 +11,6 @@ from tests.lab.shell import wait_until
 
 FOLDER = Path("/run/fabd-labs")
 _LOCK = "\0fabd-labs"  # an abstract Unix socket, as in `lock`
-_WITHIN = 30.0  # seconds
 _NAMESPACES = Path("/run/netns")
 _OF_A_LAB = re.compile(r"(fabdlab\d*)-")
 
@@ -20,7 +19,7 @@ _OF_A_LAB = re.compile(r"(fabdlab\d*)-")
 def alone() -> Iterator[None]:
     """No other lab makes or removes shared things meanwhile."""
     with socket.socket(socket.AF_UNIX) as holder:
-        wait_until("no other lab is being built or removed", lambda: _bound(holder), within=_WITHIN)
+        wait_until("no other lab is being built or removed", lambda: _bound(holder))
         yield
 
 

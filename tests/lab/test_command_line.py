@@ -12,7 +12,7 @@ from netmiko.exceptions import ConfigInvalidException
 from tests.lab.credentials import CLI
 from tests.lab.lab import Lab
 from tests.lab.namespaces import full_name
-from tests.lab.shell import wait_until
+from tests.lab.shell import PATIENCE, wait_until
 from tests.lab.topology import P1, PE1, PE2
 
 pytestmark = pytest.mark.lab
@@ -47,6 +47,10 @@ def pe1(management: Lab) -> Iterator[BaseConnection]:
         ssh_strict=True,
         alt_host_keys=True,
         alt_key_file=str(management.known_hosts),
+        conn_timeout=PATIENCE,
+        banner_timeout=PATIENCE,
+        auth_timeout=PATIENCE,
+        read_timeout_override=PATIENCE,
         **login,
     )
     with connection:
@@ -83,8 +87,8 @@ def test_the_customer_reaches_the_core_exactly_as_long_as_the_edge_announces_the
         announce = [*ANNOUNCED[:5], *by_ospf]
         withdraw = [*(f"no {line}" if "network" in line else line for line in by_ospf), *WITHDRAWN[:5]]
     management.attach("ce1", ip_interface("100.64.0.1/31"), ip_address("100.64.0.0"))
-    assert not management.reaches("ce1", P1.loopback)
     try:
+        assert not management.reaches("ce1", P1.loopback)
         pe1.send_config_set(announce, error_pattern=r"%.*")
         wait_until("ce1 reaches pe2's loopback", lambda: management.reaches("ce1", PE2.loopback))
         wait_until("ce1 reaches p1's loopback", lambda: management.reaches("ce1", P1.loopback))
@@ -97,8 +101,8 @@ def test_the_customer_reaches_the_core_exactly_as_long_as_the_edge_announces_the
 @pytest.mark.usefixtures("untouched")
 def test_the_customer_reaches_the_core_over_ipv6(pe1: BaseConnection, management: Lab) -> None:
     management.attach("ce1", ip_interface("2001:db8:1::1/127"), ip_address("2001:db8:1::"))
-    assert not management.reaches("ce1", PE2.loopback6)
     try:
+        assert not management.reaches("ce1", PE2.loopback6)
         pe1.send_config_set(ANNOUNCED, error_pattern=r"%.*")
         wait_until("ce1 reaches pe2's loopback", lambda: management.reaches("ce1", PE2.loopback6))
     finally:

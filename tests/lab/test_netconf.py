@@ -52,7 +52,7 @@ def open_session(lab: Lab) -> manager.Manager:
 def connected(lab: Lab) -> manager.Manager:
     login = lab.credentials()[NETCONF]
     where = {"host": str(NC1.management.ip), "port": NETCONF_PORT}
-    return manager.connect(**where, **login, hostkey_verify=True, allow_agent=False, look_for_keys=False, timeout=20)
+    return manager.connect(**where, **login, hostkey_verify=True, allow_agent=False, look_for_keys=False, timeout=60)
 
 
 def running(session: manager.Manager) -> str:

@@ -9,13 +9,13 @@ import pytest
 
 from tests.lab.errors import CommandFailed
 from tests.lab.lab import Lab
-from tests.lab.shell import wait_until
+from tests.lab.shell import PATIENCE, wait_until
 
 pytestmark = pytest.mark.lab
 
 
 def answers(port: int) -> bool:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     try:
         connection.request("GET", "/")
         return connection.getresponse().status == 200

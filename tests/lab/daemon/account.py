@@ -6,7 +6,10 @@ from itertools import chain
 from tests.lab.daemon.seen import TICKETS
 from tests.lab.fabd import SERVICES, Fabd
 
-LAST_LINES = 40
+MOST_LINES, MOST_LETTERS = 40, 400
+"""Of each, and of each line, so that an output that is kept in part tells of every test that failed."""
+_ASKED = '"event": "request"'
+"""What a test asks again and again while it waits."""
 
 
 def account(fabd: Fabd) -> str:
@@ -19,7 +22,7 @@ def account(fabd: Fabd) -> str:
         "open tickets": lambda: _briefly(fabd.get(TICKETS, status="acknowledged"), "name"),
         "active services": lambda: _briefly(fabd.get(SERVICES, state="active"), "id", "name"),
         "events": lambda: [str(fabd.get("/api/v1/intake"))],
-        "the end of the log": lambda: fabd.log.read_text().splitlines()[-LAST_LINES:],
+        "the end of the log": lambda: [line for line in fabd.log.read_text().splitlines() if _ASKED not in line],
     }
     return "\n".join(chain.from_iterable([f"{what}:", *_told(ask)] for what, ask in asked.items()))
 
@@ -33,4 +36,5 @@ def _told(ask: Callable[[], object]) -> list[str]:
         found = ask()
     except Exception as error:  # noqa: BLE001  the test has failed already, and this is about why
         return [f"    cannot be asked: {error}"]
-    return [f"    {line}" for line in found] if isinstance(found, list) else [f"    {found}"]
+    lines = found if isinstance(found, list) else [found]
+    return [f"    {str(line)[:MOST_LETTERS]}" for line in lines[-MOST_LINES:]]

@@ -10,7 +10,7 @@ import yaml
 from tests.lab import configurations
 from tests.lab.configurations import Configurations
 from tests.lab.daemon.account import account
-from tests.lab.fabd import BROKEN, ORDERS, OWN, Fabd, deletion
+from tests.lab.fabd import BROKEN, OWN, Fabd
 from tests.lab.lab import Lab
 
 SHIPPED = Path(__file__).parents[3] / "policies" / "specifications" / "internet-access"
@@ -20,7 +20,7 @@ SHIPPED = Path(__file__).parents[3] / "policies" / "specifications" / "internet-
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
     fabd = item.funcargs.get("fabd") if isinstance(item, pytest.Function) else None
-    if report.failed and isinstance(fabd, Fabd) and fabd.running:
+    if report.failed and isinstance(fabd, Fabd):
         report.sections.append((f"fabd when the {report.when} failed", account(fabd)))
     return report
 
@@ -39,13 +39,10 @@ def daemon(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fabd]
 @pytest.fixture
 def fabd(daemon: Fabd) -> Iterator[Fabd]:
     """The daemon, up; and without services for the next test, whatever became of this one."""
-    yield daemon
     if not daemon.running:
         daemon.start()
-    for order in daemon.get(ORDERS, state="acknowledged,inProgress,pending,held"):
-        daemon.outcome(order["id"])
-    for service in daemon.active():
-        daemon.order(deletion(service))
+    yield daemon
+    daemon.tidy()
 
 
 @pytest.fixture

@@ -90,12 +90,14 @@ def the_problem(fabd: Fabd, root: str, since: datetime, state: str) -> Document:
 def until_one_stands(fabd: Fabd, root: str) -> Document:
     """The only open problem, once all else has turned out to be its consequence."""
 
-    def standing() -> list[Document]:
-        found: list[Document] = fabd.get("/api/v1/problems", state="open")
-        return found
+    found: list[Document] = []
 
-    wait_until(f"{root} is the one problem", lambda: [each["root_object"] for each in standing()] == [root], seen=standing)
-    [problem] = standing()
+    def stands() -> bool:
+        found[:] = fabd.get("/api/v1/problems", state="open")
+        return [each["root_object"] for each in found] == [root]
+
+    wait_until(f"{root} is the one problem", stands, seen=lambda: found)
+    [problem] = found
     return problem
 
 

@@ -12,7 +12,7 @@ from tests.agent.chaos.scenarios import UNDECIDED, WAY
 from tests.lab import configurations, namespaces
 from tests.lab.configurations import Configurations, changed
 from tests.lab.daemon.conftest import write_own_product
-from tests.lab.fabd import NC_PORT, ON_BOTH, OWN, Access, Document, Fabd, change, complaints, deletion, internet
+from tests.lab.fabd import DOWN_WITHIN, NC_PORT, ON_BOTH, OWN, Access, Document, Fabd, change, complaints, deletion, internet
 from tests.lab.lab import Lab
 from tests.lab.shell import wait_until
 from tests.lab.topology import MANAGEMENT
@@ -35,12 +35,19 @@ class Doomed(Fabd):
         with self.log.open("ab") as log:
             project = Path(__file__).parents[3]
             self._process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=log, stderr=log, cwd=project)
-        wait_until(f"fabd is ready; its log is {self.log}", self._ready)
+        self._until_ready()
 
     def stop(self) -> None:
         """The last of them dies with the one who bears them, at the end of its input."""
         process, self._process = self._alive, None
-        process.communicate(timeout=10)
+        process.communicate(timeout=DOWN_WITHIN)
+
+    kill = stop
+
+    def tidy(self) -> None:
+        """Of a test that failed there may be a death left that nobody died."""
+        self._script.write_text("")
+        super().tidy()
 
     def dies(self, checkpoint: str, *items: Document) -> Document:
         """The order, after the daemon has died at this point of it, and its successor has brought it to its end."""
@@ -49,7 +56,7 @@ class Doomed(Fabd):
         order_id = self.place(*items)
         # that the script is empty is not enough: whoever emptied it answers for a moment yet
         wait_until(f"fabd has died {checkpoint}", lambda: self._pid not in ("", doomed))
-        wait_until(f"fabd is ready again; its log is {self.log}", self._ready)
+        self._until_ready()
         return self.outcome(order_id)
 
     @property
@@ -63,13 +70,17 @@ class Doomed(Fabd):
 
 
 @pytest.fixture(scope="module")
-def fabd(daemon: Fabd, lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doomed]:
-    daemon.stop()
-    doomed = Doomed(lab, tmp_path_factory.mktemp("fabd-doomed"))
-    write_own_product(doomed.specifications / OWN)
-    with doomed:
-        yield doomed
-    daemon.start()
+def doomed(daemon: Fabd, lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doomed]:
+    instead = Doomed(lab, tmp_path_factory.mktemp("fabd-doomed"))
+    write_own_product(instead.specifications / OWN)
+    with daemon.away(), instead:
+        yield instead
+
+
+@pytest.fixture
+def fabd(doomed: Doomed) -> Iterator[Doomed]:
+    yield doomed
+    doomed.tidy()
 
 
 def bundle(*items: Document) -> list[Document]:

@@ -23,7 +23,7 @@ from tests.lab.daemon.seen import (
     until_health,
     until_quiet,
 )
-from tests.lab.fabd import Document, Fabd, change, complaints, deletion, internet
+from tests.lab.fabd import Document, Fabd, change, complaints, internet
 from tests.lab.lab import Lab
 from tests.lab.shell import wait_until
 from tests.lab.topology import AUTONOMOUS_SYSTEM, MANAGEMENT, P1, PE1, PE2
@@ -37,18 +37,15 @@ POLLED_WITHIN = timedelta(seconds=30)
 
 @pytest.fixture(scope="module")
 def fresh(daemon: Fabd, lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fabd]:
-    daemon.stop()
-    with Fabd(lab, tmp_path_factory.mktemp("fabd-faults")) as running:
+    with daemon.away(), Fabd(lab, tmp_path_factory.mktemp("fabd-faults")) as running:
         running.import_network(running.network(pe1={"bgp_as": AUTONOMOUS_SYSTEM}))
         yield running
-    daemon.start()
 
 
 @pytest.fixture
 def fabd(fresh: Fabd) -> Iterator[Fabd]:
     yield fresh
-    for service in fresh.active():
-        fresh.order(deletion(service))
+    fresh.tidy()
 
 
 def standing(fabd: Fabd, **which: str) -> list[Document]:
