@@ -7,10 +7,11 @@ depend on how full or large the pool is: what rests long enough is taken from it
 
 import json
 from collections import deque
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
+from types import MappingProxyType
 from typing import cast
 
 from sqlalchemy import ColumnElement, String, Table, bindparam, delete, func, insert, select, update
@@ -18,6 +19,7 @@ from sqlalchemy import cast as sql_cast
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
+from inventory import heirs
 from inventory.errors import NotReserved, PoolExhausted, RoleTaken, UnknownObject, ValueNotInPool, ValueTaken
 from inventory.pools import BANDWIDTH, PoolSpace, space_of
 from inventory.postponed import later, settle, shared, untold
@@ -31,6 +33,7 @@ AHEAD = 16
 """How many values are looked at for orders that are placed together."""
 SPACES = 1_000
 """Pools whose arithmetic is remembered."""
+NOTHING: Mapping[str, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +98,15 @@ def allocate(
     wanted: str | None = None,
     amount_bps: int = 0,
     newcomer: bool = False,
+    leaving: Mapping[str, int] = NOTHING,
 ) -> Allocation:
     """One value of `pool` for (owner, role): the one it has, else `wanted`, else the next free one.
 
     A value that rests because of this very service may be `wanted`: the rest is for the others' sake. `newcomer`: its
     owner has nothing in this role yet, for his id was made just now.
-    `owner` is the order item. For a bandwidth pool, `amount_bps` bit/s of its capacity. Raises an `AllocationError`
-    or `UnknownObject`; nothing is changed then.
+    `owner` is the order item. For a bandwidth pool, `amount_bps` bit/s of its capacity; `leaving`: the allocations of it that are
+    given back before this one is needed, and how much of each (bit/s). Raises an `AllocationError` or `UnknownObject`; nothing is
+    changed then.
     """
     row = lock_pools(session, [pool])[pool]
     allocation = Allocation(new_id("alo", at), row.name, row.kind, "", role, service_id, owner, amount_bps)
@@ -118,7 +123,7 @@ def allocate(
             raise RoleTaken(owner, role, session.get_one(PoolRow, held.pool_id).name)
         return _view(held, row)
     if row.kind == BANDWIDTH:
-        value = _take_bandwidth(session, row, allocation.id, amount_bps)
+        value = _take_bandwidth(session, row, allocation.id, amount_bps, heirs.portions(session, amount_bps, leaving))
     elif wanted is not None:
         value = _take_wanted(session, row, wanted, service_id, at)
     elif rested is not None:
@@ -264,13 +269,15 @@ def unreserve(session: Session, pool: str, value: str, at: datetime) -> str:
     return canonical
 
 
-def _take_bandwidth(session: Session, pool: LockedPool, token: str, amount_bps: int) -> str:
+def _take_bandwidth(session: Session, pool: LockedPool, token: str, amount_bps: int, inherited: Mapping[str, int]) -> str:
     if amount_bps <= 0:
         raise ValueNotInPool(pool.name, f"{amount_bps} bit/s", "bandwidth is given in positive amounts")
-    if pool.used_bps + amount_bps > int(pool.size):
-        free = int(pool.size) - pool.used_bps
+    counted = sum(inherited.values())
+    if pool.used_bps + amount_bps - counted > int(pool.size):
+        free = int(pool.size) - pool.used_bps + counted
         raise PoolExhausted(pool.name, f"{amount_bps} bit/s wanted, {free} of {pool.size} bit/s left")
-    pool.set_used(session, pool.used_bps + amount_bps)
+    pool.set_used(session, pool.used_bps + amount_bps - counted)
+    heirs.promise(session, token, inherited)
     return token
 
 
@@ -358,10 +365,11 @@ def _release(
 ) -> tuple[Allocation, ...]:
     released = tuple(_view(allocation, pool) for allocation, pool in rows)
     shared = lock_pools(session, (pool.name for _, pool in rows if pool.kind == BANDWIDTH))
+    kept = heirs.kept(session, [allocation.id for allocation, pool in rows if pool.name in shared]) if shared else {}
     for allocation, pool in rows:
         if pool.name in shared:
             locked = shared[pool.name]
-            locked.set_used(session, locked.used_bps - allocation.amount_bps)
+            locked.set_used(session, locked.used_bps - allocation.amount_bps + kept.get(allocation.id, 0))
             session.delete(allocation)
             continue
         rest = timedelta(seconds=pool.quarantine_s if used else 0)

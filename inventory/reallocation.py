@@ -7,11 +7,13 @@ by what it lacks, so that a link need not have room for both.
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from inventory.allocation import Allocation, LockedPool, allocate, lock_pools, release_some
+from inventory import heirs
+from inventory.allocation import NOTHING, Allocation, LockedPool, allocate, lock_pools, release_some
 from inventory.pools import BANDWIDTH
 from inventory.tables import AllocationRow, PoolRow
 
@@ -26,15 +28,17 @@ def reallocate(
     at: datetime,
     wanted: str | None = None,
     amount_bps: int = 0,
+    leaving: Mapping[str, int] = NOTHING,
 ) -> Allocation:
     """What the service has in the role if it fits, else a value for (owner, role), as `allocate` gives it; its errors are these."""
     row = lock_pools(session, [pool])[pool]
     held = _held(session, service_id, role, owner)
+    take = partial(allocate, session, pool, owner=owner, role=role, service_id=service_id, at=at, leaving=leaving)
     if held is None or held.pool_id != row.id or not _fits(row, held, wanted):
-        return allocate(session, pool, owner=owner, role=role, service_id=service_id, at=at, wanted=wanted, amount_bps=amount_bps)
+        return take(wanted=wanted, amount_bps=amount_bps)
     lacks = amount_bps - held.amount_bps if row.kind == BANDWIDTH else 0
     if lacks > 0:
-        allocate(session, pool, owner=owner, role=role, service_id=service_id, at=at, amount_bps=lacks)
+        take(amount_bps=lacks)
     return Allocation(held.id, row.name, row.kind, held.value, role, service_id, held.owner or "", amount_bps)
 
 
@@ -59,9 +63,11 @@ def settle(session: Session, service_id: str, owner: str, wanted: Mapping[str, i
 def _resize(session: Session, row: AllocationRow, pool: LockedPool, more: AllocationRow | None, amount_bps: int) -> None:
     """One row again for what the service has of it; what it needs no more is free."""
     taken = row.amount_bps + (more.amount_bps if more else 0)
-    pool.set_used(session, pool.used_bps + amount_bps - taken)
+    kept = heirs.kept(session, [row.id]).get(row.id, 0)
+    pool.set_used(session, pool.used_bps + amount_bps - taken + kept)
     row.amount_bps = amount_bps
     if more is not None:
+        heirs.pass_to(session, more.id, row.id)  # bundled with what makes room for it, it may come first
         session.delete(more)
     session.flush()
 

@@ -151,6 +151,19 @@ class AllocationRow(Base):
     reusable_at: Mapped[datetime | None]
 
 
+class BandwidthHeirRow(Base):
+    """Of the bandwidth of one allocation, what another has from the moment on that it is given back (`inventory.heirs`)."""
+
+    __tablename__ = "bandwidth_heir"
+
+    giver: Mapped[str] = mapped_column(primary_key=True)
+    """Allocation."""
+    heir: Mapped[str] = mapped_column(primary_key=True, index=True)
+    """Allocation, of the same pool."""
+    amount_bps: Mapped[int] = mapped_column(BigInteger)
+    """Counted once in the pool, with the giver's."""
+
+
 class PortClaimRow(Base):
     """Who uses a port, and by which VLAN; VLAN 0 is the whole port, untagged."""
 

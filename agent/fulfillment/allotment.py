@@ -1,14 +1,15 @@
 """What the items of an order take: values of pools, VLANs of switches, ports. What a service has and still fits, it keeps."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
 from agent.fulfillment import refusals
 from agent.fulfillment.designs import Design, Submission
 from agent.fulfillment.errors import OrderConflict
+from agent.fulfillment.handover import Handover, handover
 from agent.fulfillment.requests import ItemRequest, endings
-from inventory.allocation import Allocation, allocate, lock_pools
+from inventory.allocation import NOTHING, Allocation, allocate, lock_pools
 from inventory.errors import InventoryError, PortInUse, VlanInUse
 from inventory.ports import claim
 from inventory.reallocation import reallocate
@@ -22,7 +23,8 @@ def allotted(case: Submission, designs: Sequence[Design]) -> list[Design]:
         lock_pools(case.session, {need.pool for design in designs if design.product for need in design.product.needs})
     except InventoryError as error:
         raise OrderConflict(refusals.of_inventory(error, "/items")) from error
-    given = [_given(case, design) for design in designs]
+    room, by_item = handover(case.request), {design.request.reference: design for design in designs}
+    given = [_given(case, design, room, by_item) for design in designs]
     _refuse_shared_vlans(case, given)
     _claim_ports(case, given)
     return given
@@ -47,12 +49,16 @@ def _ends(item: ItemRequest, service_id: str) -> bool:
     return item.action == "delete" and item.service_id == service_id
 
 
-def _given(case: Submission, design: Design) -> Design:
+def _given(case: Submission, design: Design, room: Handover, designs: Mapping[str, Design]) -> Design:
     wanted = design.product.needs if design.product else ()
-    return replace(design, allocations=tuple(_allocation(case, design, need) for need in wanted))
+    left = partial(room.left, case.session, design.request.reference, designs=designs)
+    return replace(
+        design,
+        allocations=tuple(_allocation(case, design, need, left(need.pool) if need.amount_bps else NOTHING) for need in wanted),
+    )
 
 
-def _allocation(case: Submission, design: Design, need: Need) -> Allocation:
+def _allocation(case: Submission, design: Design, need: Need, leaving: Mapping[str, int]) -> Allocation:
     take = reallocate if design.request.action == "modify" else partial(allocate, newcomer=True)
     try:
         return take(
@@ -64,6 +70,7 @@ def _allocation(case: Submission, design: Design, need: Need) -> Allocation:
             at=case.at,
             wanted=need.wanted or design.request.values.get(need.role),
             amount_bps=need.amount_bps,
+            leaving=leaving,
         )
     except InventoryError as error:
         raise OrderConflict(refusals.of_inventory(error, design.where)) from error

@@ -11,6 +11,7 @@ from agent.fulfillment import refusals
 from agent.fulfillment.allotment import allotted
 from agent.fulfillment.designs import ACTIVE, INACTIVE, Design, Product, Submission
 from agent.fulfillment.errors import OrderConflict, OrderMalformed, OrderRefused, Refusal
+from agent.fulfillment.handover import Handover, handover
 from agent.fulfillment.planning import Intent, contexts, desired, lay, ports_of, tests_of
 from agent.fulfillment.requests import ItemRequest, arrange, endings
 from agent.fulfillment.shared import Conflict, Shared
@@ -25,7 +26,7 @@ from inventory.services import parts_of, service_view
 from inventory.tables import ServiceRow
 from policies.catalog import Catalog
 from policies.errors import NotInCatalog, Refused, RenderingFailed
-from policies.layout import Realises
+from policies.layout import Free, Realises
 from policies.rendering import ServiceFacts, needs, service_name
 from policies.values import new_id
 
@@ -44,16 +45,24 @@ class Designer:
 
     def thought(self, case: Submission) -> list[Design]:
         """Every item as far as it can be without taking anything. Only reads; raises as `designs` does."""
-        return _all_or_refused(partial(self._thought, case, position, item) for position, item in enumerate(case.request.items))
+        room, known = handover(case.request), dict[str, Design]()
+        thoughts = (partial(self._next, case, room, known, position) for position in room.positions)
+        return sorted(_all_or_refused(thoughts), key=lambda design: design.position)
 
     def rendered(self, case: Submission, given: Sequence[Design]) -> tuple[Design, ...]:
         """With the texts for what they were given. Only reads; raises as `designs` does."""
         rendered = [self._rendered(case, design) for design in given]
         return tuple(self._beside_others(case, rendered))
 
-    def _thought(self, case: Submission, position: int, item: ItemRequest) -> Design:
+    def _next(self, case: Submission, room: Handover, known: dict[str, Design], position: int) -> Design:
+        """`known`: those before it, by item; it is one of them then."""
+        item = case.request.items[position]
+        known[item.reference] = design = self._thought(case, position, item, partial(_free_bps, case.session, room, known, item))
+        return design
+
+    def _thought(self, case: Submission, position: int, item: ItemRequest, free: "_Free") -> Design:
         if item.action == "add":
-            product = self._product(case, item, f"/items/{position}", item.specification, "")
+            product = self._product(case, item, f"/items/{position}", item.specification, partial(free, ""))
             state = item.state or ACTIVE
             return Design(new_id("itm", case.at), position, item, new_id("svc", case.at), item.specification, product, state)
         service = _service(case, position, item)
@@ -62,9 +71,9 @@ class Designer:
             return design
         before = {part.element: part.desired for part in parts_of(case.session, service.id)}
         leaving = replace(design, intent=Intent(before=before))
-        return leaving if item.action == "delete" else self._modified(case, leaving, service)
+        return leaving if item.action == "delete" else self._modified(case, leaving, service, partial(free, service.id))
 
-    def _modified(self, case: Submission, design: Design, service: ServiceRow) -> Design:
+    def _modified(self, case: Submission, design: Design, service: ServiceRow, free: Free) -> Design:
         item = design.request
         if item.specification not in ("", service.specification):
             raise OrderMalformed(refusals.of_other_specification(service.id, service.specification, design.where))
@@ -72,13 +81,11 @@ class Designer:
         same = dict(item.characteristics) == dict(service.characteristics)
         if state == INACTIVE and same:
             return replace(design, state=state, intent=replace(design.intent, planned=design.intent.before))
-        return replace(design, product=self._product(case, item, design.where, service.specification, service.id), state=state)
+        return replace(design, product=self._product(case, item, design.where, service.specification, free), state=state)
 
-    def _product(self, case: Submission, item: ItemRequest, where: str, specification: str, service_id: str) -> Product:
-        """`service_id`: the one that is there already; what it holds is its own to keep."""
+    def _product(self, case: Submission, item: ItemRequest, where: str, specification: str, free: Free) -> Product:
         try:
             spec = self.catalog.specification(specification)
-            free = partial(free_bps, case.session, besides=service_id)
             layout = lay(spec, item.characteristics, case.network, self.realises, free)
             name = service_name(spec, item.characteristics, case.customer.account_number)
             return Product(spec, layout, name, needs(spec, item.characteristics, layout))
@@ -130,6 +137,18 @@ class Designer:
                 except Conflict as conflict:
                     raise OrderConflict(refusals.of_conflict(conflict, design.where)) from conflict
             yield replace(design, intent=replace(intent, shared=found))
+
+
+_Free = Callable[[str, str], int | None]
+"""Of a service that is there already, or "", and a bandwidth pool: what is left for it."""
+
+
+def _free_bps(  # noqa: PLR0917  the last two are asked by others
+    session: Session, room: Handover, known: Mapping[str, Design], item: ItemRequest, service_id: str, pool: str
+) -> int | None:
+    """With what service `service_id` holds, which is its own to keep, and what items before this one give back."""
+    free = free_bps(session, pool, besides=service_id)
+    return None if free is None else free + sum(room.left(session, item.reference, pool, known).values())
 
 
 def _with_measured(

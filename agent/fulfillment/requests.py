@@ -5,7 +5,7 @@ Places are JSON pointers into this shape: `/items/0/characteristics/vlan`.
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -115,19 +115,28 @@ def endings(request: OrderRequest) -> dict[str, frozenset[str]]:
     deleted = {item.reference: item.service_id for item in request.items if item.action == "delete" and item.service_id}
     if not deleted:
         return {}
+    found = {
+        reference: frozenset(deleted[other] for other in others if other in deleted)
+        for reference, others in before(request).items()
+    }
+    return {reference: ended for reference, ended in found.items() if ended}
+
+
+def before(request: OrderRequest) -> dict[str, frozenset[str]]:
+    """Item → those that are completed when it begins, or with it: all that it relies on, or is bundled with, and so on."""
     arrangement = arrange(request)
     bundle_of = {reference: bundle for bundle in arrangement.bundles for reference in bundle}
-    found: dict[str, frozenset[str]] = {}
-    for item in request.items:
-        before: set[str] = set()
-        ahead = [item.reference]
-        while ahead:
-            fresh = set(bundle_of[ahead.pop()]) - before
-            before |= fresh
-            ahead += [needed for reference in fresh for needed in arrangement.depends_on[reference]]
-        if ended := frozenset(deleted[reference] for reference in before - {item.reference} if reference in deleted):
-            found[item.reference] = ended
-    return found
+    return {item.reference: _before(item.reference, arrangement, bundle_of) for item in request.items}
+
+
+def _before(reference: str, arrangement: Arrangement, bundle_of: Mapping[str, Iterable[str]]) -> frozenset[str]:
+    found: set[str] = set()
+    ahead = [reference]
+    while ahead:
+        fresh = set(bundle_of[ahead.pop()]) - found
+        found |= fresh
+        ahead += [needed for each in fresh for needed in arrangement.depends_on[each]]
+    return frozenset(found - {reference})
 
 
 def mistakes(request: OrderRequest, at: datetime) -> list[Refusal]:

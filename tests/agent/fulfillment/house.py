@@ -16,7 +16,7 @@ from agent.fulfillment.tables import JournalRow, OrderCancellationRow, OrderRow,
 from agent.fulfillment.views import plan_views
 from crm_bridge.tables import EventRow
 from tests.agent.fulfillment.fakes import FakeElement, Killed
-from tests.agent.fulfillment.network import CLIENT, Operator
+from tests.agent.fulfillment.network import CLIENT, DOCUMENT, Operator
 from tests.agent.fulfillment.world import CONFIRMED, IMMEDIATE, LEASE, World
 
 COMMITMENTS = {"pe1": CONFIRMED, "pe2": IMMEDIATE, "pe3": IMMEDIATE, "sw1": IMMEDIATE, "sw2": IMMEDIATE}
@@ -25,8 +25,8 @@ COMMITMENTS = {"pe1": CONFIRMED, "pe2": IMMEDIATE, "pe3": IMMEDIATE, "sw1": IMME
 class House(World):
     """`World` with the desk, so that orders are what a client would send."""
 
-    def __init__(self, database, clock, **settings) -> None:
-        self.operator = Operator(database, clock)
+    def __init__(self, database, clock, document=DOCUMENT, **settings) -> None:
+        self.operator = Operator(database, clock, document)
         super().__init__(database, clock, *(FakeElement(name, commitment) for name, commitment in COMMITMENTS.items()))
         self.settings = replace(self.settings, **settings)
         self.announcer = Announcer()
