@@ -89,5 +89,5 @@ def test_no_thread_stays_behind_when_the_driver_closes(clean: Simulated, element
     assert set(threading.enumerate()) - before
     driver.close()
     for thread in set(threading.enumerate()) - before:
-        thread.join(30)
+        thread.join(60)
         assert not thread.is_alive(), thread

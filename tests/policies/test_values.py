@@ -39,7 +39,7 @@ def test_a_process_that_begins_as_a_copy_makes_ids_of_its_own():
     child = get_context("fork").Process(target=_tell, args=(other,))
     child.start()
     theirs = set(own.recv())
-    child.join(10)
+    child.join(60)
     assert child.exitcode == os.EX_OK
     assert theirs.isdisjoint(new_id("ord", AT) for _ in range(100))
 

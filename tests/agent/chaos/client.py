@@ -120,7 +120,7 @@ class Client:
         with suppress(
             AssertionError
         ):  # what follows an order's end (a recheck, a late push, a cancellation's last word) has its time
-            eventually(well, seconds=30.0, every=0.2)
+            eventually(well, every=0.2)
         assert not found, "\n".join([*found, process.log])
         if not self.expects_errors:
             assert '"level": "error"' not in process.log, process.log

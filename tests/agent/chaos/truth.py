@@ -75,7 +75,7 @@ class Twin:
         credential = Credential("twin", secrets.user, secrets.password, community=secrets.community)
         endpoint = self._sim.network.elements[element].endpoints[protocol]
         target = Target(element, platform, protocol, endpoint.host, endpoint.port, credential, self._known_hosts)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         session = self._drivers(protocol).open(target, deadline)
         session.lock(deadline)
         session.stage(change, deadline)

@@ -425,7 +425,7 @@ def a_commit_is_notified(server: Server) -> None:
 
 def _follow(s: manager.Manager, act: Callable[[], object]) -> None:
     """A confirmed commit of one second, and `act` before it is over; begun again where this machine was slower than that."""
-    for _ in range(5):
+    for _ in range(20):
         edit(s, interface("exch0"))
         begun = time.monotonic()
         s.commit(confirmed=True, timeout="1")

@@ -65,7 +65,7 @@ def talk() -> Iterator[Talk]:
     drops: Counter[str] = Counter()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as element:
         element.bind(("127.0.0.1", 0))
-        element.settimeout(5)
+        element.settimeout(60)
         exchange: Exchange[Question] = Exchange(socket.AF_INET, drops)
         yield Talk(exchange, element, drops)
         exchange.close()

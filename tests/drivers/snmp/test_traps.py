@@ -89,7 +89,7 @@ def test_a_trap_comes_out_as_what_it_says(version: str) -> None:
         async with receiving() as receiver:
             with Sender(receiver) as sender:
                 sender.send(messages.v1(2) if version == "v1" else TRAP)
-                return await asyncio.wait_for(receiver.queue.get(), 10)
+                return await asyncio.wait_for(receiver.queue.get(), 60)
 
     trap = asyncio.run(story())
     assert (trap.received_at, trap.source, trap.version, trap.uptime) == (EPOCH, "127.0.0.1", version, 4711)
@@ -103,7 +103,7 @@ def test_an_inform_is_acknowledged() -> None:
         async with receiving() as receiver:
             with Sender(receiver) as sender:
                 sender.send(messages.v2c(pdu=INFORM))
-                return await sender.answer(), await asyncio.wait_for(receiver.queue.get(), 10)
+                return await sender.answer(), await asyncio.wait_for(receiver.queue.get(), 60)
 
     answer, trap = asyncio.run(story())
     assert answer == messages.v2c(pdu=RESPONSE)
@@ -136,7 +136,7 @@ def test_what_is_not_taken_is_counted_once(datagram: bytes, counter: str) -> Non
                 await counted(receiver, received=1, **{counter: 1})
                 assert receiver.queue.empty()
                 sender.send(TRAP)
-                await asyncio.wait_for(receiver.queue.get(), 10)
+                await asyncio.wait_for(receiver.queue.get(), 60)
 
     asyncio.run(story())
 
@@ -222,7 +222,7 @@ def test_v3_notifications_of_another_implementation_are_decrypted(kind: str) -> 
             error, *_ = await send_notification(
                 engine,
                 user,
-                await UdpTransportTarget.create(receiver.address, timeout=5, retries=0),
+                await UdpTransportTarget.create(receiver.address, timeout=60, retries=0),
                 ContextData(),
                 kind,
                 NotificationType(ObjectIdentity(oids.LINK_DOWN)).add_varbinds(
@@ -230,7 +230,7 @@ def test_v3_notifications_of_another_implementation_are_decrypted(kind: str) -> 
                 ),
             )
             assert error is None
-            trap = await asyncio.wait_for(receiver.queue.get(), 10)
+            trap = await asyncio.wait_for(receiver.queue.get(), 60)
             engine.close_dispatcher()
             await asyncio.sleep(0)
             return trap
@@ -254,7 +254,7 @@ def test_a_simulated_elements_link_down_is_heard(version: str) -> None:
             )
             await agent.start("127.0.0.1", 0)
             state.set_carrier(state.ports["ge3"], up=False)
-            traps = [await asyncio.wait_for(receiver.queue.get(), 10) for _ in range(2)]
+            traps = [await asyncio.wait_for(receiver.queue.get(), 60) for _ in range(2)]
             await agent.stop()
             assert receiver.stats == TrapStats(received=2, accepted=2)
             return traps

@@ -70,9 +70,9 @@ def test_a_trap_under_des_is_read_all_the_same() -> None:
         await receiver.start()
         engine = SnmpEngine()
         user = UsmUserData("old", SECRETS["auth_key"], SECRETS["priv_key"], usmHMACSHAAuthProtocol, usmDESPrivProtocol)
-        target = await UdpTransportTarget.create(receiver.address, timeout=5, retries=0)
+        target = await UdpTransportTarget.create(receiver.address, timeout=60, retries=0)
         await send_notification(engine, user, target, ContextData(), "trap", NotificationType(ObjectIdentity(oids.LINK_DOWN)))
-        trap = await asyncio.wait_for(receiver.queue.get(), 10)
+        trap = await asyncio.wait_for(receiver.queue.get(), 60)
         engine.close_dispatcher()
         await receiver.stop()
         return trap.trap_oid

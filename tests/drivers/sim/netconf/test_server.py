@@ -238,7 +238,7 @@ def test_a_slow_element_is_slow_until_cleared(sim: SimThread, server: Server) ->
 def test_an_element_out_of_reach_answers_nothing_and_then_everything(sim: SimThread, server: Server) -> None:
     with server.session() as s:
         faults(sim, "set_reachable", False)
-        with socket.create_connection((server.host, server.port), timeout=5) as silent:
+        with socket.create_connection((server.host, server.port), timeout=60) as silent:
             silent.settimeout(0.2)
             with pytest.raises(TimeoutError):
                 silent.recv(1)
@@ -259,7 +259,7 @@ def raw_session(server: Server, base: str) -> Iterator[paramiko.Channel]:
     try:
         transport.connect(username=server.user, password=server.password)
         channel = transport.open_session()
-        channel.settimeout(5)
+        channel.settimeout(60)
         channel.invoke_subsystem("netconf")
         channel.sendall(f'<hello xmlns="{NC}"><capabilities><capability>{base}</capability></capabilities></hello>]]>]]>'.encode())
         read_until(channel, b"]]>]]>")
