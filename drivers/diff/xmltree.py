@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import lru_cache
-from threading import get_ident
 
 from lxml import etree
 
@@ -333,14 +332,12 @@ class _Tree:
         return canonical(text)
 
 
-def _read(content: str) -> etree._Element:
-    """`_parse` for who changes nothing of the tree: an order's text is asked what it says, and then what leads to it and back."""
-    return _kept(get_ident(), content)
-
-
 @lru_cache(maxsize=READ)
-def _kept(_thread: int, content: str) -> etree._Element:
-    """Each thread has trees of its own."""
+def _read(content: str) -> etree._Element:
+    """`_parse` for who changes nothing of the tree: an order's text is asked what it says, and then what leads to it and back.
+
+    Several threads may read one tree.
+    """
     return _parse(content)
 
 
