@@ -1,6 +1,9 @@
 """One client's connection: HTTP/1.1 with a deadline for every wait and a bound on how many there may be.
 
 uvicorn waits without end for a client that connects and says nothing, or half of a request's head, or does not read its answer.
+
+A request that is written as usual (`usual`) is read and answered here (`exchange`), for a fraction of what h11 takes; every other
+one, and what comes before the answer to a usual one is sent, is h11's.
 """
 
 import asyncio
@@ -8,11 +11,17 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
+from urllib.parse import unquote
 
+import h11
 import structlog
+from starlette.types import Scope
 from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from uvicorn.server import ServerState
+
+from agent.api.exchange import Exchange
+from agent.api.usual import Head, read_head
 
 HEAD_DEADLINE_S = 15.0
 """Longest wait for the whole head of a request, from its first byte, or from the connection's opening for the first."""
@@ -59,6 +68,10 @@ class Connection(H11Protocol):
         self._door = door
         self._head = _Deadline(self.loop, HEAD_DEADLINE_S)
         self._taking = _Deadline(self.loop, WRITE_DEADLINE_S)
+        self._exchange: Exchange | None = None
+        """Whose answer, or body, has not come to its end."""
+        self._early = b""
+        """What came meanwhile."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(transport)
@@ -68,8 +81,24 @@ class Connection(H11Protocol):
             transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        super().data_received(data)
+        if self._exchange is not None:
+            self._unset_keepalive_if_required()
+            data = self._go_on(self._exchange, data)
+        if data:
+            head = read_head(data) if self._rests() else None
+            if head is None:
+                super().data_received(data)
+            else:
+                self._begin(head, data)
         self._watch_head()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._exchange is not None and not self._exchange.awaited:
+            self._exchange, early, self._early = None, self._early, b""
+            if early and not self.transport.is_closing():
+                super().data_received(early)
+                self._watch_head()
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -89,6 +118,57 @@ class Connection(H11Protocol):
         self._head.end()
         self._taking.end()
         super().connection_lost(exc)
+
+    def _rests(self) -> bool:
+        """Nothing is being answered, and nothing of a request has come."""
+        cycle = cast("RequestResponseCycle | None", self.cycle)
+        answered = cycle is None or cycle.response_complete
+        return answered and self.conn.their_state is h11.IDLE and not self.conn.trailing_data[0] and not self.transport.is_closing()
+
+    def _begin(self, head: Head, data: bytes) -> None:
+        self._unset_keepalive_if_required()
+        exchange = Exchange(
+            self._scope(head), head, self.transport, self.flow, self.server_state.default_headers, self.on_response_complete
+        )
+        self._exchange = exchange
+        self.cycle = exchange  # type: ignore[assignment]  # it has all that is asked of one
+        self._early = exchange.take(data, head.end)
+        if self._early:
+            self.flow.pause_reading()
+        task = self.loop.create_task(exchange.run(self.app))
+        task.add_done_callback(self.tasks.discard)
+        self.tasks.add(task)
+
+    def _go_on(self, exchange: Exchange, data: bytes) -> bytes:
+        """What comes while a usual request is answered, or after that of its body; gives what is to be read now."""
+        data = exchange.take(data)
+        if not exchange.response_complete:
+            self._early += data
+            if data:
+                self.flow.pause_reading()
+            return b""
+        if not exchange.awaited:
+            self._exchange = None
+        return data
+
+    def _scope(self, head: Head) -> Scope:
+        path, _, query = head.target.partition(b"?")
+        text = path.decode()
+        return {
+            "type": "http",
+            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
+            "http_version": "1.1",
+            "server": self.server,
+            "client": self.client,
+            "scheme": self.scheme,
+            "method": head.method,
+            "root_path": self.root_path,
+            "path": self.root_path + (unquote(text) if "%" in text else text),
+            "raw_path": self.root_path.encode() + path,
+            "query_string": query,
+            "headers": head.fields,
+            "state": self.app_state.copy(),
+        }
 
     def _watch_head(self) -> None:
         """While nothing is being answered: what comes then is a head, or the rest of a body that nobody reads."""
