@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import structlog
 from sqlalchemy import (
@@ -286,11 +286,25 @@ def effects_of(session: Session) -> tuple[Callable[[], None], ...]:
 
 
 def once_committed(session: Session, effect: Callable[[], None]) -> None:
-    """To be done when the unit of work is durable; never when it was rolled back."""
+    """To be done when the unit of work is durable; never when it was rolled back, or the savepoint in which this was said."""
     effects: list[Callable[[], None]] = session.info.setdefault(_EFFECTS, [])
     if not effects:
         session.connection()  # begins, where nothing was asked yet: only what has begun can be rolled back
-    effects.append(effect)
+    savepoint = session.get_nested_transaction()
+    effects.append(effect if savepoint is None else _Within(savepoint, effect))
+
+
+class _Within(NamedTuple):
+    """An effect of a savepoint."""
+
+    savepoint: SessionTransaction
+    effect: Callable[[], None]
+
+    def __call__(self) -> None:
+        self.effect()
+
+    def stays(self, rolled_back: SessionTransaction) -> bool:
+        return rolled_back not in _outwards(self.savepoint)
 
 
 def carry_out(effects: Sequence[Callable[[], None]]) -> None:
@@ -309,8 +323,18 @@ def restore_effects(session: Session, effects: Sequence[Callable[[], None]]) -> 
 
 @event.listens_for(Session, "after_soft_rollback")  # once for all: to listen to each unit costs more than most of its statements
 def _forget_effects(session: Session, ended: SessionTransaction) -> None:
-    if not ended.nested:
+    """Of what was rolled back: the whole, or the savepoint around what ended (a flush that failed), with those inside it."""
+    rolled_back = next((each for each in _outwards(ended) if each.nested), None)
+    if rolled_back is None:
         session.info.pop(_EFFECTS, None)
+    elif effects := effects_of(session):
+        restore_effects(session, [each for each in effects if not isinstance(each, _Within) or each.stays(rolled_back)])
+
+
+def _outwards(transaction: SessionTransaction | None) -> Iterator[SessionTransaction]:
+    while transaction is not None:
+        yield transaction
+        transaction = transaction.parent
 
 
 def _sqlite_engine(url: URL) -> Engine:

@@ -2,10 +2,11 @@
 
 import sqlite3
 import threading
+from contextlib import suppress
 
 import pytest
 from sqlalchemy import URL, Engine, create_engine, event, select
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from inventory.db import Database, once_committed
 from inventory.tables import SiteRow
@@ -162,6 +163,39 @@ def test_effects_follow_what_is_durable_and_only_that(database):
     with pytest.raises(LookupError):
         add(database, "c", also=fail)
     assert told == ["a"]
+
+
+def failing(how, session) -> None:
+    """Inside a savepoint."""
+    if how == "raises":
+        raise LookupError
+    session.add_all([SiteRow(id="ste-1", name="there"), SiteRow(id="ste-2", name="there")])
+    session.flush()
+
+
+@pytest.mark.parametrize("how", ["raises", "is refused by the database"])
+def test_what_a_savepoint_takes_back_has_no_effects_and_what_was_said_around_it_has(database, how):
+    told: list[str] = []
+
+    def tell(what: str) -> None:
+        once_committed(session, lambda: told.append(what))
+
+    with database.write() as session:
+        tell("before")
+        with session.begin_nested():
+            tell("kept")
+            with suppress(LookupError, IntegrityError), session.begin_nested():
+                tell("inside")
+                with session.begin_nested():
+                    tell("further inside")
+                failing(how, session)
+            tell("kept after it")
+        with suppress(LookupError), session.begin_nested():
+            with session.begin_nested():
+                tell("released, and then taken back")
+            raise LookupError
+        tell("after")
+    assert told == ["before", "kept", "kept after it", "after"]
 
 
 def test_units_on_sqlite_are_written_on_one_connection_which_is_let_go_of_at_the_end(sqlite):
