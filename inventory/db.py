@@ -291,7 +291,9 @@ def once_committed(session: Session, effect: Callable[[], None]) -> None:
     if not effects:
         session.connection()  # begins, where nothing was asked yet: only what has begun can be rolled back
     savepoint = session.get_nested_transaction()
-    effects.append(effect if savepoint is None else _Within(savepoint, effect))
+    if savepoint is not None:
+        effect = _Within(savepoint, effect)
+    effects.append(effect)
 
 
 class _Within(NamedTuple):
