@@ -1,11 +1,13 @@
 """The small expressions and texts of `spec.yaml`: conditions, amounts, names of pools. Pure."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
 
 from jinja2 import TemplateError, nodes
 
 from policies.errors import RenderingFailed
+from policies.plainly import MISSING, Unsure, Values, Worked, worked, written
 from policies.specification import FILE, Specification
 from policies.templates import environment
 
@@ -26,15 +28,24 @@ class Expressions:
 
     def of(self, expression: str) -> object:
         """None when it names what is not there. Raises `RenderingFailed`."""
+        plainly, template = _expression(expression)
         try:
-            return _expression(expression)(**self._values)
+            if plainly is not None:
+                with suppress(Unsure):
+                    found = plainly(self._values)
+                    return None if found is MISSING else found
+            return template(**self._values)
         except _FAILURES as error:
             raise self._failed(expression, error) from error
 
     def text(self, template: str) -> str:
         """Raises `RenderingFailed`, also when it names what is not there."""
+        plainly, render = _template(template)
         try:
-            return _template(template)(self._values)
+            if plainly is not None:
+                with suppress(Unsure):
+                    return plainly(self._values)
+            return render(self._values)
         except _FAILURES as error:
             raise self._failed(template, error) from error
 
@@ -51,17 +62,21 @@ class Expressions:
 
 
 @lru_cache(maxsize=COMPILED)
-def _expression(text: str) -> Callable[..., object]:
+def _expression(text: str) -> tuple[Worked | None, Callable[..., object]]:
+    """How it is worked out plainly, where it can be, and by a template."""
     language = environment()
-    said = language.parse("{{ " + text + " }}").body
+    return _worked(language.parse("{{ " + text + " }}").body), language.compile_expression(text)
+
+
+def _worked(said: Sequence[nodes.Node]) -> Worked | None:
     match said:
-        case [nodes.Output(nodes=[nodes.Const(value=value)])]:
-            return lambda **_: value  # most conditions are `true`, most amounts 0
-    return language.compile_expression(text)
+        case [nodes.Output(nodes=[node])]:
+            return worked(node)
+    return None
 
 
 @lru_cache(maxsize=COMPILED)
-def _template(text: str) -> Callable[[Mapping[str, object]], str]:
-    if "{" not in text and "\n" not in text:
-        return lambda _: text
-    return environment().from_string(text).render
+def _template(text: str) -> tuple[Callable[[Values], str] | None, Callable[[Values], str]]:
+    """As `_expression`."""
+    language = environment()
+    return written(language.parse(text).body), language.from_string(text).render

@@ -7,6 +7,7 @@ JSON (which YAML reads), `.lines.j2` prints as it is; none prints a control char
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from contextlib import suppress
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, Literal, get_args
@@ -18,6 +19,7 @@ from markupsafe import Markup, escape
 Syntax = Literal["xml", "lines", "objects"]
 SYNTAXES: tuple[Syntax, ...] = get_args(Syntax)
 _CONTROL = re.compile("[\x00-\x1f\x7f\x85\u2028\u2029]")
+_OF_A_DICT = frozenset(dir(dict))
 _OF_ANY_MAPPING = frozenset({"get", "items", "keys", "values"})
 
 
@@ -25,6 +27,12 @@ class _Language(ImmutableSandboxedEnvironment):
     def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
         """Put together once for a template. Jinja looks through two mappings, name by name, each time it renders one."""
         return {**self.globals, **(d or {})}
+
+    def getattr(self, obj: Any, attribute: str) -> Any:  # noqa: ANN401  what templates name is of any kind
+        """Jinja looks for an attribute of Python's first, and raises and catches an error for each key of a mapping."""
+        if type(obj) is dict and attribute not in _OF_A_DICT:
+            return obj[attribute] if attribute in obj else self.undefined(obj=obj, name=attribute)
+        return super().getattr(obj, attribute)
 
 
 def environment(syntax: Syntax = "lines") -> ImmutableSandboxedEnvironment:
@@ -74,6 +82,17 @@ def has_control_characters(text: str) -> bool:
     return _CONTROL.search(text) is not None
 
 
+def printable(value: object) -> object:
+    """As it may be printed; `ValueError` for what begins a line of its own, or is not there."""
+    if isinstance(value, Undefined):
+        return value  # StrictUndefined says itself what is missing
+    if value is None:
+        raise ValueError("a value is missing where the template prints one")
+    if has_control_characters(str(value)):
+        raise ValueError(f"{str(value)!r} holds a control character or a line break")
+    return value
+
+
 def first_address(prefix: str) -> str:
     """The first usable address, the provider's: 10.0.0.0 of 10.0.0.0/31, 10.0.0.1 of 10.0.0.0/30."""
     return _usable(_network(prefix), 0)
@@ -116,31 +135,25 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
 
 
 @lru_cache(maxsize=256, typed=True)  # one template asks for several things of each prefix
-def _network(prefix: str) -> IPv4Network | IPv6Network:
+def _network(prefix: str | int) -> IPv4Network | IPv6Network:
+    if isinstance(prefix, str) and ":" in prefix:  # else Python would try IPv4 first
+        with suppress(ValueError):
+            return IPv6Network(prefix)
     return ip_network(prefix)
 
 
 def _usable(network: IPv4Network | IPv6Network, position: int) -> str:
     """RFC 3021 and RFC 6164: in a /31 and a /127 both addresses are usable; elsewhere the first one is the network's."""
     point_to_point = network.max_prefixlen - network.prefixlen == 1
-    address = network.network_address + position + (0 if point_to_point else 1)
-    if address not in network:
+    offset = position + (0 if point_to_point else 1)
+    address = network.network_address + offset
+    if offset >= network.num_addresses:
         raise ValueError(f"{network} has no usable address number {position + 1}")
     return str(address)
 
 
-def _plain(value: object) -> object:
-    if isinstance(value, Undefined):
-        return value  # StrictUndefined says itself what is missing
-    if value is None:
-        raise ValueError("a value is missing where the template prints one")
-    if has_control_characters(str(value)):
-        raise ValueError(f"{str(value)!r} holds a control character or a line break")
-    return value
-
-
 def _markup(value: object) -> object:
-    return value if isinstance(value, Markup | Undefined) else escape(_plain(value))
+    return value if isinstance(value, Markup | Undefined) else escape(printable(value))
 
 
 def _json(value: object) -> object:
@@ -148,7 +161,7 @@ def _json(value: object) -> object:
     if isinstance(value, Undefined):
         return value
     if isinstance(value, str) or value is None:
-        _plain(value)
+        printable(value)
     return json.dumps(value, ensure_ascii=False, default=_undefined)
 
 
@@ -159,4 +172,4 @@ def _undefined(value: object) -> str:
     raise TypeError(f"{type(value).__name__} cannot be printed")
 
 
-_FINALIZERS: Mapping[Syntax, Callable[[object], object]] = {"xml": _markup, "lines": _plain, "objects": _json}
+_FINALIZERS: Mapping[Syntax, Callable[[object], object]] = {"xml": _markup, "lines": printable, "objects": _json}
