@@ -8,12 +8,11 @@ from sqlalchemy.orm import Session
 from agent.fulfillment import holds
 from agent.fulfillment.errors import Interrupted, Superseded
 from agent.fulfillment.lifecycle import CounterReadings
-from agent.fulfillment.outcome import PLAN_WORK, Success, lock_orders
+from agent.fulfillment.outcome import PLAN_WORK, Success
 from agent.fulfillment.participant import Note, Participant
 from agent.fulfillment.plan import Decision, PlanState, Step
 from agent.fulfillment.points import Entry
 from agent.fulfillment.tools import Tools
-from crm_bridge import outbox
 from inventory.work import Claim, Work
 
 
@@ -21,6 +20,7 @@ class Activating(Entry):
     rank = 1
     """Lets go of elements once the set holds those that it wants: else two sets might each wait for what the other lets go of."""
     minds_cancellation = False
+    moves_order = True
 
     def __init__(
         self, tools: Tools, claim: Claim, notes: Iterable[Note], participants: Sequence[Participant], after: CounterReadings
@@ -33,10 +33,8 @@ class Activating(Entry):
     def write_all(cls, session: Session, entries: Sequence[Self]) -> None:
         tools = entries[0].tools
         at = tools.clock.now()
-        lock_orders(session, [entry.head.order_id for entry in entries])
         ending = _finish(tools, session, [entry for entry in entries if entry.stands()])
-        with outbox.gathering(session):
-            tools.outcomes.succeed(session, [entry.success() for entry in ending], at)
+        tools.outcomes.succeed(session, [entry.success() for entry in ending], at)
         for entry in ending:
             entry.values = {"state": PlanState.DONE, "step": Step.RELEASE, "finished_at": at}
         ended = [entry.plan_id for entry in ending]

@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 from agent.fulfillment.errors import Missing, Refusal, StateRefused
 from agent.fulfillment.events import Announcer
 from agent.fulfillment.items import kept_plans, ready_plans
-from agent.fulfillment.outcome import PLAN_WORK, locked_order
+from agent.fulfillment.locked import locked_order
+from agent.fulfillment.outcome import PLAN_WORK
 from agent.fulfillment.pace import Pace
 from agent.fulfillment.settings import FulfilmentSettings
 from agent.fulfillment.states import ItemState

@@ -18,8 +18,9 @@ from agent.fulfillment.errors import Missing, OrderRefused, Refusal, StateRefuse
 from agent.fulfillment.events import Announcer
 from agent.fulfillment.items import by_reference, move, tell
 from agent.fulfillment.journal import noted
+from agent.fulfillment.locked import locked_order
 from agent.fulfillment.orders import OrderDesk
-from agent.fulfillment.outcome import CANCEL_WORK, PLAN_WORK, Outcomes, locked_order
+from agent.fulfillment.outcome import CANCEL_WORK, PLAN_WORK, Outcomes
 from agent.fulfillment.plan import ENDED, Failure, PlanState
 from agent.fulfillment.recovery import untouched
 from agent.fulfillment.requests import BUNDLE, FARTHEST, URGENT, ItemRequest, OrderRequest, Related

@@ -3,17 +3,17 @@
 A plan without an order (`order_id` "") has neither: its end tells only those whom the change itself concerns.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy.orm import Session
-from sqlalchemy.orm.attributes import set_committed_value
 
 from agent.fulfillment.events import Announcer
 from agent.fulfillment.gate import Barrier, Waits, barrier
 from agent.fulfillment.items import CANCELLING, doomed_plan, items_of, missing_items, move, ready_plans, tell
 from agent.fulfillment.lifecycle import CounterReadings
+from agent.fulfillment.locked import locked_order
 from agent.fulfillment.milestones import Milestone, reach, service_milestone
 from agent.fulfillment.pace import Pace
 from agent.fulfillment.plan import Approval, Failure, PlanState
@@ -23,8 +23,6 @@ from agent.fulfillment.recovery import untouched
 from agent.fulfillment.settings import FulfilmentSettings
 from agent.fulfillment.states import FINAL, ItemState, order_state
 from agent.fulfillment.tables import OrderItemRow, OrderRow, PlanRow
-from inventory.loading import Loading, lock
-from inventory.prepared import among
 from inventory.work import Work, WorkQueue
 
 PLAN_WORK = "plan"
@@ -244,25 +242,5 @@ class Outcomes:
 
 
 def order_of(session: Session, plan: PlanRow | Head) -> OrderRow | None:
-    """Plans of one order end in different workers: the order's row is their lock. None for a plan without an order."""
+    """Locked. None for a plan without an order."""
     return locked_order(session, plan.order_id) if plan.order_id else None
-
-
-def locked_order(session: Session, order_id: str) -> OrderRow | None:
-    return lock(session, OrderRow, [order_id], _with_items).get(order_id)
-
-
-def lock_orders(session: Session, orders: Collection[str]) -> None:
-    """Those of several plans; "" for those without one."""
-    lock(session, OrderRow, [order_id for order_id in orders if order_id], _with_items)
-
-
-def _with_items(session: Session, orders: Sequence[OrderRow]) -> None:
-    items: dict[str, list[OrderItemRow]] = {order.id: [] for order in orders}
-    for item in _ITEMS.rows(session, {"orders": list(items)}):
-        items[item.order_id].append(item)
-    for order in orders:
-        set_committed_value(order, "items", items[order.id])
-
-
-_ITEMS = Loading(OrderItemRow, among(OrderItemRow.order_id, "orders"), order_by=OrderItemRow.position)

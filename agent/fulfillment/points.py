@@ -16,8 +16,10 @@ from sqlalchemy import ColumnElement, Table, bindparam, func, insert, select, up
 from sqlalchemy.orm import Session
 
 from agent.fulfillment.errors import Cancelled, Missing, Superseded
+from agent.fulfillment.locked import lock_orders
 from agent.fulfillment.participant import Note, Participant, Record
 from agent.fulfillment.tables import ChangeSetRow, JournalRow, OrderItemRow, OrderRow, PlanRow
+from crm_bridge import outbox
 from inventory.changing import write_changes
 from inventory.loading import Loading
 from inventory.prepared import Prepared, among
@@ -53,6 +55,8 @@ class Entry:
     minds_cancellation: ClassVar[bool] = True
     takes: ClassVar[bool] = False
     """The plan becomes this claim's; otherwise it must be it."""
+    moves_order: ClassVar[bool] = False
+    """Its order is locked when it does its part."""
     reads_plan: ClassVar[bool] = False
     """Wants the plan's whole row."""
 
@@ -103,10 +107,8 @@ def write_set(session: Session, entries: Sequence[Entry]) -> None:
         entry.meet(heads.get(entry.plan_id))
         if entry.claim.fence < newest[entry.plan_id]:
             entry.error = Superseded(entry.plan_id, entry.claim.fence)
-    for kind in sorted({type(entry) for entry in entries}, key=lambda kind: kind.rank):
-        alike = [entry for entry in entries if type(entry) is kind and entry.error is None]
-        if alike:
-            kind.write_all(session, alike)
+    with outbox.gathering(session):
+        _write_kinds(session, entries)
     holding = [entry for entry in entries if entry.error is None]
     write_lines(session, [line for entry in holding for line in entry.lines])
     written = _record(session, [(entry.plan_id, participant) for entry in holding for participant in entry.participants])
@@ -114,6 +116,18 @@ def write_set(session: Session, entries: Sequence[Entry]) -> None:
         entry.written = written.get(entry.plan_id, {})
     _move(session, holding)
     write_changes(session, (PlanRow, OrderRow, OrderItemRow, ServiceRow))
+
+
+def _write_kinds(session: Session, entries: Sequence[Entry]) -> None:
+    """Each kind of point does its part."""
+    orders_locked = False
+    for kind in sorted({type(entry) for entry in entries}, key=lambda kind: kind.rank):
+        if kind.moves_order and not orders_locked:  # those of all kinds at once, after the elements that are claimed first
+            lock_orders(session, {entry.head.order_id for entry in entries if entry.moves_order and entry.error is None})
+            orders_locked = True
+        alike = [entry for entry in entries if type(entry) is kind and entry.error is None]
+        if alike:
+            kind.write_all(session, alike)
 
 
 def line_of(claim: Claim, note: Note) -> Line:

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from agent.fulfillment.errors import Missing, Refusal, StateRefused
 from agent.fulfillment.events import Announcer
-from agent.fulfillment.outcome import locked_order
+from agent.fulfillment.locked import locked_order
 from agent.fulfillment.states import FINAL
 from agent.fulfillment.tables import ElementHoldRow, OrderRow, PlanRow
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from agent.fulfillment import freezes, holds
 from agent.fulfillment.errors import ElementsHeld, Superseded
 from agent.fulfillment.items import items_of
-from agent.fulfillment.outcome import PLAN_WORK, lock_orders, order_of
+from agent.fulfillment.outcome import PLAN_WORK, order_of
 from agent.fulfillment.overtaken import ask, is_owed, predecessor
 from agent.fulfillment.participant import Note
 from agent.fulfillment.plan import CANCELLED, ENDED, Plan, PlannedItem, PlanState, Step, read_plan
@@ -20,7 +20,6 @@ from agent.fulfillment.realisation import ports_of_new
 from agent.fulfillment.recovery import Course, course_of
 from agent.fulfillment.tables import ChangeSetRow, PlanRow
 from agent.fulfillment.tools import Tools
-from crm_bridge import outbox
 from inventory.prepared import Prepared, among
 from inventory.work import Claim, Work
 
@@ -41,6 +40,7 @@ class Taking(Entry):
     minds_cancellation = False
     takes = True
     reads_plan = True
+    moves_order = True
 
     def __init__(self, tools: Tools, claim: Claim) -> None:
         super().__init__(claim, (), (), {})
@@ -52,10 +52,8 @@ class Taking(Entry):
     def write_all(cls, session: Session, entries: Sequence[Self]) -> None:
         tools, at = entries[0].tools, entries[0].tools.clock.now()
         plans = {entry.plan_id: entry.head.row for entry in entries if entry.head.row is not None}
-        lock_orders(session, [row.order_id for row in plans.values()])
         freezes.look_ahead(session, at)
-        with outbox.gathering(session):
-            going = [entry for entry in entries if entry.begins(session, plans[entry.plan_id], at)]
+        going = [entry for entry in entries if entry.begins(session, plans[entry.plan_id], at)]
         changes = _changes(session, [entry.plan_id for entry in going])
         held = holds.holders(session, {row.element for rows in changes.values() for row in rows})
         begins = ports_of_new(session, [entry.plan_id for entry in going])

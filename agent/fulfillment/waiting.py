@@ -8,8 +8,9 @@ from sqlalchemy.orm import Session
 from agent.fulfillment.errors import Missing, Refusal, StateRefused
 from agent.fulfillment.gate import Waits
 from agent.fulfillment.items import by_reference
+from agent.fulfillment.locked import locked_order
 from agent.fulfillment.milestones import Milestone, reach
-from agent.fulfillment.outcome import PLAN_WORK, Outcomes, locked_order
+from agent.fulfillment.outcome import PLAN_WORK, Outcomes
 from agent.fulfillment.plan import PlanState
 from agent.fulfillment.states import ItemState
 from agent.fulfillment.tables import OrderItemRow, PlanRow
