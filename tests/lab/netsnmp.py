@@ -12,6 +12,7 @@ SNMPTRAP = "/usr/bin/snmptrap"
 SNMPGET = "/usr/bin/snmpget"
 SNMPSET = "/usr/bin/snmpset"
 _CONFIG, _STATE = "snmpd.conf", "snmp-state"
+_PATIENT = ["-r", "5", "-t", "10"]  # it asks again so often, after so many seconds
 _PERIOD = 1  # seconds between two looks of the agent at its own ifOperStatus
 _LOCAL = "local"  # a community for the agent's own host, good for one object
 _CACHE_TIMEOUT = ".1.3.6.1.4.1.8072.1.5.3.1.2"  # nsCacheTimeout, NET-SNMP-AGENT-MIB; seconds
@@ -82,7 +83,7 @@ def say(router: Router, secrets: Credentials, *told: str, inform: bool = False, 
     """
     keys = ["-l", "authPriv", "-a", "SHA", "-A", auth_key or secrets.auth_key, "-x", "AES", "-X", secrets.priv_key]
     own = ["-e", f"0x{router.engine_id.hex()}", "-Z", ",".join(map(str, engine_time(router, secrets)))]
-    kind = ["-Ci", "-r", "1", "-t", "2"] if inform else own
+    kind = ["-Ci", *_PATIENT] if inform else own
     to = f"{MANAGEMENT_ADDRESS.ip}:{TRAP_V3_PORT}"
     argv = [SNMPTRAP, "-v3", "-m", "", *kind, "-u", SNMP_USER, *keys, to, "", *told]
     return namespaces.execute(router.name, argv, env={**os.environ, "MIBS": ""}, check=False).returncode == 0
@@ -90,7 +91,8 @@ def say(router: Router, secrets: Credentials, *told: str, inform: bool = False, 
 
 def engine_time(router: Router, secrets: Credentials) -> tuple[int, int]:
     """How often the agent has started, and the seconds since it last did (snmpEngineBoots, snmpEngineTime)."""
-    argv = [SNMPGET, "-v2c", "-c", secrets.community, "-m", "", "-Oqv", f"127.0.0.1:{SNMP_PORT}", _ENGINE_BOOTS, _ENGINE_TIME]
+    asked = [*_PATIENT, f"127.0.0.1:{SNMP_PORT}", _ENGINE_BOOTS, _ENGINE_TIME]
+    argv = [SNMPGET, "-v2c", "-c", secrets.community, "-m", "", "-Oqv", *asked]
     boots, seconds = namespaces.execute(router.name, argv, env={**os.environ, "MIBS": ""}).stdout.split()
     return int(boots), int(seconds)
 
@@ -98,4 +100,4 @@ def engine_time(router: Router, secrets: Credentials) -> tuple[int, int]:
 def _look_every_second(router: Router) -> None:
     """The agent reads interfaces afresh every 3 s, and there is no configuration line for that, only this object."""
     new = [f"{_CACHE_TIMEOUT}{_IF_TABLE}", "i", str(_PERIOD)]
-    namespaces.execute(router.name, [SNMPSET, "-v2c", "-c", _LOCAL, "-m", "", f"127.0.0.1:{SNMP_PORT}", *new])
+    namespaces.execute(router.name, [SNMPSET, "-v2c", "-c", _LOCAL, "-m", "", *_PATIENT, f"127.0.0.1:{SNMP_PORT}", *new])

@@ -17,6 +17,7 @@ from tests.loopback import own_address
 HOST = own_address()
 PATIENCE_S = 90.0
 EVERY_S = 0.1
+LAST_LETTERS = 2000  # of what a program said, when it does not do what it is to do
 FOLDER = "FABD_TEST_PROMETHEUS"
 
 
@@ -56,7 +57,12 @@ class Server:
     def __enter__(self) -> Self:
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(self._command, cwd=self._folder, stdout=log, stderr=log)
-        eventually(self._ready, f"{self._command[0]} to be ready; it says:\n{self._log.read_text()}")
+        try:
+            eventually(self._ready, f"{self._command[0]} to be ready")
+        except BaseException as error:
+            error.add_note(self.log[-LAST_LETTERS:])
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -76,7 +82,7 @@ class Server:
 
     def _ready(self) -> bool:
         assert self._process
-        assert self._process.poll() is None, self.log
+        assert self._process.poll() is None, "it has ended"
         try:
             return self._http.get("/-/ready").is_success
         except httpx.TransportError:
