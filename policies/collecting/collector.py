@@ -65,9 +65,12 @@ def _field(value: object) -> object:
 
 
 class Part(_Data):
-    """Where a field stands below its row."""
+    """Where a field stands below its row, or of which other fields it is made."""
 
-    at: Paths
+    at: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
+    """One path, or several of which the first that leads somewhere counts."""
+    of: str = ""
+    """A text that names fields of `at`, and parts of the path: "{peer} {interface}"."""
     match: Pattern = ""
     """Searched in what stands there; its group `value` is the field. Where it finds nothing, the field is empty."""
 
@@ -77,6 +80,12 @@ class Part(_Data):
         if text and VALUE not in re.compile(_pattern(text)).groupindex:
             raise ValueError(f"{text!r} has no group named `{VALUE}`: what of it is the field? Write (?P<{VALUE}>…)")
         return text
+
+    @model_validator(mode="after")
+    def _one(self) -> "Part":
+        if bool(self.at) == bool(self.of):
+            raise ValueError("say one of `at` (where it stands) and `of` (of which fields it is made)")
+        return self
 
 
 class Reading(_Data):
@@ -133,7 +142,9 @@ class StateRule(_Data):
     """Of the alarm; that of the rules for events about the same."""
     qualifier: str
     also: tuple[str, ...] = ()
-    """Other names that events have for it: an alarm of one of them is an alarm of this, too."""
+    """Other names that events have for it: an alarm of one of them is an alarm of this, too, unless another one has that name."""
+    apart: str = ""
+    """Added to the qualifier of those that else had the same one: sessions with one neighbour over several ports."""
     over: str = ""
     """The port over which it is; while that is down, nothing more is said of it."""
     state: str = "{state}"
@@ -165,7 +176,7 @@ class StateRule(_Data):
 
     @property
     def texts(self) -> tuple[str, ...]:
-        return (self.qualifier, *self.also, self.over, self.state, self.text)
+        return (self.qualifier, *self.also, self.apart, self.over, self.state, self.text)
 
 
 class ValueRule(_Data):
@@ -206,10 +217,13 @@ class Collector(_Data):
     def _means_something(self) -> "Collector":
         if not self.states and not self.values:
             raise ValueError("the rows mean nothing: say which `states` or `values` they hold")
+        plain = self._captured | {name for name, part in self.read.fields.items() if part.at}
+        for part in self.read.fields.values():
+            self._check_fields(part.of, plain)
         for text in (text for rule in self.states for text in rule.texts):
-            self._check_fields(text)
+            self._check_fields(text, self.fields | {ELEMENT})
         for rule in self.values:
-            self._check_fields(rule.port)
+            self._check_fields(rule.port, self.fields | {ELEMENT})
             if self.fields and rule.value not in self.fields:
                 raise ValueError(f"`value: {rule.value}` is no field; known are {', '.join(sorted(self.fields))}")
         return self
@@ -217,16 +231,20 @@ class Collector(_Data):
     @property
     def fields(self) -> frozenset[str]:
         """Names of the fields of a row."""
-        captured = (name for path in self.read.paths for name in re.findall(r"(?:^|/)\{(\w+)\}(?=/|$)", path))
         template = (name.lower() for name in re.findall(r"(?m)^\s*Value\s+(?:[A-Za-z,]+\s+)?(\w+)\s+\(", self.read.textfsm))
-        return frozenset((*self.read.fields, *captured, *template))
+        return frozenset((*self.read.fields, *self._captured, *template))
 
     @property
     def causes(self) -> frozenset[str]:
         """What its states tell of."""
         return frozenset(rule.cause for rule in self.states)
 
-    def _check_fields(self, text: str) -> None:
+    @property
+    def _captured(self) -> frozenset[str]:
+        return frozenset(name for path in self.read.paths for name in re.findall(r"(?:^|/)\{(\w+)\}(?=/|$)", path))
+
+    @staticmethod
+    def _check_fields(text: str, known: frozenset[str]) -> None:
         for name in fields_of(text):
-            if name not in self.fields | {ELEMENT}:
-                raise ValueError(f"{text!r} names the field {name!r}; known are {', '.join(sorted(self.fields)) or 'none'}")
+            if name not in known:
+                raise ValueError(f"{text!r} names the field {name!r}; known are {', '.join(sorted(known - {ELEMENT})) or 'none'}")

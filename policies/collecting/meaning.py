@@ -2,8 +2,9 @@
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from policies.collecting.collector import ELEMENT, Collector, Sample, StateRule, ValueRule
@@ -31,7 +32,7 @@ class State:
     rule: StateRule
     qualifier: str
     names: frozenset[str]
-    """All that events may call it; the qualifier among them."""
+    """All that events may call it, the qualifier among them, and nothing that they may call another one."""
     over: str
     """Port, as the element calls it; "" where it is over none."""
     shown: str
@@ -64,9 +65,9 @@ class Collected:
 def read(collector: Collector, answer: str, element: str = "") -> Collected:
     """Raises `UnreadableAnswer`."""
     rows = rows_of(collector.read, answer)
-    found = [state for row in rows for rule in collector.states if (state := _state(rule, row, element)) is not None]
+    found = [(state, row) for row in rows for rule in collector.states if (state := _state(rule, row, element)) is not None]
     values = (value for row in rows for rule in collector.values if (value := _value(rule, row)) is not None)
-    return Collected(rows, tuple(_merged(found)), tuple(values))
+    return Collected(rows, tuple(_own_names(_merged(_apart(found)))), tuple(values))
 
 
 def parse_collector(text: str, file: str) -> Collector:
@@ -95,12 +96,12 @@ def distinct(collectors: Sequence[tuple[str, Collector]]) -> None:
 
 def _state(rule: StateRule, row: Row, element: str) -> State | None:
     """None for a row that does not name what it is about."""
-    qualifier = _words(rule.qualifier, row, element)
+    qualifier = _name(rule.qualifier, row, element)
     if not qualifier:
         return None
     shown = _words(rule.state, row, element)
     shown = next((word for pattern, word in rule.words.items() if re.fullmatch(pattern, shown)), shown)
-    names = frozenset((qualifier, *(name for each in rule.also if (name := _words(each, row, element)))))
+    names = frozenset((qualifier, *(name for each in rule.also if (name := _name(each, row, element)))))
     over, text = _words(rule.over, row, element), _words(rule.text, row, element)
     return State(rule, qualifier, names, over, shown, _standing(rule, shown), text)
 
@@ -110,6 +111,28 @@ def _standing(rule: StateRule, shown: str) -> Standing:
         if pattern and re.fullmatch(pattern, shown, re.IGNORECASE):
             return standing
     return Standing.BAD
+
+
+def _apart(states: Sequence[tuple[State, Row]]) -> Iterator[State]:
+    """With the rows that they are of: things that have one qualifier, and are more than one, are told apart."""
+    seen: dict[tuple[str, str], set[str]] = {}
+    for state, row in states:
+        seen.setdefault((state.rule.cause, state.qualifier), set()).add(_name(state.rule.apart, row))
+    for state, row in states:
+        if len(seen[state.rule.cause, state.qualifier]) == 1:
+            yield state
+            continue
+        qualifier = f"{state.qualifier} {_name(state.rule.apart, row)}".strip()
+        yield replace(state, qualifier=qualifier, names=state.names - {state.qualifier} | {qualifier})
+
+
+def _own_names(states: Iterable[State]) -> Iterator[State]:
+    """Each without the other names that another one has, too: who is called so is not known."""
+    every = list(states)
+    bearers = Counter((state.rule.cause, name) for state in every for name in state.names)
+    for state in every:
+        shared = {name for name in state.names if name != state.qualifier and bearers[state.rule.cause, name] > 1}
+        yield replace(state, names=state.names - shared) if shared else state
 
 
 def _merged(states: Iterable[State]) -> Iterator[State]:
@@ -134,6 +157,11 @@ def _value(rule: ValueRule, row: Row) -> Value | None:
 
 def _words(text: str, row: Row, element: str = "") -> str:
     return text.format_map({**row, ELEMENT: element}).strip() if "{" in text else text
+
+
+def _name(text: str, row: Row, element: str = "") -> str:
+    """Fields that are empty leave no gap in it."""
+    return " ".join(_words(text, row, element).split())
 
 
 def _faults(collector: Collector, sample: Sample) -> Iterator[str]:

@@ -81,13 +81,17 @@ def _by_template(template: str, answer: str) -> Iterator[Row]:
 def _by_paths(reading: Reading, whole: object, walk: Callable[[object, str], _Found]) -> Iterator[Row]:
     for path in reading.paths:
         for captured, row in walk(whole, path):
-            yield captured | {name: _field(part, row, walk) for name, part in reading.fields.items()}
+            plain = captured | {name: _field(part, row, walk) for name, part in reading.fields.items() if part.at}
+            yield plain | {name: _matched(part, part.of.format_map(plain)) for name, part in reading.fields.items() if part.of}
 
 
 def _field(part: Part, row: object, walk: Callable[[object, str], _Found]) -> str:
     """Of the first path that leads to something that is no container."""
     texts = (text for path in part.at for _, there in walk(row, path) if (text := _text(there)) is not None)
-    text = next(texts, "")
+    return _matched(part, next(texts, ""))
+
+
+def _matched(part: Part, text: str) -> str:
     if not part.match:
         return text
     found = re.search(part.match, text)

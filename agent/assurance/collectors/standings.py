@@ -135,9 +135,10 @@ class Standings:
             if state.standing is not Standing.PASSING:
                 yield from self._state(reply, state, subject, alarms, changed)
         rules = {rule.cause: rule for rule in reply.collector.states}
+        called = _grouped((state.rule.cause, name) for state in states for name in state.names)
         for subject in sorted(self._by_element.get((reply.element, reply.collector.name), set()) - listed):
             if (rule := rules.get(subject[1])) is not None:
-                yield from self._absent(reply, rule, subject, alarms, changed)
+                yield from self._absent(reply, rule, subject, alarms, changed, called.get(subject[1], frozenset()))
 
     def _state(
         self, reply: Reply, state: State, subject: Subject, alarms: "_Alarms", changed: dict[Subject, Known | None]
@@ -150,7 +151,7 @@ class Standings:
         if before is None or before.gist != known.gist:
             changed[subject] = known
         standing = alarms.of(subject, state.names)
-        untold = news or (before is not None and not before.told)
+        untold = news or (before is not None and (not before.told or not before.names <= state.names))
         if state.standing is Standing.BAD:
             doubted = before is not None and before.doubted
             if self._tells(subject, replace(known, doubted=doubted), alarms, untold=untold) and not standing:
@@ -160,15 +161,22 @@ class Standings:
             for name in standing:
                 yield _finding(reply, state.rule, name, before, state.shown, state.text, raises=False)
 
-    def _absent(
-        self, reply: Reply, rule: StateRule, subject: Subject, alarms: "_Alarms", changed: dict[Subject, Known | None]
+    def _absent(  # noqa: PLR0917  one place in this class calls it
+        self,
+        reply: Reply,
+        rule: StateRule,
+        subject: Subject,
+        alarms: "_Alarms",
+        changed: dict[Subject, Known | None],
+        called: frozenset[str],
     ) -> Iterator[Finding]:
+        """`called`: all names of what is listed. What has one of them has another qualifier now, and its alarm is that one's."""
         before = self.known[subject]
         standing = alarms.of(subject, before.names)
-        if rule.absent == "unknown":
+        if rule.absent == "unknown" or before.names & called:
             self._drop(subject)
             changed[subject] = None
-            for name in standing:
+            for name in (name for name in standing if name not in called):
                 yield _finding(reply, rule, name, before, NOT_LISTED, f"{subject[0]}: {name} is {NOT_LISTED}", raises=False)
             return
         untold = before.standing == Standing.GOOD or not before.told

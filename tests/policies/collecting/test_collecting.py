@@ -1,5 +1,7 @@
 """Collectors: answers become rows, rows become states and values; what is no answer says nothing."""
 
+import json
+import re
 from pathlib import Path
 
 import pytest
@@ -98,6 +100,47 @@ def test_a_neighbour_of_several_address_families_is_as_its_worst():
     for one, other in (("Established", "Active"), ("Active", "Established")):
         (state,) = read(COLLECTORS["frr-bgp"], answer % (one, other)).states
         assert (state.standing, state.shown) == (Standing.BAD, "Active")
+
+
+def test_a_name_that_several_have_is_nobodys_but_whose_qualifier_it_is():
+    def names(**peers):
+        families = {vrf: {"ipv4Unicast": {"peers": {peer: {"state": "Active"}}}} for vrf, peer in peers.items()}
+        found = read(COLLECTORS["frr-bgp"], json.dumps(families), "pe1")
+        return {state.qualifier: state.names for state in found.states}
+
+    assert names(red="p") == {"p red": {"p red", "p"}}
+    assert names(red="p", default="q") == {"p red": {"p red", "p"}, "q": {"q"}}
+    assert names(red="p", default="p") == {"p red": {"p red"}, "p": {"p"}}
+    assert names(red="p", blue="p") == {"p red": {"p red"}, "p blue": {"p blue"}}
+
+
+def test_what_is_in_a_vrf_and_over_a_port_is_told_with_them():
+    answer = json.dumps({"red": {"ipv4Unicast": {"peers": {"p": {"state": "Active"}}}}})
+    (state,) = read(COLLECTORS["frr-bgp"], answer, "pe1").states
+    assert state.text == "pe1: BGP neighbour p in VRF red is Active"
+    session = {"peer": "fe80::1", "vrf": "red", "interface": "x1", "status": "down"}
+    (state,) = read(COLLECTORS["frr-bfd"], json.dumps([session]), "pe1").states
+    assert state.text == "pe1: BFD session with fe80::1 over x1 in VRF red is down"
+    assert (state.qualifier, state.over) == ("fe80::1 x1 red", "x1")
+    (state,) = read(COLLECTORS["frr-bfd"], '[{"peer": "10.0.0.9", "local": "10.0.0.1", "status": "down"}]', "pe1").states
+    assert state.text == "pe1: BFD session with 10.0.0.9 from 10.0.0.1 is down"
+    (state,) = read(COLLECTORS["frr-bfd"], '[{"peer": "10.0.0.1", "status": "down"}]', "pe1").states
+    assert (state.qualifier, state.text) == ("10.0.0.1", "pe1: BFD session with 10.0.0.1 is down")
+
+
+@pytest.mark.parametrize(
+    ("field", "why"),
+    [
+        ("{at: value, of: '{port}'}", "say one of `at`"),
+        ("{match: '(?P<value>x)'}", "say one of `at`"),
+        ("{of: '{prt}'}", "'{prt}' names the field 'prt'; known are port, unit"),
+        ("{of: '{other}'}", "'{other}' names the field 'other'; known are port, unit"),
+    ],
+)
+def test_a_field_that_is_made_of_others_names_plain_ones(field, why):
+    text = OWN.replace("value: [reading/now, reading]", f"value: {field}, other: {{of: '{{unit}}'}}")
+    with pytest.raises(InvalidPolicy, match=re.escape(why)):
+        parse_collector(text, "own.yaml")
 
 
 def test_an_element_that_has_nothing_of_it_says_so():
