@@ -86,7 +86,7 @@ def render(spec: Specification, platform: str, context: Mapping[str, object]) ->
         text = template.render({"constants": spec.constants, **context})
     except (TemplateError, ValueError, TypeError, KeyError, ArithmeticError) as error:
         raise RenderingFailed(f"{spec.name}/{file}", element, _line_of(error, file), str(error)) from error
-    return "".join(f"{line.rstrip()}\n" for line in text.splitlines() if line.strip())
+    return "".join([f"{bare}\n" for line in text.splitlines() if (bare := line.rstrip())])
 
 
 def checks(spec: Specification, context: Mapping[str, object]) -> tuple[tuple[str, Mapping[str, str]], ...]:
@@ -118,6 +118,7 @@ def _language(syntax: Syntax, templates: tuple[tuple[str, str], ...]) -> Environ
     """With the compiled templates of one specification; the sandbox keeps them from remembering anything."""
     made = environment(syntax)
     made.loader = DictLoader(dict(templates))
+    made.auto_reload = False  # they are what they are
     return made
 
 

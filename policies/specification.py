@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from policies.document import Document
 from policies.document import Path as DocumentPath
 from policies.errors import InvalidPolicy, Problem, Refusal
+from policies.fitting import Fits, fitting
 from policies.templates import SYNTAXES, Syntax, has_control_characters, mistakes
 
 FILE = "spec.yaml"
@@ -228,6 +229,11 @@ class Specification(_Data):
     def validator(self) -> Draft202012Validator:
         return _VALIDATOR(self.characteristics, format_checker=_FORMATS)
 
+    @cached_property
+    def fits(self) -> Fits:
+        """Whether characteristics fit for sure; else the validator says."""
+        return fitting(self.characteristics)
+
     def template(self, platform: str) -> tuple[str, Syntax] | None:
         """File name and syntax of the template for a platform; None when the specification has none."""
         for syntax in SYNTAXES:
@@ -262,7 +268,9 @@ def _samples(files: Mapping[str, str]) -> Iterator[tuple[str, str]]:
 
 def check_characteristics(spec: Specification, values: Mapping[str, Any]) -> list[Refusal]:
     """Everything that does not fit, by JSON pointer; [] when all does."""
-    refusals = [refusal for error in spec.validator.iter_errors(dict(values)) for refusal in _refusals(error)]
+    said = dict(values)
+    errors = () if spec.fits(said) else spec.validator.iter_errors(said)
+    refusals = [refusal for error in errors for refusal in _refusals(error)]
     refused = {refusal.pointer for refusal in refusals}
     unprintable = (pointer for pointer in _unprintable(values, "") if pointer not in refused)
     refusals.extend(Refusal(pointer, "text", "holds a control character or a line break; remove it") for pointer in unprintable)
