@@ -273,6 +273,53 @@ def test_a_refused_confirmation_is_told_and_can_be_tried_again(
     confirmed(session, NEW.inverted())
 
 
+def refused_and_saved(clean: Simulated, driver: NetconfDriver, target: Target) -> None:
+    """The element has refused to confirm, and carried out what was said with it: what it starts with has the change already."""
+    session = driver.open(target, soon())
+    committed(session, NEW)
+    clean.faults("pe1").inject(Fault("refuse", Phase.CONFIRM, times=1))
+    with pytest.raises(EditRefused, match="refused by fault injection"):
+        session.confirm("plan-1", soon())
+    session.close()
+
+
+def test_rebooted_after_a_refused_confirmation_it_has_what_was_decided(
+    clean: Simulated, driver: NetconfDriver, target: Target
+) -> None:
+    refused_and_saved(clean, driver, target)
+    clean.sim.call(lambda network: network.reboot("pe1"))
+    session = driver.open(target, soon())
+    assert session.standing(NEW, soon()) is Standing.AFTER
+    session.confirm("plan-1", soon())
+    session.save(soon())
+    assert stored(session, "startup") == running(session)
+    confirmed(session, NEW.inverted())
+    session.close()
+
+
+def test_expired_after_a_refused_confirmation_it_is_pushed_again_and_what_is_stored_is_what_runs(
+    clean: Simulated, driver: NetconfDriver, target: Target, session: NetconfSession
+) -> None:
+    refused_and_saved(clean, driver, target)
+    session._client.request(rpc.cancel_commit("plan-1"), soon())  # what an expiry does, without the wait
+    assert session.standing(NEW, soon()) is Standing.BEFORE
+    assert stored(session, "startup") != running(session), "a reboot now would bring what was decided, only sooner"
+    confirmed(session, NEW)
+    session.save(soon())
+    assert stored(session, "startup") == running(session)
+    confirmed(session, NEW.inverted())
+
+
+def test_reverted_by_an_operator_after_a_refused_confirmation_nothing_of_it_is_stored(
+    clean: Simulated, driver: NetconfDriver, target: Target, session: NetconfSession
+) -> None:
+    refused_and_saved(clean, driver, target)
+    session.revert(NEW, "plan-1", soon())
+    session.save(soon())
+    assert session.standing(NEW, soon()) is Standing.BEFORE
+    assert stored(session, "startup") == running(session)
+
+
 def test_only_ours_is_removed_where_somebody_else_configures_the_same_port(session: NetconfSession) -> None:
     theirs = internet_access(description="by hand", address="172.16.0.0")
     by_hand = change("", theirs)
