@@ -19,7 +19,7 @@ MORE = """
 [polling]
 interval_s = 86400
 """
-GRACE_S = 120.0
+GRACE_S = 300.0
 """For the daemon to start and for the last requests to be answered, beside the time that was given."""
 
 

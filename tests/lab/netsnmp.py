@@ -83,7 +83,8 @@ def say(router: Router, secrets: Credentials, *told: str, inform: bool = False, 
     """
     keys = ["-l", "authPriv", "-a", "SHA", "-A", auth_key or secrets.auth_key, "-x", "AES", "-X", secrets.priv_key]
     own = ["-e", f"0x{router.engine_id.hex()}", "-Z", ",".join(map(str, engine_time(router, secrets)))]
-    kind = ["-Ci", *_PATIENT] if inform else own
+    patience = ["-r", "5", "-t", "2"] if auth_key else _PATIENT  # whom nobody believes, nobody answers
+    kind = ["-Ci", *patience] if inform else own
     to = f"{MANAGEMENT_ADDRESS.ip}:{TRAP_V3_PORT}"
     argv = [SNMPTRAP, "-v3", "-m", "", *kind, "-u", SNMP_USER, *keys, to, "", *told]
     return namespaces.execute(router.name, argv, env={**os.environ, "MIBS": ""}, check=False).returncode == 0
