@@ -29,6 +29,7 @@ from tests.loopback import numbered
 
 PATIENCE_S = 120.0
 """Far more than anything here takes, on a machine that does other things."""
+LAST_LETTERS = 8000  # of a log, in what is said of a failure
 HOST = "127.0.0.1"
 ORDERS = "/tmf-api/serviceOrdering/v4/serviceOrder"
 NETWORK = {
@@ -207,10 +208,14 @@ class Process:
             try:
                 line = self._news.get(timeout=max(0.0, deadline - time.monotonic()))
             except queue.Empty:
-                raise AssertionError(f"no {pattern!r} in the log after {PATIENCE_S:.0f} s:\n{self.log}") from None
-            assert line is not None, f"the daemon ended with {self._process.wait()} before it logged {pattern!r}:\n{self.log}"
+                raise AssertionError(f"no {pattern!r} in the log after {PATIENCE_S:.0f} s:\n{self._end}") from None
+            assert line is not None, f"the daemon ended with {self._process.wait()} before it logged {pattern!r}:\n{self._end}"
             if re.search(pattern, line):
                 return line
+
+    @property
+    def _end(self) -> str:
+        return self.log[-LAST_LETTERS:]
 
     def send(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
