@@ -1,9 +1,12 @@
 """How the demonstration looks in a terminal, and as JSON."""
 
 import json
+import shlex
 import shutil
+import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -123,13 +126,12 @@ def _report(outcomes: list[Outcome], *, held: bool, seconds: float) -> dict[str,
 
 def _stay(console: Console, stage: Stage) -> None:
     account = stage.accounts["ACME"]
+    console.print("\nThe daemon and the network stay up until Ctrl-C. To look around, say in another terminal:\n")
+    for line in surroundings(stage):
+        console.print(f"  {line}", soft_wrap=True, highlight=False, markup=False)
     console.print(
         Panel(
-            f"""The daemon and the network stay up until Ctrl-C. From another terminal:
-
-  export FABD_CONFIG={stage.folder / "fabd.toml"} FABD_URL={stage.url} FABD_TOKEN={stage.token}
-
-  fabd order list                      fabd ticket list
+            f"""  fabd order list                      fabd ticket list
   fabd inventory show                  fabd customer show {account}
   fabd bill list                       fabd audit list
   fabd sim cut pe1-p1 --control {stage.sim.control_url}
@@ -146,3 +148,11 @@ def _stay(console: Console, stage: Stage) -> None:
             time.sleep(3600)
     except KeyboardInterrupt:
         console.print("stopping")
+
+
+def surroundings(stage: Stage) -> Iterator[str]:
+    """What a shell needs to find this program and this daemon: to be copied, so without a frame and a line each."""
+    yield f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH"
+    yield f"export FABD_CONFIG={shlex.quote(str(stage.folder / 'fabd.toml'))}"
+    yield f"export FABD_URL={stage.url}"
+    yield f"export FABD_TOKEN={stage.token}"
