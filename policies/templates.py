@@ -144,10 +144,10 @@ def _network(prefix: str | int) -> IPv4Network | IPv6Network:
 
 def _usable(network: IPv4Network | IPv6Network, position: int) -> str:
     """RFC 3021 and RFC 6164: in a /31 and a /127 both addresses are usable; elsewhere the first one is the network's."""
-    point_to_point = network.max_prefixlen - network.prefixlen == 1
-    offset = position + (0 if point_to_point else 1)
+    host_bits = network.max_prefixlen - network.prefixlen
+    offset = position + (0 if host_bits == 1 else 1)
     address = network.network_address + offset
-    if offset >= network.num_addresses:
+    if offset >> host_bits:
         raise ValueError(f"{network} has no usable address number {position + 1}")
     return str(address)
 

@@ -30,15 +30,16 @@ class Jeopardy(StrEnum):
 
 
 def reach(order: OrderRow, milestone: Milestone, message: str, items: Iterable[OrderItemRow], at: datetime) -> None:
+    before = order.milestones or ()
     reached = {
-        "id": str(len(order.milestones or ()) + 1),
-        "name": milestone.value,
+        "id": str(len(before) + 1),
+        "name": str(milestone),
         "message": message,
         "status": "reached",
         "at": at.isoformat(),
         "items": [item.reference for item in items],
     }
-    order.milestones = [*(order.milestones or ()), reached]
+    order.milestones = [*before, reached]
 
 
 def service_milestone(item: OrderItemRow) -> Milestone | None:

@@ -1,7 +1,8 @@
 """One spelling per value, so that what an element prints compares with what was sent."""
 
+import re
 from functools import lru_cache
-from ipaddress import ip_address, ip_interface
+from ipaddress import IPv4Address, IPv6Address, ip_interface
 
 _REMEMBERED = 8_192
 """Spellings; one change reads the same addresses several times."""
@@ -12,7 +13,19 @@ def canonical(token: str) -> str:
     """Addresses and prefixes in their shortest form (`2001:DB8::0:1` → `2001:db8::1`); everything else as it is."""
     if not token or not (":" in token or "." in token) or token[0] not in "0123456789abcdefABCDEF:":
         return token
+    if _IPV4(token):
+        return token
     try:
-        return str(ip_interface(token)) if "/" in token else str(ip_address(token))
+        return str(ip_interface(token)) if "/" in token else str(_address(token))
     except ValueError:
         return token
+
+
+def _address(token: str) -> IPv4Address | IPv6Address:
+    """Python would try IPv4 first."""
+    return IPv6Address(token) if ":" in token else IPv4Address(token)
+
+
+_OCTET = "(?:0|[1-9][0-9]?|1[0-9]{2}|2[0-4][0-9]|25[0-5])"
+_IPV4 = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}", re.ASCII).fullmatch
+"""An address that is as short as it can be."""

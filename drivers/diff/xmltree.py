@@ -322,7 +322,7 @@ class _Tree:
     def _identity(self, node: etree._Element) -> Identity:
         tag = str(node.tag)
         if (keys := self._keys.get(tag)) is not None:
-            return tag, tuple([canonical(node.findtext(key, "").strip()) for key in keys])
+            return tag, tuple([canonical(_text_of(node, key)) for key in keys])
         return tag, (self._value(node),) if tag in self._leaf_lists else ()
 
     def _value(self, node: etree._Element) -> str:
@@ -361,10 +361,17 @@ def _own_text(node: etree._Element) -> str:
     return etree.tostring(node, encoding="unicode")
 
 
+def _text_of(node: etree._Element, name: str) -> str:
+    """Of the first child of that name; "" without one."""
+    for child in node.iterchildren(name):
+        return (child.text or "").strip()
+    return ""
+
+
 def _spoken(node: etree._Element) -> set[str]:
     """Prefixes that values use (`ianaift:ethernetCsmacd`): they must stay declared though no name uses them."""
-    values = ((child.nsmap, (child.text or "").strip().partition(":")) for child in node.iter())
-    return {prefix for nsmap, (prefix, colon, _) in values if colon and prefix in nsmap}
+    qualified = ((child, child.text.strip().partition(":")[0]) for child in node.iter() if child.text and ":" in child.text)
+    return {prefix for child, prefix in qualified if prefix in child.nsmap}
 
 
 def _place(above: str, parent: str, identity: Identity) -> str:
