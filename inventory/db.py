@@ -7,10 +7,11 @@ work is one transaction: `with database.write() as session: …` commits at the 
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
 from sqlalchemy import (
@@ -27,6 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import URL, Dialect, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as AllInUse
 from sqlalchemy.orm import DeclarativeBase, Session, SessionTransaction
 from sqlalchemy.pool import PoolProxiedConnection
 from sqlalchemy.types import TypeDecorator
@@ -238,6 +240,16 @@ class Database:
                 raise OutcomeUnknown
             time.sleep(ASKED_AGAIN_S)
 
+    def answers(self) -> bool:
+        """Whether a connection can be made, or one that is there lives."""
+        try:
+            self.engine.connect().close()
+        except OperationalError:
+            return False
+        except AllInUse:
+            return True
+        return True
+
     def close(self) -> None:
         if self._writer is not None:
             self._writer.close()
@@ -296,7 +308,8 @@ def once_committed(session: Session, effect: Callable[[], None]) -> None:
     effects.append(effect)
 
 
-class _Within(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Within:
     """An effect of a savepoint."""
 
     savepoint: SessionTransaction

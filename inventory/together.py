@@ -3,6 +3,7 @@
 Who comes while another one writes waits with all that come, and the first of them writes for all. Each returns when its own is
 durable. A set that the database refuses is taken back whole, and each of it is written by itself: what is wrong with one is told to
 that one alone. A set waits for locks only briefly, for all that come wait behind it; by itself each may wait as long as anybody.
+Where the server cannot be reached, one who tries tells all.
 """
 
 import threading
@@ -12,6 +13,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 import structlog
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from inventory.db import Database, carry_out, effects_of, gave_up, wait_briefly
@@ -50,6 +52,8 @@ class Outcome(NamedTuple):
     error: Exception | None
     alone: bool
     """The set was taken back: it is to be written by itself."""
+    away: bool = False
+    """No connection to the server was to be had, so nothing was begun. Who comes next would only wait for the same."""
 
 
 LONGEST_S = 180.0
@@ -108,7 +112,7 @@ class Together(Generic[Entry]):
             for ticket in tickets:
                 if not self._is_settled(ticket, until):
                     self._give_up(ticket)
-        return [Outcome(ticket.error, ticket.alone) for ticket in tickets]
+        return [Outcome(ticket.error, ticket.alone, ticket.away) for ticket in tickets]
 
     def _is_settled(self, ticket: "_Ticket[Entry]", until: float) -> bool:
         """Waits for it."""
@@ -127,13 +131,14 @@ class Together(Generic[Entry]):
 
     def _lead(self) -> None:
         tickets: list[_Ticket[Entry]] = []
-        written = False
+        connected = written = False
         number: int | None = None
         effects: Sequence[Callable[[], None]] = ()
         try:
             self._gather()
             with self._database.write() as session, self._its_turn():
                 session.connection()  # begins: whoever comes until then is of this set
+                connected = True
                 number = wait_briefly(session)
                 tickets = self._cut()
                 self._write(session, [ticket.entry for ticket in tickets])
@@ -144,7 +149,10 @@ class Together(Generic[Entry]):
             written = self._made(tickets, number, error)
             carry_out(effects if written else ())
         except Exception as error:  # noqa: BLE001  told to whose it is, in its own thread
-            if len(tickets) == 1 and not gave_up(error):
+            if self._is_away(error, connected=connected):
+                tickets = tickets or self._cut()
+                _tell_away(tickets, error)
+            elif len(tickets) == 1 and not gave_up(error):
                 tickets[0].error = error
             else:
                 log.info("a set was taken back; each of it is written by itself", entries=len(tickets), reason=_reason(error))
@@ -172,6 +180,14 @@ class Together(Generic[Entry]):
     def _enough(self) -> bool:
         return 2 * len(self._waiting) >= self._company.expected()
 
+    def _is_away(self, error: Exception, *, connected: bool) -> bool:
+        """Whether the server cannot be reached: one who tries tells all, for each would wait as long to be told the same."""
+        if self._database.is_sqlite or not isinstance(error, OperationalError):
+            return False
+        if not connected:
+            return True
+        return error.connection_invalidated and not self._database.answers()
+
     def _made(self, tickets: "list[_Ticket[Entry]]", number: int | None, error: OutcomeUnknown) -> bool:
         """Whether the set was written although nobody said so. When that stays unknown, all are told; none is written twice."""
         try:
@@ -189,6 +205,12 @@ class Together(Generic[Entry]):
         return tickets
 
 
+def _tell_away(tickets: "Sequence[_Ticket[Entry]]", error: Exception) -> None:
+    log.warning("the database cannot be reached; all that wait for it are told", entries=len(tickets), reason=_reason(error))
+    for ticket in tickets:
+        ticket.error, ticket.away = error, True
+
+
 def _reason(error: Exception) -> str:
     """Without the statement and its values: they may be a customer's."""
     return str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
@@ -200,5 +222,6 @@ class _Ticket(Generic[Entry]):
         self.error: Exception | None = None
         self.alone = False
         """The set was taken back: it is for its own thread to write."""
+        self.away = False
         self.settled = threading.Lock()
         self.settled.acquire()

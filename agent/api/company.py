@@ -16,7 +16,7 @@ import structlog
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
-from agent.api.errors import Unavailable
+from agent.api.errors import SOON_S, Unavailable
 from inventory.db import Database
 from inventory.errors import OutcomeUnknown
 from inventory.tasks import Task
@@ -70,7 +70,7 @@ class Company:
                 return await wish.settled
         except TimeoutError:
             if self._withdrawn(wish):
-                raise Unavailable("databaseUnavailable", _NOT_BEGUN) from None
+                raise Unavailable("databaseUnavailable", _NOT_BEGUN, retry_after_s=SOON_S) from None
             raise OutcomeUnknown("the database does not answer") from None
         except asyncio.CancelledError:
             self._withdrawn(wish)
@@ -112,6 +112,14 @@ class Company:
             except Exception as error:  # noqa: BLE001  told to all whose it is
                 outcomes = [Outcome(error, alone=False)] * len(wishes)
             _settle(wishes, outcomes)
+            if outcomes[0].away:
+                self._tell_all(outcomes[0])
+
+    def _tell_all(self, outcome: Outcome) -> None:
+        """Who waits for the next set, too: it would wait as long to be told the same."""
+        with self._news:
+            wishes, self._waiting = self._waiting, []
+        _settle(wishes, [outcome] * len(wishes))
 
     def _next(self) -> "list[_Wish[Any]]":
         with self._news:

@@ -11,7 +11,7 @@ ApiError                         any refusal, with its HTTP status
 ├── UnsupportedMediaType         415
 ├── Unprocessable                422: an idempotency key with another body (ValueError)
 ├── TooManyRequests              429: carries `retry_after_s`
-└── Unavailable                  503: not now, maybe soon
+└── Unavailable                  503: not now, maybe soon: then it carries `retry_after_s`
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,6 +20,8 @@ from http import HTTPStatus
 from typing import ClassVar, Self
 
 PROBLEM_JSON = "application/problem+json"
+SOON_S = 5
+"""After which to ask again where nobody knows how long it takes (`Retry-After`, RFC 9110 §10.2.3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,11 @@ class TooManyRequests(ApiError):
 
 class Unavailable(ApiError):
     status = HTTPStatus.SERVICE_UNAVAILABLE
+
+    def __init__(self, code: str, message: str, *, retry_after_s: int | None = None) -> None:
+        """`retry_after_s`: None where it stays so until fabd is set up otherwise."""
+        super().__init__(code, message)
+        self.retry_after_s = retry_after_s
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,8 @@ TAG_PROBLEM = "TMF656 Service Problem Management"
 
 ALWAYS = (400, 401, 403, 429, 500, 503)
 """Statuses that every guarded route can answer."""
+_LATER = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
+"""Those that may say when to ask again."""
 OPEN = (500,)
 OF_TMF = (406,)
 """Statuses that every route below `/tmf-api` can answer beside those."""
@@ -204,7 +206,7 @@ def _headers(status: int, *, lists: bool) -> Mapping[str, tuple[str, Shape]]:
         return {"Location": ("Where it is.", TEXT)}
     if status == HTTPStatus.METHOD_NOT_ALLOWED:
         return {"Allow": ("What is possible.", TEXT)}
-    return {"Retry-After": ("Seconds to wait.", WHOLE)} if status == HTTPStatus.TOO_MANY_REQUESTS else {}
+    return {"Retry-After": ("Seconds to wait.", WHOLE)} if status in _LATER else {}
 
 
 def _error_content(path: str) -> Json:

@@ -9,7 +9,7 @@ import agent.actions.errors as actions
 import crm_bridge.errors as bridge
 import inventory.errors as inventory
 import policies.errors as policies
-from agent.api.errors import ApiError, Detail, ErrorBody, TooManyRequests
+from agent.api.errors import SOON_S, ApiError, Detail, ErrorBody, TooManyRequests, Unavailable
 from agent.assurance.errors import AssuranceError, NoHistory, UnknownAlarm, UnknownProblem
 from agent.errors import AgentError
 from agent.fulfillment.errors import FulfilmentError, Kind, Refusal
@@ -46,8 +46,7 @@ def error_body(error: Exception) -> ErrorBody:
     """What to answer. Unknown errors become a 500 that says nothing of the inside."""
     match error:
         case ApiError():
-            headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, TooManyRequests) else {}
-            return ErrorBody(error.status, error.code, error.message, error.pointer, error.details, headers)
+            return ErrorBody(error.status, error.code, error.message, error.pointer, error.details, _when_again(error))
         case FulfilmentError():
             return _fulfilment(error)
         case NotAuthenticated():
@@ -59,12 +58,18 @@ def error_body(error: Exception) -> ErrorBody:
     return _plain(error)
 
 
+def _when_again(error: ApiError) -> Mapping[str, str]:
+    """RFC 9110 §10.2.3."""
+    seconds = error.retry_after_s if isinstance(error, TooManyRequests | Unavailable) else None
+    return {} if seconds is None else {"Retry-After": str(seconds)}
+
+
 def _of_database(error: OperationalError | inventory.OutcomeUnknown) -> ErrorBody:
     code, message = _code(error), str(error)
     if isinstance(error, OperationalError):
         code = "databaseUnavailable"
         message = "the database does not answer at the moment; try again, and look at `fabd db check` when it stays so"
-    return ErrorBody(HTTPStatus.SERVICE_UNAVAILABLE, code, message, headers={"Retry-After": "5"})
+    return ErrorBody(HTTPStatus.SERVICE_UNAVAILABLE, code, message, headers={"Retry-After": str(SOON_S)})
 
 
 def _of_details(error: policies.Refused | inventory.InvalidMaintenance) -> ErrorBody:

@@ -6,12 +6,12 @@ from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import select, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import event, select, text
+from sqlalchemy.exc import IntegrityError, OperationalError
 from structlog.testing import capture_logs
 
 from inventory.changing import write_changes
-from inventory.db import TRIES, once_committed
+from inventory.db import TRIES, Database, once_committed
 from inventory.errors import OutcomeUnknown
 from inventory.loading import lock
 from inventory.tables import SiteRow
@@ -420,3 +420,46 @@ def test_who_waits_too_long_for_a_set_that_has_not_begun_leaves_it_and_writes_by
     with database.read() as session:
         assert session.scalars(select(SiteRow.name).order_by(SiteRow.name)).all() == ["a", "b", "c"]
     assert sorted(sets) == [["a"], ["b"], ["c"]]
+
+
+def test_where_the_server_cannot_be_reached_one_connect_tells_all_of_the_set():
+    gone, tries = Database("postgresql+psycopg://nobody@127.0.0.1:1/nothing"), []
+    sites = Sites(gone)
+
+    @event.listens_for(gone.engine, "do_connect")
+    def _all_have_come(*_args: object) -> None:
+        tries.append(1)
+        until(lambda: len(sites.together._waiting) == 3)
+
+    threads = [threading.Thread(target=sites.add, args=(name,)) for name in "abc"]
+    with capture_logs() as logs:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(DEADLINE)
+    gone.close()
+    told = {name: type(error) for name, error in sites.failed.items()}
+    assert told == dict.fromkeys("abc", OperationalError)
+    assert (len(tries), sites.sets) == (1, [])
+    (line,) = (each for each in logs if each["log_level"] == "warning")
+    assert line["event"] == "the database cannot be reached; all that wait for it are told"
+    assert line["entries"] == 3
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_a_set_whose_connection_was_lost_is_written_one_by_one_only_where_the_server_is_there_again(database, monkeypatch, answers):
+    monkeypatch.setattr(database, "is_sqlite", False)
+    monkeypatch.setattr(database, "answers", lambda: answers)
+    sets: list[list[str]] = []
+
+    def write(session, names) -> None:
+        sets.append(list(names))
+        if len(names) > 1:
+            raise OperationalError("insert", {}, Exception("server closed the connection"), connection_invalidated=True)
+        session.add(SiteRow(id=f"ste-{names[0]}", name=names[0]))
+
+    outcomes = Together(database, write).add_all(["a", "b"])
+    assert [outcome.alone for outcome in outcomes] == [answers, answers]
+    assert [outcome.away for outcome in outcomes] == [not answers, not answers]
+    assert sets == [["a", "b"]], "those to be written by themselves are left to who asked"
+    assert [isinstance(outcome.error, OperationalError) for outcome in outcomes] == [not answers, not answers]

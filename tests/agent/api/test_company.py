@@ -5,15 +5,17 @@ import threading
 
 import pytest
 from fastapi import APIRouter, Depends
-from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import event, select
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
 from agent.api.company import Company
 from agent.api.errors import Unavailable
 from agent.api.lean import Lean
+from inventory.db import Database
 from inventory.errors import OutcomeUnknown
 from inventory.tables import SiteRow
+from tests.inventory.waiting import until
 
 DEADLINE = 60
 
@@ -177,3 +179,30 @@ def test_a_lean_route_takes_no_dependency_that_nobody_would_resolve():
 
     with pytest.raises(TypeError, match="resolves no dependency"):
         APIRouter().add_api_route("/x", endpoint, route_class_override=Lean, dependencies=[Depends(endpoint)])
+
+
+def test_where_the_server_cannot_be_reached_one_who_tries_tells_all_who_wait():
+    """Those of the set, and those that came meanwhile: each would wait as long to be told the same."""
+    company, tries = Company(), []
+    gone = Database("postgresql+psycopg://nobody@127.0.0.1:1/nothing")
+
+    async def refused() -> list[BaseException | None]:
+        begun = asyncio.Event()
+        loop = asyncio.get_running_loop()
+
+        @event.listens_for(gone.engine, "do_connect")
+        def _all_have_come(*_args: object) -> None:
+            tries.append(len(company._waiting))
+            loop.call_soon_threadsafe(begun.set)
+            until(lambda: len(company._waiting) == 100)
+
+        first = asyncio.create_task(company.do(gone, done.append))
+        await asyncio.wait_for(begun.wait(), DEADLINE)
+        others = [asyncio.create_task(company.do(gone, done.append)) for _ in range(100)]
+        return await asyncio.wait_for(asyncio.gather(first, *others, return_exceptions=True), DEADLINE)
+
+    done: list[Session] = []
+    told = asyncio.run(refused())
+    gone.close()
+    assert [type(each) for each in told] == [OperationalError] * 101
+    assert (len(tries), done, company._waiting) == (1, [], [])

@@ -105,5 +105,15 @@ def test_both_forms_say_the_same():
     ]
 
 
-def test_who_is_slowed_down_hears_for_how_long():
-    assert error_body(api.TooManyRequests("slow", "slow down", retry_after_s=7)).headers == {"Retry-After": "7"}
+@pytest.mark.parametrize(
+    ("error", "seconds"),
+    [
+        (api.TooManyRequests("slow", "slow down", retry_after_s=7), "7"),
+        (api.Unavailable("databaseUnavailable", "not now", retry_after_s=api.SOON_S), "5"),
+        (inventory.errors.OutcomeUnknown("the database does not answer"), "5"),
+        (OperationalError("select 1", {}, Exception("gone")), "5"),
+        (api.Unavailable("notMeasuring", "this daemon measures nothing"), None),
+    ],
+)
+def test_who_is_to_come_later_hears_when(error, seconds):
+    assert error_body(error).headers.get("Retry-After") == seconds
