@@ -25,9 +25,9 @@ from policies.collecting.meaning import distinct as distinct_collectors
 from policies.collecting.meaning import parse_collector
 from policies.detection.rules import Rule, parse_rules
 from policies.errors import InvalidPolicy, Problem
-from policies.sla import parse_sla
-from policies.specification import FILE, SAMPLES, SUFFIX, parse
-from policies.tariff import parse_tariff
+from policies.sla import Sla, parse_sla
+from policies.specification import FILE, SAMPLES, SUFFIX, Specification, parse
+from policies.tariff import Tariff, parse_tariff
 from policies.translating import Translations, distinct, parse_translation
 
 YAML = (".yaml", ".yml")
@@ -40,7 +40,11 @@ Texts = Mapping[str, str]
 
 def load_catalog(settings: CatalogSettings | None = None) -> Catalog:
     """Raises `policies.errors.InvalidPolicy` with all mistakes of all files, `ConfigurationError` for a folder that is missing."""
-    settings = settings or CatalogSettings()
+    return Catalog.of(*read_catalog(settings or CatalogSettings()))
+
+
+def read_catalog(settings: CatalogSettings) -> tuple[list[Specification], list[Sla], list[Tariff]]:
+    """Each file by itself, whatever it refers to. Raises like `load_catalog`."""
     shipped = files("policies")
     wrong: list[Problem] = []
     own = specification_texts(settings).items()
@@ -49,7 +53,7 @@ def load_catalog(settings: CatalogSettings | None = None) -> Catalog:
     tariffs = _sound((partial(parse_tariff, text, name) for name, text in _documents(shipped / "tariffs", settings.tariffs)), wrong)
     if wrong:
         raise InvalidPolicy(wrong)
-    return Catalog.of(specifications, slas, tariffs)
+    return specifications, slas, tariffs
 
 
 def load_translations(settings: CatalogSettings | None = None) -> Translations:

@@ -39,8 +39,9 @@ from bench.process import cpu_seconds, free_port, stopped
 from bench.scratch import scratch
 from drivers.events.kernel import drops_of
 from drivers.port import Credential, Target
-from drivers.snmp.batch import BatchBuilder, Column, PollBatch, PollJob, PortRef, PortSample
+from drivers.snmp.batch import BatchBuilder, PollBatch, PollJob, PortRef, PortSample
 from drivers.snmp.collector import Collector, CollectorLimits
+from drivers.snmp.columns import Column
 from drivers.snmp.traps import TrapReceiver, TrapSettings
 from inventory.db import Database
 from inventory.importer import import_document
@@ -102,7 +103,6 @@ class InstantAgents:
 def inventory(storm: Storm) -> dict[str, Any]:
     """A chain of elements in which every port ends a link, so that every port is watched."""
     names = [f"r{number}" for number in range(storm.count)]
-    port = lambda number: f"ge-0/0/{number}"  # noqa: E731  a name of a name
     elements = [
         {
             "name": name,
@@ -113,19 +113,23 @@ def inventory(storm: Storm) -> dict[str, Any]:
                 "snmp": {"host": str(ipaddress.ip_address(storm.first) + number), "port": storm.port or 161, "credential": "bench"}
             },
             "ports": [
-                {"name": port(index), "if_index": index + 1, "speed_bps": 10**9, "role": "core"} for index in range(storm.ports)
+                {"name": _port(index), "if_index": index + 1, "speed_bps": 10**9, "role": "core"} for index in range(storm.ports)
             ],
         }
         for number, name in enumerate(names)
     ]
     half = storm.ports // 2
     links = [
-        {"name": f"{a}-{b}-{index}", "a": f"{a}/{port(index)}", "b": f"{b}/{port(half + index)}"}
+        {"name": f"{a}-{b}-{index}", "a": f"{a}/{_port(index)}", "b": f"{b}/{_port(half + index)}"}
         for a, b in zip(names, [*names[1:], names[0]], strict=True)
         if a != b
         for index in range(half)
     ]
     return {"sites": [{"name": "lab"}], "elements": elements, "links": links, "pools": []}
+
+
+def _port(number: int) -> str:
+    return f"ge-0/0/{number}"
 
 
 async def measured(storm: Storm, made: Database) -> dict[str, Any]:
@@ -187,8 +191,8 @@ async def _storm(storm: Storm, service: AssuranceService, receiver: TrapReceiver
     dropped |= {"strangers": stats.strangers, "stale": stats.stale, "malformed": stats.malformed, **figures.traps_dropped}
     lags.sort()
     with made.read() as session:
-        count = lambda row: session.scalar(select(func.count()).select_from(row))  # noqa: E731  of a table
-        stored = {"polls": count(PollRow), "observations": count(ObservationRow)}
+        tables = {"polls": PollRow, "observations": ObservationRow}
+        stored = {name: session.scalar(select(func.count()).select_from(table)) for name, table in tables.items()}
         standing = AlarmRow.cleared_at.is_(None)
         alarms = list(session.execute(select(AlarmRow.cause, standing, func.count()).group_by(AlarmRow.cause, standing)))
     accounted = figures.traps_processed + sum(dropped.values())

@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import AnyStr
 
 ENDS_WITHIN_S = 20.0
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -13,7 +14,7 @@ _PARENT, _TIMES, _TIMES_WITH_ENDED = 1, slice(11, 13), slice(11, 15)
 
 
 @contextmanager
-def stopped(process: "subprocess.Popen[bytes]") -> Iterator["subprocess.Popen[bytes]"]:
+def stopped(process: "subprocess.Popen[AnyStr]") -> Iterator["subprocess.Popen[AnyStr]"]:
     """The process inside; afterwards it has ended, by SIGTERM or in the end by SIGKILL."""
     try:
         yield process

@@ -4,14 +4,15 @@ import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from pathlib import Path
 
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from agent.actions.modes import with_modes
 from agent.api.tls import server_context
-from agent.catalog import load_actions, load_catalog, load_collectors, load_foresight, load_translations
-from agent.config import Location, Settings
+from agent.catalog import load_actions, load_catalog, load_collectors, load_foresight, load_translations, read_catalog
+from agent.config import CatalogSettings, Location, Settings
 from agent.errors import AgentError, ConfigurationError
 from agent.security.credentials import OTHERS, CredentialResolver
 from crm_bridge.callbacks import CallbackPolicy
@@ -41,22 +42,40 @@ def mistakes(settings: Settings) -> Iterator[Mistake]:
     yield from _remote_write(settings)
 
 
-def of_catalog(settings: Settings, platforms: Platforms) -> list[str]:
-    """What is wrong in the files of the catalog."""
+def of_catalog(settings: Settings) -> list[str]:
+    """What is wrong in the files of the catalog, as far as they are there: `mistakes` tells of paths that lead nowhere.
+
+    What refers to something that would be there is not held against it.
+    """
     from agent.actions.reading import load_rules  # noqa: PLC0415  it loads all that makes alarms
 
+    catalog, gone = _there(settings.catalog)
     found: list[str] = []
     for load in (load_collectors, load_foresight, load_translations):
-        found += _wrong(partial(load, settings.catalog))
+        found += _wrong(partial(load, catalog))
     # causes that an alarm may have are known where all can be read that tells of alarms
-    rules = partial(load_actions, settings.catalog) if found else partial(load_rules, settings.catalog, settings.actions)
-    found += _wrong(lambda: with_modes(rules(), settings.actions.modes))
-    found += _wrong(partial(load_catalog, settings.catalog))
+    known = not found and not gone & {"collectors", "foresight", "translations"}
+    rules = partial(load_rules, catalog, settings.actions) if known else partial(load_actions, catalog)
+    modes = {} if "actions" in gone else settings.actions.modes
+    found += _wrong(lambda: with_modes(rules(), modes))
+    found += _wrong(partial(read_catalog, catalog) if gone & {"slas", "tariffs"} else partial(load_catalog, catalog))
+    return found + _of_platforms(Platforms(tuple(catalog.platforms)))
+
+
+def _there(catalog: CatalogSettings) -> tuple[CatalogSettings, frozenset[str]]:
+    """Without paths that lead nowhere, and the settings that name such."""
+    paths = {name: [path for path in some if _leads(name, path)] for name, some in catalog}
+    return catalog.model_copy(update=paths), frozenset(name for name, some in catalog if len(some) > len(paths[name]))
+
+
+def _leads(name: str, path: Path) -> bool:
+    return path.is_dir() or (name in OF_FILES and path.is_file())
+
+
+def _of_platforms(platforms: Platforms) -> list[str]:
     if names := _wrong(platforms.names):
-        return [*found, *names]
-    for name in platforms.names():
-        found += _wrong(partial(platforms.load, name))
-    return found
+        return [*names]
+    return [each for name in platforms.names() for each in _wrong(partial(platforms.load, name))]
 
 
 def _wrong(load: Callable[[], object]) -> Sequence[str]:
@@ -146,6 +165,6 @@ def _folders(settings: Settings) -> Iterator[Mistake]:
     for name, paths in settings.catalog:
         files = name in OF_FILES
         for place, path in enumerate(paths):
-            if not (path.is_dir() or (files and path.is_file())):
+            if not _leads(name, path):
                 kind = "neither a file nor a folder" if files else "not a folder"
                 yield ("catalog", name, place), f"{path} is {kind}; create it or take it out of the settings"

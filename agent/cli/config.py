@@ -24,11 +24,8 @@ app = typer.Typer(no_args_is_help=True, help="Settings: check them, show them, a
 def check(desk: Desk) -> None:
     """Read every setting and what the settings name; each mistake is a line with its file, key and remedy."""
     settings, sources = desk.settings, read_sources(desk.config)
-    wrong = list(mistakes(settings))
-    found = [f"{sources.where(place)}: {told}" for place, told in wrong]
-    if not any(place[0] == "catalog" for place, _ in wrong):  # what is in a folder that is not there was said just now
-        found += of_catalog(settings, desk.platforms)
-    if found:
+    found = [f"{sources.where(place)}: {told}" for place, told in mistakes(settings)]
+    if found := [*found, *of_catalog(settings)]:
         raise ConfigurationError(found)
     catalog = load_catalog(settings.catalog)
     what = f"{len(catalog.specifications)} specifications, {len(catalog.slas)} SLAs, {len(catalog.tariffs)} tariffs"

@@ -47,7 +47,10 @@ class Itself:
         news = [self._finding(part, text, raises=True) for part, text in found.items() if told.get(part) != text]
         over = [self._finding(part, self._over(part), raises=False) for part in told if part not in found]
         for alarm in take(session, [*news, *over], self._clock.now()):
-            log.warning("of the daemon itself", alarm_id=alarm.id, part=alarm.element, text=alarm.text)
+            if alarm.stands:
+                log.warning("of the daemon itself", alarm_id=alarm.id, part=alarm.element, text=alarm.text)
+            else:
+                log.info("well again", alarm_id=alarm.id, part=alarm.element)
 
     def _over(self, part: str) -> str:
         return f"{part} does its work again" if part in self._faults else f"{part} is switched off"

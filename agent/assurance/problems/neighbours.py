@@ -15,6 +15,7 @@ from agent.assurance.tables import AlarmRow
 from agent.assurance.topology.adjacency import PROTOCOLS, Addresses, Place, Places, Seen, Subject, addresses_in
 from agent.assurance.topology.correlation import Network, Way
 from agent.assurance.topology.watchlist import Watchlist
+from inventory.prepared import Prepared
 from inventory.tables import LinkRow, PortRow
 from inventory.topology import Topology
 from policies.collecting.meaning import Standing
@@ -29,7 +30,9 @@ RELEARN_S = 300.0
 UNKNOWN_S = 30.0
 """It is looked up anew that soon when an alarm names a neighbour that nobody knows."""
 _CAUSES = (*sorted(PROTOCOLS), SUSPECTED)
-_STANDING = Looked(AlarmRow.cleared_at.is_(None), or_(*(AlarmRow.cause == cause for cause in _CAUSES)), AlarmRow.source == "")
+_STAND = (AlarmRow.cleared_at.is_(None), or_(*(AlarmRow.cause == cause for cause in _CAUSES)), AlarmRow.source == "")
+_STANDING = Looked(*_STAND)
+_NOTED = Prepared(select(AlarmRow.id, AlarmRow.raised_at, AlarmRow.standing).where(*_STAND))
 _CLEARED = Looked(
     AlarmRow.cleared_at >= bindparam("since"), or_(*(AlarmRow.cause == cause for cause in sorted(PROTOCOLS))), AlarmRow.source == ""
 )
@@ -38,6 +41,11 @@ _CLEARED = Looked(
 def standing(session: Session) -> list[Alarm]:
     """Alarms of lost neighbours, and of links that are suspected; the oldest first."""
     return _STANDING.load(session)
+
+
+def noted(session: Session) -> frozenset[tuple[object, ...]]:
+    """Of the same alarms what changes when there is something new to be found out: id, since when, standing."""
+    return frozenset((*row,) for row in _NOTED.rows(session.connection(), {}))
 
 
 def found_again(session: Session, since: datetime) -> list[Alarm]:

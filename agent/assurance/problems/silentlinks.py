@@ -21,7 +21,7 @@ from agent.assurance.collection.poller import Visit
 from agent.assurance.findings import Finding, FindingKind, Meaning, Source, Transition
 from agent.assurance.problems.correlator import Patience
 from agent.assurance.problems.measuredloss import MeasuredLoss
-from agent.assurance.problems.neighbours import SUSPECTED, Neighbours, found_again, standing, subject_of
+from agent.assurance.problems.neighbours import SUSPECTED, Neighbours, found_again, noted, standing, subject_of
 from agent.assurance.problems.sight import Sight
 from agent.assurance.problems.silentsymptoms import id_of, place_among_causes
 from agent.assurance.topology.adjacency import PROTOCOLS
@@ -92,7 +92,7 @@ class SilentLinks:
         """Whether there is anything to be found out, or to be settled. Mostly no neighbour is lost, and that is quickly seen."""
         seen = frozenset(
             [
-                *((alarm.id, alarm.raised_at, alarm.standing, int(at.timestamp() // ANEW_S)) for alarm in standing(session)),
+                *((*alarm, int(at.timestamp() // ANEW_S)) for alarm in noted(session)),
                 *((alarm.id, alarm.cause) for alarm in board.alarms if alarm.cause in {LINK_SILENT, LINK_DOWN}),
                 *self.measured.losing(at),
             ]

@@ -1,5 +1,6 @@
 """`fabd config`: every mistake by file, key and remedy; what is in force; the page about all of it."""
 
+import shutil
 import tomllib
 from pathlib import Path
 
@@ -83,6 +84,53 @@ def test_mistakes_of_settings_and_of_all_files_of_the_catalog_are_named_at_once(
     files = {f"{kind}/{name}.yaml" for kind in kinds for name in "ab"} | {f"{name}/spec.yaml" for name in "ab"}
     assert (said.code, {line.partition(":")[0] for line in lines}, len(lines)) == (1, files, 14)
     assert "fabd.toml: traps.credentials.0: credential 'core' does not resolve" in said.complaint
+
+
+KINDS = ["specifications", "slas", "tariffs", "collectors", "foresight", "translations", "actions", "platforms"]
+RULE = """
+rules:
+  - name: mine
+    title: do something about what there is not
+    deed: test-service
+    trigger: {causes: [notThere], standing_s: 60}
+    guards: {per_object: 1, in_all: 5, within_s: 86400, pause_s: 3600, elements_at_once: 1}
+    clears_within_s: 300
+"""
+
+
+@pytest.mark.parametrize("gone", KINDS)
+def test_a_folder_that_is_not_there_keeps_no_mistake_in_another_from_being_named(fabd, folder, gone):
+    other = "tariffs" if gone == "slas" else "slas"
+    (folder / "own").mkdir()
+    (folder / "own" / "mine.yaml").write_text("nonsense: 1\n")
+    (folder / "fabd.toml").write_text(f'[catalog]\n{gone} = ["nowhere"]\n{other} = ["own"]\n')
+    said = fabd("config", "check").complaint
+    assert f"fabd.toml: catalog.{gone}.0: nowhere is " in said
+    assert said.count("nowhere") == 1
+    assert "own/mine.yaml:1: nonsense: no such key" in said
+
+
+@pytest.mark.parametrize("gone", ["", *KINDS])
+def test_what_refers_to_what_a_missing_folder_may_bring_is_no_mistake(fabd, folder, gone):
+    shutil.copytree(REPOSITORY / "policies/specifications/internet-access", folder / "own" / "fibre")
+    spec = folder / "own" / "fibre" / "spec.yaml"
+    spec.write_text(spec.read_text().replace("name: internet-access", "name: fibre").replace("sla: silver", "sla: notThere"))
+    (folder / "rules").mkdir()
+    (folder / "rules" / "mine.yaml").write_text(RULE)
+    own = {"specifications": ["own"], "actions": ["rules"]}
+    if gone:
+        own[gone] = [*own.get(gone, []), "nowhere"]
+    toml = "".join(f"{name} = {paths}\n" for name, paths in own.items())
+    (folder / "fabd.toml").write_text(f"[catalog]\n{toml}")
+    said = fabd("config", "check").complaint
+    assert ("there is no sla 'notThere'" in said) == (gone not in {"slas", "tariffs"})
+    assert ("no alarm has the cause notThere" in said) == (gone not in {"collectors", "foresight", "translations"})
+
+
+def test_the_mode_of_a_rule_that_a_missing_folder_may_bring_is_no_mistake(fabd, folder):
+    (folder / "fabd.toml").write_text('[actions.modes]\nmine = "manual"\n[catalog]\nactions = ["nowhere"]\n')
+    (said,) = fabd("config", "check").complaint.splitlines()
+    assert said.startswith("fabd.toml: catalog.actions.0: nowhere is not a folder;")
 
 
 MINE = "name: mine\nrules:\n  - {name: mine, trap: [1.3.6.1.4.1.9999.1], means: look, samples: [{trap: 1.3.6.1.4.1.9999.1}]}\n"

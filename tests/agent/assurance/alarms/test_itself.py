@@ -3,6 +3,7 @@
 import asyncio
 
 from sqlalchemy import select
+from structlog.testing import capture_logs
 
 from agent.assurance.alarms.itself import Faults, Itself
 from agent.assurance.tables import AlarmRow
@@ -17,6 +18,14 @@ def look(database: Database, clock: FakeClock, faults: Faults, host: str = "here
     with database.read() as session:
         rows = session.scalars(select(AlarmRow).where(AlarmRow.cleared_at.is_(None)).order_by(AlarmRow.element))
         return [(row.element, row.text) for row in rows]
+
+
+def test_its_end_is_no_warning(database: Database, clock: FakeClock) -> None:
+    with capture_logs() as logs:
+        look(database, clock, {"collectors": lambda: "stuck"})
+        look(database, clock, {"collectors": lambda: ""})
+    told = [(each["log_level"], each["event"], each["part"]) for each in logs]
+    assert told == [("warning", "of the daemon itself", "daemon:collectors"), ("info", "well again", "daemon:collectors")]
 
 
 def test_it_ends_with_the_part_when_that_is_switched_off(database: Database, clock: FakeClock) -> None:
