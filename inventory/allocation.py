@@ -8,13 +8,13 @@ depend on how full or large the pool is: what rests long enough is taken from it
 import json
 from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from types import MappingProxyType
 from typing import cast
 
-from sqlalchemy import ColumnElement, String, Table, bindparam, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, String, Table, bindparam, delete, func, insert, inspect, select, update
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
@@ -82,7 +82,7 @@ class LockedPool:
 
     def _tell(self, session: Session, column: str, value: object) -> None:
         """Past the unit of work: the locked pool is looked at again by the next who asks in this transaction."""
-        row = session.identity_map.get(session.identity_key(PoolRow, self.id))
+        row = session.identity_map.get(_MAPPER.identity_key_from_primary_key((self.id,)))
         if row is not None:
             set_committed_value(row, column, value)
 
@@ -109,9 +109,12 @@ def allocate(
     changed then.
     """
     row = lock_pools(session, [pool])[pool]
-    allocation = Allocation(new_id("alo", at), row.name, row.kind, "", role, service_id, owner, amount_bps)
+    allocation_id = new_id("alo", at)
+    given = partial(
+        Allocation, allocation_id, row.name, row.kind, role=role, service_id=service_id, owner=owner, amount_bps=amount_bps
+    )
     if newcomer and wanted is None and row.kind != BANDWIDTH and (value := _take_ahead(session, row, at)):
-        return _give(session, row, replace(allocation, value=value), at)
+        return _give(session, row, given(value), at)
     row.ahead.clear()
     fresh = "" if wanted is not None or row.kind == BANDWIDTH else _next(row)
     _write_down(session, row, owner, role, fresh)
@@ -123,7 +126,7 @@ def allocate(
             raise RoleTaken(owner, role, session.get_one(PoolRow, held.pool_id).name)
         return _view(held, row)
     if row.kind == BANDWIDTH:
-        value = _take_bandwidth(session, row, allocation.id, amount_bps, heirs.portions(session, amount_bps, leaving))
+        value = _take_bandwidth(session, row, allocation_id, amount_bps, heirs.portions(session, amount_bps, leaving))
     elif wanted is not None:
         value = _take_wanted(session, row, wanted, service_id, at)
     elif rested is not None:
@@ -133,7 +136,7 @@ def allocate(
         value = fresh
     else:
         value = _take_beyond(session, row)
-    return _give(session, row, replace(allocation, value=value), at)
+    return _give(session, row, given(value), at)
 
 
 def _give(session: Session, pool: LockedPool, given: Allocation, at: datetime) -> Allocation:
@@ -420,6 +423,7 @@ def _lock(count: int) -> Prepared:
 
 
 _LOCKED = "pools"
+_MAPPER = inspect(PoolRow)
 _POOLS = cast("Table", PoolRow.__table__)
 _ALLOCATIONS = cast("Table", AllocationRow.__table__)
 _POOL = update(_POOLS).where(_POOLS.c.id == bindparam("pool"))

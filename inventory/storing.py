@@ -10,7 +10,8 @@ from itertools import groupby
 from typing import Any, TypeVar, cast
 
 from sqlalchemy import Table, insert, inspect
-from sqlalchemy.orm import Mapper, Session, make_transient_to_detached
+from sqlalchemy.exc import InvalidRequestError
+from sqlalchemy.orm import Mapper, Session
 from sqlalchemy.orm.attributes import instance_dict, instance_state
 
 from inventory.db import Base
@@ -45,8 +46,14 @@ def store(session: Session, rows: Sequence[Base]) -> None:
             told.append(dict(has))  # as it is now: what becomes of the object is the session's to see
         later(session, _table(kind), insertion(kind), told)
     for row in rows:
-        make_transient_to_detached(row)
         state = instance_state(row)
+        if state.session_id is not None or state.key is not None:
+            raise InvalidRequestError(f"{row!r} is stored already")
+        # as `make_transient_to_detached` has it, which looks for what is not loaded: of columns there is nothing, they are whole
+        has, kind = instance_dict(row), type(row)
+        state.key = _mapper(kind).identity_key_from_primary_key(tuple([has[name] for name in _keyed_by(kind)]))
+        state.committed_state.clear()
+        state.modified = False
         session.identity_map.add(state)
         state.session_id = session.hash_key  # as SQLAlchemy's own loading has it; `add` would look for what belongs to the row
 
@@ -79,6 +86,11 @@ def _columns(kind: type[Base]) -> tuple[dict[str, Any], tuple[tuple[str, Callabl
 def insertion(kind: type[Base]) -> Prepared:
     """The statement that stores them."""
     return Prepared(insert(_table(kind)), list(_columns(kind)[0]))
+
+
+@lru_cache
+def _keyed_by(kind: type[Base]) -> tuple[str, ...]:
+    return tuple(column.name for column in _table(kind).primary_key)
 
 
 def _table(kind: type[Base]) -> Table:
