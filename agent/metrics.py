@@ -68,12 +68,20 @@ class Metrics:
         self._seconds = Histogram(
             "fabd_http_request_duration_seconds", "Time to answer an HTTP request.", ["method", "route"], registry=self.registry
         )
+        self._known: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        """Looked up already."""
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """`route` is the template, not the path: as many series as there are routes."""
         known = method if method in METHODS else "other"
-        self._requests.labels(known, route, str(status)).inc()
-        self._seconds.labels(known, route).observe(seconds)
+        counters = self._known.get((known, route, status))
+        if counters is None:
+            counters = self._known[known, route, status] = (
+                self._requests.labels(known, route, str(status)),
+                self._seconds.labels(known, route),
+            )
+        counters[0].inc()
+        counters[1].observe(seconds)
 
     def add(self, families: Families) -> None:
         """Numbers that are read when Prometheus asks."""

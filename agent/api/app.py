@@ -7,10 +7,12 @@ from typing import Any
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from agent.api import docs, forms, health, openapi
 from agent.api.access import access_table
 from agent.api.context import RequestContext
+from agent.api.lean import Straight
 from agent.api.native import (
     actions,
     alarms,
@@ -115,6 +117,9 @@ ROUTERS: tuple[APIRouter, ...] = (
 )
 
 
+LEAN = Straight(ROUTERS)
+
+
 def methods_at(path: str) -> list[str]:
     """What can be done at a path, for `Allow`; nothing where there is nothing."""
     routes = (route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute))
@@ -125,6 +130,16 @@ def methods_at(path: str) -> list[str]:
 
 
 class FabdApi(FastAPI):
+    straight: ASGIApp | None = None
+    """For requests to lean routes, in place of all layers."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self.straight is not None and LEAN.leads_to(scope):
+            scope["app"] = self
+            await self.straight(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
     @cached_property
     def access(self) -> openapi.AccessTable:
         return access_table(ROUTERS)
@@ -149,6 +164,7 @@ def create_app(parts: Parts) -> FabdApi:
     app.state.parts = parts
     app.state.methods_at = methods_at
     app.add_middleware(RequestContext, metrics=parts.metrics)
+    app.straight = RequestContext(LEAN, parts.metrics)
     forms.install(app)
     parts.metrics.add(stored(parts.database, parts.clock))
     app.access  # noqa: B018  raises for a route that anybody could call by mistake

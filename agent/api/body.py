@@ -83,10 +83,7 @@ BodyOf = Annotated[JsonBody, Depends(json_body)]
 def parse_object(raw: bytes) -> JsonBody:
     """Strict: UTF-8, no duplicate keys, no NaN or infinity, no text that a database cannot keep, not nested without end."""
     try:
-        data = json.loads(
-            raw.decode("utf-8"), object_pairs_hook=_distinct, parse_constant=_number, parse_float=_number, parse_int=_integer
-        )
-        _check(data)
+        data = _parsed(raw)
     except UnicodeDecodeError as error:
         raise BadRequest("malformedJson", f"the body is not UTF-8 at byte {error.start}; send JSON in UTF-8") from None
     except json.JSONDecodeError as error:
@@ -155,6 +152,16 @@ async def _read_within(request: Request, limit: int) -> bytes:
     return b"".join(chunks)
 
 
+def _parsed(raw: bytes) -> object:
+    text = raw.decode("utf-8")
+    if text.startswith("\ufeff"):
+        raise ValueError("it begins with a byte order mark; leave it out")
+    data: object = _JSON.decode(text)
+    if b"\\u" in raw or raw.count(b"[") + raw.count(b"{") > MAX_DEPTH:  # else there is nothing to be found
+        _check(data)
+    return data
+
+
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
@@ -175,6 +182,9 @@ def _integer(text: str) -> int:
     if len(text) > MAX_DIGITS:
         raise ValueError(f"{text[:MAX_DIGITS]}… is not a number that can be kept")
     return int(text)
+
+
+_JSON = json.JSONDecoder(object_pairs_hook=_distinct, parse_constant=_number, parse_float=_number, parse_int=_integer)
 
 
 def _check(data: object) -> None:

@@ -1,12 +1,13 @@
 """Around every request: a correlation id, one line in the log, counters, and a last answer when the program made a mistake."""
 
+import logging
+import random
 import re
-import secrets
 import time
 from http import HTTPStatus
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -23,8 +24,13 @@ _JSON = re.compile(r"application/[a-z0-9!#$&^_.+-]+\+json")
 CLIENT_GONE = 499
 """In log and metrics, for a client that left before it had said everything; no such answer is ever sent."""
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
+_EVERYTHING = frozenset({"*/*", "application/json"})
+_OWN = frozenset({b"x-correlation-id", b"x-content-type-options"})
+_UNSTORED = (b"cache-control", b"no-store")
+_UNGUESSED = (b"x-content-type-options", b"nosniff")
 
 log = structlog.get_logger(__name__)
+_stdlib = logging.getLogger(__name__)
 
 
 class RequestContext:
@@ -66,6 +72,8 @@ class RequestContext:
         route = getattr(scope.get("route"), "path", "unknown")
         self._metrics.request(method, route, status, seconds)
         quiet = method in _READING and status < HTTPStatus.BAD_REQUEST
+        if structlog.is_configured() and not _stdlib.isEnabledFor(logging.DEBUG if quiet else logging.INFO):
+            return  # else the line would be put together before it is found that nobody wants it
         caller = scope["state"].get("caller")
         (log.debug if quiet else log.info)(
             "request",
@@ -93,6 +101,8 @@ def forgive_slash(scope: Scope) -> None:
 def refuse_unacceptable(scope: Scope) -> None:
     """TM Forum's APIs speak JSON (RFC 9110 §12.5.1); who cannot read it had better learn so before anything is done."""
     accept = Headers(scope=scope).get("accept", "")
+    if accept in _EVERYTHING:
+        return
     if scope["path"].startswith(TMF_ROOT) and accept.strip() and not any(map(_is_json, accept.split(","))):
         raise NotAcceptable("notAcceptable", f"nothing here is answered as {accept[:100]!r}; accept application/json")
 
@@ -115,7 +125,7 @@ def correlation_of(headers: Headers) -> str:
     if _ID.fullmatch(given):
         return given
     trace = _TRACEPARENT.fullmatch(headers.get("traceparent", ""))
-    return trace.group(1) if trace else secrets.token_hex(16)
+    return trace.group(1) if trace else f"{random.getrandbits(128):032x}"
 
 
 class _Answer:
@@ -124,16 +134,17 @@ class _Answer:
     def __init__(self, send: Send, correlation_id: str, *, bodiless: bool) -> None:
         self.bodiless = bodiless
         self._send = send
-        self._correlation_id = correlation_id
+        self._correlation = HEADER.lower().encode(), correlation_id.encode()
         self.status = 0
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = int(message["status"])
-            headers = MutableHeaders(scope=message)
-            headers[HEADER] = self._correlation_id
-            headers["X-Content-Type-Options"] = "nosniff"
-            headers.setdefault("Cache-Control", "no-store")
+            fields = [field for field in message.get("headers", ()) if field[0] not in _OWN]
+            fields += (self._correlation, _UNGUESSED)
+            if not any(name == _UNSTORED[0] for name, _ in fields):
+                fields.append(_UNSTORED)
+            message = {**message, "headers": fields}
         elif self.bodiless:
             message = {**message, "body": b""}
         await self._send(message)

@@ -15,14 +15,22 @@ from agent.api.errors import PROBLEM_JSON, Detail, ErrorBody
 from agent.api.refusals import KNOWN, error_body
 
 TMF_ROOT = "/tmf-api/"
+ANSWERED = (*KNOWN, RequestValidationError, HTTPException)
 
 log = structlog.get_logger(__name__)
 
 
 def install(app: FastAPI) -> None:
     """Every error of every route is answered here; what is not known goes on to `RequestContext`, which logs it."""
-    for kind in (*KNOWN, RequestValidationError, HTTPException):
+    for kind in ANSWERED:
         app.add_exception_handler(kind, _handle)
+
+
+async def answer_to(request: Request, error: Exception) -> Response:
+    """Where no layer of the app's does it. Raises what is not known, as those do."""
+    if not isinstance(error, ANSWERED):
+        raise error
+    return await _handle(request, error)
 
 
 async def _handle(request: Request, error: Exception) -> Response:

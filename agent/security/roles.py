@@ -15,5 +15,7 @@ class Role(StrEnum):
     ADMIN = "admin"
 
     def reaches(self, needed: "Role") -> bool:
-        ranks = list(Role)
-        return ranks.index(self) >= ranks.index(needed)
+        return _RANKS[self] >= _RANKS[needed]
+
+
+_RANKS = {role: rank for rank, role in enumerate(Role)}
