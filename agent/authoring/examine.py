@@ -12,7 +12,7 @@ from drivers.errors import DriverSetupError
 from drivers.platform import Platform
 from policies.document import Document
 from policies.errors import Problem, Refused, RenderingFailed
-from policies.specification import FILE, SAMPLES, Sample, Specification, check_characteristics
+from policies.specification import FILE, SAMPLES, SUFFIX, Sample, Specification, check_characteristics
 
 Pools = Mapping[str, str]
 """Name → kind, of every pool that there is."""
@@ -38,7 +38,7 @@ class Examination:
     """None when it is not known which there are."""
 
     def report(self) -> Report:
-        problems, shown, refused = [*self._unserved(), *self._bad_pools()], {}, {}
+        problems, shown, refused = [*self._misnamed(), *self._unserved(), *self._bad_pools()], {}, {}
         for platform in templates_of(self.spec, self.platforms):
             tried: list[str] = []
             for name, sample in self.spec.samples.items():
@@ -49,7 +49,7 @@ class Examination:
                     refused[platform, name] = error
             shown[platform] = tuple(tried)
         problems += self._bad_samples()
-        notes = [*self._not_shown(shown, refused), *self._could_be_served()]
+        notes = [*self._not_shown(shown, refused), *self._never_asked(), *self._could_be_served()]
         return Report(tuple(dict.fromkeys(problems)), tuple(notes), shown)
 
     def _tried(self, name: str, sample: Sample, platform: Platform) -> Iterator[Problem]:
@@ -119,6 +119,14 @@ class Examination:
                 for refusal in check_characteristics(self.spec, characteristics):
                     yield document.problem((key, *refusal.pointer.split("/")[1:]), refusal.message)
 
+    def _misnamed(self) -> Iterator[Problem]:
+        """Templates in a syntax that is not their platform's: values would be escaped wrongly, or the file never be looked at."""
+        for file in sorted(self.spec.templates):
+            name, _, syntax = file.removesuffix(SUFFIX).rpartition(".")
+            if (platform := self.platforms.get(name)) and syntax != platform.syntax:
+                message = f"{name} takes {platform.syntax}, not {syntax}: call the file {name}.{platform.syntax}{SUFFIX}"
+                yield Problem(f"{self.folder}/{file}", 1, "", message)
+
     def _unserved(self) -> Iterator[Problem]:
         """Features that no platform with a template has."""
         able = [self.platforms[name].realises for name in templates_of(self.spec, self.platforms)]
@@ -160,6 +168,17 @@ class Examination:
             if not names:
                 why = "; ".join(f"{name}: {error}" for (other, name), error in refused.items() if other == platform)
                 yield f"no sample shows what it is on {platform} ({why})"
+
+    def _never_asked(self) -> Iterator[str]:
+        """Tests that prove nothing, since no element would be asked them: often a mistyped word."""
+        asked = [self.platforms[name].tests for name in templates_of(self.spec, self.platforms)]
+        known = frozenset[str]().union(*(each for each in asked if each is not None))
+        if None in asked or not asked:
+            return
+        for position, test in enumerate(self.spec.tests):
+            if test.kind not in known:
+                useless = f"tests[{position}]: no platform that has a template can be asked {test.kind!r}, so it proves nothing"
+                yield f"{useless}; they can be asked {', '.join(sorted(known))}"
 
     def _could_be_served(self) -> Iterator[str]:
         for name, platform in sorted(self.platforms.items()):

@@ -1,6 +1,7 @@
 """`fabd spec new`, `check` and `render`: what an author of specifications does."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -30,6 +31,7 @@ from inventory.tables import PoolRow
 from policies.errors import InvalidPolicy, NotInCatalog, Problem, Refused
 from policies.specification import FILE, LayoutKind, Sample, Specification, parse
 
+_WORD = re.compile(r"[a-z][a-z0-9-]*")
 _OWN = Annotated[str, argument("NAME|FOLDER", "A specification, or the folder of your own (told by a slash, or that it is there).")]
 _SET = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="One characteristic; JSON values are read as such.")
@@ -56,6 +58,8 @@ def new(
 
     It begins as the shipped product of that layout. Then: change spec.yaml, its templates and samples, and check them.
     """
+    if not _WORD.fullmatch(name):
+        raise typer.BadParameter(f"{name!r} is no name: small letters, digits and dashes, a letter first", param_hint="NAME")
     model = like or _model(layout)
     texts = specification_texts(desk.settings.catalog)
     if model not in texts:
@@ -257,7 +261,9 @@ def _model(layout: str) -> str:
     for known, model in MODELS.items():
         if known == layout:
             return model
-    raise typer.BadParameter(f"{layout!r} is none of {', '.join(MODELS)}", param_hint="--layout")
+    layouts = ", ".join(MODELS)
+    said = f"{layout!r} is none of {layouts}" if layout else f"give one of {layouts}; or a product to begin from, with --like"
+    raise typer.BadParameter(said, param_hint="--layout")
 
 
 def _write(folder: Path, files: Mapping[str, str]) -> None:

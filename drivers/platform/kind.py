@@ -56,6 +56,15 @@ class Platform(Data):
         return self
 
     @property
+    def tests(self) -> frozenset[str] | None:
+        """Kinds of service test that its elements can be asked; None where only a third party's driver knows."""
+        asked = {"netconf": self.netconf, "ssh": self.ssh, "snmp": None}
+        if self.protocol not in asked:
+            return None
+        way = asked[self.protocol]
+        return frozenset({"interface", *(way.tests if way else ())})
+
+    @property
     def xml_rules(self) -> XmlRules:
         if self.xml is None:
             raise DriverSetupError(f"platform {self.name} renders {self.syntax}, not XML")

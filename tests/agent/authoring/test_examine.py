@@ -109,6 +109,23 @@ def test_a_platform_that_could_but_has_no_template_is_noted() -> None:
     assert "qbridge realises what l2 needs, but has no template" in examined(files).notes
 
 
+def test_a_template_in_a_syntax_that_its_platform_does_not_take_is_told() -> None:
+    files = changed("l2-eline")
+    files["ios.xml.j2"] = files["ios.lines.j2"]
+    beside = [str(problem) for problem in examined(files).problems]
+    assert beside == ["mine/ios.xml.j2:1: ios takes lines, not xml: call the file ios.lines.j2"]
+    del files["ios.lines.j2"]
+    assert beside[0] in [str(problem) for problem in examined(files).problems]
+
+
+def test_a_test_that_no_element_can_be_asked_is_noted() -> None:
+    misspelt = examined(changed("internet-access", ("spec.yaml", "{kind: ping,", "{kind: pign,"))).notes
+    said = "no platform that has a template can be asked 'pign', so it proves nothing; they can be asked interface, neighbour, ping"
+    assert [note for note in misspelt if "pign" in note] == [f"tests[1]: {said}", f"tests[2]: {said}"]
+    for name in TEXTS:
+        assert not any("can be asked" in note for note in examined(dict(TEXTS[name])).notes)
+
+
 def test_a_file_that_others_include_is_no_platform() -> None:
     files = changed("l2-eline", ("ios.lines.j2", "{# Trunk", "{% include 'common.lines.j2' %}\n{# Trunk")) | {"common.lines.j2": ""}
     assert not any("common" in note for note in examined(files).notes)

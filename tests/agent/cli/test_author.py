@@ -39,7 +39,8 @@ def test_what_was_made_is_said(fabd, folder):
         (("a", "--layout", "star"), "'star' is none of access, path, tree, sites, overlay"),
         (("a", "--like", "nothing"), "there is no service specification 'nothing'; known are evpn-elan"),
         (("a", "--layout", "path", "--platforms", "ietf"), "has no template for ietf"),
-        (("A b", "--layout", "path"), "A b/spec.yaml:1: name"),
+        (("A b", "--layout", "path"), "'A b' is no name: small letters, digits and dashes, a letter first"),
+        (("a",), "give one of access, path, tree, sites, overlay; or a product to begin from, with --like"),
     ],
 )
 def test_what_cannot_be_made_is_refused_with_a_remedy(fabd, line, words, complaint):
