@@ -41,6 +41,8 @@ class BufferedSocket:
         """What was read, and how much of it was given out."""
         self._tick = 0.0
         """How long the kernel waits, as it was last told; 0: Python does."""
+        self._least = 1
+        """How many octets the kernel waits for, as it was last told."""
         self._more = False
         """Something came since we last sent: more of it may be there."""
         self.deadline: float | None = None
@@ -83,6 +85,16 @@ class BufferedSocket:
             raise EOFError
         return b"".join(parts)
 
+    def take_framed(self, extra: int) -> tuple[bytes, bytes] | None:
+        """Four octets that say a length, and so many and `extra` behind them; None while not all of that is at hand."""
+        held, at = self._held, self._at
+        begin = at + 4
+        end = begin + int.from_bytes(held[at:begin], "big") + extra
+        if len(held) < max(begin, end):
+            return None
+        self._at = end
+        return held[at:begin], held[begin:end]
+
     def send(self, data: bytes) -> int:
         self._more = False
         if self.deadline is None:
@@ -103,11 +115,15 @@ class BufferedSocket:
         self.end()
         self._socket.close()
 
-    def wait(self) -> None:
-        """Until something is there to be read, or the end. `TimeoutError`, without harm."""
+    def wait(self, least: int = 1) -> None:
+        """Until something is there to be read, or the end. `TimeoutError`, without harm.
+
+        `least`: so many octets are sure to come; to be woken for fewer is no use. Where they do not come what is there is read
+        after `TICK_S`.
+        """
         if self._at < len(self._held):
             return
-        self._held, self._at = self._read(), 0
+        self._held, self._at = self._read(least), 0
         self._more = True
 
     @property
@@ -117,7 +133,7 @@ class BufferedSocket:
             return self._at < len(self._held)
         return promptly.readable(self._socket)
 
-    def _read(self) -> bytes:
+    def _read(self, least: int) -> bytes:
         if self.deadline is None:
             return self._socket.recv(READ_BYTES)
         if self._more:
@@ -125,11 +141,14 @@ class BufferedSocket:
             with suppress(BlockingIOError):
                 return promptly.receive(self._socket, AT_HAND_BYTES)
         while True:
-            self._let_the_kernel_wait(self.deadline)
+            self._let_the_kernel_wait(self.deadline, least)
             with suppress(BlockingIOError):
                 return self._socket.recv(READ_BYTES)
 
-    def _let_the_kernel_wait(self, deadline: float) -> None:
+    def _let_the_kernel_wait(self, deadline: float, least: int) -> None:
+        if least != self._least:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, least)
+            self._least = least
         tick = min(self._left(deadline), TICK_S)
         if tick != self._tick:
             if not self._tick:

@@ -33,6 +33,8 @@ class Exchange:
         self._unwanted: set[str] = set()
         self._heard = False
         """Whether the first answer has come, or was asked for twice."""
+        self._shortest = 0
+        """Octets of an <ok/>, the shortest of replies; 0 until one has come."""
 
     def post(self, operations: Sequence[Operation], deadline: float) -> tuple[str, ...]:
         """Under these numbers their replies can be had."""
@@ -47,7 +49,7 @@ class Exchange:
         if not self._heard:
             self._rouse(deadline)
         while any(self._due[number] is None for number in numbers):
-            self._take(_read(self._session.receive(deadline)))
+            self._take(_read(self._session.receive(deadline, self._octets_until(numbers[-1]))))
         return [reply for number in numbers if (reply := self._due.pop(number)) is not None]
 
     def forget(self, numbers: Sequence[str]) -> None:
@@ -57,6 +59,15 @@ class Exchange:
                 del self._due[number]
             elif number in self._due:
                 self._unwanted.add(number)
+
+    def _octets_until(self, last: str) -> int:
+        """How many are to come at least with the reply to `last`: who waits for it is woken once, not by each before it."""
+        missing = 0
+        for number, reply in self._due.items():
+            missing += reply is None
+            if number == last:
+                break
+        return max(missing * self._shortest, 1)
 
     def _rouse(self, deadline: float) -> None:
         """Ask for nothing where the first request was not heard."""
@@ -69,6 +80,8 @@ class Exchange:
         if not message.is_reply:
             return  # a notification that nobody here subscribed to
         # a server that cannot read a request may answer it without its id; answers come in order
+        if message.acknowledges:
+            self._shortest = min(len(message.text), self._shortest or len(message.text))
         number = message.number or next((number for number, reply in self._due.items() if reply is None), "")
         if number in self._unwanted:
             self._unwanted.discard(number)

@@ -29,11 +29,18 @@ class Decoder:
         self._chunks: list[bytes] = []
         self._size = 0
 
+    @property
+    def held(self) -> int:
+        """Octets that no message was made of yet."""
+        return len(self._buffer) + self._size
+
     def feed(self, data: bytes) -> None:
         self._buffer += data
 
     def next(self) -> bytes | None:
         """The next complete message, None until there is one. Raises FramingError."""
+        if not self._buffer:
+            return None
         return self._next_chunked() if self.chunked else self._next_marked()
 
     def _next_marked(self) -> bytes | None:

@@ -18,11 +18,13 @@ from contextlib import suppress
 
 import paramiko
 from paramiko.common import (
+    MSG_CHANNEL_DATA,
     MSG_CHANNEL_SUCCESS,
     MSG_DEBUG,
     MSG_DISCONNECT,
     MSG_IGNORE,
     MSG_UNIMPLEMENTED,
+    cMSG_CHANNEL_WINDOW_ADJUST,
     cMSG_UNIMPLEMENTED,
 )
 from paramiko.message import Message
@@ -55,6 +57,9 @@ class Line(paramiko.Transport):
         keep_alive(connection)
         self._socket = BufferedSocket(connection)
         self._driven = False
+        self._carried = b""
+        """The channel whose data go straight to the sink, as packets name it."""
+        self._sink: Callable[[bytes], object] = bytes
         self.using = threading.Lock()
         """Held by who sends or reads."""
         super().__init__(self._socket, packetizer_class=Packets)  # type: ignore[arg-type]  # it has all that is used of a socket
@@ -74,6 +79,20 @@ class Line(paramiko.Transport):
         self.packetizer.leaving = False
         self.packetizer.driven = self._driven = True
 
+    def carry(self, channel: paramiko.Channel, sink: Callable[[bytes], object]) -> None:
+        """What comes over this channel goes straight to `sink`: there is no other thread that would wait for it at the channel."""
+        self._carried, self._sink = channel.get_id().to_bytes(4, "big"), sink
+
+    def widen(self, channel: paramiko.Channel, octets: int) -> None:
+        """So many were read: the other side may send as many again. It is told when that has become worth a packet."""
+        allowed: int = channel._check_add_window(octets)  # type: ignore[attr-defined]  # noqa: SLF001  as its `recv` does
+        if allowed:
+            message = Message()
+            message.add_byte(cMSG_CHANNEL_WINDOW_ADJUST)
+            message.add_int(channel.remote_chanid)
+            message.add_int(allowed)
+            self._send_user_message(message)
+
     def wait_until(self, deadline: float) -> None:
         """Until when what is done next may wait for the other side."""
         self._socket.deadline = deadline
@@ -82,14 +101,14 @@ class Line(paramiko.Transport):
         """Wakes who waits for the other side in another thread: for it, the connection has ended."""
         self._socket.end()
 
-    def attend(self) -> None:
-        """Wait for something to come and act on one message.
+    def attend(self, least: int = 1) -> None:
+        """Wait for something to come (see `BufferedSocket.wait`) and act on one message.
 
         `TimeoutError` when nothing came; otherwise what broke the connection (an `SSHException`, `EOFError` or `OSError`), which
         is closed then.
         """
         try:
-            self._socket.wait()
+            self._socket.wait(least)
         except TimeoutError:
             raise
         except OSError:
@@ -134,6 +153,9 @@ class Line(paramiko.Transport):
         try:
             kind, rest, number = self.packetizer.read()
         except NeedRekeyException:
+            return
+        if kind == MSG_CHANNEL_DATA and rest[:4] == self._carried and not self._expected_packet:
+            self._sink(rest[8 : 8 + int.from_bytes(rest[4:8], "big")])
             return
         if kind in (MSG_IGNORE, MSG_DEBUG):
             return

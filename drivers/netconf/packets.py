@@ -93,17 +93,20 @@ class Packets(Packetizer):
         return kind, message.asbytes()
 
     def _open(self) -> tuple[int, bytes]:
-        head = self._connection.take(4)
-        size = int.from_bytes(head, "big")
-        if not 2 <= size <= _MOST_OCTETS:  # noqa: PLR2004  the padding's length and the kind
-            raise paramiko.SSHException(f"a packet of {size} octets")
-        sealed = self._connection.take(size + self._Packetizer__mac_size_in)
+        mac_size = self._Packetizer__mac_size_in
+        head, sealed = self._connection.take_framed(mac_size) or self._piecewise(mac_size)
+        size = _size(head)
         iv = self._Packetizer__iv_in
         packet = self._Packetizer__block_engine_in.decrypt(iv, sealed, head)
         self._Packetizer__iv_in = _next(iv)
         self._Packetizer__sequence_number_in = (self._Packetizer__sequence_number_in + 1) & _NUMBERS
         self._count_received(4 + len(sealed))
         return packet[1], packet[2 : size - packet[0]]
+
+    def _piecewise(self, mac_size: int) -> tuple[bytes, bytes]:
+        """Head and rest of a packet that has not come whole."""
+        head = self._connection.take(4)
+        return head, self._connection.take(_size(head) + mac_size)
 
     def _seal(self, payload: bytes) -> None:
         block = self._Packetizer__block_size_out
@@ -151,6 +154,13 @@ class Packets(Packetizer):
         if not self._Packetizer__need_rekey:
             self._Packetizer__received_bytes_overflow = self._Packetizer__received_packets_overflow = 0
             self._trigger_rekey()  # type: ignore[attr-defined]  # paramiko's own
+
+
+def _size(head: bytes) -> int:
+    size = int.from_bytes(head, "big")
+    if not 2 <= size <= _MOST_OCTETS:  # noqa: PLR2004  the padding's length and the kind
+        raise paramiko.SSHException(f"a packet of {size} octets")
+    return size
 
 
 def _next(iv: bytes) -> bytes:

@@ -31,6 +31,8 @@ class DrivenSession(SSHSession):  # type: ignore[misc]  # ncclient ships no type
         super().__init__(handler)
         self._hello_deadline = 0.0
         self._decoder = Decoder()
+        self._unacknowledged = 0
+        """Octets that came since the element was last told that it may send as many more."""
 
     def attach(self, transport: Line, host: str, timeout: float) -> None:
         """Start the `netconf` subsystem and exchange hellos. Takes over the transport."""
@@ -44,6 +46,9 @@ class DrivenSession(SSHSession):  # type: ignore[misc]  # ncclient ships no type
         self._channel.invoke_subsystem("netconf")
         self._channel.settimeout(0.0)  # what it has not got is waited for at the line
         transport.take_over(self._hello_deadline)
+        transport.carry(self._channel, self._take)
+        while self._channel.recv_ready():  # what came as the subsystem started
+            self._decoder.feed(self._channel.recv(READ_BYTES))
         self._post_connect(timeout)
         self._decoder.chunked = self._base == NetconfBase.BASE_11
         _ATTENDANT.watch(transport)
@@ -87,30 +92,37 @@ class DrivenSession(SSHSession):  # type: ignore[misc]  # ncclient ships no type
     def is_silent_until(self, instant: float) -> bool:
         """Whether nothing comes until then."""
         with self._transport.using:
-            return not self._channel.recv_ready() and self._transport.is_silent_until(instant)
+            return not self._decoder.held and self._transport.is_silent_until(instant)
 
-    def receive(self, deadline: float) -> bytes:
-        """The next message. `TimeoutError`, or what broke the connection."""
+    def receive(self, deadline: float, due: int = 1) -> bytes:
+        """The next message. `TimeoutError`, or what broke the connection.
+
+        `due`: with those after it that are waited for, it comes to so many octets at least.
+        """
         with self._transport.using:
-            return self._next(deadline)
+            return self._next(deadline, due)
 
-    def _next(self, deadline: float) -> bytes:
+    def _next(self, deadline: float, due: int = 1) -> bytes:
         self._transport.wait_until(deadline)
         try:
             while (message := self._decoder.next()) is None:
-                self._decoder.feed(self._read())
+                self._widen()
+                if not self.usable:
+                    raise SessionCloseError(b"")
+                self._transport.attend(max(due - self._decoder.held, 1))
         except FramingError as error:
             raise TransportError(f"what it sends is not NETCONF: {error}") from error
         return message.strip()
 
-    def _read(self) -> bytes:
-        channel: paramiko.Channel = self._channel
-        while self.usable and not channel.recv_ready():
-            self._transport.attend()
-        data = channel.recv(READ_BYTES)
-        if not data:
-            raise SessionCloseError(b"")
-        return data
+    def _take(self, data: bytes) -> None:
+        self._decoder.feed(data)
+        self._unacknowledged += len(data)
+
+    def _widen(self) -> None:
+        """Let the element send as much again as was read: only who reads does, so that nobody fills an idle session."""
+        read, self._unacknowledged = self._unacknowledged, 0
+        if read:
+            self._transport.widen(self._channel, read)
 
     def _send(self, data: bytes, deadline: float) -> None:
         self._transport.wait_until(deadline)

@@ -22,6 +22,8 @@ class Deaf:
 
     def __init__(self, *, hears_at_once: bool) -> None:
         self.requests: list[str] = []
+        self.due: list[int] = []
+        """How many octets each reading was told to wait for."""
         self._hears = hears_at_once
         self._answered = 0
 
@@ -34,13 +36,15 @@ class Deaf:
         assert instant > time.monotonic()
         return not self._hears
 
-    def receive(self, _deadline: float) -> bytes:
+    def receive(self, _deadline: float, due: int) -> bytes:
+        self.due.append(due)
         if not self._hears or self._answered == len(self.requests):
             raise TimeoutError
         request = self.requests[self._answered]
         self._answered += 1
         number = re.findall(r'message-id="(\d+)"', request)[0]
-        return f'<rpc-reply xmlns="{rpc.BASE}" message-id="{number}"><data>{number}</data></rpc-reply>'.encode()
+        said = f"<data>{number}</data>" if "<nc:get" in request else "<ok/>"
+        return f'<rpc-reply xmlns="{rpc.BASE}" message-id="{number}">{said}</rpc-reply>'.encode()
 
 
 def ask(exchange: Exchange, deadline: float) -> list[str | None]:
@@ -69,3 +73,17 @@ def test_nothing_more_is_asked_where_the_deadline_comes_first() -> None:
     with pytest.raises(TimeoutError):
         ask(Exchange(cast(DrivenSession, server)), soon(0.9))
     assert len(server.requests) == 1
+
+
+def test_who_waits_for_several_replies_waits_for_as_many_of_the_shortest() -> None:
+    server = Deaf(hears_at_once=True)
+    exchange = Exchange(cast(DrivenSession, server))
+    ask(exchange, soon(60))
+    exchange.replies(exchange.post([rpc.lock("candidate"), rpc.lock("running")], soon(60)), soon(60))
+    acknowledged = len(f'<rpc-reply xmlns="{rpc.BASE}" message-id="2"><ok/></rpc-reply>')
+    assert server.due == [1, 1, acknowledged]  # before the first of them nobody knows how short a reply may be
+    server.due.clear()
+    first, *others = exchange.post([rpc.commit(), ASKED, ASKED], soon(60))
+    exchange.replies([first], soon(60))
+    exchange.replies(others, soon(60))
+    assert server.due == [acknowledged * count for count in (1, 2, 1)]

@@ -105,7 +105,9 @@ class Caller:
         self.channel = self.line.open_session(timeout=60)
         self.channel.invoke_subsystem("netconf")
         self.channel.settimeout(0.0)
+        self._heard = bytearray()
         self.line.take_over(soon())
+        self.line.carry(self.channel, self._heard.extend)
 
     def say(self, octets: bytes, deadline: float | None = None) -> None:
         self.line.wait_until(deadline or soon())
@@ -117,12 +119,13 @@ class Caller:
 
     def hear(self, count: int, deadline: float | None = None) -> bytes:
         self.line.wait_until(deadline or soon())
-        heard = b""
-        while len(heard) < count:
-            while not self.channel.recv_ready() and not self.channel.closed:
-                self.line.attend()
-            heard += self.channel.recv(count - len(heard))
-        return heard
+        while len(self._heard) < count:
+            before = len(self._heard)
+            self.line.attend()
+            self.line.widen(self.channel, len(self._heard) - before)
+        given = bytes(self._heard[:count])
+        del self._heard[:count]
+        return given
 
 
 @contextmanager
@@ -196,13 +199,13 @@ def test_keys_are_renewed_in_passing_when_this_side_has_received_enough_packets(
 
 def test_what_was_changed_on_its_way_ends_the_line() -> None:
     with conversation(encryption_algs=["aes128-gcm@openssh.com"]) as (server, caller):
-        take = caller.line._socket.take
+        take = caller.line._socket.take_framed
 
-        def changed(count: int) -> bytes:
-            octets = take(count)
-            return octets if count == 4 else octets[:-1] + bytes([octets[-1] ^ 1])
+        def changed(extra: int) -> tuple[bytes, bytes] | None:
+            found = take(extra)
+            return found and (found[0], found[1][:-1] + bytes([found[1][-1] ^ 1]))
 
-        caller.line._socket.take = changed
+        caller.line._socket.take_framed = changed
         server.say(b"?" * 100)
         caller.say(b"here")
         with pytest.raises(paramiko.SSHException, match="cannot be read"):
@@ -212,6 +215,7 @@ def test_what_was_changed_on_its_way_ends_the_line() -> None:
 
 def test_a_packet_longer_than_any_ends_the_line() -> None:
     with conversation(encryption_algs=["aes128-gcm@openssh.com"]) as (_, caller):
+        caller.line._socket.take_framed = lambda _extra: None
         caller.line._socket.take = lambda count: b"\xff" * count
         caller.say(b"here")
         with pytest.raises(paramiko.SSHException, match="a packet of 4294967295 octets"):
@@ -223,6 +227,13 @@ def test_more_than_the_element_takes_at_once_is_sent_as_it_takes_it(cipher: list
     with conversation(window=32 * 1024, encryption_algs=cipher) as (_, caller):
         caller.say(KILOBYTE * 200)
         assert caller.hear(200 * len(KILOBYTE)) == KILOBYTE * 200
+
+
+def test_more_than_a_window_is_heard_by_who_reads_on(cipher: list[str]) -> None:
+    with conversation(encryption_algs=cipher) as (server, caller):
+        window = caller.channel.in_window_size
+        server.say(bytes(window) + b"and more")
+        assert caller.hear(window + 8) == bytes(window) + b"and more"
 
 
 def test_nothing_heard_in_time_harms_nothing() -> None:
@@ -299,6 +310,62 @@ def test_a_socket_gives_out_in_pieces_what_came_at_once() -> None:
         buffered.deadline = soon()
         there.sendall(b"abcdef")
         assert (buffered.recv(2), buffered.recv(3), buffered.recv(9)) == (b"ab", b"cde", b"f")
+        buffered.close()
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 5])
+def test_who_waits_for_so_many_octets_is_woken_when_they_have_come(at_once: int) -> None:
+    here, there = socket.socketpair()
+    with there:
+        buffered = BufferedSocket(here)
+        buffered.deadline = soon()
+        speaking = threading.Thread(target=lambda: [there.sendall(b"x" * at_once) for _ in range(10 // at_once)])
+        speaking.start()
+        buffered.wait(10)
+        assert buffered.take_framed(0) is None  # "xxxx" says far more
+        assert buffered.recv(100) == b"x" * 10
+        speaking.join()
+        there.sendall(b"y")
+        buffered.wait()
+        assert buffered.recv(100) == b"y"
+        buffered.close()
+
+
+def test_fewer_octets_than_were_waited_for_are_heard_after_a_tick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("drivers.netconf.buffered.TICK_S", 0.05)
+    here, there = socket.socketpair()
+    with there:
+        buffered = BufferedSocket(here)
+        buffered.deadline = soon()
+        there.sendall(b"few")
+        buffered.wait(10)
+        assert buffered.recv(100) == b"few"
+        buffered.close()
+
+
+def test_who_waits_for_so_many_octets_hears_of_the_end() -> None:
+    here, there = socket.socketpair()
+    buffered = BufferedSocket(here)
+    buffered.deadline = soon()
+    there.close()
+    buffered.wait(10)
+    assert buffered.recv(100) == b""
+    buffered.close()
+
+
+@pytest.mark.parametrize("part", [0, 3, 4, 9])
+def test_a_packet_is_taken_when_it_is_there_whole(part: int) -> None:
+    here, there = socket.socketpair()
+    packet = b"\0\0\0\x04four" + b"extra"
+    with there:
+        buffered = BufferedSocket(here)
+        buffered.deadline = soon()
+        there.sendall(packet + packet[:part])
+        buffered.wait()
+        assert buffered.take_framed(5) == (packet[:4], packet[4:])
+        assert buffered.take_framed(5) is None
+        there.sendall(packet[part:])
+        assert buffered.take(13) == packet
         buffered.close()
 
 
