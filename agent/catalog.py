@@ -48,12 +48,18 @@ def read_catalog(settings: CatalogSettings) -> tuple[list[Specification], list[S
     shipped = files("policies")
     wrong: list[Problem] = []
     own = specification_texts(settings).items()
-    specifications = _sound((partial(parse, texts, folder=name) for name, texts in own), wrong)
+    specifications = _sound((partial(_specification, name, tuple(texts.items())) for name, texts in own), wrong)
     slas = _sound((partial(parse_sla, text, name) for name, text in _documents(shipped / "slas", settings.slas)), wrong)
     tariffs = _sound((partial(parse_tariff, text, name) for name, text in _documents(shipped / "tariffs", settings.tariffs)), wrong)
     if wrong:
         raise InvalidPolicy(wrong)
     return specifications, slas, tariffs
+
+
+@lru_cache(maxsize=64)
+def _specification(folder: str, texts: tuple[tuple[str, str], ...]) -> Specification:
+    """A text says the same whenever it is read, and reading it takes long: some commands read the catalog twice, tests often."""
+    return parse(dict(texts), folder=folder)
 
 
 def load_translations(settings: CatalogSettings | None = None) -> Translations:
