@@ -175,7 +175,7 @@ class Dump(_Object):
             remedy = "this is not as NetBox answers; read it anew"
             raise InvalidDocument(
                 [
-                    Problem(source, 0, ".".join(map(str, item["loc"])), item["msg"], remedy)
+                    Problem(source, 0, ".".join(map(str, item["loc"])), item["msg"].replace("a valid tuple", "a list"), remedy)
                     for item in error.errors(include_url=False, include_input=False)
                 ]
             ) from None

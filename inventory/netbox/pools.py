@@ -17,6 +17,10 @@ from inventory.pools import IPV4
 
 Given = AbstractSet[tuple[str, str]]
 """Pool and value of what services have."""
+Origin = Prefix | VlanGroup
+"""What a pool is in NetBox."""
+Found = tuple[dict[str, Any], Origin]
+"""A pool's entry, and what it comes from."""
 CONTAINER = "container"
 """Status of prefixes that only hold others."""
 
@@ -26,21 +30,22 @@ def pools_of(dump: Dump, rules: Rules, current: InventoryDocument, given: Given)
     remarks: list[str] = []
     found: dict[str, dict[str, Any]] = {}
     kept = {(pool.name, entry.value): entry.reason for pool in current.pools for entry in pool.reserved}
-    for entry, source in (*_prefix_pools(dump, rules, remarks), *_vlan_pools(dump, rules)):
+    for entry, origin in (*_prefix_pools(dump, rules, remarks), *_vlan_pools(dump, rules)):
         if entry["name"] in found:
-            remarks.append(f"{source} is left out: pool {entry['name']} is another one already; a pool is one prefix or one group")
+            taken = f"pool {entry['name']} is another one already; a pool is one prefix or one group"
+            remarks.append(f"{_called(origin)} is left out: {taken}")
             continue
         if rules.reserve:
             entry["reserved"] = [
                 {"value": value, "reason": kept.get((entry["name"], value), reason)}
-                for value, reason in _in_use(dump, entry, source).items()
+                for value, reason in _in_use(dump, entry, origin).items()
                 if (entry["name"], value) not in given
             ]
         found[entry["name"]] = entry
     return list(found.values()), remarks
 
 
-def _prefix_pools(dump: Dump, rules: Rules, remarks: list[str]) -> Iterator[tuple[dict[str, Any], str]]:
+def _prefix_pools(dump: Dump, rules: Rules, remarks: list[str]) -> Iterator[Found]:
     by_role = {rule.prefix_role: rule for rule in rules.pools if rule.prefix_role}
     for prefix in dump.prefixes:
         rule = by_role.get(prefix.role.slug if prefix.role else "")
@@ -58,16 +63,20 @@ def _prefix_pools(dump: Dump, rules: Rules, remarks: list[str]) -> Iterator[tupl
             continue
         version = "ipv4" if network.version == IPV4 else "ipv6"
         shape = {"kind": f"{version}-prefix", "length": int(length)} if length else {"kind": f"{version}-address"}
-        yield {"name": str(name), "prefix": str(network)} | shape | _limits(rule), f"prefix {prefix.prefix}"
+        yield {"name": str(name), "prefix": str(network)} | shape | _limits(rule), prefix
 
 
-def _vlan_pools(dump: Dump, rules: Rules) -> Iterator[tuple[dict[str, Any], str]]:
+def _vlan_pools(dump: Dump, rules: Rules) -> Iterator[Found]:
     by_slug = {rule.vlan_group: rule for rule in rules.pools if rule.vlan_group}
     for group in dump.vlan_groups:
         rule = by_slug.get(group.slug)
         name = group.custom_fields.get(POOL_FIELD) or (rule.name if rule else None)
         if name:
-            yield {"name": str(name), "kind": "vlan", "ranges": _ranges(group)} | _limits(rule), f"VLAN group {group.name}"
+            yield {"name": str(name), "kind": "vlan", "ranges": _ranges(group)} | _limits(rule), group
+
+
+def _called(origin: Origin) -> str:
+    return f"VLAN group {origin.name}" if isinstance(origin, VlanGroup) else f"prefix {origin.prefix}"
 
 
 def _ranges(group: VlanGroup) -> list[list[int]]:
@@ -78,11 +87,11 @@ def _limits(rule: PoolRule | None) -> dict[str, Any]:
     return {"quarantine_s": rule.quarantine_s, "low_watermark": rule.low_watermark} if rule else {}
 
 
-def _in_use(dump: Dump, pool: dict[str, Any], source: str) -> dict[str, str]:
+def _in_use(dump: Dump, pool: dict[str, Any], origin: Origin) -> dict[str, str]:
     """Value → why it is kept back."""
     definition: dict[str, object] = {key: pool[key] for key in ("prefix", "length", "ranges") if key in pool}
     found: dict[str, str] = {}
-    for kind, text, reason in _finds(dump, pool, source):
+    for kind, text, reason in _finds(dump, origin):
         try:
             values = values_in_use(pool["kind"], definition, kind, text)
         except InvalidPool:
@@ -92,15 +101,15 @@ def _in_use(dump: Dump, pool: dict[str, Any], source: str) -> dict[str, str]:
     return found
 
 
-def _finds(dump: Dump, pool: dict[str, Any], source: str) -> Iterator[tuple[str, str, str]]:
-    if pool["kind"] == "vlan":
+def _finds(dump: Dump, origin: Origin) -> Iterator[tuple[str, str, str]]:
+    """Names of groups and texts of prefixes come more than once, at other sites and in other VRFs: ids tell them apart."""
+    if isinstance(origin, VlanGroup):
         for vlan in dump.vlans:
-            if vlan.group and f"VLAN group {vlan.group.name}" == source:
+            if vlan.group and vlan.group.id == origin.id:
                 yield "vlan", str(vlan.vid), f"in NetBox: VLAN {vlan.name}"
         return
-    own = next(prefix for prefix in dump.prefixes if f"prefix {prefix.prefix}" == source)
     for prefix in dump.prefixes:
-        if prefix is not own and prefix.status.value != CONTAINER and _is_within(prefix, own):
+        if prefix.id != origin.id and prefix.status.value != CONTAINER and _is_within(prefix, origin):
             yield ADDRESS, prefix.prefix, f"in NetBox: {prefix.description or prefix.prefix}"
 
 

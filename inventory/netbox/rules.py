@@ -4,6 +4,7 @@ from typing import Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
 
 from inventory.errors import InvalidDocument, Problem
 
@@ -72,6 +73,11 @@ def read_rules(text: str, file: str) -> Rules:
     except yaml.YAMLError as error:
         raise InvalidDocument([Problem(file, 1, "", f"it is not YAML: {error}", "correct it")]) from None
     except ValidationError as error:
-        raise InvalidDocument(
-            [Problem(file, 0, ".".join(map(str, item["loc"])), str(item["msg"]), "correct it") for item in error.errors()]
-        ) from None
+        raise InvalidDocument([_problem(file, item) for item in error.errors()]) from None
+
+
+def _problem(file: str, item: ErrorDetails) -> Problem:
+    path = ".".join(map(str, item["loc"]))
+    if item["type"] == "extra_forbidden":
+        return Problem(file, 0, path, "there is no such key here", "correct its spelling or remove it")
+    return Problem(file, 0, path, str(item["msg"]), "correct it")

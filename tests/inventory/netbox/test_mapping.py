@@ -10,7 +10,7 @@ from inventory.netbox.mapping import map_dump
 from inventory.netbox.objects import Dump
 from inventory.netbox.rules import PoolRule, Rules, read_rules
 from inventory.source import Source
-from tests.inventory.netbox.server import cable, device, interface, network, ref
+from tests.inventory.netbox.server import cable, choice, device, interface, network, ref
 
 PROTOCOLS = {"ios": "ssh", "frr": "ssh", "qbridge": "snmp", "ietf": "netconf"}
 RULES = Rules(
@@ -192,13 +192,29 @@ def test_prefixes_of_another_vrf_are_not_in_use_here():
     assert next(pool for pool in document.pools if pool.name == "ipv4-links").reserved == []
 
 
+def test_groups_of_one_name_and_prefixes_of_one_text_are_told_apart():
+    """A group's name is unique at its site only, a prefix in its VRF."""
+    content = network()
+    elsewhere = ref(2, "Access VLANs", "access-vlans-west")
+    content["vlan_groups"].append(elsewhere | {"custom_fields": {"fabd_pool": "vlan-west"}, "vid_ranges": [[100, 199]]})
+    content["vlans"].append({"id": 3, "vid": 120, "name": "western", "group": elsewhere, "status": choice("active")})
+    private = {"vrf": ref(5, "customers"), "custom_fields": {}}
+    content["prefixes"].insert(0, {"id": 8, "prefix": "100.64.0.0/16", "status": choice("container")} | private)
+    content["prefixes"].append({"id": 9, "prefix": "100.64.8.0/31", "status": choice("active")} | private)
+    document, _ = mapped(content)
+    kept = {pool.name: [each.value for each in pool.reserved] for pool in document.pools}
+    assert kept == {"ipv4-links": ["100.64.0.4/31", "100.64.0.6/31"], "vlan-access": ["110"], "vlan-west": ["120"]}
+
+
 def test_what_is_no_netbox_is_refused_with_its_place():
     with pytest.raises(InvalidDocument, match=r"dump.json: devices.0.id"):
         Dump.read({"devices": [{"name": "x"}]}, "dump.json")
+    with pytest.raises(InvalidDocument, match=r"dump.json: sites: Input should be a list; this is not as NetBox answers"):
+        Dump.read({"sites": 5}, "dump.json")
 
 
 def test_rules_that_cannot_be_are_refused_with_their_place():
     with pytest.raises(InvalidDocument, match=r"rules.yaml: roles.x"):
         read_rules("roles: {x: emperor}", "rules.yaml")
-    with pytest.raises(InvalidDocument, match=r"rules.yaml: nonsense"):
+    with pytest.raises(InvalidDocument, match=r"rules.yaml: nonsense: there is no such key here; correct its spelling"):
         read_rules("nonsense: 1", "rules.yaml")
