@@ -54,6 +54,7 @@ SETTINGS = """
 data_dir = "{folder}"
 [api]
 port = 0
+rate_per_minute = 1000000
 [traps]
 port = 0
 [collectors]

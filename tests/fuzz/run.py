@@ -38,24 +38,23 @@ def fuzz(seconds: int, *, seed: int, only: str = "") -> Report:
         tempfile.TemporaryDirectory() as folder,
         simulated_network(2, Path(folder) / "keys") as sim,
         Installation(Path(folder) / "fabd", sim, more=MORE) as installation,
+        installation.running() as process,
+        installation.client(process) as http,
     ):
-        settings = installation.config.read_text()
-        installation.config.write_text(settings.replace("[api]\n", "[api]\nrate_per_minute = 1000000\n"))
-        with installation.running() as process, installation.client(process) as http:
-            eventually(lambda: http.get("/-/ready").status_code == 200)
-            known = _something(installation, http)
-            (Path(folder) / "schemathesis.toml").write_text(_settings(known))
-            done = subprocess.run(
-                [*_command(process.url, installation.token, seconds, seed), *(["--include-path-regex", only] if only else [])],
-                capture_output=True,
-                text=True,
-                timeout=seconds + GRACE_S,
-                check=False,
-                cwd=folder,
-                env={**os.environ, "NO_COLOR": "1", "COLUMNS": "160"},
-            )
-            assert http.get("/-/ready").status_code == 200, f"the daemon is not well any more:\n{process.log[-5000:]}"
-            return Report(done.returncode, done.stdout + done.stderr, process.log)
+        eventually(lambda: http.get("/-/ready").status_code == 200)
+        known = _something(installation, http)
+        (Path(folder) / "schemathesis.toml").write_text(_settings(known))
+        done = subprocess.run(
+            [*_command(process.url, installation.token, seconds, seed), *(["--include-path-regex", only] if only else [])],
+            capture_output=True,
+            text=True,
+            timeout=seconds + GRACE_S,
+            check=False,
+            cwd=folder,
+            env={**os.environ, "NO_COLOR": "1", "COLUMNS": "160"},
+        )
+        assert http.get("/-/ready").status_code == 200, f"the daemon is not well any more:\n{process.log[-5000:]}"
+        return Report(done.returncode, done.stdout + done.stderr, process.log)
 
 
 def _something(installation: Installation, http: httpx.Client) -> dict[str, str]:

@@ -253,6 +253,8 @@ class Fabd:
         self._settings.write_text(
             f"""\
 data_dir = "{self.folder}"
+[api]
+rate_per_minute = 1000000
 [fulfillment]
 verify_timeout_s = 4
 [polling]
