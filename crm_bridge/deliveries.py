@@ -10,6 +10,7 @@ from crm_bridge.envelope import Event
 from crm_bridge.outbox import ACTIVE, DEAD, DELIVERED, DISABLED, DUE
 from crm_bridge.retry import SCHEDULE, next_delay
 from crm_bridge.tables import DeliveryRow, EventRow, SubscriptionRow
+from inventory.prepared import Prepared
 
 ERROR_LENGTH = 300
 
@@ -60,8 +61,8 @@ class OutboxSnapshot:
 
 def targets(session: Session) -> list[Target]:
     """Active subscriptions."""
-    rows = session.scalars(select(SubscriptionRow).where(SubscriptionRow.state == ACTIVE).order_by(SubscriptionRow.id))
-    return [Target(row.id, row.kind, row.callback, row.secret_reference) for row in rows]
+    session.flush()
+    return [Target(*row) for row in _TARGETS.rows(session.connection(), {})]
 
 
 def with_due(session: Session, now: datetime) -> set[str]:
@@ -140,3 +141,11 @@ def snapshot(session: Session, now: datetime) -> OutboxSnapshot:
 
 def _detached(row: EventRow) -> Event:
     return Event(row.id, row.sequence, row.aggregate, row.type, row.payload, row.correlation_id, row.at)
+
+
+_TARGETS = Prepared(
+    select(SubscriptionRow.id, SubscriptionRow.kind, SubscriptionRow.callback, SubscriptionRow.secret_reference)
+    .where(SubscriptionRow.state == ACTIVE)
+    .order_by(SubscriptionRow.id)
+)
+"""Asked once a second, for the most part to find none."""

@@ -120,7 +120,8 @@ class Dispatcher:
         now, monotonic = self._clock.now(), self._clock.monotonic()
         lease = timedelta(seconds=2 * self._settings.timeout_s + 30)
         with self._database.read() as session:
-            known, due = targets(session), with_due(session, now)
+            known = targets(session)
+            due = with_due(session, now) if known else set()
         self._breakers = {target.id: self._breakers.get(target.id, Breaker()) for target in known}
         free = self._settings.places - self._busy.total()
         attempts: list[Attempt] = []

@@ -33,6 +33,7 @@ from agent.config import PollingSettings
 from agent.measurement.minutes import ServiceMinute
 from crm_bridge.book import PolicyBook
 from inventory.db import Database
+from inventory.topology import Topology
 from policies.values import Clock
 
 log = structlog.get_logger(__name__)
@@ -67,6 +68,10 @@ class Rounds:
     def watchlist(self) -> Watchlist:
         with self._database.read() as session:
             return self.watching.watchlist(session)
+
+    def topology(self) -> Topology:
+        with self._database.read() as session:
+            return self.watching.topology(session)
 
     def begin_cycle(self) -> Watchlist:
         """Load what is watched anew, forget what is not watched any more, and close its alarms."""

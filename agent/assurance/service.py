@@ -253,7 +253,7 @@ class AssuranceService:
             parts.clock,
             self.history,
             store=self._writer.carry_out,
-            watchlist=self._watchlist,
+            topology=lambda: self._writer.run(self._rounds.topology),
             silent=self._rounds.silent,
         )
 

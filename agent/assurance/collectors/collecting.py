@@ -26,10 +26,10 @@ from agent.assurance.events.claims import Answer, Subject
 from agent.assurance.history.feed import PORT
 from agent.assurance.history.store import History, SeriesKey
 from agent.assurance.topology.portnames import is_short_for
-from agent.assurance.topology.watchlist import Watchlist
 from agent.config import CollectorSettings
 from agent.metrics import Family, Sample
 from inventory.db import Database
+from inventory.topology import Topology
 from policies.collecting.collector import Collector
 from policies.collecting.meaning import Collected, Standing, Value
 from policies.values import Clock
@@ -88,7 +88,7 @@ class Collecting:
         clock: Clock,
         history: History,
         store: Stores,
-        watchlist: Callable[[], Awaitable[Watchlist]],
+        topology: Callable[[], Awaitable[Topology]],
         silent: Callable[[str], bool],
     ) -> None:
         """`silent`: whether an element is known to give no reply to polls; it is not asked then."""
@@ -97,7 +97,7 @@ class Collecting:
         """By element and collector."""
         self._settings, self._ask = parts.settings, parts.ask
         self._database, self._clock, self._history = database, clock, history
-        self._store, self._watchlist, self._silent = store, watchlist, silent
+        self._store, self._topology, self._silent = store, topology, silent
         self._threads = ThreadPoolExecutor(parts.settings.at_once, "collector")
         self._turns = Turns(parts.settings.interval_s)
         self._standings, self._recalled = Standings(), False
@@ -133,11 +133,11 @@ class Collecting:
         replies, self._answers = self._answers, []
         if not replies:
             return
-        watchlist = await self._watchlist()
-        await self._write(lambda session: self._digest(session, replies, watchlist.topology.elements))
+        topology = await self._topology()
+        await self._write(lambda session: self._digest(session, replies, topology.elements))
         for reply in replies:
             if reply.found is not None:
-                self._keep(watchlist, reply, reply.found)
+                self._keep(topology, reply, reply.found)
         again, self._standings.again = self._standings.again, set()
         for element, name in again:
             self._turns.soon((element, self.collectors[name].ask.protocol), name, self._clock.monotonic() + AGAIN_S)
@@ -311,11 +311,11 @@ class Collecting:
             self._recalled = False
             raise
 
-    def _keep(self, watchlist: Watchlist, reply: Reply, found: Collected) -> None:
+    def _keep(self, topology: Topology, reply: Reply, found: Collected) -> None:
         """Values of ports that are in the inventory, under the name that they have there."""
-        if not found.values or reply.element not in watchlist.topology.elements:
+        if not found.values or reply.element not in topology.elements:
             return
-        names = [port.name for port in watchlist.topology.ports_of(reply.element)]
+        names = [port.name for port in topology.ports_of(reply.element)]
         kept = {
             SeriesKey(f"{PORT}{reply.element}/{name}", value.metric): value.value
             for value in found.values

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from agent.assurance.tables import MonitorRow
 from agent.assurance.topology.watchlist import Watchlist, Wires, load_watchlist, load_wires
 from inventory.changes import network_changes
+from inventory.topology import Topology
 
 Monitored = tuple[int, int, datetime | None, datetime | None]
 """Monitors, those of them that ended, and when one began and ended last: another whenever a service begins or ends."""
@@ -35,17 +36,26 @@ class Watching:
     def forget(self) -> None:
         self._wires = self._found = None
 
+    def topology(self, session: Session) -> Topology:
+        """What there is, whatever services there are on it: costs nothing while they come and go."""
+        return self._known_wires(session).topology
+
     def watchlist(self, session: Session) -> Watchlist:
-        changes, monitored = network_changes(session), _monitored(session)
+        wires, monitored = self._known_wires(session), _monitored(session)
         if self._services_changed or monitored != self._monitored:
             self._services_changed = False  # before they are read: what comes meanwhile counts for the next time
             self._found = None
+        if self._found is None:
+            self._found = load_watchlist(session, wires)
+        self._monitored = monitored
+        return self._found
+
+    def _known_wires(self, session: Session) -> Wires:
+        changes = network_changes(session)
         if self._wires is None or changes != self._changes:
             self._wires, self._found = load_wires(session), None
-        if self._found is None:
-            self._found = load_watchlist(session, self._wires)
-        self._changes, self._monitored = changes, monitored
-        return self._found
+            self._changes = changes
+        return self._wires
 
 
 def _monitored(session: Session) -> Monitored:

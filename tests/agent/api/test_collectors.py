@@ -12,13 +12,13 @@ from agent.assurance.collectors.asking import Asking
 from agent.assurance.collectors.collecting import Collecting, CollectingParts
 from agent.assurance.findings import AlarmType, Finding, Meaning, Source, Transition
 from agent.assurance.history.store import History, SeriesKey
-from agent.assurance.topology.watchlist import load_watchlist
 from agent.catalog import load_foresight
 from agent.config import CollectorSettings
 from agent.security.roles import Role
 from drivers.errors import EditRefused
 from drivers.port import Credential, Target
 from inventory.tables import ElementRow, EndpointRow
+from inventory.topology import load_topology
 from policies.collecting.meaning import parse_collector
 from policies.values import Severity, new_id
 from tests.agent.api.office import Office
@@ -69,16 +69,16 @@ def office(database, clock):
         with database.write() as session:
             work(session)
 
-    async def watchlist():
+    async def topology():
         with database.read() as session:
-            return load_watchlist(session)
+            return load_topology(session)
 
     def target_of(place):
         return Target(place.element, place.platform, place.protocol, place.host, place.port, Credential("x"))
 
     asking = Asking(lambda _: Driver(), target_of, clock)
     parts = CollectingParts([parse_collector(TEXT, "things.yaml")], asking, CollectorSettings())
-    collecting = Collecting(parts, database, clock, History(database), store, watchlist, lambda _: False)
+    collecting = Collecting(parts, database, clock, History(database), store, topology, lambda _: False)
     office.parts = replace(office.parts, collecting=collecting, foresight=load_foresight())
     office.app = create_app(office.parts)
     return office

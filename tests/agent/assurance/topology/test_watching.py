@@ -105,6 +105,25 @@ def test_services_that_come_do_not_cost_the_network_again(network: Database, mon
     assert look(network, watched).topology is first.topology
 
 
+def test_what_there_is_is_told_without_what_is_watched(network: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    watched = Watching()
+    with network.write() as session:
+        monitor(session)
+        move_index(session)
+    monkeypatch.setattr(watching, "load_watchlist", None)
+    with network.read() as session:
+        topology = watched.topology(session)
+        assert watched.topology(session) is topology
+    monkeypatch.undo()
+    assert topology == truth(network).topology
+    assert look(network, watched) == truth(network)
+    with network.write() as session:
+        move_index(session)
+    with network.read() as session:
+        assert watched.topology(session) is not topology
+    assert look(network, watched) == truth(network)
+
+
 def test_a_load_that_fails_is_tried_again(network: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     watched = Watching()
     look(network, watched)
