@@ -178,7 +178,8 @@ class Specification(_Data):
         try:
             Draft202012Validator.check_schema(schema)
         except SchemaError as error:
-            raise ValueError(f"`characteristics` is no JSON Schema: {error.message}") from error
+            place = ".".join(map(str, ("characteristics", *error.absolute_path)))
+            raise ValueError(f"`{place}` is no JSON Schema: {error.message}") from error
         if schema.get("type") != "object" or schema.get("additionalProperties") is not False:
             raise ValueError("`characteristics` needs `type: object` and `additionalProperties: false`")
         known = schema.get("properties", {})
@@ -327,6 +328,8 @@ def _message(rule: str, schema: Mapping[str, Any], text: str) -> str:
     """The schema's own words where it has some (`description` beside a pattern), else the validator's."""
     if rule in {"pattern", "format"} and (hint := schema.get("description")):
         return f"does not fit: {hint}"
+    if rule == "maxLength":
+        return f"has more than {schema[rule]} characters"
     if rule in {"anyOf", "oneOf"} and all(branch.keys() == {"required"} for branch in schema[rule]):
         choices = " or ".join(" and ".join(branch["required"]) for branch in schema[rule])
         return f"needs {'exactly one of ' if rule == 'oneOf' else ''}{choices}"

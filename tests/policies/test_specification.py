@@ -37,7 +37,7 @@ def test_the_shipped_specifications_are_sound_and_named_after_their_folders(name
         ("title: A toy", "title: A toy\ntitle: B", 4, "stands here twice"),
         ("title: A toy", "title: A toy\ntemplates: {}", 4, "templates are files"),
         ("name: toy", "name: My Toy", 1, "name: String should match pattern"),
-        ("{port: {type: string}}", "{port: {type: text}}", 1, "no JSON Schema"),
+        ("{port: {type: string}}", "{port: {type: text}}", 1, "`characteristics.properties.port.type` is no JSON Schema"),
         ("{port: {type: string}}", "{port: {$ref: 'http://example.org/x'}}", 1, "must not use `$ref`"),
         ("additionalProperties: false", "additionalProperties: true", 1, "needs `type: object` and"),
         ("characteristics.port }}", "characteristics.port }", 4, "not a template"),
@@ -149,6 +149,11 @@ def test_characteristics_are_refused_by_pointer_and_rule(
 def test_a_pattern_is_refused_in_words_and_not_as_an_expression() -> None:
     (refusal,) = check_characteristics(shipped("internet-access"), PORT | {"description": "<>"})
     assert refusal.message.startswith("does not fit: letters, digits, spaces")
+
+
+def test_a_text_that_is_too_long_is_not_repeated_and_its_bound_is_said() -> None:
+    (refusal,) = check_characteristics(shipped("internet-access"), PORT | {"description": "x" * 61})
+    assert refusal.message == "has more than 60 characters"
 
 
 @given(st.text())
