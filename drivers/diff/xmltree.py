@@ -20,8 +20,8 @@ BASE = "urn:ietf:params:xml:ns:netconf:base:1.0"
 _OPERATION = f"{{{BASE}}}operation"
 _PARSER = etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True, remove_blank_text=True)
 
-READ = 16
-"""Texts whose trees are kept: those of the orders that are placed or taken together."""
+READ = 256
+"""Texts whose trees are kept: those of the orders that are placed or carried out together."""
 
 Identity = tuple[str, tuple[str, ...]]
 """A node among its siblings: its name, and the values of its keys (or its own value in a leaf-list)."""
@@ -45,16 +45,18 @@ def both_ways(rules: XmlRules, before: str, after: str) -> tuple[str, str]:
 
 def selection(rules: XmlRules, *texts: str) -> str:
     """A subtree filter (RFC 6241 §6) for just the entries that the texts name."""
-    tree, root = _Tree(rules), _parse("")
+    tree, root = _Tree(rules), etree.Element("selection")
     for text in texts:
-        tree.select(root, _parse(text))
-    return "\n".join(_text(child) for child in root)
+        tree.select(root, _read(text))
+    found = [*root]
+    root.clear()
+    return "\n".join(map(_own_text, found))
 
 
-def assess(rules: XmlRules, before: str, after: str, running: str) -> Comparison:
-    """Compare the running configuration with both sides; `running` as the server sent it (content of `<data>`)."""
+def assess(rules: XmlRules, before: str, after: str, running: str | etree._Element) -> Comparison:
+    """Compare the running configuration with both sides; `running` as the server sent it (`<data>`, or its content as text)."""
     tree = _Tree(rules)
-    old, new, live = (tree.survey(_parse(text)) for text in (before, after, running))
+    old, new, live = (tree.survey(root) for root in (_read(before), _read(after), _bared(running)))
 
     def holds(item: tuple[_Path, str]) -> bool:
         leaf, value = item
@@ -346,6 +348,15 @@ def _parse(content: str) -> etree._Element:
         return etree.fromstring(f'<nc:config xmlns:nc="{BASE}">{content}</nc:config>', _PARSER)
     except etree.XMLSyntaxError as error:
         raise ValueError(f"not well-formed XML: {error.msg}") from error
+
+
+def _bared(running: str | etree._Element) -> etree._Element:
+    """A tree in which nothing stands between nodes and values, as `_parse` makes it: comments are taken out."""
+    if isinstance(running, str):
+        return _parse(running)
+    if next(running.iter(etree.Comment), None) is None:
+        return running
+    return _parse("".join(etree.tostring(child, encoding="unicode", with_tail=False) for child in running))
 
 
 def _text(node: etree._Element) -> str:

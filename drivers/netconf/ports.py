@@ -1,4 +1,4 @@
-"""States of ports out of NETCONF replies; pure.
+"""States of ports out of NETCONF replies, of their trees or of what `<data>` holds as text; pure.
 
 RFC 8343 serves `oper-status` beside the configuration, RFC 7223 in a tree of its own; a bare store of configuration serves
 neither, and then a port is what is configured.
@@ -32,7 +32,7 @@ def serves_state(data: str) -> bool:
     return any(True for _ in _root(data).iter(f"{{{INTERFACES}}}oper-status"))
 
 
-def by_state(data: str, wanted: Iterable[str]) -> tuple[PortState, ...]:
+def by_state(data: str | etree._Element, wanted: Iterable[str]) -> tuple[PortState, ...]:
     """A port exists when the element has a state for it."""
     states = _leaves(data, "oper-status")
     return tuple(PortState(name, exists=name in states, up=states.get(name) == "up") for name in wanted)
@@ -56,7 +56,7 @@ def by_request(reply: etree._Element, asked: PortRequest, wanted: Iterable[str])
     return tuple(PortState(name, exists=name in states, up=states.get(name) == asked.up) for name in wanted)
 
 
-def _leaves(data: str, leaf: str) -> dict[str, str]:
+def _leaves(data: str | etree._Element, leaf: str) -> dict[str, str]:
     """Interface → value of one leaf, as far as it is there."""
     found: dict[str, str] = {}
     for interface in _root(data).iter(f"{{{INTERFACES}}}interface"):
@@ -66,5 +66,5 @@ def _leaves(data: str, leaf: str) -> dict[str, str]:
     return found
 
 
-def _root(data: str) -> etree._Element:
-    return parse(f"<data>{data}</data>")
+def _root(data: str | etree._Element) -> etree._Element:
+    return parse(f"<data>{data}</data>") if isinstance(data, str) else data

@@ -89,9 +89,14 @@ def parse(reply: str | bytes) -> etree._Element:
     return etree.fromstring(reply if isinstance(reply, bytes) else reply.encode(), _PARSER)
 
 
+def data_tree(reply: etree._Element) -> etree._Element | None:
+    """`<data>`; None when there is none."""
+    return reply.find(_name("data"))
+
+
 def data(reply: etree._Element) -> str:
     """The content of `<data>` as text; "" when there is none."""
-    found = reply.find(_name("data"))
+    found = data_tree(reply)
     return "" if found is None else "\n".join(etree.tostring(child, encoding="unicode", with_tail=False) for child in found)
 
 
@@ -108,18 +113,20 @@ def unlock(datastore: str) -> Operation:
     return _on("unlock", "target", datastore)
 
 
-def get_config(source: str, subtrees: str) -> Operation:
-    return _operation("get-config", _datastore("source", source), _filter(subtrees))
+def get_config(source: str, subtrees: str, *, written: bool = False) -> Operation:
+    """`written`: the subtrees were written by who knows XML, and are not looked through again."""
+    return _operation("get-config", _datastore("source", source), _filter(subtrees, written=written))
 
 
-def get(subtrees: str) -> Operation:
-    return _operation("get", _filter(subtrees))
+def get(subtrees: str, *, written: bool = False) -> Operation:
+    """`written`: as of `get_config`."""
+    return _operation("get", _filter(subtrees, written=written))
 
 
-def edit_config(target: str, content: str, options: Iterable[tuple[str, str]]) -> Operation:
-    """`options` in the order of RFC 6241 §7.2: default-operation, test-option, error-option."""
+def edit_config(target: str, content: str, options: Iterable[tuple[str, str]], *, written: bool = False) -> Operation:
+    """`options` in the order of RFC 6241 §7.2: default-operation, test-option, error-option. `written`: as of `get_config`."""
     chosen = (_leaf(name, value) for name, value in options)
-    return _operation("edit-config", _datastore("target", target), *chosen, _content("config", content))
+    return _operation("edit-config", _datastore("target", target), *chosen, _content("config", content, written=written))
 
 
 def validate(source: str) -> Operation:
@@ -200,14 +207,15 @@ def _datastore(role: str, datastore: str) -> str:
     return f"<nc:{role}><nc:{datastore}/></nc:{role}>"
 
 
-def _filter(subtrees: str) -> str:
-    return _content("filter", subtrees, ' type="subtree"')
+def _filter(subtrees: str, *, written: bool) -> str:
+    return _content("filter", subtrees, ' type="subtree"', written=written)
 
 
-def _content(name: str, content: str, attributes: str = "") -> str:
+def _content(name: str, content: str, attributes: str = "", *, written: bool) -> str:
     """`XMLSyntaxError` for content that would break out of its element."""
     text = f"<nc:{name}{attributes}>{content}</nc:{name}>"
-    etree.fromstring(f'<nc:rpc xmlns:nc="{BASE}">{text}</nc:rpc>', _PARSER)
+    if not written:
+        etree.fromstring(f'<nc:rpc xmlns:nc="{BASE}">{text}</nc:rpc>', _PARSER)
     return text
 
 

@@ -104,7 +104,7 @@ class NetconfSession:
             configuration, *state = self._client.replies(self._readings(change), deadline)
         found = self._assess(change, configuration.content)
         if state:
-            found_ports = ports.by_state(rpc.data(state[0].content), change.ports)
+            found_ports = ports.by_state(state[0].content, change.ports)
         else:
             found_ports = self._ports(change.ports, deadline) if change.ports else ()
         return Verification(found.missing, found.leftover, found_ports)
@@ -163,9 +163,7 @@ class NetconfSession:
 
     def revert(self, change: ChangeSet, persist: str, deadline: float) -> None:
         self._transcript.clear()
-        if self._netconf.confirmation == "persist":
-            with suppress(EditRefused):  # nothing is pending: never committed, confirmed or expired
-                self._ask(rpc.cancel_commit(persist), deadline)
+        self.withdraw(persist, deadline)
         if self.standing(change, deadline) is not Standing.BEFORE:
             self._apply_reverse(change, deadline)
         elif "candidate" in self._locked:
@@ -173,6 +171,11 @@ class NetconfSession:
             self._ask(rpc.discard_changes(), deadline)
             self._edited = False
         self._committed = None
+
+    def withdraw(self, persist: str, deadline: float) -> None:
+        if self._netconf.confirmation == "persist":
+            with suppress(EditRefused):  # nothing is pending: never committed, confirmed or expired
+                self._ask(rpc.cancel_commit(persist), deadline)
 
     def save(self, deadline: float) -> None:
         """And unlock, said at once: what is for good needs no lock any more. What was said with the confirmation is waited for."""
@@ -305,7 +308,7 @@ class NetconfSession:
         if self._client.has(":rollback-on-error"):
             options.append(("error-option", "rollback-on-error"))
         separately = self._netconf.validation == "validate" and self._client.has(":validate")
-        return [rpc.edit_config("candidate", content, options), *([rpc.validate("candidate")] if separately else [])]
+        return [rpc.edit_config("candidate", content, options, written=True), *([rpc.validate("candidate")] if separately else [])]
 
     def _apply_reverse(self, change: ChangeSet, deadline: float) -> None:
         """The commit is confirmed or half undone: commit the way back, for good."""
@@ -324,7 +327,7 @@ class NetconfSession:
         return self._assess(change, self._client.request(self._reading(change.before, change.after), deadline))
 
     def _assess(self, change: ChangeSet, reply: etree._Element) -> Comparison:
-        return xmltree.assess(self._platform.xml_rules, change.before, change.after, rpc.data(reply))
+        return xmltree.assess(self._platform.xml_rules, change.before, change.after, _running(reply))
 
     def _running(self, *texts: str, deadline: float) -> str:
         return rpc.data(self._client.request(self._reading(*texts), deadline))
@@ -333,12 +336,12 @@ class NetconfSession:
         """What reads back the change; with the states of its ports where they can be asked for so."""
         wanted = [self._reading(change.before, change.after)]
         if change.ports and self._netconf.ports is None and self._client.serves_state:
-            wanted.append(rpc.get(ports.state_filter(change.ports)))
+            wanted.append(rpc.get(ports.state_filter(change.ports), written=True))
         return wanted
 
     def _reading(self, *texts: str) -> Operation:
         """Asks for the running configuration of just the entries that the texts name."""
-        return rpc.get_config("running", xmltree.selection(self._platform.xml_rules, *texts))
+        return rpc.get_config("running", xmltree.selection(self._platform.xml_rules, *texts), written=True)
 
     def _ports(self, wanted: tuple[str, ...], deadline: float) -> tuple[PortState, ...]:
         if (asked := self._netconf.ports) is not None:
@@ -426,6 +429,12 @@ class _Finish:
     posted: Posted
     first: tuple[Operation, ...]
     last: _Parting
+
+
+def _running(reply: etree._Element) -> etree._Element | str:
+    """What was read of the running configuration."""
+    found = rpc.data_tree(reply)
+    return "" if found is None else found
 
 
 def _lock_words(datastore: str, error: ElementLocked, holder: holders.Holder | None) -> str:

@@ -171,6 +171,14 @@ def test_servers_may_say_the_same_in_other_words(running) -> None:
     assert xmltree.assess(IETF, "", owned, running(owned)).missing == ()
 
 
+@pytest.mark.parametrize("comment", ["", "<!-- made by hand -->"])
+@given(before=services, after=services)
+def test_a_tree_is_assessed_as_its_text_is(comment: str, before: str, after: str) -> None:
+    stands = Datastore(render(FOREIGN), before).text.replace("<name>", f"{comment}<name>{comment}")
+    found = xmltree.assess(IETF, before, after, etree.fromstring(f"<data>{stands}</data>"))
+    assert found == xmltree.assess(IETF, before, after, stands)
+
+
 def test_a_default_that_is_reported_is_no_leftover() -> None:
     before, after = render({"ge-0/0/1": ONE}), render({"ge-0/0/1": {"description": "Acme", "ipv4": {"10.0.0.0": 31}}})
     assert xmltree.assess(IETF, before, after, before).leftover == ()
@@ -187,6 +195,14 @@ def test_missing_leaves_are_named_by_their_path() -> None:
         "interfaces/interface[ge-0/0/1]/description = Acme",
         "interfaces/interface[ge-0/0/1]/ipv4/address[10.0.0.0]/prefix-length = 31",
     )
+
+
+def test_a_selection_is_the_same_however_often_it_is_made() -> None:
+    text = render({"ge-0/0/1": ONE})
+    once = xmltree.selection(IETF, text)
+    xmltree.forward(IETF, "", text)
+    assert xmltree.selection(IETF, text, text) == xmltree.selection(IETF, text) == once
+    assert "urn:ietf:params:xml:ns:netconf" not in once
 
 
 def test_the_selection_names_entries_and_nothing_more() -> None:

@@ -233,6 +233,17 @@ def test_another_session_reverts_what_a_dead_one_left_pending(
     assert session.standing(NEW, soon()) is Standing.BEFORE
 
 
+def test_a_commit_that_waits_is_withdrawn_by_its_name_and_by_no_other(
+    driver: NetconfDriver, target: Target, session: NetconfSession
+) -> None:
+    died_pending(driver, target)
+    session.withdraw("plan-2", soon())
+    assert session.standing(NEW, soon()) is Standing.AFTER
+    session.withdraw("plan-1", soon())
+    assert session.standing(NEW, soon()) is Standing.BEFORE
+    session.withdraw("plan-1", soon())
+
+
 def test_another_session_confirms_what_a_dead_one_left_pending(
     driver: NetconfDriver, target: Target, session: NetconfSession
 ) -> None:
@@ -287,6 +298,7 @@ def test_rebooted_after_a_refused_confirmation_it_has_what_was_decided(
     clean: Simulated, driver: NetconfDriver, target: Target
 ) -> None:
     refused_and_saved(clean, driver, target)
+    driver.close()  # else the session that is kept may be taken up before the reboot's end of it has come
     clean.sim.call(lambda network: network.reboot("pe1"))
     session = driver.open(target, soon())
     assert session.standing(NEW, soon()) is Standing.AFTER
