@@ -114,7 +114,7 @@ class Designer:
             return replace(design, intent=replace(design.intent, planned=texts))
         ports = _new_ports(case.session, design, ports_of(product.layout))
         tests = _with_measured(tests, measured, design.intent.before, texts)
-        return replace(design, intent=replace(design.intent, after=texts, planned=texts, ports=ports, checks=tests))
+        return replace(design, intent=Intent(design.intent.before, texts, ports, tests, planned=texts))
 
     def _beside_others(self, case: Submission, designs: list[Design]) -> Iterator[Design]:
         """With what others own too. `OrderConflict` where they say something else in the same place."""
@@ -136,7 +136,7 @@ class Designer:
                     raise OrderConflict(refusals.of_data(error, design.where)) from error
                 except Conflict as conflict:
                     raise OrderConflict(refusals.of_conflict(conflict, design.where)) from conflict
-            yield replace(design, intent=replace(intent, shared=found))
+            yield replace(design, intent=replace(intent, shared=found)) if any(found.values()) else design
 
 
 _Free = Callable[[str, str], int | None]

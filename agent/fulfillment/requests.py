@@ -99,6 +99,9 @@ class Arrangement:
 
 def arrange(request: OrderRequest) -> Arrangement:
     """Call it for a request without `mistakes`."""
+    if len(request.items) == 1 and not request.items[0].related:
+        only = request.items[0].reference
+        return Arrangement(((only,),), {only: ()})
     references = [item.reference for item in request.items]
     pairs = [(item.reference, other.reference) for item in request.items for other in item.related if other.kind == BUNDLE]
     needs = {

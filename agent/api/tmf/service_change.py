@@ -15,6 +15,8 @@ ONLY_ITEM = "1"
 
 def with_own_values(session: Session, order: OrderRequest) -> OrderRequest:
     """The order with each modify whole: what it says of a service is laid over what the service has already."""
+    if all(item.action != "modify" for item in order.items):
+        return order
     return replace(order, items=tuple(_whole(session, item) for item in order.items), sent_digest=order.digest)
 
 
