@@ -90,6 +90,9 @@ class InstantSession:
     def extend(self, persist: str, timeout: timedelta, deadline: float) -> None:
         pass
 
+    def withdraw(self, persist: str, deadline: float) -> None:
+        pass
+
     def verify(self, change: ChangeSet, deadline: float) -> Verification:
         return Verification()
 

@@ -251,6 +251,10 @@ class ElementSession(Protocol):
         """Undo, whether the commit is pending, expired, confirmed or half-applied; harmless when nothing is to undo."""
         ...
 
+    def withdraw(self, persist: str, deadline: float) -> None:
+        """Undo a provisional commit of that name that waits for its confirmation, and nothing else; harmless where none does."""
+        ...
+
     def save(self, deadline: float) -> None:
         """Copy running to startup where the platform keeps them apart. Locks that the session has may be let go of with it."""
         ...

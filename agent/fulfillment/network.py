@@ -186,7 +186,7 @@ class Network:
     def _commit(self, participant: Participant, deadline: float) -> None:
         session = self._session(participant, deadline)
         self.guard()
-        self.pushed |= not participant.provisional
+        self.pushed |= not (participant.provisional and participant.session_id)
         participant.committed_at = self.clock.monotonic()
         participant.state = ChangeState.IN_DOUBT  # until it answers, nobody knows
         session.commit(participant.change, self.plan_id, self.settings.confirm_timeout, deadline)

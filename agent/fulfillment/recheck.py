@@ -3,7 +3,8 @@
 A worker asks whether the plan is still its own before each push, but it can be stopped between asking and pushing. A NETCONF
 session that the successor has ended cannot push any more; a command line or an SNMP SET still can. So when the old worker wakes
 and finds itself overtaken, it asks for its elements to be looked at again; and a successor that does not know its predecessor to
-be dead asks for the same, for when the lease has ended once more. What should not be there is taken away by a plan of its own.
+be dead asks for the same, for when the lease has ended once more. What should not be there is taken away by a plan of its own. A
+commit that waits for a confirmation is withdrawn where it is found; of a worker that does not wake, it expires.
 """
 
 from collections.abc import Callable
@@ -60,6 +61,8 @@ class Rechecker:
         for change in changes:
             if change.commitment == Commitment.IMMEDIATE:
                 open_ |= not self._settled(change, undone=state in {PlanState.FAILED, PlanState.CANCELLED})
+            else:
+                open_ |= state not in ENDED or not self._withdrawn(change)
         with self.database.write() as session:
             at = self.clock.now()
             if open_ and claim.attempts < MOST_TRIES:
@@ -80,6 +83,23 @@ class Rechecker:
                 self._repair(drift)
                 return False  # looked at again once that is done
         return all(drift is None or drift.state is DriftState.IN_SYNC for drift in found)
+
+    def _withdrawn(self, change: ChangeSetRow) -> bool:
+        """Whether no commit of the plan, which has ended, waits there any more for a confirmation that nobody will give.
+
+        Until it expires it would stand, and keep others from committing.
+        """
+        deadline = self.clock.monotonic() + LOOK.total_seconds()
+        try:
+            session = self.doors.to(change.element).open(deadline)
+            try:
+                session.withdraw(change.plan_id, deadline)
+            finally:
+                session.close()
+        except ElementError as error:
+            log.warning("element not looked at again", element=change.element, reason=error.message)
+            return False
+        return True
 
     def _residue(self, change: ChangeSetRow) -> Drift | None:
         """What stands of a change that was undone, in places that nobody else owns."""

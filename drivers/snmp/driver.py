@@ -108,6 +108,9 @@ class SnmpSession:
         self._transcript = []
         self._apply(change, change.forward, deadline)
 
+    def withdraw(self, persist: str, deadline: float) -> None:
+        """Nothing is pending."""
+
     def extend(self, persist: str, timeout: timedelta, deadline: float) -> None:
         """No provisional commit, nothing to extend."""
 

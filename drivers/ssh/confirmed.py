@@ -64,13 +64,21 @@ class ConfirmedSession(SshSession):
         """An edit that was lost before its commit goes, too: an element keeps only a few of them."""
         self._transcript.clear()
         if self._transaction.abort and self._is_pending(persist, deadline):
-            for command in self._transaction.abort:
-                self._say(_filled(command, edit_name(persist)), deadline, "undoing the commit")
+            self._undo_pending(persist, deadline)
         else:
             self._end_stale(edit_name(persist), deadline)
         if self.standing(change, deadline) is not Standing.BEFORE:
             self._apply_reverse(change, persist, deadline)
         self._committed = None
+
+    def withdraw(self, persist: str, deadline: float) -> None:
+        """Where the platform does not tell whose commit is pending, it is left to expire."""
+        if self._transaction.pending is not None and self._transaction.abort and self._is_pending(persist, deadline):
+            self._undo_pending(persist, deadline)
+
+    def _undo_pending(self, persist: str, deadline: float) -> None:
+        for command in self._transaction.abort:
+            self._say(_filled(command, edit_name(persist)), deadline, "undoing the commit")
 
     def _apply_reverse(self, change: ChangeSet, persist: str, deadline: float) -> None:
         """The commit is confirmed, or there is no other way back: commit the reverse, for good."""

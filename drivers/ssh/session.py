@@ -115,6 +115,9 @@ class SshSession:
                 self._element, f"the reverse was accepted, but this is still to undo: {' / '.join(left.splitlines())}"
             )
 
+    def withdraw(self, persist: str, deadline: float) -> None:
+        """Nothing is pending."""
+
     def save(self, deadline: float) -> None:
         if self._settings.save:
             self._say(self._settings.save, deadline, "saving the configuration")

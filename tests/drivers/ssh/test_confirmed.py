@@ -122,6 +122,27 @@ def test_another_session_finishes_what_a_lost_one_committed(
     assert session.standing(NEW, soon()) is Standing.BEFORE
 
 
+def test_a_commit_that_waits_is_withdrawn_by_its_name_and_by_no_other(
+    driver: SshDriver, target: Target, session: SshSession
+) -> None:
+    late = driver.open(target, soon())
+    made(late, NEW)
+    late.close()
+    session.withdraw("plan-2", soon())
+    assert session.standing(NEW, soon()) is Standing.AFTER
+    session.withdraw("plan-1", soon())
+    assert session.standing(NEW, soon()) is Standing.BEFORE
+    session.withdraw("plan-1", soon())
+
+
+def test_what_was_confirmed_is_not_withdrawn(session: SshSession) -> None:
+    made(session, NEW)
+    session.confirm("plan-1", soon())
+    session.withdraw("plan-1", soon())
+    assert session.standing(NEW, soon()) is Standing.AFTER
+    session.revert(NEW, "plan-1", soon())
+
+
 def test_an_edit_that_a_lost_session_left_does_not_get_into_the_next_one(
     clean: Simulated, driver: SshDriver, target: Target, session: SshSession
 ) -> None:
