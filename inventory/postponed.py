@@ -38,7 +38,11 @@ class Postponed:
         """The older ones that were written since it began: to be written again if it is taken back."""
 
     def tell(self, table: Table, statement: Prepared, rows: Iterable[Values], key: Hashable) -> None:
-        self._note([_Told(table, statement, values, key) for values in rows])
+        told = [_Told(table, statement, values, key) for values in rows]
+        if told:
+            self._told += told
+            self._of.setdefault(statement, []).extend([each.values for each in told])
+            self._tables.add(table)
 
     def of(self, statement: Prepared) -> Iterator[Values]:
         """What is to be written by it."""
@@ -96,7 +100,7 @@ def later(session: Session, table: Table, statement: Prepared, rows: Iterable[Va
     if postponed is None or session.in_nested_transaction():  # what a savepoint may take back must not outlive it
         statement.run_all(session.connection(), rows)
         return
-    if session.new:
+    if session._new:  # noqa: SLF001  `new` makes a set each time, and this is asked for every row
         session.flush()  # what is told may name it
     postponed.tell(table, statement, rows, key)
 
@@ -110,7 +114,7 @@ def untold(session: Session, statement: Prepared) -> Iterator[Values]:
 def settle(session: Session, *tables: Table) -> None:
     """Before these are read past the session: what there is to write of them is written."""
     postponed: Postponed | None = session.info.get(POSTPONED)
-    if postponed is None or postponed.about(tables) or session.new or session.dirty or session.deleted:
+    if postponed is None or postponed.about(tables) or not session._is_clean():  # noqa: SLF001  as above, three of them
         session.flush()
 
 

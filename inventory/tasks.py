@@ -88,7 +88,7 @@ def _try(session: Session, postponed: Postponed, task: Task[Any], *, first: bool
     postponed.begin()
     try:
         task.run(session)
-        if session.new or session.dirty or session.deleted:
+        if not session._is_clean():  # noqa: SLF001  `new`, `dirty` and `deleted` make a set each time
             session.flush()
     except Exception as error:
         if not session.is_active or (isinstance(error, DBAPIError) and not gave_up(error)):
