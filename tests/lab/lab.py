@@ -69,10 +69,14 @@ class Lab:
         if missing := requirements.missing():
             raise LabError("the lab cannot be built here:\n" + requirements.report(missing))
         self.down()
-        self._make_folder()
-        self._create_nodes()
-        watchdog.start(self.folder, owner=owner, lifetime=lifetime)
-        self._start_elements()
+        before = os.umask(0o022)  # FRR's daemons and sshd read as other users what is written here
+        try:
+            self._make_folder()
+            self._create_nodes()
+            watchdog.start(self.folder, owner=owner, lifetime=lifetime)
+            self._start_elements()
+        finally:
+            os.umask(before)
         self.until_converged()
 
     def down(self) -> None:

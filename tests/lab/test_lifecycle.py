@@ -26,6 +26,7 @@ def _whole_again(lab: Lab) -> Iterator[None]:
 
 
 def test_building_what_is_whole_changes_nothing(lab: Lab) -> None:
+    lab.until_converged()
     before = frr.pid("pe1", "zebra"), lab.credentials()
     lab.up(owner=os.getpid())
     assert (frr.pid("pe1", "zebra"), lab.credentials()) == before

@@ -158,7 +158,8 @@ def test_a_file_that_is_named_must_be_there(fabd):
 
 def test_credentials_that_others_can_read_are_a_mistake(fabd, folder):
     file = folder / "credentials.toml"
-    file.touch(mode=0o644)
+    file.touch()
+    file.chmod(0o644)
     (folder / "fabd.toml").write_text('[credentials]\nfile = "credentials.toml"\n')
     said = "credentials.toml can be read by others than its owner; run: chmod 600 credentials.toml"
     assert fabd("config", "check").complaint == f"fabd.toml: credentials.file: {said}"
