@@ -5,7 +5,7 @@ Implements `agent.fulfillment.lifecycle.ServiceLifecycle` without knowing it.
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
@@ -54,6 +54,11 @@ USUAL = (Monitor(kind="usage", of=("endpoint",)), Monitor(kind="state", of=("end
 
 MEGABIT = 1_000_000
 SHORTEST_READ = 0.1
+AHEAD_S = 5.0
+"""So long a port may be read where it was looked up ahead: as if it had been read a little sooner."""
+
+_Where = Row[str, str, str, int, str, str, int | None]
+"""Element, platform, host, port, credential, name, if_index."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +88,13 @@ class AssuranceLifecycle:
         self._database, self._clock, self._meter, self._changed = database, clock, meter, changed
         self._collector, self._resolve, self._monitors_of = collector, resolve, monitors_of
         self._renewed = renewed
+        self._ahead: dict[str, tuple[float, _Where | None]] = {}
+        """Port → when it was looked up ahead, and where it is read; None: nowhere. Good for once, and for a moment."""
+
+    def look_ahead(self, session: Session, ports: Collection[str]) -> None:
+        if ports:
+            now, found = time.monotonic(), _where(session, ports)
+            self._ahead.update((port, (now, found.get(port))) for port in ports)
 
     def read_counters(self, ports: Sequence[str], deadline: float) -> CounterReadings:
         """Blocks its thread, which must have no running loop. `deadline`: seconds on `time.monotonic()`."""
@@ -221,21 +233,28 @@ class AssuranceLifecycle:
 
     def _places(self, ports: Sequence[str]) -> tuple[list[_Place], dict[str, str]]:
         places, failures = [], {}
-        with self._database.read() as session:
-            rows = _where(session, ports)
-            for reference in ports:
-                row = rows.get(reference)
-                if row is None:
-                    failures[reference] = "its element has no SNMP endpoint"
-                    continue
-                try:
-                    credential = self._resolve(row.credential)
-                except (LookupError, OSError, ValueError) as error:
-                    failures[reference] = f"credential: {error}"
-                    continue
-                target = Target(row.element, row.platform, "snmp", row.host, row.port, credential)
-                places.append(_Place(reference, target, row.name, row.if_index))
+        rows = self._looked_up(ports)
+        for reference in ports:
+            row = rows.get(reference)
+            if row is None:
+                failures[reference] = "its element has no SNMP endpoint"
+                continue
+            try:
+                credential = self._resolve(row.credential)
+            except (LookupError, OSError, ValueError) as error:
+                failures[reference] = f"credential: {error}"
+                continue
+            target = Target(row.element, row.platform, "snmp", row.host, row.port, credential)
+            places.append(_Place(reference, target, row.name, row.if_index))
         return places, failures
+
+    def _looked_up(self, ports: Sequence[str]) -> Mapping[str, _Where | None]:
+        never: tuple[float, _Where | None] = (float("-inf"), None)
+        since, ahead = time.monotonic() - AHEAD_S, {port: self._ahead.pop(port, never) for port in ports}
+        if all(at > since for at, _ in ahead.values()):
+            return {port: row for port, (_, row) in ahead.items()}
+        with self._database.read() as session:
+            return _where(session, ports)
 
     async def _read(
         self, places: Sequence[_Place], deadline: float, found: dict[str, CounterReading], failures: dict[str, str]
@@ -338,8 +357,8 @@ _RESOURCES = Prepared(
 )
 
 
-def _where(session: Session, ports: Sequence[str]) -> Mapping[str, Row[str, str, str, int, str, str, int | None]]:
-    """Port → element, platform, host, port, credential, name, if_index; those whose element is asked by SNMP."""
+def _where(session: Session, ports: Collection[str]) -> Mapping[str, _Where]:
+    """By port; those whose element is asked by SNMP."""
     split = [split_reference(reference) for reference in ports]
     wanted = {"elements": [element for element, _, _ in split], "ports": [name for _, _, name in split]}
     return {f"{row.element}/{row.name}": row for row in _PLACES.named(session.connection(), wanted)}

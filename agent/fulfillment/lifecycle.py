@@ -4,7 +4,7 @@ Fulfilment and assurance do not import each other: this Protocol is implemented 
 Counters are read over the network before the transaction that stores them; a failed reading is data, not an error.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Protocol
@@ -18,6 +18,10 @@ __all__ = ["CounterReading", "CounterReadings", "NoLifecycle", "ServiceLifecycle
 
 
 class ServiceLifecycle(Protocol):
+    def look_ahead(self, session: Session, ports: Collection[str]) -> None:
+        """Counters of these will be read before long: what is to be looked up for that may be looked up here, for all of them."""
+        ...
+
     def read_counters(self, ports: Sequence[str], deadline: float) -> CounterReadings:
         """Read the ports' counters (`element/port`), outside any transaction. Never raises for an element's failure.
 
@@ -57,6 +61,9 @@ class ServiceLifecycle(Protocol):
 
 class NoLifecycle:
     """Nobody watches: for tests and for a daemon without assurance."""
+
+    def look_ahead(self, session: Session, ports: Collection[str]) -> None:
+        pass
 
     def read_counters(self, ports: Sequence[str], deadline: float) -> CounterReadings:
         del ports, deadline

@@ -63,6 +63,7 @@ class Taking(Entry):
             items = [PlannedItem(item.action, item.service_id) for item in items_of(order, row)] if order else []
             plan = read_plan(row, changes.get(row.id, ()), items)
             entry.go_on(plan, holds.refusal(held, plan.id, [each.element for each in plan.changes]), begins.get(plan.id, []))
+        tools.lifecycle.look_ahead(session, [port for entry in going if entry.taken for port in entry.taken.begins])
         tools.doors.look_ahead(session, {row.element for rows in changes.values() for row in rows} - held.keys())
 
     def meet(self, head: Head | None) -> None:

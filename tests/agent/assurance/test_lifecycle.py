@@ -130,6 +130,24 @@ def test_what_cannot_be_read_is_data_with_its_reason(world: World, case: str, sa
     assert asked == ([] if case == "no endpoint" else [(readings.poll_id, readings.failures)])
 
 
+def test_where_a_port_is_read_may_be_looked_up_ahead_for_once(world: World) -> None:
+    lifecycle = world.service.lifecycle
+    with world.database.write() as session:
+        lifecycle.look_ahead(session, ["pe1/c1"])
+        session.execute(delete(EndpointRow))
+    assert [reading.port for reading in lifecycle.read_counters(["pe1/c1"], FOREVER).readings] == ["pe1/c1"]
+    assert lifecycle.read_counters(["pe1/c1"], FOREVER).failures == {"pe1/c1": "its element has no SNMP endpoint"}
+
+
+def test_what_was_looked_up_ahead_long_ago_is_looked_up_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    lifecycle = world.service.lifecycle
+    with world.database.write() as session:
+        lifecycle.look_ahead(session, ["pe1/c1"])
+        session.execute(delete(EndpointRow))
+    monkeypatch.setattr("agent.assurance.lifecycle.AHEAD_S", 0.0)
+    assert lifecycle.read_counters(["pe1/c1"], FOREVER).failures == {"pe1/c1": "its element has no SNMP endpoint"}
+
+
 def test_the_first_reading_is_kept_with_the_poll_that_made_it(world: World) -> None:
     world.network.count("pe1/c1", 7, 9)
     world.order("web", "Acme", ["pe1/c1"])

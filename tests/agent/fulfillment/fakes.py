@@ -206,6 +206,9 @@ class FakeLifecycle:
         self.told: list[tuple[str, str, tuple[int, ...]]] = []
         self.new: list[set[str]] = []
 
+    def look_ahead(self, session, ports) -> None:
+        pass
+
     def read_counters(self, ports, deadline) -> CounterReadings:
         self.read.append(tuple(ports))
         number = len(self.read)

@@ -4,7 +4,7 @@ import threading
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import event, update
 
 from agent.fulfillment import holds
 from agent.fulfillment.activating import Activating
@@ -136,6 +136,21 @@ def test_a_plan_that_starts_again_holds_what_it_held_before_with_its_new_fence(s
     later = replace(claim, fence=claim.fence + 1)
     assert sets.write(sets.holding([later], sets.take([later]))) == [None]
     assert sets.rows(ElementHoldRow, ElementHoldRow.element, ElementHoldRow.fence) == [("core", later.fence), ("edge", later.fence)]
+
+
+def test_orders_that_end_and_orders_that_begin_in_one_set_are_locked_and_told_of_together(sets):
+    claims = sets.begin(["core"], ["edge"], ["rim"])
+    plans = sets.take(claims[:2])
+    sets.write(sets.holding(claims[:2], plans))
+    sets.set(of(1, decision="commit"))
+    sets.set(of(2, decision="commit"))
+    said = []
+    event.listen(sets.database.engine, "before_cursor_execute", note := lambda _, __, text, *___: said.append(text))
+    assert sets.write([*sets.activating(claims[:2], plans), Taking(sets.shared, claims[2])]) == [None] * 3
+    event.remove(sets.database.engine, "before_cursor_execute", note)
+    assert sets.rows(OrderRow, OrderRow.state) == [("completed",), ("completed",), ("inProgress",)]
+    assert sum("FROM service_order WHERE service_order.id" in " ".join(text.split()) for text in said) == 1
+    assert sum(text.startswith("INSERT INTO event") for text in said) == 1
 
 
 def test_of_a_set_one_was_overruled_and_one_lost_its_lease(sets):
