@@ -26,7 +26,7 @@ def _whole_again(lab: Lab) -> Iterator[None]:
 
 
 def test_building_what_is_whole_changes_nothing(lab: Lab) -> None:
-    lab.until_converged()
+    lab.up(owner=os.getpid())
     before = frr.pid("pe1", "zebra"), lab.credentials()
     lab.up(owner=os.getpid())
     assert (frr.pid("pe1", "zebra"), lab.credentials()) == before
@@ -88,6 +88,6 @@ def test_a_folder_of_somebody_else_is_refused_and_left_alone(tmp_path: Path) -> 
     assert mine.exists()
 
 
-@pytest.mark.usefixtures("lab")
-def test_names_of_left_folders_are_those_of_the_lab_only() -> None:
+def test_names_of_left_folders_are_those_of_the_lab_only(lab: Lab) -> None:
+    lab.up(owner=os.getpid())
     assert [Path(path).name for path in frr.left()] == 2 * sorted(namespaces.full_name(router.name) for router in ROUTERS)
