@@ -17,7 +17,7 @@ from tests.lab.topology import NC1
 
 pytestmark = pytest.mark.lab
 
-DONE_WITHIN = 60.0  # seconds; ten looks take about two
+DONE_WITHIN = 60.0  # seconds
 HACKED = f"""
 <config xmlns="urn:ietf:params:xml:ns:netconf:base:1.0">
   <interfaces xmlns="urn:ietf:params:xml:ns:yang:ietf-interfaces">
