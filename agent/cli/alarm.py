@@ -1,12 +1,14 @@
 """`fabd alarm`: what is wrong, and why it counts as cause or as consequence."""
 
 import re
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from agent.cli.client import Daemon, Document, segment
 from agent.cli.command import remote
+from agent.cli.errors import CliError, DaemonRefused
 from agent.cli.facts import flat
 from agent.cli.options import AsJson, Limit, argument
 from agent.cli.output import print_json, say, show_facts, show_rows
@@ -20,6 +22,13 @@ Alarms = Annotated[list[str], argument("ALARM...", "Ids of alarms.")]
 Comment = Annotated[str, typer.Option("--comment", "-c", metavar="TEXT", help="Kept in the history of the alarm.")]
 DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhd])\Z")
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+LONGEST_SHELF_S = 7 * SECONDS["d"]
+
+
+class Standing(StrEnum):
+    ROOT = "root"
+    SYMPTOM = "symptom"
+    PENDING = "pending"
 
 
 @app.command("list")
@@ -29,7 +38,7 @@ def list_(
     *,
     all_: Annotated[bool, typer.Option("--all", help="Cleared ones, too.")] = False,
     element: Annotated[str | None, typer.Option(metavar="NAME", help="Only of this element.")] = None,
-    standing: Annotated[str | None, typer.Option(metavar="STANDING", help="root, symptom or pending.")] = None,
+    standing: Annotated[Standing | None, typer.Option(help="Only those that are so.")] = None,
     problem: Annotated[str | None, typer.Option(metavar="PROBLEM", help="Only those of this problem.")] = None,
     assigned_to: Annotated[str | None, typer.Option(metavar="NAME", help="Only those that this person has.")] = None,
     unacknowledged: Annotated[bool, typer.Option("--unacknowledged", help="Only those that nobody has acknowledged.")] = False,
@@ -45,7 +54,10 @@ def list_(
         acknowledged="false" if unacknowledged else None,
         cleared=None if all_ else "false",
     )
-    empty = "there are no alarms" if all_ else "no alarm stands"
+    # a name that is misspelt is not to be taken for good news
+    asked = {"--element": element, "--standing": standing, "--problem": problem, "--assigned-to": assigned_to}
+    words = [f"{option} {value}" for option, value in asked.items() if value] + ["--unacknowledged"] * unacknowledged
+    empty = " ".join(["there are no alarms" if all_ else "no alarm stands", *(["with", *words] if words else [])])
     print_list(daemon, ALARMS, wanted, _listed, limit=limit, as_json=as_json, empty=empty)
 
 
@@ -139,7 +151,10 @@ def shelve(
     found = DURATION.match(for_)
     if found is None:
         raise typer.BadParameter(f"{for_!r} is no time; write it as 30m, 2h or 1d", param_hint="--for")
-    _do(daemon, alarms, "shelve", {"for_s": float(found[1]) * SECONDS[found[2]], "comment": comment}, as_json=as_json)
+    seconds = float(found[1]) * SECONDS[found[2]]
+    if not 0 < seconds <= LONGEST_SHELF_S:
+        raise typer.BadParameter(f"{for_!r} is not between 1s and 7d", param_hint="--for")
+    _do(daemon, alarms, "shelve", {"for_s": seconds, "comment": comment}, as_json=as_json)
 
 
 @app.command()
@@ -157,12 +172,21 @@ def clear(daemon: Daemon, alarms: Alarms, comment: Comment = "", as_json: AsJson
 
 
 def _do(daemon: Daemon, alarms: list[str], verb: str, body: dict[str, object], *, as_json: bool) -> None:
-    done = [daemon.post(f"{ALARMS}/{segment(alarm)}/{verb}", body) for alarm in alarms]
+    """With each of them, and what could not be done is told in the end."""
+    done: list[Document] = []
+    refused: list[str] = []
+    for alarm in dict.fromkeys(alarms):
+        try:
+            done.append(daemon.post(f"{ALARMS}/{segment(alarm)}/{verb}", body))
+        except DaemonRefused as error:
+            refused.append(str(error))
     if as_json:
         print_json(done)
-        return
-    for document in done:
-        say(f"{document['id']}: {_object(document)} ({document['text']}), {_owned(document)}")
+    else:
+        for document in done:
+            say(f"{document['id']}: {_object(document)} ({document['text']}), {_owned(document)}")
+    if refused:
+        raise CliError("\n".join(dict.fromkeys(refused)))
 
 
 def _owned(alarm: Document) -> str:

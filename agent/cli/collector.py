@@ -1,5 +1,6 @@
 """`fabd collector`: what elements are asked beside SNMP, and what came of it."""
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -65,13 +66,19 @@ def run(
         raise typer.Exit(1)
 
 
+class Standing(StrEnum):
+    GOOD = "good"
+    BAD = "bad"
+    UNWANTED = "unwanted"
+
+
 @app.command()
 @remote
 def states(
     daemon: Daemon,
     *,
     element: Annotated[str | None, typer.Option("--element", metavar="NAME", help="Of this element only.")] = None,
-    standing: Annotated[str | None, typer.Option("--standing", metavar="WORD", help="good, bad or unwanted only.")] = None,
+    standing: Annotated[Standing | None, typer.Option("--standing", help="Only what is so.")] = None,
     limit: Limit = 50,
     as_json: AsJson = False,
 ) -> None:

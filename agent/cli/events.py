@@ -140,7 +140,8 @@ def record(
 
 
 def _lines(file: Path) -> list[str]:
-    return [line for line in read_text(file).splitlines() if line.strip()]
+    """Whatever octets elements put into a message: it is read as the daemon hears it."""
+    return [line for line in read_text(file, errors="replace").split("\n") if line.strip()]
 
 
 def _events(file: Path) -> Iterator[Event]:

@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 
@@ -15,13 +15,13 @@ STDIN = Path("-")
 MOST_BYTES = 64 * 1024 * 1024
 
 
-def read_text(path: Path) -> str:
-    """UTF-8; `-` is standard input. Raises `FileUnusable`."""
+def read_text(path: Path, *, errors: Literal["strict", "replace"] = "strict") -> str:
+    """UTF-8; `-` is standard input. Raises `FileUnusable`. `errors`: what is to be done about octets that are none."""
     try:
         raw = sys.stdin.buffer.read(MOST_BYTES + 1) if path == STDIN else _read(path)
         if len(raw) > MOST_BYTES:
             raise FileUnusable(f"{path} is larger than {MOST_BYTES} bytes; split it")
-        return raw.decode("utf-8-sig")
+        return raw.decode("utf-8-sig", errors)
     except UnicodeDecodeError as error:
         raise FileUnusable(f"{path} is not UTF-8 at byte {error.start}; convert it") from None
 

@@ -148,6 +148,8 @@ class Collecting:
         if collector is None:
             raise NotCollected(f"there is no collector {name!r}; there are {', '.join(self.collectors) or 'none'}")
         await self._renew(self._clock.monotonic())
+        if element not in (await self._topology()).elements:
+            raise NotCollected(f"there is no element {element!r} in the inventory; check the name with `fabd inventory show`")
         assignment = self._roster.get((element, collector.ask.protocol))
         if assignment is None or collector not in assignment.collectors:
             raise NotCollected(

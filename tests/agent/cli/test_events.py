@@ -43,6 +43,13 @@ def test_a_recording_is_told_line_by_line_what_it_would_become(fabd, recording):
     assert [each["means"] for each in fabd.ok("events", "replay", recording, "--json").json] == ["linkDown", "raise", "no-rule"]
 
 
+def test_octets_that_are_no_text_keep_no_message_from_being_read(fabd, folder):
+    """Elements write what they like into syslog; form feeds and other breaks do not end a line, either."""
+    heard = b"<187>1 - pe1 bgpd - - - %ADJCHANGE: neighbor 192.0.2.1(p\xe92) in vrf red Down Peer\x0c closed\r\n"
+    (folder / "heard.log").write_bytes(b"\xff\xfe\x00\x01\n" + heard)
+    assert [each["rule"] for each in fabd.ok("events", "replay", "heard.log", "--json").json] == ["", "syslog-frr/bgp-down-vrf"]
+
+
 def test_a_line_that_is_none_is_told_with_its_number(fabd, folder):
     (folder / "bad.jsonl").write_text(f'{LINES[0]}\n{{"trap": {{"oid": "x"}}}}\n')
     assert "bad.jsonl:2: trap.oid" in fabd("events", "replay", "bad.jsonl").complaint

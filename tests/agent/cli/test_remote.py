@@ -249,7 +249,9 @@ def test_alarms_that_stand_are_listed_and_explained(fabd, story):  # noqa: ARG00
     assert "pe1/ge-0/0/1" in out
     assert "alm-0" not in out
     assert [each["id"] for each in fabd.ok("alarm", "list", "--all", "--json").json] == ["alm-1", "alm-0"]
-    assert fabd.ok("alarm", "list", "--element", "pe2").err == "no alarm stands\n"
+    assert fabd.ok("alarm", "list", "--element", "pe2").err == "no alarm stands with --element pe2\n"
+    asked = ("--element", "pe2", "--standing", "root", "--unacknowledged")
+    assert fabd.ok("alarm", "list", "--all", *asked).err == f"there are no alarms with {' '.join(asked)}\n"
     why = fabd.ok("alarm", "why", "alm-1").out
     for words in ("pe1/ge-0/0/1: port is down", "both ends are down", "checked at  2026-01-05 09:10:00", "source trap", "prb-1"):
         assert words in why
@@ -386,8 +388,17 @@ def test_people_do_with_alarms_what_has_to_be_done(fabd, story):  # noqa: ARG001
         (["alarm", "clear", "alm-1"], "acknowledge or shelve it"),
         (["alarm", "ack", "alm-9"], "there is none with this id"),
         (["alarm", "shelve", "alm-1", "--for", "ever"], "write it as 30m, 2h or 1d"),
-        (["alarm", "shelve", "alm-1", "--for", "30d"], "604800"),
+        (["alarm", "shelve", "alm-1", "--for", "30d"], "'30d' is not between 1s and 7d"),
+        (["alarm", "list", "--standing", "bad"], "'bad' is not one of"),
+        (["collector", "states", "--standing", "worse"], "'worse' is not one of"),
     ],
 )
 def test_what_cannot_be_done_with_an_alarm_is_said(fabd, story, command, words):  # noqa: ARG001  it has happened
     assert words in fabd(*command).err
+
+
+def test_an_alarm_that_is_not_there_keeps_the_others_from_nothing(fabd, story):  # noqa: ARG001  it has happened
+    said = fabd("alarm", "ack", "alm-9", "alm-1", "alm-1", "--json")
+    assert (said.code, [each["id"] for each in said.json]) == (1, ["alm-1"])
+    assert said.err.splitlines() == ["fabd: alarm alm-9: there is none with this id; list them with `fabd alarm list`"]
+    assert fabd.ok("alarm", "show", "alm-1", "--json").json["acknowledged_by"]

@@ -414,6 +414,8 @@ def test_a_run_by_hand_counts_and_says_why_it_cannot_be(field):
         asyncio.run(field.collecting.run("nothing", "pe1"))
     with pytest.raises(NotCollected, match="neighbours does not ask sw1: that takes an unlocked element of platform frr"):
         asyncio.run(field.collecting.run("neighbours", "sw1"))
+    with pytest.raises(NotCollected, match="there is no element 'pe99' in the inventory"):
+        asyncio.run(field.collecting.run("neighbours", "pe99"))
 
 
 def trap(field, oid=BACKWARD, state=1):
