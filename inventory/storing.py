@@ -64,9 +64,9 @@ def write(session: Session, kind: type[Base], rows: Iterable[Mapping[str, object
 
 
 def _whole(kind: type[Base], said: Mapping[str, object]) -> dict[str, Any]:
-    """Every column. In this house attributes are called as their columns are."""
+    """Every column, and what else was said. In this house attributes are called as their columns are."""
     blank, made = _columns(kind)
-    whole = {name: said.get(name, default) for name, default in blank.items()}
+    whole = {**blank, **said}
     for name, make in made:
         if name not in said:
             whole[name] = make(None)

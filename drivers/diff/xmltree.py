@@ -226,7 +226,7 @@ class _Tree:
                 continue
             place = _place(above, tag, identity)
             if not len(child):
-                found[place] = "" if name in self._leaf_lists else self._value(child)
+                found[place] = "" if name in self._leaf_lists else self._value_of(name, child)
                 continue
             if name in self._keys or name in self._presence:
                 found[place] = ""
@@ -315,7 +315,8 @@ class _Tree:
         bare = etree.Element(node.tag, nsmap=node.nsmap)  # type: ignore[arg-type]  # the stub forbids the default namespace
         if node.tag in self._leaf_lists:
             bare.text = node.text
-        bare.extend(deepcopy(child) for child in node if child.tag in self._keys.get(str(node.tag), ()))
+        if keys := self._keys.get(str(node.tag)):
+            bare.extend(deepcopy(child) for child in node.iterchildren(*keys))
         return bare
 
     def _index(self, node: etree._Element | None) -> dict[Identity, etree._Element]:
@@ -325,11 +326,14 @@ class _Tree:
         tag = str(node.tag)
         if (keys := self._keys.get(tag)) is not None:
             return tag, tuple([canonical(_text_of(node, key)) for key in keys])
-        return tag, (self._value(node),) if tag in self._leaf_lists else ()
+        return tag, (self._value_of(tag, node),) if tag in self._leaf_lists else ()
 
     def _value(self, node: etree._Element) -> str:
+        return self._value_of(str(node.tag), node)
+
+    def _value_of(self, tag: str, node: etree._Element) -> str:
         text = (node.text or "").strip()
-        if node.tag in self._identities:
+        if tag in self._identities:
             return text.rpartition(":")[2]
         return canonical(text)
 
