@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
 from inventory.db import Database
-from inventory.prepared import Prepared, _json_text
+from inventory.prepared import Prepared, _json_of, _json_text
 from inventory.storing import new_row, store, write
 from inventory.tables import WorkItemRow
 from policies.values import new_id
@@ -130,8 +130,9 @@ def test_none_is_null_in_a_json_column_as_well(session: Session) -> None:
     session.rollback()
 
 
-def test_what_an_element_said_that_was_no_utf_8_is_written_as_well() -> None:
-    assert json.loads(_json_text({"said": "\udc80"})) == {"said": "\udc80"}
+def test_what_an_element_said_that_was_no_utf_8_is_written_and_read_as_well() -> None:
+    written = _json_text({"said": "\udc80"})
+    assert json.loads(written) == _json_of(written) == {"said": "\udc80"}
 
 
 def test_a_refusal_is_sqlalchemys_and_shows_no_values(session: Session) -> None:
