@@ -118,16 +118,25 @@ def _redeployed(daemon: Daemon, path: str, *, dry_run: bool, as_json: bool) -> N
     done = daemon.post(f"{path}/redeploy", {"dry_run": dry_run})
     plan_id = done["plan_id"]
     plan = _ended(daemon, plan_id) if plan_id else None
+    stands = _compared_again(daemon, done["elements"]) if plan else {}
     if as_json:
-        print_json(done | ({"plan": plan} if plan else {}))
+        print_json(done | ({"plan": plan, "now": stands} if plan else {}))
     else:
         _show(done["elements"], payloads=True)
         if plan:
             say(f"plan {plan_id}: {plan['state']}; see: fabd plan show {plan_id}")
+            for element, state in stands.items():
+                say(f"{element}: {state}")
             for failure in plan["failures"]:
                 complain(f"{failure['element']}: {failure['message']}" if failure["element"] else failure["message"])
     if plan and plan["state"] != "done":
         raise typer.Exit(FAILED)
+
+
+def _compared_again(daemon: Daemon, elements: list[Document]) -> dict[str, str]:
+    """What the plan came to is what stands there now: so the alarm of an element that was put right ends at once."""
+    names = [str(each["element"]) for each in elements]
+    return {name: str(daemon.post(f"{ROOT}/elements/{segment(name)}/check-sync", {})["state"]) for name in names}
 
 
 def _ended(daemon: Daemon, plan_id: str) -> Document:

@@ -70,9 +70,10 @@ def test_what_was_changed_by_hand_is_found_shown_and_put_right(standing):
     done = fabd("element", "redeploy", "pe2")
     assert done.code == 0, done.text
     assert ": done; see: fabd plan show" in done.text
+    assert "pe2: inSync" in done.text
     assert installation.running_texts() == before
-    assert fabd("element", "check-sync", "pe2").code == 0
     assert http.get("/api/v1/alarms", params={"cleared": "false"}).json() == []
+    assert fabd("element", "check-sync", "pe2").code == 0
     assert audited(installation) == [("begin", "drift"), ("begin", "drift"), ("redeploy", "element")]
 
 
