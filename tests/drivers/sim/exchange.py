@@ -26,7 +26,7 @@ PREFIX = "exch"
 """Names of the interfaces that the exchange makes begin so."""
 EVERYTHING = ("subtree", f'<interfaces xmlns="{IF}"/>')
 """The filter that both servers take for all interfaces."""
-ATTEMPTS = 3
+ATTEMPTS, FIRST_S = 6, 10
 """netconfd leaves a first question lie that it reads together with the hello, as on a busy machine; ncclient waits."""
 
 
@@ -34,11 +34,13 @@ def answering(connect: Callable[[], manager.Manager]) -> manager.Manager:
     """A session of a stock client whose first question was answered."""
     for _ in range(ATTEMPTS - 1):
         session = connect()
+        session.timeout, usual = FIRST_S, session.timeout
         try:
             session.get_config("running", filter=EVERYTHING)
         except TimeoutExpiredError:
             session._session.close()
         else:
+            session.timeout = usual
             return session
     return connect()
 
