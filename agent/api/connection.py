@@ -1,9 +1,7 @@
 """One client's connection: HTTP/1.1 with a deadline for every wait and a bound on how many there may be.
 
-uvicorn waits without end for a client that connects and says nothing, or half of a request's head, or does not read its answer.
-
-A request that is written as usual (`usual`) is read and answered here (`exchange`), for a fraction of what h11 takes; every other
-one, and what comes before the answer to a usual one is sent, is h11's.
+uvicorn waits without end for a client that connects and says nothing, or half of a request's head, or does not read its answer;
+and httptools, which is to read all that may be sent, believes more than a server should.
 """
 
 import asyncio
@@ -11,23 +9,22 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
-from urllib.parse import unquote
 
-import h11
 import structlog
-from starlette.types import Scope
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from uvicorn.config import Config
-from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
-
-from agent.api.exchange import Exchange
-from agent.api.usual import Head, read_head
 
 HEAD_DEADLINE_S = 15.0
 """Longest wait for the whole head of a request, from its first byte, or from the connection's opening for the first."""
 WRITE_DEADLINE_S = 60.0
 """A client that takes nothing of its answer for so long is gone."""
+LONGEST_PIECE = 64 * 1024
+"""Octets of a head, of a chunk's size or of trailers that may come before they are whole."""
 COMPLAIN_EVERY_S = 60.0
+
+_NO_HTTP = "Invalid HTTP request received."
 
 log = structlog.get_logger(__name__)
 
@@ -52,7 +49,7 @@ class Door:
         return False
 
 
-class Connection(H11Protocol):
+class Connection(HttpToolsProtocol):
     """What uvicorn makes for every client."""
 
     def __init__(
@@ -68,10 +65,12 @@ class Connection(H11Protocol):
         self._door = door
         self._head = _Deadline(self.loop, HEAD_DEADLINE_S)
         self._taking = _Deadline(self.loop, WRITE_DEADLINE_S)
-        self._exchange: Exchange | None = None
-        """Whose answer, or body, has not come to its end."""
-        self._early = b""
-        """What came meanwhile."""
+        self._pending = 0
+        """Octets that have come since the last of what they belong to was whole."""
+        self._has_head = False
+        """Of the request that is being read."""
+        self._is_bad = False
+        """What was read last was no HTTP: nothing more of it is read."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(transport)
@@ -81,24 +80,81 @@ class Connection(H11Protocol):
             transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        if self._exchange is not None:
-            self._unset_keepalive_if_required()
-            data = self._go_on(self._exchange, data)
-        if data:
-            head = read_head(data) if self._rests() else None
-            if head is None:
-                super().data_received(data)
-            else:
-                self._begin(head, data)
+        if self._is_bad:
+            return
+        self._unset_keepalive_if_required()
+        self._pending += len(data)
+        try:
+            self._read(data)
+        except HttpParserError:
+            self._refuse()
+        if self._pending > LONGEST_PIECE and not self._is_bad:
+            self._refuse()
         self._watch_head()
 
-    def on_response_complete(self) -> None:
-        super().on_response_complete()
-        if self._exchange is not None and not self._exchange.awaited:
-            self._exchange, early, self._early = None, self._early, b""
-            if early and not self.transport.is_closing():
-                super().data_received(early)
-                self._watch_head()
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._has_head = False
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Trailers are nobody's: what is trusted in a head is not to come after the body."""
+        if not self._has_head:
+            super().on_header(name, value.rstrip(b" \t"))
+
+    def on_headers_complete(self) -> None:
+        self._has_head, self._pending = True, 0
+        hosts = sum(name == b"host" for name, _ in self.headers)
+        if hosts > 1 or (hosts == 0 and self.parser.get_http_version() != "1.0"):
+            raise HttpParserError("RFC 9112 section 3.2 wants one Host")
+        if any(name == b"transfer-encoding" and value.lower() != b"chunked" for name, value in self.headers):
+            raise HttpParserError("nobody here undoes another coding")
+        if not self.parser.should_upgrade():
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._pending = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._pending = 0
+        if not self.parser.should_upgrade():
+            super().on_message_complete()
+
+    def _read(self, data: bytes) -> None:
+        rest = memoryview(data)
+        while rest:
+            try:
+                self.parser.feed_data(rest)
+            except HttpParserUpgrade as asked:
+                rest = rest[asked.args[0] :]
+                self._forget_the_wish()
+            else:
+                return
+
+    def _forget_the_wish(self) -> None:
+        """To go on in another protocol, which nobody has to (RFC 9110 section 7.8): for the parser the request ends with its head,
+        so that its body is read after the same head without the wish, by another one.
+        """
+        method = self.parser.get_method()
+        if method == b"CONNECT":
+            raise HttpParserError("no proxy")
+        fields = b"".join(b"%b: %b\r\n" % field for field in self.headers if field[0] != b"upgrade")
+        self.parser = HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn has it
+        self.parser.feed_data(b"%b %b HTTP/1.1\r\n%b\r\n" % (method, self.url, fields))
+
+    def _refuse(self) -> None:
+        """What was asked before it is answered; a request that went wrong in its body is not."""
+        self._is_bad = True
+        cycle = cast("RequestResponseCycle | None", self.cycle)  # None before the first request, whatever uvicorn declares
+        if cycle is None or cycle.response_complete:
+            self.send_400_response(_NO_HTTP)
+        elif not cycle.more_body:
+            cycle.keep_alive = False
+        elif cycle.response_started or self.pipeline:
+            self.transport.close()
+        else:
+            self.send_400_response(_NO_HTTP)
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -118,57 +174,6 @@ class Connection(H11Protocol):
         self._head.end()
         self._taking.end()
         super().connection_lost(exc)
-
-    def _rests(self) -> bool:
-        """Nothing is being answered, and nothing of a request has come."""
-        cycle = cast("RequestResponseCycle | None", self.cycle)
-        answered = cycle is None or cycle.response_complete
-        return answered and self.conn.their_state is h11.IDLE and not self.conn.trailing_data[0] and not self.transport.is_closing()
-
-    def _begin(self, head: Head, data: bytes) -> None:
-        self._unset_keepalive_if_required()
-        exchange = Exchange(
-            self._scope(head), head, self.transport, self.flow, self.server_state.default_headers, self.on_response_complete
-        )
-        self._exchange = exchange
-        self.cycle = exchange  # type: ignore[assignment]  # it has all that is asked of one
-        self._early = exchange.take(data, head.end)
-        if self._early:
-            self.flow.pause_reading()
-        task = self.loop.create_task(exchange.run(self.app))
-        task.add_done_callback(self.tasks.discard)
-        self.tasks.add(task)
-
-    def _go_on(self, exchange: Exchange, data: bytes) -> bytes:
-        """What comes while a usual request is answered, or after that of its body; gives what is to be read now."""
-        data = exchange.take(data)
-        if not exchange.response_complete:
-            self._early += data
-            if data:
-                self.flow.pause_reading()
-            return b""
-        if not exchange.awaited:
-            self._exchange = None
-        return data
-
-    def _scope(self, head: Head) -> Scope:
-        path, _, query = head.target.partition(b"?")
-        text = path.decode()
-        return {
-            "type": "http",
-            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
-            "http_version": "1.1",
-            "server": self.server,
-            "client": self.client,
-            "scheme": self.scheme,
-            "method": head.method,
-            "root_path": self.root_path,
-            "path": self.root_path + (unquote(text) if "%" in text else text),
-            "raw_path": self.root_path.encode() + path,
-            "query_string": query,
-            "headers": head.fields,
-            "state": self.app_state.copy(),
-        }
 
     def _watch_head(self) -> None:
         """While nothing is being answered: what comes then is a head, or the rest of a body that nobody reads."""

@@ -49,7 +49,7 @@ class RequestContext:
         method = scope["method"]
         answer = _Answer(send, correlation_id, bodiless=method == "HEAD")
         if answer.bodiless:
-            scope["method"] = "GET"  # RFC 9110 §9.3.2: the same, without the content
+            scope = {**scope, "method": "GET"}  # RFC 9110 §9.3.2: the same, without the content; the server's own remains HEAD
         begun = time.monotonic()
         with correlated(correlation_id):
             try:

@@ -93,7 +93,6 @@ class ApiServer:
             ssl_context_factory=(lambda *_: tls) if tls else None,
             timeout_graceful_shutdown=GRACE_S,
             timeout_keep_alive=KEEP_ALIVE_S,
-            h11_max_incomplete_event_size=64 * 1024,
         )
 
 

@@ -1,0 +1,302 @@
+"""What a connection makes of what is sent through it: a request whole, in pieces, many at once, with wishes, or none at all."""
+
+import asyncio
+import socket
+import threading
+
+import h11
+import pytest
+
+from agent.api.connection import LONGEST_PIECE
+from agent.api.server import ApiServer
+from agent.config import ApiSettings
+
+PATIENCE_S = 60.0
+HEAD = "{method} {path} HTTP/1.1\r\nHost: fabd\r\nContent-Length: {length}\r\nContent-Type: text/plain\r\n\r\n"
+LARGE = b"x" * 70_000
+
+
+def request(path: str, body: bytes = b"", method: str = "POST") -> bytes:
+    return HEAD.format(method=method, path=path, length=len(body)).encode() + body
+
+
+async def body_of(receive) -> bytes:
+    body, more = b"", True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ConnectionError
+        body, more = body + message["body"], message["more_body"]
+    return body
+
+
+class Application:
+    """Answers in every way that there is."""
+
+    def __init__(self) -> None:
+        self.left = threading.Event()
+        self.seen: list[dict] = []
+
+    async def __call__(self, scope, receive, send) -> None:
+        self.seen.append(scope)
+        await getattr(self, scope["path"].strip("/").partition("/")[0])(scope, receive, send)
+
+    async def echo(self, scope, receive, send) -> None:
+        body = await body_of(receive)
+        said = f"{scope['method']} {scope['path']} {scope['query_string'].decode()} ".encode() + body
+        await self._answer(send, 200, said, [(b"Content-Length", b"%d" % len(said)), (b"X-Odd", b"\xe4 \t!")])
+
+    async def chunks(self, _scope, _receive, send) -> None:
+        await send({"type": "http.response.start", "status": 201, "headers": [(b"Transfer-Encoding", b"chunked")]})
+        for piece in (b"one", b"", b"two" * 10):
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b"."})
+
+    async def nothing(self, _scope, _receive, send) -> None:
+        await self._answer(send, 204, b"", [])
+
+    async def early(self, _scope, _receive, send) -> None:
+        """Before it has been asked what the body says."""
+        await self._answer(send, 401, b"no", [(b"content-length", b"2")])
+
+    async def closes(self, _scope, _receive, send) -> None:
+        await self._answer(send, 200, b"bye", [(b"content-length", b"3"), (b"Connection", b"close")])
+
+    async def fails(self, _scope, _receive, _send) -> None:
+        raise LookupError("on purpose")
+
+    async def says_nothing(self, _scope, _receive, _send) -> None:
+        pass
+
+    async def injects(self, _scope, _receive, send) -> None:
+        await self._answer(send, 200, b"", [(b"content-length", b"0"), (b"X", b"a\r\nSet-Cookie: b")])
+
+    async def half(self, _scope, _receive, send) -> None:
+        await self._answer(send, 200, b"a", [(b"content-length", b"2")])
+
+    async def too_much(self, _scope, _receive, send) -> None:
+        await self._answer(send, 200, b"abc", [(b"content-length", b"2")])
+
+    async def waits(self, _scope, receive, send) -> None:
+        await body_of(receive)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        self.left.set()
+
+    @staticmethod
+    async def _answer(send, status, body, headers) -> None:
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+
+class Listening:
+    def __init__(self) -> None:
+        self.application = Application()
+        self.server = ApiServer(ApiSettings(port=0))
+        self.loop = asyncio.new_event_loop()
+        self.thread = threading.Thread(target=self.loop.run_forever)
+        self.thread.start()
+        self._run(self.server.start(self.application))
+
+    def stop(self) -> None:
+        self._run(self.server.stop())
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join(PATIENCE_S)
+        self.loop.close()
+
+    def _run(self, coroutine) -> None:
+        asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(PATIENCE_S)
+
+    def connect(self) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", int(self.server.url.rpartition(":")[2])), PATIENCE_S)
+
+    def said(self, *pieces: bytes) -> list[tuple[int, bytes]]:
+        """Status and content of every answer until the connection ends. None of them is half of one."""
+        with self.connect() as client:
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            for piece in pieces:
+                client.sendall(piece)
+            return answers(client)
+
+    def raw(self, data: bytes) -> bytes:
+        with self.connect() as client:
+            client.sendall(data)
+            return rest_of(client)
+
+
+def answers(client: socket.socket) -> list[tuple[int, bytes]]:
+    """As a strict client reads them, who would not take half of one for a whole."""
+    found, left = [], rest_of(client)
+    while left:
+        reader = h11.Connection(h11.CLIENT)
+        reader.send(h11.Request(method="GET", target="/", headers=[("Host", "fabd")]))
+        reader.send(h11.EndOfMessage())
+        reader.receive_data(left)
+        events = []
+        while not events or not isinstance(events[-1], h11.EndOfMessage):
+            events.append(reader.next_event())
+            assert events[-1] is not h11.NEED_DATA
+        found.append((events[0].status_code, b"".join(event.data for event in events if isinstance(event, h11.Data))))
+        left = reader.trailing_data[0]
+    return found
+
+
+def rest_of(client: socket.socket) -> bytes:
+    answer = b""
+    try:
+        while piece := client.recv(65536):
+            answer += piece
+    except ConnectionResetError:
+        pass
+    return answer
+
+
+@pytest.fixture
+def listening():
+    made = Listening()
+    yield made
+    made.stop()
+
+
+LAST = b"GET /closes HTTP/1.1\r\nHost: fabd\r\n\r\n"
+BYE = (200, b"bye")
+CHUNKED = b"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n3;x=y\r\nbcd\r\n0\r\nTrailer: 1\r\n\r\n"
+WISH = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n"
+
+
+def wishing(body: bytes) -> bytes:
+    """As Java's own client begins every connection without TLS."""
+    return request("/echo", body).replace(b"\r\n", b"\r\n" + WISH, 1)
+
+
+ONE_AFTER_ANOTHER = {
+    "an echo": ([request("/echo/%C3%A4%00?a=b%20c&d", b"hello")], ["POST /echo/ä\0 a=b%20c&d hello"]),
+    "in pieces": ([request("/echo", b"hello")[:-3], b"ll", b"o"], ["POST /echo  hello"]),
+    "octet by octet": ([bytes([each]) for each in request("/echo", b"hello")], ["POST /echo  hello"]),
+    "without a body": ([request("/echo", method="GET")], ["GET /echo  "]),
+    "large": ([request("/echo", LARGE)], ["POST /echo  " + LARGE.decode()]),
+    "two at once": ([request("/echo", b"a") + request("/echo", b"b", "PUT")], ["POST /echo  a", "PUT /echo  b"]),
+    "many at once": ([request("/echo", b"a") * 40], ["POST /echo  a"] * 40),
+    "the next one in two halves": (
+        [request("/echo", b"a") + request("/echo", b"b")[:30], request("/echo", b"b")[30:]],
+        ["POST /echo  a", "POST /echo  b"],
+    ),
+    "chunks, extensions and trailers": ([CHUNKED + request("/echo", b"b")], ["POST /echo  abcd", "POST /echo  b"]),
+    "a wish for another protocol": ([wishing(b"hello") + request("/echo", b"b")], ["POST /echo  hello", "POST /echo  b"]),
+    "the wish in pieces": ([wishing(b"hello")[:100], wishing(b"hello")[100:-2], b"lo"], ["POST /echo  hello"]),
+    "a wish without a body": ([wishing(b"")], ["POST /echo  "]),
+    "many wishes at once": ([wishing(b"hello") * 100], ["POST /echo  hello"] * 100),
+    "an answer in chunks": ([request("/chunks", method="GET")], ["one" + "two" * 10 + "."]),
+    "refused before the body has come": ([request("/early", b"hello")[:-3], b"llo"], ["no"]),
+    "half a line after it": (
+        [request("/echo", b"a") + b"GE", b"T /echo HTTP/1.1\r\nHost: x\r\n\r\n"],
+        ["POST /echo  a", "GET /echo  "],
+    ),
+}
+
+
+@pytest.mark.parametrize(("pieces", "told"), ONE_AFTER_ANOTHER.values(), ids=ONE_AFTER_ANOTHER.keys())
+def test_requests_are_answered_in_their_order_however_they_come(listening, pieces, told):
+    found = listening.said(*pieces, LAST)
+    assert [body.decode() for _, body in found] == [*told, "bye"]
+
+
+def test_an_answer_without_content_leaves_the_next_one_where_it_is(listening):
+    assert listening.said(request("/nothing", method="DELETE"), LAST) == [(204, b""), BYE]
+
+
+def test_head_has_the_head_alone(listening):
+    answer = b"".join(listening.raw(b"HEAD /echo HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").partition(b"\r\n\r\n")[1:])
+    assert answer == b"\r\n\r\n"
+
+
+@pytest.mark.parametrize("path", ["/fails", "/says_nothing"])
+def test_a_request_that_breaks_the_application_is_answered_and_ends_the_connection(listening, path):
+    assert listening.said(request(path), LAST) == [(500, b"Internal Server Error")]
+
+
+NO_HTTP = {
+    "no request": b"\0\r\n\r\n",
+    "two hosts": b"GET /echo HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+    "no host": b"GET /echo HTTP/1.1\r\nAccept: */*\r\n\r\n",
+    "a space before the colon": b"GET /echo HTTP/1.1\r\nHost : a\r\n\r\n",
+    "a NUL in a field": b"GET /echo HTTP/1.1\r\nHost: a\r\nX: a\0b\r\n\r\n",
+    "a bare line feed": b"GET /echo HTTP/1.1\nHost: a\n\n",
+    "length and chunks": b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "two lengths": b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nContent-Length: 5\r\n\r\nabcd",
+    "no length": b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: +4\r\n\r\nabcd",
+    "another coding": b"POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, gzip\r\n\r\n0\r\n\r\n",
+    "a coding before the chunks": b"POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+    "no chunk": b"POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
+    "a proxy's": b"CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n",
+    "a version to come": b"GET /echo HTTP/3.0\r\nHost: a\r\n\r\n",
+    "a field without end": b"GET /echo HTTP/1.1\r\nHost: a\r\nX: " + b"x" * (4 * LONGEST_PIECE),
+    "fields without end": b"GET /echo HTTP/1.1\r\nHost: a\r\n" + b"X: y\r\n" * LONGEST_PIECE,
+    "an address without end": b"GET /" + b"x" * (4 * LONGEST_PIECE),
+    "trailers without end": CHUNKED[:-2] + b"X: y\r\n" * LONGEST_PIECE,
+    "an extension without end": CHUNKED[: CHUNKED.index(b"=")] + b"x" * (4 * LONGEST_PIECE),
+}
+
+
+@pytest.mark.parametrize("wrong", NO_HTTP.values(), ids=NO_HTTP.keys())
+def test_what_is_no_http_is_refused_and_ends_the_connection(listening, wrong):
+    with listening.connect() as client:
+        client.sendall(request("/nothing"))
+        assert client.recv(23) == b"HTTP/1.1 204 No Content"
+        client.settimeout(PATIENCE_S)
+        try:
+            client.sendall(wrong)
+        except OSError:  # refused before all of it has come
+            return
+        assert b"HTTP/1.1 400 Bad Request\r\n" in rest_of(client)
+
+
+def test_what_was_asked_before_it_is_answered_and_not_refused_for_it(listening):
+    assert listening.said(request("/echo", b"a") * 2 + b"\0\r\n") == [(200, b"POST /echo  a")] * 2
+
+
+def test_trailers_are_nobodys(listening):
+    late = CHUNKED.replace(b"Trailer: 1", b"Authorization: Bearer late")
+    assert listening.said(late, LAST) == [(200, b"POST /echo  abcd"), BYE]
+    assert b"authorization" not in dict(listening.application.seen[0]["headers"])
+
+
+@pytest.mark.parametrize("path", ["/half", "/too_much", "/injects"])
+def test_no_client_takes_an_answer_that_went_wrong_for_a_whole_one(listening, path):
+    answer = listening.raw(request(path) + LAST)
+    assert b"Set-Cookie" not in answer
+    assert b"bye" not in answer
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert b" 500 " in head or len(body) < 2
+
+
+def test_what_an_application_is_told_of_a_request(listening):
+    fields = b"Host: fabd\r\nX-Odd:  a b \r\nX-Empty:\r\nX-Latin: \xe4\r\n"
+    listening.said(b"GET /echo/%C3%A4?a=%20 HTTP/1.1\r\n" + fields + b"\r\n", LAST)
+    told = listening.application.seen[0]
+    assert (told["method"], told["path"], told["raw_path"], told["query_string"]) == ("GET", "/echo/ä", b"/echo/%C3%A4", b"a=%20")
+    assert (told["scheme"], told["http_version"], told["root_path"]) == ("http", "1.1", "")
+    assert told["headers"] == [(b"host", b"fabd"), (b"x-odd", b"a b"), (b"x-empty", b""), (b"x-latin", b"\xe4")]
+
+
+def test_an_old_client_is_answered_and_let_go(listening):
+    assert listening.said(b"GET /echo HTTP/1.0\r\n\r\n") == [(200, b"GET /echo  ")]
+
+
+def test_who_leaves_while_it_is_answered_is_noticed(listening):
+    with listening.connect() as client:
+        client.sendall(request("/waits", b"a"))
+        assert client.recv(15) == b"HTTP/1.1 200 OK"
+        assert not listening.application.left.is_set()
+    assert listening.application.left.wait(PATIENCE_S)
+
+
+def test_a_server_that_stops_answers_first_what_was_asked(listening):
+    with listening.connect() as client:
+        client.sendall(request("/echo", b"hello")[:-1])
+        client.sendall(b"o")
+        assert client.recv(15) == b"HTTP/1.1 200 OK"
+        stopping = asyncio.run_coroutine_threadsafe(listening.server.stop(), listening.loop)
+        assert rest_of(client).endswith(b"hello")
+        stopping.result(PATIENCE_S)
