@@ -1,27 +1,24 @@
 """Giving out values of pools, inside the caller's transaction.
 
 Asking again for the same (owner, role) gives the same value. The pool's row is the lock: callers of other pools never wait.
-A transaction that needs several pools takes them first with `lock_pools`, so that no two can deadlock. The cost does not
+A transaction that needs several pools takes them first (`lockedpools.lock_pools`), so that no two can deadlock. The cost does not
 depend on how full or large the pool is: what rests long enough is taken from its index, else the cursor moves on.
 """
 
-import json
-from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache, partial
+from functools import partial
 from types import MappingProxyType
 from typing import cast
 
-from sqlalchemy import ColumnElement, String, Table, bindparam, delete, func, insert, inspect, select, update
-from sqlalchemy import cast as sql_cast
+from sqlalchemy import ColumnElement, Table, bindparam, delete, func, insert, select, update
 from sqlalchemy.orm import Session
-from sqlalchemy.orm.attributes import set_committed_value
 
 from inventory import heirs
-from inventory.errors import NotReserved, PoolExhausted, RoleTaken, UnknownObject, ValueNotInPool, ValueTaken
-from inventory.pools import BANDWIDTH, PoolSpace, space_of
+from inventory.errors import NotReserved, PoolExhausted, RoleTaken, ValueNotInPool, ValueTaken
+from inventory.lockedpools import LockedPool, lock_pools
+from inventory.pools import BANDWIDTH
 from inventory.postponed import later, settle, shared, untold
 from inventory.prepared import Prepared, among
 from inventory.tables import AllocationRow, PoolRow
@@ -31,8 +28,6 @@ LONGEST_STEP = 512
 """How many values beyond the cursor are looked at in one query, where many in a row were asked for by name."""
 AHEAD = 16
 """How many values are looked at for orders that are placed together."""
-SPACES = 1_000
-"""Pools whose arithmetic is remembered."""
 NOTHING: Mapping[str, int] = MappingProxyType({})
 
 
@@ -47,44 +42,6 @@ class Allocation:
     service_id: str
     owner: str
     amount_bps: int = 0
-
-
-@dataclass(slots=True)
-class LockedPool:
-    """A pool as this transaction has it, which keeps everybody else from it until it ends."""
-
-    id: str
-    name: str
-    kind: str
-    definition: str
-    """JSON."""
-    size: str
-    cursor: str
-    """Offset of the first value never given out; both are numbers that no database has room for."""
-    used_bps: int
-    quarantine_s: int
-    ahead: deque[str] = field(default_factory=deque)
-    """The values from the cursor on that are known to be free, while nothing has rested long enough to go before them."""
-
-    @property
-    def space(self) -> PoolSpace:
-        return _space(self.kind, self.definition)
-
-    def set_cursor(self, session: Session, cursor: int) -> None:
-        self.cursor = str(cursor)
-        later(session, _POOLS, _CURSOR, [{"pool": self.id, "cursor": self.cursor}], key=self.id)
-        self._tell(session, "cursor", self.cursor)
-
-    def set_used(self, session: Session, used_bps: int) -> None:
-        self.used_bps = used_bps
-        _USED.run(session.connection(), {"pool": self.id, "used_bps": used_bps})
-        self._tell(session, "used_bps", used_bps)
-
-    def _tell(self, session: Session, column: str, value: object) -> None:
-        """Past the unit of work: the locked pool is looked at again by the next who asks in this transaction."""
-        row = session.identity_map.get(_MAPPER.identity_key_from_primary_key((self.id,)))
-        if row is not None:
-            set_committed_value(row, column, value)
 
 
 def allocate(
@@ -182,32 +139,6 @@ def _write_down(session: Session, pool: LockedPool, owner: str, role: str, fresh
         for given in untold(session, _GIVE)
     )
     settle(session, *((_ALLOCATIONS,) if asked else ()))
-
-
-def lock_pools(session: Session, names: Iterable[str]) -> dict[str, LockedPool]:
-    """Take the pools for this transaction, in sorted order. Nothing to wait for on SQLite, which has one writer anyway."""
-    wanted, locked = sorted(set(names)), _locked_by(session)
-    missing = [name for name in wanted if name not in locked]
-    if missing:
-        settle(session, _POOLS)
-        asked = {f"name{number}": name for number, name in enumerate(missing)}
-        found = [LockedPool(*row) for row in _lock(len(missing)).rows(session.connection(), asked)]
-        locked |= {pool.name: pool for pool in found}
-    for name in missing:
-        if name not in locked:
-            raise UnknownObject("pool", name, "import it with `fabd inventory import`")
-    return {name: locked[name] for name in wanted}
-
-
-def _locked_by(session: Session) -> dict[str, LockedPool]:
-    """What this transaction has locked already."""
-    transaction = session.get_transaction()
-    known, locked = session.info.get(_LOCKED, (None, {}))
-    if transaction is None or known is not transaction:
-        session.connection()
-        locked = {}
-        session.info[_LOCKED] = (session.get_transaction(), locked)
-    return cast("dict[str, LockedPool]", locked)
 
 
 def held(session: Session, service_id: str, besides: str = "") -> dict[str, Allocation]:
@@ -398,36 +329,7 @@ def _view(row: AllocationRow, pool: PoolRow | LockedPool) -> Allocation:
     )
 
 
-@lru_cache(maxsize=SPACES)
-def _space(kind: str, definition: str) -> PoolSpace:
-    return space_of(kind, json.loads(definition))
-
-
-@lru_cache
-def _lock(count: int) -> Prepared:
-    return Prepared(
-        select(
-            PoolRow.id,
-            PoolRow.name,
-            PoolRow.kind,
-            sql_cast(PoolRow.definition, String),
-            PoolRow.size,
-            PoolRow.cursor,
-            PoolRow.used_bps,
-            PoolRow.quarantine_s,
-        )
-        .where(PoolRow.name.in_([bindparam(f"name{number}") for number in range(count)]))
-        .order_by(PoolRow.name)
-        .with_for_update(key_share=True)
-    )
-
-
-_LOCKED = "pools"
-_MAPPER = inspect(PoolRow)
-_POOLS = cast("Table", PoolRow.__table__)
 _ALLOCATIONS = cast("Table", AllocationRow.__table__)
-_POOL = update(_POOLS).where(_POOLS.c.id == bindparam("pool"))
-_CURSOR, _USED = (Prepared(_POOL.values({name: bindparam(name)})) for name in ("cursor", "used_bps"))
 _GIVEN = select(AllocationRow.id).where(AllocationRow.owner == bindparam("owner"), AllocationRow.role == bindparam("role"))
 _RESTED = (
     select(AllocationRow.value)

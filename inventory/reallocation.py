@@ -13,7 +13,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from inventory import heirs
-from inventory.allocation import NOTHING, Allocation, LockedPool, allocate, lock_pools, release_some
+from inventory.allocation import NOTHING, Allocation, allocate, release_some
+from inventory.lockedpools import LockedPool, lock_pools
 from inventory.pools import BANDWIDTH
 from inventory.tables import AllocationRow, PoolRow
 

@@ -9,8 +9,9 @@ from agent.fulfillment.designs import Design, Submission
 from agent.fulfillment.errors import OrderConflict
 from agent.fulfillment.handover import Handover, handover
 from agent.fulfillment.requests import ItemRequest, endings
-from inventory.allocation import NOTHING, Allocation, allocate, lock_pools
+from inventory.allocation import NOTHING, Allocation, allocate
 from inventory.errors import InventoryError, PortInUse, VlanInUse
+from inventory.lockedpools import lock_pools
 from inventory.ports import claim
 from inventory.reallocation import reallocate
 from inventory.vlans import carries

@@ -16,7 +16,6 @@ from inventory.allocation import (
     Allocation,
     allocate,
     held,
-    lock_pools,
     release_owner,
     release_service,
     release_some,
@@ -25,6 +24,7 @@ from inventory.allocation import (
 from inventory.db import Database
 from inventory.errors import AllocationError, PoolExhausted, RoleTaken, UnknownObject, ValueNotInPool, ValueTaken
 from inventory.fill import fill
+from inventory.lockedpools import lock_pools
 from inventory.tables import AllocationRow
 from tests.clock import EPOCH
 from tests.inventory.factory import add_pool

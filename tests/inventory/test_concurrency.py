@@ -10,10 +10,11 @@ from functools import partial
 from sqlalchemy import event, select, text
 from sqlalchemy.orm import Session
 
-from inventory.allocation import allocate, lock_pools, release_owner
+from inventory.allocation import allocate, release_owner
 from inventory.db import Database
 from inventory.errors import PoolExhausted, ValueTaken
 from inventory.fill import fill
+from inventory.lockedpools import lock_pools
 from inventory.pools import space_of
 from inventory.tables import AllocationRow, PoolRow
 from policies.values import new_id
