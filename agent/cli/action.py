@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from agent.actions.state import State
 from agent.cli.client import Daemon, Document, segment
 from agent.cli.command import local, remote
 from agent.cli.desk import Desk
@@ -33,7 +34,7 @@ def list_(
     daemon: Daemon,
     *,
     all_: Annotated[bool, typer.Option("--all", help="Also those that have ended.")] = False,
-    state: Annotated[str | None, typer.Option(metavar="STATE", help="proposed, held, running, measuring, effective, …")] = None,
+    state: Annotated[State | None, typer.Option(help="Only those that are so.")] = None,
     rule: Annotated[str | None, typer.Option(metavar="RULE", help="Only of this rule.")] = None,
     object_: Annotated[str | None, typer.Option("--object", metavar="OBJECT", help="Only on this element, port or link.")] = None,
     limit: Limit = 50,

@@ -131,7 +131,9 @@ def connect(desk: Desk, url: str | None, token: str | None) -> Iterator[Daemon]:
 
 
 def segment(text: str) -> str:
-    """One step of a path, whatever it holds."""
+    """One step of a path, whatever it holds. Raises `CliError` when that is nothing, which would be another path."""
+    if not text:
+        raise CliError("an id or name is empty; is a variable of the shell not set?")
     return quote(text, safe="")
 
 

@@ -11,6 +11,7 @@ from agent.cli.options import AsJson, Limit, argument
 from agent.cli.output import print_json, show_facts, show_rows
 from agent.cli.resources import filters, print_list
 from agent.cli.words import when
+from crm_bridge.ticketstates import TicketStatus
 
 app = typer.Typer(no_args_is_help=True, help="Tickets: one per problem and affected customer.")
 
@@ -24,7 +25,7 @@ def list_(
     daemon: Daemon,
     *,
     all_: Annotated[bool, typer.Option("--all", help="Closed and cancelled ones, too.")] = False,
-    status: Annotated[str | None, typer.Option(metavar="STATUS", help="Only of this status, as resolved.")] = None,
+    status: Annotated[TicketStatus | None, typer.Option(help="Only of this status.")] = None,
     customer: Annotated[str | None, typer.Option(metavar="ACCOUNT", help="Only of this customer.")] = None,
     limit: Limit = 50,
     as_json: AsJson = False,

@@ -200,6 +200,12 @@ def test_an_id_is_one_step_of_a_path_whatever_it_holds(text, step):
     assert segment(text) == step
 
 
+def test_an_id_that_is_empty_is_told_before_anybody_is_asked(fabd):
+    with Stub(paged(0)) as stub:
+        assert asked(fabd, stub, "alarm", "ack", "").complaint == "an id or name is empty; is a variable of the shell not set?"
+    assert stub.calls == []
+
+
 def test_proxies_of_the_environment_are_not_used(fabd):
     with Stub(lambda _: Reply(200, [])) as stub:
         fabd.ok(

@@ -391,6 +391,8 @@ def test_people_do_with_alarms_what_has_to_be_done(fabd, story):  # noqa: ARG001
         (["alarm", "shelve", "alm-1", "--for", "30d"], "'30d' is not between 1s and 7d"),
         (["alarm", "list", "--standing", "bad"], "'bad' is not one of"),
         (["collector", "states", "--standing", "worse"], "'worse' is not one of"),
+        (["ticket", "list", "--status", "open"], "'open' is not one of"),
+        (["action", "list", "--state", "done,failed"], "'done,failed' is not one of"),
     ],
 )
 def test_what_cannot_be_done_with_an_alarm_is_said(fabd, story, command, words):  # noqa: ARG001  it has happened
