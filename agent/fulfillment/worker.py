@@ -196,7 +196,7 @@ class Worker:
             for claim in claims:
                 self._claims[claim.id] = claim
                 self._admission.add(claim, elements.get(claim.work.key, ()), self._clock.monotonic())
-            self._changed.notify(len(claims))
+            self._wake_for(len(claims))
 
     def _put_off(self) -> None:
         """What would wait long here waits in the queue instead, and leaves its place to others."""
@@ -224,23 +224,28 @@ class Worker:
                 thread = threading.Thread(target=self._labour, name="fulfilment-plan", daemon=True)
                 self._threads.add(thread)
                 thread.start()
-            self._changed.notify(self._admission.waiting)
+            self._wake_for(self._admission.waiting)
 
     def _bound(self) -> int:
         """Of threads: as many plans as are with elements may wait for the database besides."""
         return min(2 * self._settings.workers + self._stalls.stalled(), max(self._settings.workers, self._settings.most_workers))
 
-    def _has_place(self) -> bool:
-        """Whether another plan may begin. Those that are stuck in an element do not count, nor those that wait for the database."""
-        at_work = len(self._threads) - self._idle - 1
+    def _places(self) -> int:
+        """How many more plans may begin. Those that are stuck in an element do not count, nor those that wait for the database."""
         beside = self._stalls.stalled() + min(self._stalls.at_points, self._settings.workers)
-        return at_work < self._settings.workers + beside
+        return self._settings.workers + beside - (len(self._threads) - self._idle)
+
+    def _wake_for(self, plans: int) -> None:
+        """Threads for so many plans, as far as there are places: who wakes without one only sleeps again. Under `_changed`."""
+        wanted = min(plans, self._idle, self._places())
+        if wanted > 0:
+            self._changed.notify(wanted)
 
     def _leave_place(self) -> None:
         """A plan waits for the database: another one may begin."""
         if self._idle and self._admission.waiting:
             with self._changed:
-                self._changed.notify()
+                self._wake_for(1)
 
     def _give_back(self) -> None:
         """What has not begun is for another to do."""
@@ -279,15 +284,16 @@ class Worker:
         """The next that may begin. None when this thread is not needed any more."""
         with self._changed:
             while not self._stopping.is_set() and len(self._threads) <= self._bound():
-                claim = self._admission.next(self._clock.monotonic()) if self._has_place() else None
+                has_place = self._places() >= 0  # it is not idle, so it is counted as one that has a plan
+                claim = self._admission.next(self._clock.monotonic()) if has_place else None
                 if claim is not None:
-                    if self._idle and self._admission.waiting:
-                        self._changed.notify()
+                    self._wake_for(min(self._admission.waiting, 1))
                     return claim
                 self._idle += 1
                 self._changed.wait()
                 self._idle -= 1
             self._threads.discard(threading.current_thread())
+            self._wake_for(min(self._admission.waiting, 1))
             return None
 
     def _lay_down(self, claim: Claim) -> None:

@@ -363,3 +363,43 @@ def test_plans_that_wait_for_no_database_are_no_more_than_there_are_workers(benc
     assert bench.all_done.wait(DEADLINE)
     assert worker.stop(timedelta(seconds=DEADLINE))
     assert max(seen) <= SETTINGS.workers
+
+
+def test_threads_that_find_no_place_are_left_to_sleep(bench):
+    """Two were at a point and made place for two others; now these work, and the first two are done."""
+    stalls = Stalls(bench.clock, after=3600)
+    durable, go, at_work = threading.Event(), threading.Event(), threading.Semaphore(0)
+    looked, slept = threading.Semaphore(0), []
+
+    def handle(claim):
+        if claim.work.key in "ab":
+            with stalls.waiting():
+                assert durable.wait(DEADLINE)
+        else:
+            at_work.release()
+            assert go.wait(DEADLINE)
+        bench.handle(claim)
+
+    bench.expected = 6
+    bench.submit(*"abcdef")
+    worker = Worker(bench.database, bench.queue, {"plan": handle}, bench.clock, SETTINGS, stalls=stalls)
+    staff, wait = worker._staff, worker._changed.wait
+    worker._staff = lambda: (staff(), looked.release())
+    worker._changed.wait = lambda: (slept.append(True), wait())
+    worker.start()
+    for _ in range(SETTINGS.workers):
+        assert at_work.acquire(timeout=DEADLINE)
+    durable.set()
+    until = time.monotonic() + DEADLINE
+    while worker._idle < SETTINGS.workers and time.monotonic() < until:
+        assert looked.acquire(timeout=DEADLINE)
+    assert worker._idle == SETTINGS.workers
+    with worker._changed:  # who counts as idle has gone to sleep
+        times = len(slept)
+    for _ in range(5 + looked._value):
+        worker.kick()
+        assert looked.acquire(timeout=DEADLINE)
+    assert len(slept) == times
+    go.set()
+    assert bench.all_done.wait(DEADLINE)
+    assert worker.stop(timedelta(seconds=DEADLINE))
