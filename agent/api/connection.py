@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import structlog
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
+from uvicorn._types import ASGI3Application
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
@@ -22,6 +23,8 @@ WRITE_DEADLINE_S = 60.0
 """A client that takes nothing of its answer for so long is gone."""
 LONGEST_PIECE = 64 * 1024
 """Octets of a head, of a chunk's size or of trailers that may come before they are whole."""
+MOST_AHEAD = 100
+"""Requests that may be sent before the first of them is answered."""
 COMPLAIN_EVERY_S = 60.0
 
 _NO_HTTP = "Invalid HTTP request received."
@@ -71,6 +74,8 @@ class Connection(HttpToolsProtocol):
         """Of the request that is being read."""
         self._is_bad = False
         """What was read last was no HTTP: nothing more of it is read."""
+        self._answered: RequestResponseCycle | None = None
+        """The request that is being answered; `cycle` is the one that came last."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(transport)
@@ -108,6 +113,8 @@ class Connection(HttpToolsProtocol):
             raise HttpParserError("RFC 9112 section 3.2 wants one Host")
         if any(name == b"transfer-encoding" and value.lower() != b"chunked" for name, value in self.headers):
             raise HttpParserError("nobody here undoes another coding")
+        if len(self.pipeline) >= MOST_AHEAD:
+            raise HttpParserError("too many before the first is answered")
         if not self.parser.should_upgrade():
             super().on_headers_complete()
 
@@ -173,7 +180,15 @@ class Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._head.end()
         self._taking.end()
+        self.pipeline.clear()
+        if self._answered is not None:
+            self._answered.disconnected = True
+            self._answered.message_event.set()
         super().connection_lost(exc)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._answered = cycle
+        super()._start_asgi_task(cycle, app)
 
     def _watch_head(self) -> None:
         """While nothing is being answered: what comes then is a head, or the rest of a body that nobody reads."""

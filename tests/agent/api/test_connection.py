@@ -7,7 +7,7 @@ import threading
 import h11
 import pytest
 
-from agent.api.connection import LONGEST_PIECE
+from agent.api.connection import LONGEST_PIECE, MOST_AHEAD
 from agent.api.server import ApiServer
 from agent.config import ApiSettings
 
@@ -290,6 +290,27 @@ def test_who_leaves_while_it_is_answered_is_noticed(listening):
         assert client.recv(15) == b"HTTP/1.1 200 OK"
         assert not listening.application.left.is_set()
     assert listening.application.left.wait(PATIENCE_S)
+
+
+def test_who_leaves_while_others_of_theirs_wait_is_noticed(listening):
+    with listening.connect() as client:
+        client.sendall(request("/waits", b"a") + request("/echo", b"b"))
+        assert client.recv(15) == b"HTTP/1.1 200 OK"
+    assert listening.application.left.wait(PATIENCE_S)
+
+
+def test_no_more_requests_are_kept_than_may_wait(listening):
+    with listening.connect() as client:
+        client.sendall(request("/waits", b"a") + request("/echo", b"b") * 2 * MOST_AHEAD)
+        assert client.recv(15) == b"HTTP/1.1 200 OK"
+    assert listening.application.left.wait(PATIENCE_S)
+    assert len(listening.application.seen) == 1
+
+
+def test_those_that_may_wait_are_answered(listening):
+    told = listening.said(request("/echo", b"b") * 2 * MOST_AHEAD)
+    assert set(told) == {(200, b"POST /echo  b")}
+    assert len(told) >= MOST_AHEAD
 
 
 def test_a_server_that_stops_answers_first_what_was_asked(listening):
