@@ -12,7 +12,7 @@ from typing import cast
 
 from sqlalchemy import String, Table, bindparam, inspect, select, update
 from sqlalchemy import cast as sql_cast
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, SessionTransaction
 from sqlalchemy.orm.attributes import set_committed_value
 
 from inventory.errors import UnknownObject
@@ -79,14 +79,18 @@ def lock_pools(session: Session, names: Iterable[str]) -> dict[str, LockedPool]:
 
 
 def _locked_by(session: Session) -> dict[str, LockedPool]:
-    """What this transaction has locked already."""
-    transaction = session.get_transaction()
+    """What this transaction has locked already. A savepoint looks for itself, and so does what follows it: it may be taken back."""
+    transaction = _innermost(session)
     known, locked = session.info.get(_LOCKED, (None, {}))
     if transaction is None or known is not transaction:
         session.connection()
         locked = {}
-        session.info[_LOCKED] = (session.get_transaction(), locked)
+        session.info[_LOCKED] = (_innermost(session), locked)
     return cast("dict[str, LockedPool]", locked)
+
+
+def _innermost(session: Session) -> SessionTransaction | None:
+    return session.get_nested_transaction() or session.get_transaction()
 
 
 @lru_cache(maxsize=SPACES)

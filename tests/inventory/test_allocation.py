@@ -21,6 +21,7 @@ from inventory.allocation import (
     release_some,
     reserve,
 )
+from inventory.capacity import free_bps
 from inventory.db import Database
 from inventory.errors import AllocationError, PoolExhausted, RoleTaken, UnknownObject, ValueNotInPool, ValueTaken
 from inventory.fill import fill
@@ -71,6 +72,24 @@ def test_a_transaction_that_fails_gives_all_back(pools: Database) -> None:
     with pools.write() as session:
         assert session.scalar(select(func.count()).select_from(AllocationRow)) == 0
         assert take(session, "vlans", "c").value == "100"
+
+
+def test_what_a_savepoint_took_is_free_again_when_it_is_taken_back(pools: Database) -> None:
+    with pools.write() as session:
+        before = [take(session, "vlans", "a").value, take(session, "trunk", "a", "rate", amount_bps=100).amount_bps]
+        savepoint = session.begin_nested()
+        lost = take(session, "vlans", "b").value
+        take(session, "trunk", "b", "rate", amount_bps=600)
+        assert free_bps(session, "trunk") == 300
+        savepoint.rollback()
+        assert free_bps(session, "trunk") == 900
+        assert take(session, "vlans", "c").value == lost
+        with session.begin_nested():
+            take(session, "trunk", "c", "rate", amount_bps=700)
+        take(session, "trunk", "d", "rate", amount_bps=200)
+    assert before == ["100", 100]
+    with pools.read() as session:
+        assert fill(session, "trunk").allocated == 1000
 
 
 def test_a_wanted_value_is_given_and_passed_over_later(pools: Database) -> None:
