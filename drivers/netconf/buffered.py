@@ -1,6 +1,8 @@
 """A socket as paramiko uses one, which reads all that has come at once and knows until when it may wait."""
 
+import errno
 import math
+import os
 import select
 import socket
 import struct
@@ -15,6 +17,8 @@ SILENT_S, PROBE_S, PROBES = 30, 10, 3
 """After how long without a word the kernel asks whether the other side is still there, how often, and how many times in vain."""
 TICK_S = 1.0
 """So long the kernel waits at once: while a deadline is farther than that, it need not be told another one."""
+GATHERING_S = 0.05
+"""So long who waits for many octets is not woken for fewer: they may be fewer than was reckoned, or something else."""
 _TIMEVAL = struct.Struct("@ll")
 
 
@@ -118,8 +122,8 @@ class BufferedSocket:
     def wait(self, least: int = 1) -> None:
         """Until something is there to be read, or the end. `TimeoutError`, without harm.
 
-        `least`: so many octets are sure to come; to be woken for fewer is no use. Where they do not come what is there is read
-        after `TICK_S`.
+        `least`: so many octets should come; to be woken for fewer is no use. Where they do not come within `GATHERING_S` what is
+        there is read.
         """
         if self._at < len(self._held):
             return
@@ -140,15 +144,30 @@ class BufferedSocket:
             self._left(self.deadline)  # one that never stops talking is not heard out
             with suppress(BlockingIOError):
                 return promptly.receive(self._socket, AT_HAND_BYTES)
+        if least > 1:
+            self._gather(least, self.deadline)
+            with suppress(BlockingIOError):
+                return promptly.receive(self._socket, AT_HAND_BYTES)
         while True:
-            self._let_the_kernel_wait(self.deadline, least)
+            self._let_the_kernel_wait(self.deadline)
             with suppress(BlockingIOError):
                 return self._socket.recv(READ_BYTES)
 
-    def _let_the_kernel_wait(self, deadline: float, least: int) -> None:
+    def _gather(self, least: int, deadline: float) -> None:
+        """Until so many octets are there, or `GATHERING_S` have passed.
+
+        Not in `recv`: what it finds it takes at once, and then the kernel wakes it when `least` more have come.
+        """
+        self._count_on(least)
+        self._poll(select.POLLIN, min(self._left(deadline), GATHERING_S))
+
+    def _count_on(self, least: int) -> None:
         if least != self._least:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, least)
             self._least = least
+
+    def _let_the_kernel_wait(self, deadline: float) -> None:
+        self._count_on(1)
         tick = min(self._left(deadline), TICK_S)
         if tick != self._tick:
             if not self._tick:
@@ -168,6 +187,12 @@ class BufferedSocket:
         left = deadline - time.monotonic()
         if left <= 0:
             raise Stalled
+        self._poll(select.POLLOUT, left)
+
+    def _poll(self, event: int, seconds: float) -> None:
+        number = self._socket.fileno()
+        if number < 0:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
         poll = select.poll()
-        poll.register(self._socket, select.POLLOUT)
-        poll.poll(math.ceil(left * 1000))
+        poll.register(number, event)
+        poll.poll(math.ceil(seconds * 1000))

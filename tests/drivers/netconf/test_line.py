@@ -313,13 +313,26 @@ def test_a_socket_gives_out_in_pieces_what_came_at_once() -> None:
         buffered.close()
 
 
-@pytest.mark.parametrize("at_once", [1, 2, 5])
-def test_who_waits_for_so_many_octets_is_woken_when_they_have_come(at_once: int) -> None:
-    here, there = socket.socketpair()
-    with there:
+@contextmanager
+def connected() -> Iterator[tuple[BufferedSocket, socket.socket]]:
+    """A buffered socket and its other side, over TCP."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        here = socket.create_connection(listener.getsockname(), timeout=60)
+        there, _ = listener.accept()
+    with here, there:
+        there.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         buffered = BufferedSocket(here)
         buffered.deadline = soon()
-        speaking = threading.Thread(target=lambda: [there.sendall(b"x" * at_once) for _ in range(10 // at_once)])
+        yield buffered, there
+
+
+@pytest.mark.parametrize("there_before", [0, 4, 9])
+def test_who_waits_for_so_many_octets_is_woken_once_they_have_come(there_before: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("drivers.netconf.buffered.GATHERING_S", 600.0)
+    with connected() as (buffered, there):
+        there.sendall(b"x" * there_before)
+        until(lambda: buffered.ready or not there_before)
+        speaking = threading.Timer(0.05, there.sendall, [b"x" * (10 - there_before)])
         speaking.start()
         buffered.wait(10)
         assert buffered.take_framed(0) is None  # "xxxx" says far more
@@ -328,29 +341,42 @@ def test_who_waits_for_so_many_octets_is_woken_when_they_have_come(at_once: int)
         there.sendall(b"y")
         buffered.wait()
         assert buffered.recv(100) == b"y"
-        buffered.close()
 
 
-def test_fewer_octets_than_were_waited_for_are_heard_after_a_tick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("drivers.netconf.buffered.TICK_S", 0.05)
-    here, there = socket.socketpair()
-    with there:
-        buffered = BufferedSocket(here)
-        buffered.deadline = soon()
+def test_fewer_octets_than_were_reckoned_are_read_soon_and_an_end_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("drivers.netconf.buffered.TICK_S", 600.0)
+    with connected() as (buffered, there):
         there.sendall(b"few")
-        buffered.wait(10)
+        buffered.wait(1_000)
         assert buffered.recv(100) == b"few"
+        monkeypatch.setattr("drivers.netconf.buffered.GATHERING_S", 600.0)
+        there.close()
+        buffered.wait(1_000)
+        assert buffered.recv(100) == b""
+
+
+def test_who_waits_for_many_octets_waits_until_the_deadline_and_no_longer() -> None:
+    with connected() as (buffered, there):
+        buffered.deadline = soon(0.01)
+        with pytest.raises(TimeoutError):
+            buffered.wait(1_000)
+        buffered.deadline = soon()
+        there.sendall(b"late")
+        buffered.wait(1_000)
+        assert buffered.recv(100) == b"late"
+
+
+def test_another_thread_ends_the_wait_for_many_octets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("drivers.netconf.buffered.GATHERING_S", 600.0)
+    with connected() as (buffered, _):
+        ending = threading.Timer(0.05, buffered.end)
+        ending.start()
+        buffered.wait(1_000)
+        assert buffered.recv(100) == b""
+        ending.join()
         buffered.close()
-
-
-def test_who_waits_for_so_many_octets_hears_of_the_end() -> None:
-    here, there = socket.socketpair()
-    buffered = BufferedSocket(here)
-    buffered.deadline = soon()
-    there.close()
-    buffered.wait(10)
-    assert buffered.recv(100) == b""
-    buffered.close()
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            buffered.wait(1_000)
 
 
 @pytest.mark.parametrize("part", [0, 3, 4, 9])
