@@ -129,16 +129,30 @@ class Standings:
         self, reply: Reply, states: Sequence[State], alarms: "_Alarms", changed: dict[Subject, Known | None]
     ) -> Iterator[Finding]:
         listed = set()
+        called = _grouped((state.rule.cause, name) for state in states for name in state.names)
         for state in states:
             subject = (reply.element, state.rule.cause, state.qualifier)
             listed.add(subject)
+            yield from self._outgrown(reply, state, subject, alarms, called[state.rule.cause])
             if state.standing is not Standing.PASSING:
                 yield from self._state(reply, state, subject, alarms, changed)
         rules = {rule.cause: rule for rule in reply.collector.states}
-        called = _grouped((state.rule.cause, name) for state in states for name in state.names)
         for subject in sorted(self._by_element.get((reply.element, reply.collector.name), set()) - listed):
             if (rule := rules.get(subject[1])) is not None:
                 yield from self._absent(reply, rule, subject, alarms, changed, called.get(subject[1], frozenset()))
+
+    def _outgrown(
+        self, reply: Reply, state: State, subject: Subject, alarms: "_Alarms", called: frozenset[str]
+    ) -> Iterator[Finding]:
+        """A name that it alone had until now, and that is nobody's (`called`: all names) since another one has it, too.
+
+        Its alarm would never end; what it was about is told by its own name from now on.
+        """
+        before = self.known.get(subject)
+        gone = before.names - state.names - called if before is not None else frozenset[str]()
+        for name in sorted(gone & alarms.standing.get(subject[:2], frozenset())):
+            text = f"{subject[0]}: {name} is the name of several now; this one is {state.qualifier}"
+            yield _finding(reply, state.rule, name, before, state.shown, text, raises=False)
 
     def _state(
         self, reply: Reply, state: State, subject: Subject, alarms: "_Alarms", changed: dict[Subject, Known | None]

@@ -103,6 +103,21 @@ def test_an_alarm_by_a_name_that_is_anothers_now_is_told_by_its_own(field):
     assert standing(field) == [f"{PEER} red"]
 
 
+def test_an_alarm_by_a_name_that_is_nobodys_any_more_ends_and_is_told_by_its_own(field):
+    asks(field, as_before(NAMED["frr-bgp"]))
+    bgp(field, red="Active")
+    field.turn()
+    asks(field, NAMED["frr-bgp"])
+    field.turn()
+    assert standing(field) == [PEER]
+    bgp(field, red="Active", blue="Established")
+    field.turn()
+    assert standing(field) == [f"{PEER} red"]
+    bgp(field, red="Established", blue="Established")
+    field.turn()
+    assert field.alarms() == []
+
+
 def test_an_adjacency_that_is_named_by_its_vrf_from_now_on_is_not_lost(field):
     field.show("pe1", OSPF, json.dumps({"red": {"neighbors": {"10.9.9.9": [ADJACENCY]}}}))
     field.show("pe2", OSPF, "{}")
