@@ -8,6 +8,7 @@ from multiprocessing.connection import Connection
 from policies.values import derived_id, new_id
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
+DEADLINE = 60
 DIGITS = frozenset("0123456789abcdefghjkmnpqrstvwxyz")
 
 
@@ -38,8 +39,9 @@ def test_a_process_that_begins_as_a_copy_makes_ids_of_its_own() -> None:
     own, other = get_context("fork").Pipe()
     child = get_context("fork").Process(target=_tell, args=(other,))
     child.start()
+    assert own.poll(DEADLINE), "it says nothing"
     theirs = set(own.recv())
-    child.join(60)
+    child.join(DEADLINE)
     assert child.exitcode == os.EX_OK
     assert theirs.isdisjoint(new_id("ord", AT) for _ in range(100))
 
