@@ -8,7 +8,9 @@ from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 
+from agent.fulfillment.designs import INACTIVE
 from agent.fulfillment.tables import OrderItemRow, OrderRow
+from inventory.tables import ServiceRow
 
 
 class Milestone(StrEnum):
@@ -42,13 +44,11 @@ def reach(order: OrderRow, milestone: Milestone, message: str, items: Iterable[O
     order.milestones = [*before, reached]
 
 
-def service_milestone(item: OrderItemRow) -> Milestone | None:
-    """What an item that is completed has made of its service."""
-    if item.action == "noChange":
-        return None
+def service_milestone(item: OrderItemRow, service: ServiceRow) -> Milestone:
+    """What an item that is completed, and was there to change something, has made of its service."""
     if item.action == "delete":
         return Milestone.TERMINATED
-    return Milestone.INACTIVE if item.wanted_state == "inactive" else Milestone.ACTIVE
+    return Milestone.INACTIVE if service.state == INACTIVE else Milestone.ACTIVE
 
 
 def endanger(order: OrderRow, kind: Jeopardy, message: str, exception: str, items: Iterable[OrderItemRow], at: datetime) -> None:  # noqa: PLR0917  an alert is all of that

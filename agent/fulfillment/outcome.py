@@ -3,7 +3,7 @@
 A plan without an order (`order_id` "") has neither: its end tells only those whom the change itself concerns.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -23,6 +23,7 @@ from agent.fulfillment.recovery import untouched
 from agent.fulfillment.settings import FulfilmentSettings
 from agent.fulfillment.states import FINAL, ItemState, order_state
 from agent.fulfillment.tables import OrderItemRow, OrderRow, PlanRow
+from inventory.tables import ServiceRow
 from inventory.work import Work, WorkQueue
 
 PLAN_WORK = "plan"
@@ -76,11 +77,11 @@ class Outcomes:
                 move(item, ItemState.COMPLETED)
                 item.errors = []
                 realised.append(Realised(item, order, each.before, each.after))
-        self.realisation.realise(session, realised, at)
+        services = self.realisation.realise(session, realised, at)
         for each in successes:
             order = order_of(session, each.plan)
             if order is not None:
-                self._reached(session, order, each, at)
+                self._reached(session, order, each, services, at)
                 if not order.cancellation_id:
                     self._start_ready(session, order, at)
                 self.settle(session, order, at)
@@ -208,18 +209,19 @@ class Outcomes:
 
     # -- ends ----------------------------------------------------------------------------------------------------------
 
-    def _reached(self, session: Session, order: OrderRow, success: Success, at: datetime) -> None:
+    def _reached(
+        self, session: Session, order: OrderRow, success: Success, services: Mapping[str, ServiceRow], at: datetime
+    ) -> None:
         """One event for what one transaction has brought about."""
-        changed = [item for item in success.items(order) if service_milestone(item) is not None]
+        changed = [item for item in success.items(order) if item.action != "noChange"]
         if not changed:
             return
         elements = ", ".join(success.elements)
         if elements:
             reach(order, Milestone.COMMITTED, f"confirmed and saved on {elements}", changed, at)
         for item in changed:
-            milestone = service_milestone(item)
-            if milestone is not None:
-                reach(order, milestone, f"service {item.service_id}", [item], at)
+            milestone = service_milestone(item, services[item.service_id])
+            reach(order, milestone, f"service {item.service_id}", [item], at)
         self.announcer.order(session, order, at, event="Milestone")
 
     def _start_ready(self, session: Session, order: OrderRow, at: datetime) -> None:

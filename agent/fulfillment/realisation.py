@@ -105,8 +105,8 @@ class Realisation:
 
     # -- as the plan ends ----------------------------------------------------------------------------------------------
 
-    def realise(self, session: Session, realised: Sequence[Realised], at: datetime) -> None:
-        """Their plans hold: each service begins, changes, rests or ends."""
+    def realise(self, session: Session, realised: Sequence[Realised], at: datetime) -> Mapping[str, ServiceRow]:
+        """Their plans hold: each service begins, changes, rests or ends. Gives those that do, by id, as they are with it."""
         changing = [each for each in realised if each.item.action != "noChange"]
         # as whoever orders: before pools and ports
         services = lock(session, ServiceRow, [each.item.service_id for each in changing])
@@ -126,6 +126,7 @@ class Realisation:
         if activated:
             self.lifecycle.all_activated(session, activated, at, new=new)
         self._own_parts(session, [each.item.service_id for each in changing if each.item.action != "delete"], new)
+        return services
 
     def withdraw(self, session: Session, item: OrderItemRow, order: OrderRow, at: datetime, *, used: bool) -> None:
         """The plan does not hold: a service that never came to be leaves nothing; one that is there goes on as it was."""

@@ -44,6 +44,21 @@ def test_an_order_says_what_it_has_come_to(house):
     assert milestones(house, ended.id)[-1] == ("serviceTerminated", ["1"])
 
 
+def test_a_service_that_rests_and_is_changed_rests_on(house):
+    (service,) = house.active(internet(port="pe2/Gi0/1"))
+    for state, port, told in (
+        ("inactive", "pe2/Gi0/1", "serviceInactive"),
+        ("", "pe3/eth1", "serviceInactive"),
+        ("active", "pe3/eth1", "serviceActive"),
+        ("", "pe2/Gi0/1", "serviceActive"),
+    ):
+        item = replace(internet(port=port), action="modify", service_id=service, state=state)
+        order = house.place(item)
+        house.work_due()
+        assert house.order_row(order.id).state == "completed"
+        assert milestones(house, order.id)[-1] == (told, ["1"])
+
+
 def test_milestones_are_numbered_and_dated(house):
     order = house.place(internet())
     house.clock.advance(60)
