@@ -7,6 +7,7 @@ import typer
 
 from agent.cli.client import Daemon, Document, segment
 from agent.cli.command import FAILED, remote
+from agent.cli.errors import CliError
 from agent.cli.options import AsJson, DryRun, argument
 from agent.cli.output import complain, note, print_json, say, show_rows, show_text
 from agent.cli.resources import ROOT, texts
@@ -118,25 +119,39 @@ def _redeployed(daemon: Daemon, path: str, *, dry_run: bool, as_json: bool) -> N
     done = daemon.post(f"{path}/redeploy", {"dry_run": dry_run})
     plan_id = done["plan_id"]
     plan = _ended(daemon, plan_id) if plan_id else None
+    if not as_json:
+        _show(done["elements"], payloads=True)
+        if plan:
+            _tell(plan)
     stands = _compared_again(daemon, done["elements"]) if plan else {}
     if as_json:
         print_json(done | ({"plan": plan, "now": stands} if plan else {}))
     else:
-        _show(done["elements"], payloads=True)
-        if plan:
-            say(f"plan {plan_id}: {plan['state']}; see: fabd plan show {plan_id}")
-            for element, state in stands.items():
-                say(f"{element}: {state}")
-            for failure in plan["failures"]:
-                complain(f"{failure['element']}: {failure['message']}" if failure["element"] else failure["message"])
+        for element, state in stands.items():
+            say(f"{element}: {state}")
     if plan and plan["state"] != "done":
         raise typer.Exit(FAILED)
 
 
+def _tell(plan: Document) -> None:
+    say(f"plan {plan['id']}: {plan['state']}; see: fabd plan show {plan['id']}")
+    for failure in plan["failures"]:
+        complain(f"{failure['element']}: {failure['message']}" if failure["element"] else failure["message"])
+
+
 def _compared_again(daemon: Daemon, elements: list[Document]) -> dict[str, str]:
-    """What the plan came to is what stands there now: so the alarm of an element that was put right ends at once."""
-    names = [str(each["element"]) for each in elements]
-    return {name: str(daemon.post(f"{ROOT}/elements/{segment(name)}/check-sync", {})["state"]) for name in names}
+    """What the plan came to is what stands there now: so the alarm of an element that was put right ends at once.
+
+    Where that cannot be asked it is unknown, and why is told: the plan has ended all the same.
+    """
+    found: dict[str, str] = {}
+    for name in (str(each["element"]) for each in elements):
+        try:
+            found[name] = str(daemon.post(f"{ROOT}/elements/{segment(name)}/check-sync", {})["state"])
+        except CliError as error:
+            complain(f"{name} was not compared again: {error}")
+            found[name] = "unknown"
+    return found
 
 
 def _ended(daemon: Daemon, plan_id: str) -> Document:
