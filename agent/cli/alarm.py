@@ -175,11 +175,15 @@ def _do(daemon: Daemon, alarms: list[str], verb: str, body: dict[str, object], *
     """With each of them, and what could not be done is told in the end."""
     done: list[Document] = []
     refused: list[str] = []
-    for alarm in dict.fromkeys(alarms):
+    paths = [f"{ALARMS}/{segment(alarm)}/{verb}" for alarm in dict.fromkeys(alarms)]
+    for path in paths:
         try:
-            done.append(daemon.post(f"{ALARMS}/{segment(alarm)}/{verb}", body))
+            done.append(daemon.post(path, body))
         except DaemonRefused as error:
             refused.append(str(error))
+        except CliError as error:  # nobody answers: nor would they for the others
+            refused.append(str(error))
+            break
     if as_json:
         print_json(done)
     else:

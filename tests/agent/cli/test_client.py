@@ -202,7 +202,8 @@ def test_an_id_is_one_step_of_a_path_whatever_it_holds(text, step):
 
 def test_an_id_that_is_empty_is_told_before_anybody_is_asked(fabd):
     with Stub(paged(0)) as stub:
-        assert asked(fabd, stub, "alarm", "ack", "").complaint == "an id or name is empty; is a variable of the shell not set?"
+        said = asked(fabd, stub, "alarm", "ack", "alm-1", "")
+    assert said.complaint == "an id or name is empty; is a variable of the shell not set?"
     assert stub.calls == []
 
 
