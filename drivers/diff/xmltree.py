@@ -20,8 +20,9 @@ BASE = "urn:ietf:params:xml:ns:netconf:base:1.0"
 _OPERATION = f"{{{BASE}}}operation"
 _PARSER = etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True, remove_blank_text=True)
 
-READ = 256
-"""Texts whose trees are kept: those of the orders that are placed or carried out together."""
+READ, LONGEST_READ = 256, 16_384
+"""Texts whose trees are kept: those of the orders that are placed or carried out together. Not those of a whole element, each of
+which is read once a night and whose tree takes seven times its room."""
 
 Identity = tuple[str, tuple[str, ...]]
 """A node among its siblings: its name, and the values of its keys (or its own value in a leaf-list)."""
@@ -338,13 +339,12 @@ class _Tree:
         return canonical(text)
 
 
-@lru_cache(maxsize=READ)
 def _read(content: str) -> etree._Element:
     """`_parse` for who changes nothing of the tree: an order's text is asked what it says, and then what leads to it and back.
 
     Several threads may read one tree.
     """
-    return _parse(content)
+    return _kept(content) if len(content) <= LONGEST_READ else _parse(content)
 
 
 def _parse(content: str) -> etree._Element:
@@ -352,6 +352,9 @@ def _parse(content: str) -> etree._Element:
         return etree.fromstring(f'<nc:config xmlns:nc="{BASE}">{content}</nc:config>', _PARSER)
     except etree.XMLSyntaxError as error:
         raise ValueError(f"not well-formed XML: {error.msg}") from error
+
+
+_kept = lru_cache(maxsize=READ)(_parse)
 
 
 def _bared(running: str | etree._Element) -> etree._Element:

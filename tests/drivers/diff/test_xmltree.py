@@ -205,6 +205,25 @@ def test_a_selection_is_the_same_however_often_it_is_made() -> None:
     assert "urn:ietf:params:xml:ns:netconf" not in once
 
 
+def test_nothing_that_is_made_of_a_text_changes_the_tree_that_is_kept_of_it() -> None:
+    one, other = render({"ge-0/0/1": ONE, "ge-0/0/2": {}}), render({"ge-0/0/1": {"description": "Acme"}})
+    trees = [xmltree._read(text) for text in (one, other)]
+    before = [etree.tostring(tree) for tree in trees]
+    there, back = xmltree.both_ways(IETF, one, other)
+    assert (there, back) == (xmltree.forward(IETF, one, other), xmltree.forward(IETF, other, one))
+    assert xmltree.keep(IETF, one, xmltree.statements(IETF, one))
+    xmltree.assess(IETF, one, other, one)
+    xmltree.selection(IETF, one, other)
+    assert [xmltree._read(text) for text in (one, other)] == trees
+    assert [etree.tostring(tree) for tree in trees] == before
+
+
+def test_no_tree_of_a_whole_element_is_kept() -> None:
+    text = render({f"ge-0/0/{number}": ONE for number in range(100)})
+    assert len(text) > xmltree.LONGEST_READ
+    assert xmltree._read(text) is not xmltree._read(text)
+
+
 def test_the_selection_names_entries_and_nothing_more() -> None:
     filter_ = etree.fromstring(xmltree.selection(IETF, render({"ge-0/0/1": ONE}), render({"ge-0/0/2": ONE, "ge-0/0/1": {}})))
     assert [node.text for node in filter_.iter(f"{{{IF}}}name")] == ["ge-0/0/1", "ge-0/0/2"]
