@@ -28,8 +28,8 @@ class Expressions:
 
     def of(self, expression: str) -> object:
         """None when it names what is not there. Raises `RenderingFailed`."""
-        plainly, template = _expression(expression)
         try:
+            plainly, template = _expression(expression)
             if plainly is not None:
                 with suppress(Unsure):
                     found = plainly(self._values)
@@ -40,8 +40,8 @@ class Expressions:
 
     def text(self, template: str) -> str:
         """Raises `RenderingFailed`, also when it names what is not there."""
-        plainly, render = _template(template)
         try:
+            plainly, render = _template(template)
             if plainly is not None:
                 with suppress(Unsure):
                     return plainly(self._values)

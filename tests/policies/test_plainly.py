@@ -139,6 +139,13 @@ def test_a_value_that_says_itself_why_it_is_missing_says_so() -> None:
     assert expressions.of("at.if_index") is None
 
 
+@pytest.mark.parametrize("expression", ["rate }} {{ rate", "rate }}", "rate +"])
+def test_what_is_no_expression_is_told_as_what_cannot_be_worked_out(expression: str) -> None:
+    expressions = Expressions(shipped("internet-access"), {"rate": 5})
+    with pytest.raises(RenderingFailed, match="cannot be rendered"):
+        expressions.of(expression)
+
+
 @pytest.mark.parametrize("value", ["two\nlines", "a\u2028b", "bell\x07"])
 def test_no_text_prints_a_control_character(value: str) -> None:
     expressions = Expressions(shipped("internet-access"), {"name": value})
