@@ -85,7 +85,7 @@ class Connection(HttpToolsProtocol):
             transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        if self._is_bad:
+        if self._is_bad or self.transport.is_closing():  # TLS hands over what it kept even then; nobody could be answered
             return
         self._unset_keepalive_if_required()
         self._pending += len(data)
@@ -142,13 +142,13 @@ class Connection(HttpToolsProtocol):
         """To go on in another protocol, which nobody has to (RFC 9110 section 7.8): for the parser the request ends with its head,
         so that its body is read after the same head without the wish, by another one.
         """
-        method = self.parser.get_method()
+        method, version = self.parser.get_method(), self.parser.get_http_version().encode()
         if method == b"CONNECT":
             raise HttpParserError("no proxy")
         fields = b"".join(b"%b: %b\r\n" % field for field in self.headers if field[0] != b"upgrade")
         self.parser = HttpRequestParser(self)
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn has it
-        self.parser.feed_data(b"%b %b HTTP/1.1\r\n%b\r\n" % (method, self.url, fields))
+        self.parser.feed_data(b"%b %b HTTP/%b\r\n%b\r\n" % (method, self.url, version, fields))
 
     def _refuse(self) -> None:
         """What was asked before it is answered; a request that went wrong in its body is not."""
@@ -158,10 +158,24 @@ class Connection(HttpToolsProtocol):
             self.send_400_response(_NO_HTTP)
         elif not cycle.more_body:
             cycle.keep_alive = False
-        elif cycle.response_started or self.pipeline:
+        elif self.pipeline and self._answered is not None:
+            self.pipeline.popleft()
+            last = self.pipeline[0][0] if self.pipeline else self._answered
+            last.keep_alive = False
+        elif cycle.response_started:
             self.transport.close()
         else:
             self.send_400_response(_NO_HTTP)
+        self._watch_leaving()
+
+    def shutdown(self) -> None:
+        """What is being answered still is; what waits behind it is not begun any more."""
+        self.pipeline.clear()
+        if self._answered is None or self._answered.response_complete:
+            self.transport.close()
+        else:
+            self._answered.keep_alive = False
+        self._watch_leaving()
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -170,12 +184,15 @@ class Connection(HttpToolsProtocol):
     def resume_writing(self) -> None:
         super().resume_writing()
         self._taking.end()
+        self._watch_leaving()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._watch_leaving()
 
     def timeout_keep_alive_handler(self) -> None:
-        """Closing waits for what is not sent yet."""
         super().timeout_keep_alive_handler()
-        if self.transport.get_write_buffer_size():
-            self._taking.begin(self.transport.abort)
+        self._watch_leaving()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._head.end()
@@ -189,6 +206,11 @@ class Connection(HttpToolsProtocol):
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._answered = cycle
         super()._start_asgi_task(cycle, app)
+
+    def _watch_leaving(self) -> None:
+        """Closing waits for what is not sent yet."""
+        if self.transport.is_closing() and self.transport.get_write_buffer_size():
+            self._taking.begin(self.transport.abort)
 
     def _watch_head(self) -> None:
         """While nothing is being answered: what comes then is a head, or the rest of a body that nobody reads."""

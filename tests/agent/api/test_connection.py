@@ -3,11 +3,15 @@
 import asyncio
 import socket
 import threading
+from functools import wraps
 
 import h11
 import pytest
+import uvicorn
+from uvicorn.server import ServerState
 
-from agent.api.connection import LONGEST_PIECE, MOST_AHEAD
+from agent.api import connection
+from agent.api.connection import LONGEST_PIECE, MOST_AHEAD, Connection, Door
 from agent.api.server import ApiServer
 from agent.config import ApiSettings
 
@@ -256,6 +260,17 @@ def test_what_was_asked_before_it_is_answered_and_not_refused_for_it(listening):
     assert listening.said(request("/echo", b"a") * 2 + b"\0\r\n") == [(200, b"POST /echo  a")] * 2
 
 
+def test_what_was_asked_before_a_body_that_goes_wrong_is_answered(listening):
+    wrong = CHUNKED[: CHUNKED.index(b"3;x")] + b"xyz\r\n"
+    assert listening.said(request("/echo", b"a") * 2 + wrong) == [(200, b"POST /echo  a")] * 2
+
+
+def test_an_old_clients_wish_leaves_it_an_old_client(listening):
+    wish = b"GET /echo HTTP/1.0\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
+    assert listening.said(wish) == [(200, b"GET /echo  ")]
+    assert listening.application.seen[0]["http_version"] == "1.0"
+
+
 def test_trailers_are_nobodys(listening):
     late = CHUNKED.replace(b"Trailer: 1", b"Authorization: Bearer late")
     assert listening.said(late, LAST) == [(200, b"POST /echo  abcd"), BYE]
@@ -321,3 +336,134 @@ def test_a_server_that_stops_answers_first_what_was_asked(listening):
         stopping = asyncio.run_coroutine_threadsafe(listening.server.stop(), listening.loop)
         assert rest_of(client).endswith(b"hello")
         stopping.result(PATIENCE_S)
+
+
+class Line(asyncio.Transport):
+    """To a client who takes nothing while there is something `unsent`."""
+
+    def __init__(self, unsent: int = 0) -> None:
+        super().__init__({"sockname": ("127.0.0.1", 1), "peername": ("127.0.0.1", 2)})
+        self.written, self.unsent = b"", unsent
+        self.closing, self.aborted = False, asyncio.Event()
+
+    def write(self, data) -> None:
+        self.written += data
+
+    def close(self) -> None:
+        self.closing = True
+
+    def abort(self) -> None:
+        self.closing = True
+        self.aborted.set()
+
+    def is_closing(self) -> bool:
+        return self.closing
+
+    def get_write_buffer_size(self) -> int:
+        return self.unsent
+
+    def pause_reading(self) -> None:
+        pass
+
+    def resume_reading(self) -> None:
+        pass
+
+
+class Held:
+    """Answers when it is let."""
+
+    def __init__(self) -> None:
+        self.begun: list[str] = []
+        self.let, self.done = asyncio.Event(), asyncio.Event()
+
+    async def __call__(self, scope, _receive, send) -> None:
+        self.begun.append(scope["path"])
+        await self.let.wait()
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
+        await send({"type": "http.response.body", "body": b""})
+        self.done.set()
+
+
+def connected(application, line: Line) -> Connection:
+    config = uvicorn.Config(application, ws="none", lifespan="off", log_config=None)
+    made = Connection(config, ServerState(), {}, asyncio.get_running_loop(), door=Door(1))
+    made.connection_made(line)
+    return made
+
+
+def in_a_loop(test):
+    @wraps(test)
+    def run(*arguments, **named) -> None:
+        asyncio.run(test(*arguments, **named))
+
+    return run
+
+
+async def settled() -> None:
+    """Whatever could begin has begun."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+@in_a_loop
+async def test_a_stop_lets_what_is_answered_be_and_begins_nothing_that_waits_behind_it():
+    held, line = Held(), Line()
+    made = connected(held, line)
+    made.data_received(request("/first") + request("/second") * 3)
+    await settled()
+    made.shutdown()
+    made.data_received(request("/third"))
+    held.let.set()
+    await asyncio.wait_for(held.done.wait(), PATIENCE_S)
+    await settled()
+    assert held.begun == ["/first"]
+    assert b"connection: close" in line.written
+    assert line.closing
+    made.connection_lost(None)
+
+
+@in_a_loop
+async def test_a_stop_closes_at_once_where_nothing_is_answered():
+    line = Line()
+    made = connected(Held(), line)
+    made.shutdown()
+    assert line.closing
+    made.connection_lost(None)
+
+
+@in_a_loop
+async def test_nothing_is_begun_for_a_client_that_cannot_be_answered_any_more():
+    held, line = Held(), Line()
+    made = connected(held, line)
+    line.close()
+    made.data_received(request("/order"))
+    await settled()
+    assert held.begun == []
+    made.connection_lost(None)
+
+
+LAST_ANSWERS = {"of a request": LAST.replace(b"\r\n", b"\r\nConnection: close\r\n", 1), "of what is none": b"\0\r\n\r\n"}
+
+
+@pytest.mark.parametrize("asked", LAST_ANSWERS.values(), ids=LAST_ANSWERS.keys())
+@in_a_loop
+async def test_who_does_not_take_the_last_answer_is_cut_off(monkeypatch, asked):
+    monkeypatch.setattr(connection, "WRITE_DEADLINE_S", 0.0)
+    held, line = Held(), Line(unsent=1)
+    held.let.set()
+    made = connected(held, line)
+    made.data_received(asked)
+    await asyncio.wait_for(line.aborted.wait(), PATIENCE_S)
+    made.connection_lost(None)
+
+
+@in_a_loop
+async def test_who_takes_some_of_the_last_answer_and_no_more_is_cut_off(monkeypatch):
+    monkeypatch.setattr(connection, "WRITE_DEADLINE_S", 0.0)
+    line = Line(unsent=1)
+    made = connected(Held(), line)
+    made.pause_writing()
+    line.close()
+    made.resume_writing()
+    await asyncio.wait_for(line.aborted.wait(), PATIENCE_S)
+    made.connection_lost(None)
