@@ -2,13 +2,14 @@
 
 from agent.cli.client import Document
 from agent.cli.output import note, say, show_diff, show_rows, show_text
+from agent.cli.words import taken
 
 
 def show_preview(preview: Document, *, reverse: bool = False) -> None:
     """`reverse`: also how each change would be undone."""
     show_rows([_value(each) for each in preview["allocations"]], empty="it would take nothing from pools")
     for each in preview["released"]:
-        say(f"item {each['item']} would give back {each['role']} {each['value']} to pool {each['pool']}")
+        say(f"item {each['item']} would give back {each['role']} {taken(each)} to pool {each['pool']}")
     for plan in preview["plans"]:
         say(f"\nin one transaction: item {', '.join(plan['items'])}")
         if plan["approval"]:
@@ -44,7 +45,7 @@ def _show_impact(impact: Document) -> None:
 
 
 def _value(value: Document) -> dict[str, object]:
-    return {"item": value["item"], "has": value["role"], "of pool": value["pool"], "value": value["value"]}
+    return {"item": value["item"], "has": value["role"], "of pool": value["pool"], "value": taken(value)}
 
 
 def _element(element: Document) -> dict[str, object]:

@@ -13,7 +13,7 @@ from agent.cli.facts import flat
 from agent.cli.options import AsJson, Limit, argument
 from agent.cli.output import print_json, show_facts, show_rows
 from agent.cli.resources import ROOT, filters, print_list, texts
-from agent.cli.words import when
+from agent.cli.words import taken, when
 
 app = typer.Typer(
     no_args_is_help=True, help="Services: list them, show how they are; compare them with the intent, put them right."
@@ -90,7 +90,7 @@ def _facts(service: Document) -> dict[str, object]:
 
 def _values(service: Document) -> Mapping[str, Any]:
     """What was ordered, and what it was given of pools."""
-    given = {role: f"{each['value']} (pool {each['pool']})" for role, each in sorted(service["allocations"].items())}
+    given = {role: f"{taken(each)} (pool {each['pool']})" for role, each in sorted(service["allocations"].items())}
     vlans = {f"VLAN on {claim['port']}": claim["vlan"] or "none, the whole port" for claim in service["claims"]}
     return flat(service["characteristics"]) | given | vlans
 

@@ -1,7 +1,9 @@
 """Values as people read them. Times are UTC."""
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)\Z")
 _UNITS = ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k"))
@@ -36,6 +38,12 @@ class BitRate(int):
             if self >= size:
                 return f"{int(self) / size:g} {letter}bit/s"
         return f"{int(self)} bit/s"
+
+
+def taken(given: Mapping[str, Any]) -> str:
+    """What is taken of a pool, by its document: a value, or so much of a link's bandwidth."""
+    amount = given.get("amount_bps")  # a daemon older than this program does not say it
+    return str(BitRate(amount) if amount else given["value"])
 
 
 class Count(int):

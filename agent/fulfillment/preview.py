@@ -27,6 +27,8 @@ class GivenValue:
     role: str
     pool: str
     value: str
+    amount_bps: int = 0
+    """Of a bandwidth pool, so much (bit/s); its value is then only a name for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +131,7 @@ def preview(session: Session, designs: Sequence[Design], plans: Sequence[Thought
     )
     changes = tuple(change for plan in shown for change in plan.changes)
     given = tuple(
-        GivenValue(design.request.reference, allocation.role, allocation.pool, allocation.value)
+        GivenValue(design.request.reference, allocation.role, allocation.pool, allocation.value, allocation.amount_bps)
         for design in designs
         for allocation in design.allocations
     )
@@ -140,14 +142,14 @@ def _released(session: Session, designs: Sequence[Design]) -> tuple[GivenValue, 
     """Of services that end, and of those that are changed so that they need another value."""
     ending = {design.service_id: design for design in designs if _gives_back(design)}
     held = (
-        select(AllocationRow.service_id, AllocationRow.role, PoolRow.name, AllocationRow.value)
+        select(AllocationRow.service_id, AllocationRow.role, PoolRow.name, AllocationRow.value, AllocationRow.amount_bps)
         .join(PoolRow, PoolRow.id == AllocationRow.pool_id)
         .where(AllocationRow.service_id.in_(ending), AllocationRow.owner.is_not(None))
         .order_by(AllocationRow.service_id, AllocationRow.role)
     )
     found = [
-        (design, GivenValue(design.request.reference, role or "", pool, value))
-        for service_id, role, pool, value in session.execute(held)
+        (design, GivenValue(design.request.reference, role or "", pool, value, amount_bps))
+        for service_id, role, pool, value, amount_bps in session.execute(held)
         if (design := ending.get(service_id or ""))
     ]
     return tuple(

@@ -14,7 +14,7 @@ from agent.fulfillment.states import ItemState
 
 _SERVICE = opened(id=TEXT, name=TEXT, state=TEXT, customer=TEXT)
 _CHANGE = opened(element=TEXT, platform=TEXT, commitment=TEXT, diff=TEXT, payload=TEXT, reverse=TEXT)
-_VALUE = opened(role=TEXT, pool=TEXT, value=TEXT)
+_VALUE = opened(role=TEXT, pool=TEXT, value=TEXT, bandwidth=WHOLE)
 _ITEM_PREVIEW = opened(
     allocation=many(_VALUE),
     release=many(_VALUE),
@@ -75,7 +75,8 @@ def _item(reference: str, preview: Preview) -> dict[str, Any]:
 
 
 def _value(given: GivenValue) -> dict[str, Any]:
-    return {"role": given.role, "pool": given.pool, "value": given.value}
+    amount = {"bandwidth": given.amount_bps} if given.amount_bps else {}
+    return {"role": given.role, "pool": given.pool, "value": given.value} | amount
 
 
 def _change(change: PreviewedChange) -> dict[str, Any]:

@@ -6,8 +6,10 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import text
 
+from agent.api.tmf.plan_only import planned_order
 from agent.fulfillment.approval import ApprovalRule
 from agent.fulfillment.designer import Designer
+from agent.fulfillment.preview import GivenValue, Impact, Preview, PreviewedPlan
 from agent.security.roles import Role
 from agent.tables import metadata
 from tests.agent.api.office import ORDERS, item
@@ -173,3 +175,13 @@ def test_others_write_while_it_is_thought_through_and_rendered(office, monkeypat
         monkeypatch.setattr(Designer, step, watched(getattr(Designer, step)))
     assert plan(office, office.order()).status_code == 200
     assert wrote == [True, True]
+
+
+def test_what_is_taken_of_a_link_says_how_much():
+    values = (GivenValue("1", "vlan", "vlans", "100"), GivenValue("1", "rate", "link:a", "alo-1", 60_000_000))
+    preview = Preview(values, (), (), (PreviewedPlan(("1",), (), ""),), Impact((), ()))
+    (item,) = planned_order({"serviceOrderItem": [{"id": "1"}]}, preview)["serviceOrderItem"]
+    assert item["planPreview"]["allocation"] == [
+        {"role": "vlan", "pool": "vlans", "value": "100"},
+        {"role": "rate", "pool": "link:a", "value": "alo-1", "bandwidth": 60_000_000},
+    ]

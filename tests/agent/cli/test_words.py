@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from agent.cli.facts import flat
-from agent.cli.words import BitRate, Count, Octets, parse_rate, seconds, told, when
+from agent.cli.words import BitRate, Count, Octets, parse_rate, seconds, taken, told, when
 
 
 @pytest.mark.parametrize(
@@ -83,3 +83,9 @@ def test_nested_facts_become_names_and_values():
 )
 def test_values_are_told(value, shown):
     assert told(value) == shown
+
+
+def test_what_is_taken_of_a_link_is_told_as_a_rate_and_of_other_pools_as_its_value():
+    assert taken({"value": "alo-1", "amount_bps": 60_000_000}) == "60 Mbit/s"
+    assert taken({"value": "10.0.0.0/31", "amount_bps": 0}) == "10.0.0.0/31"
+    assert taken({"value": "10.0.0.0/31"}) == "10.0.0.0/31"

@@ -96,6 +96,17 @@ def refused(house, *items):
     return found
 
 
+def test_a_dry_run_says_how_much_of_a_link_is_taken_and_how_much_is_given_back(house):
+    (old,) = house.active(circuit(rate=80))
+    request = house.operator.request(delete(old), circuit("2", 2, 90, AFTER))
+    preview = house.desk.imagine(house.database, request, house.clock.now())
+    (given,), (back,) = (
+        [each for each in values if each.pool == "link:short"] for values in (preview.allocations, preview.released)
+    )
+    assert (given.item, given.amount_bps, back.item, back.amount_bps) == ("2", 90 * MEGABIT, "1", 80 * MEGABIT)
+    assert (used(house), promises(house)) == (80, 0)
+
+
 @pytest.mark.parametrize("related", [AFTER, WITH])
 def test_a_circuit_takes_the_room_of_the_one_that_ends(house, related):
     (old,) = house.active(circuit(rate=80))
