@@ -37,9 +37,12 @@ def create(node: str) -> None:
     run(["ip", "netns", "add", full_name(node)])
     ip(node, "link", "set", "lo", "up")
     # Duplicate address detection would keep every new IPv6 address from answering for a second or two.
-    for scope in ("all", "default"):
-        with inside(node):
-            Path(f"/proc/sys/net/ipv6/conf/{scope}/accept_dad").write_text("0")
+    _set_ipv6(node, "accept_dad", "0")
+
+
+def without_ipv6(node: str) -> None:
+    """Of what it has, and of what it will get."""
+    _set_ipv6(node, "disable_ipv6", "1")
 
 
 def delete(namespaces: Sequence[str]) -> None:
@@ -119,6 +122,12 @@ def inside(node: str) -> Iterator[None]:
             yield
         finally:
             _enter(home.fileno())
+
+
+def _set_ipv6(node: str, name: str, value: str) -> None:
+    for scope in ("all", "default"):
+        with inside(node):
+            Path(f"/proc/sys/net/ipv6/conf/{scope}/{name}").write_text(value)
 
 
 def _enter(descriptor: int) -> None:
