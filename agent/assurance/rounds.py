@@ -120,8 +120,8 @@ class Rounds:
             self._recall(session, watchlist := self.watching.watchlist(session))
             return self._digest.look_for_silent_links(session, watchlist, at)
 
-    def learn_owners(self, answers: Mapping[str, Mapping[str, int]]) -> None:
-        """What elements said of their addresses: element → address → ifIndex."""
+    def learn_owners(self, answers: Mapping[str, Mapping[str, int] | None]) -> None:
+        """What elements said of their addresses: element → address → ifIndex; None for one that could not be asked."""
         self._digest.silent_links.learn(answers, self._clock.monotonic())
 
     def take_measured(self, minutes: Iterable[ServiceMinute]) -> None:

@@ -1,9 +1,36 @@
 """Addresses that are being asked for: each is settled when every element whose it may be was asked, however many that are. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from agent.assurance.problems.whose import MOST_ADDRESSES, MOST_ELEMENTS, Owner
+
+UNHEARD_S = 30.0
+"""Who could not be asked is asked that much later, if it is not silent then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What came of asking for an address."""
+
+    owner: Owner | None
+    at: float
+    """Monotonic."""
+    lost: datetime | None = None
+    """When a neighbour of that address was lost last, of the losses that it was asked for."""
+    unheard: frozenset[str] = frozenset()
+    """Elements next to who lost it that did not answer: it may be theirs."""
+
+    def is_over(self, lost: datetime | None, now: float, talking: Callable[[Iterable[str]], frozenset[str]]) -> bool:
+        """Whether more can be known now of an address that was nobody's: an element without power does not say what is its own, nor
+        does one that has just started. `lost`: when such a neighbour was lost last; one that is lost anew had been found.
+        """
+        if self.owner is not None:
+            return False
+        anew = lost is not None and (self.lost is None or lost > self.lost)
+        return anew or (bool(self.unheard) and now - self.at >= UNHEARD_S and bool(talking(self.unheard)))
 
 
 @dataclass
@@ -25,6 +52,10 @@ class Enquiry:
     def has_room(self, addresses: Iterable[str]) -> bool:
         return len({*self._asked, *addresses}) <= MOST_ADDRESSES
 
+    def asked(self, address: str) -> AbstractSet[str]:
+        """Who is asked for it, or was; nobody once it is settled."""
+        return self._asked.get(address, frozenset())
+
     def ask(self, addresses: Iterable[str], elements: Iterable[str]) -> None:
         """These elements, too, may have these addresses; nobody is asked twice."""
         everybody = frozenset(elements)
@@ -38,14 +69,14 @@ class Enquiry:
         """Who is asked next, and for what; the same until `hear` says what came of it."""
         return {element: frozenset(self._left[element]) for element in sorted(self._left)[:MOST_ELEMENTS]}
 
-    def hear(self, answers: Mapping[str, Mapping[str, int]]) -> dict[str, Owner | None]:
-        """`answers`: element → address of its own → ifIndex; nothing of one that could not be asked.
+    def hear(self, answers: Mapping[str, Mapping[str, int] | None]) -> dict[str, Owner | None]:
+        """`answers`: element → address of its own → ifIndex; None for one that could not be asked.
 
         Gives the addresses that are settled by it: None for those of nobody, or of several.
         """
         for element, own in answers.items():
             for address in self._left.pop(element, ()):
-                if number := own.get(address):
+                if number := (own or {}).get(address):
                     self._owners.setdefault(address, []).append(Owner(element, number))
         settled = sorted(self._asked.keys() - set().union(*self._left.values()))
         owners = {address: self._owners.pop(address, []) for address in settled}

@@ -9,8 +9,7 @@ from sqlalchemy.orm import Session, aliased
 
 from agent.assurance.alarms.alarm import Alarm, Looked, chunks
 from agent.assurance.collectors.tables import CollectedRow
-from agent.assurance.problems.enquiry import Enquiry
-from agent.assurance.problems.whose import Owner
+from agent.assurance.problems.enquiry import Enquiry, Told
 from agent.assurance.tables import AlarmRow
 from agent.assurance.topology.adjacency import PROTOCOLS, Addresses, Place, Places, Seen, Subject, addresses_in
 from agent.assurance.topology.correlation import Network, Way
@@ -67,14 +66,23 @@ class Neighbours:
     _linked: Mapping[str, Mapping[str, int | None]] = field(default_factory=dict)
     _strangers: frozenset[str] = frozenset()
     """Alarms of neighbours that nobody knew when that was learnt last."""
-    _told: dict[str, tuple[Owner | None, float]] = field(default_factory=dict)
-    """Address → whose it is by what elements answered, and when; monotonic."""
+    _told: dict[str, Told] = field(default_factory=dict)
+    """Address → what came of asking for it."""
     _enquiry: Enquiry = field(default_factory=Enquiry)
+    _lost: Mapping[str, datetime] = field(default_factory=dict)
+    """Address of neighbours that nobody knows → when one was lost last."""
+    _unheard: dict[str, set[str]] = field(default_factory=dict)
+    """Address that is being asked for → elements next to who lost it, without those that have answered."""
 
-    def learn(self, answers: Mapping[str, Mapping[str, int]], now: float) -> None:
-        """What elements say of their addresses: element → address → ifIndex."""
+    def learn(self, answers: Mapping[str, Mapping[str, int] | None], now: float) -> None:
+        """What elements say of their addresses: element → address → ifIndex; None for one that could not be asked."""
+        turn = self._enquiry.turn()
+        for element in (element for element, own in answers.items() if own is not None):
+            for address in turn.get(element, ()):
+                self._unheard.get(address, set()).discard(element)
         settled = self._enquiry.hear(answers)
-        self._told |= {address: (owner, now) for address, owner in settled.items()}
+        for address, owner in settled.items():
+            self._told[address] = Told(owner, now, self._lost.get(address), frozenset(self._unheard.pop(address, ())))
         if any(settled.values()):
             self._places = None
 
@@ -91,16 +99,22 @@ class Neighbours:
         Those next to the one that lost it, and those that lost somebody themselves, unless they are silent (`talking`: who is not).
         A storm names thousands of either; what finds no place in one turn is asked for in the next ones.
         """
-        self._told = {address: known for address, known in self._told.items() if now - known[1] < RELEARN_S}
+        strange = [(alarm, {address for address, _ in addresses_in(alarm.qualifier)}) for alarm in alarms if alarm.id not in places]
+        self._lost = _last((address, alarm.raised_at) for alarm, addresses in strange for address in addresses)
+        self._told = {
+            address: known
+            for address, known in self._told.items()
+            if now - known.at < RELEARN_S and not known.is_over(self._lost.get(address), now, talking)
+        }
         losers = talking(frozenset(alarm.element for alarm in alarms) & watchlist.elements.keys())
         others = losers if len(losers) > 1 else frozenset[str]()
-        for alarm in alarms:
-            addresses = (
-                set() if alarm.id in places else {address for address, _ in addresses_in(alarm.qualifier)} - self._told.keys()
-            )
+        for alarm, addresses in ((alarm, addresses - self._told.keys()) for alarm, addresses in strange):
             if addresses and self._enquiry.has_room(addresses):
-                near = talking(watchlist.neighbours([alarm.element]))
+                neighbours = watchlist.neighbours([alarm.element])
+                near = talking(neighbours)
                 if near or others:
+                    for address in addresses:
+                        self._unheard.setdefault(address, set()).update(neighbours - self._enquiry.asked(address))
                     self._enquiry.ask(addresses, near)
         self._enquiry.ask(self._enquiry.addresses, others)
         return self._enquiry.turn()
@@ -147,8 +161,8 @@ class Neighbours:
     def _with_told(self, addresses: Addresses) -> Addresses:
         """What the inventory says goes before what elements do."""
         ports, elements = dict(addresses.ports), dict(addresses.elements)
-        for address, (owner, _) in self._told.items():
-            if owner is None or address in ports or address in elements:
+        for address, told in self._told.items():
+            if (owner := told.owner) is None or address in ports or address in elements:
                 continue
             names = [name for name, number in self._linked.get(owner.element, {}).items() if number == owner.if_index]
             if len(names) == 1:
@@ -156,6 +170,14 @@ class Neighbours:
             else:
                 elements[address] = owner.element
         return Addresses(ports, elements)
+
+
+def _last(lost: Iterable[tuple[str, datetime]]) -> dict[str, datetime]:
+    """For each address the latest."""
+    found: dict[str, datetime] = {}
+    for address, at in lost:
+        found[address] = max(at, found.get(address, at))
+    return found
 
 
 def _linked(topology: Topology) -> dict[str, dict[str, int | None]]:

@@ -128,8 +128,8 @@ class SilentLinks:
             asked = self._neighbours.unknown(sight.watchlist, sight.alarms, sight.places, now, talking)
         return Wanted(self._to_read(sight), asked)
 
-    def learn(self, answers: Mapping[str, Mapping[str, int]], now: float) -> None:
-        """`answers`: element → address of its own → ifIndex. `now`: monotonic."""
+    def learn(self, answers: Mapping[str, Mapping[str, int] | None], now: float) -> None:
+        """`answers`: element → address of its own → ifIndex; None for one that could not be asked. `now`: monotonic."""
         self._neighbours.learn(answers, now)
         self._unsettled = True
 

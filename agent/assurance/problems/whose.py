@@ -37,28 +37,30 @@ class Reads(Protocol):
 
 async def owned(
     reads: Reads, target: Callable[[WatchedElement], Target], watchlist: Watchlist, wanted: Mapping[str, Iterable[str]]
-) -> dict[str, dict[str, int]]:
-    """`wanted`: element → addresses that may be its own. For each element that had its turn those that are, with the ifIndex; none
-    of one that is not watched any more, or that could not be asked.
+) -> dict[str, dict[str, int] | None]:
+    """`wanted`: element → addresses that may be its own. For each element that had its turn those that are, with the ifIndex; None
+    for one that is not watched any more, or that could not be asked.
     """
     places, clock = asyncio.Semaphore(AT_ONCE), asyncio.get_running_loop().time
     enough = clock() + ENOUGH_S
+    answers: dict[str, dict[str, int] | None] = {}
 
-    async def ask(name: str, addresses: Sequence[str]) -> dict[str, int] | None:
+    async def ask(name: str, addresses: Sequence[str]) -> None:
         objects = {address: instances(address) for address in addresses}
         try:
             async with places:
                 if clock() > enough:
-                    return None
+                    return
                 every = [each for some in objects.values() for each in some]
                 told = await reads(target(watchlist.elements[name]), every, DEADLINE_S)
         except (ElementError, LookupError, OSError, ValueError):
-            return {}
+            answers[name] = None
+            return
         numbers = {address: next((n for each in some if (n := told.get(each))), 0) for address, some in objects.items()}
-        return {address: number for address, number in numbers.items() if number}
+        answers[name] = {address: number for address, number in numbers.items() if number}
 
-    answers = await asyncio.gather(*(ask(name, sorted(addresses)) for name, addresses in wanted.items()))
-    return {name: own for name, own in zip(wanted, answers, strict=True) if own is not None}
+    await asyncio.gather(*(ask(name, sorted(addresses)) for name, addresses in wanted.items()))
+    return answers
 
 
 def instances(address: str) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from agent.assurance.alarms.alarm import Alarm
 from agent.assurance.alarms.causes import LINK_SILENT
 from agent.assurance.events.hearing import Ears
 from agent.assurance.problems import whose
+from agent.assurance.problems.enquiry import UNHEARD_S
 from agent.assurance.problems.neighbours import Neighbours
 from agent.assurance.problems.whose import MOST_ADDRESSES, instances, owned
 from agent.assurance.tables import AlarmRow
@@ -25,6 +26,7 @@ from tests.agent.assurance.world import FakeReceiver, World, metro
 from tests.clock import FakeClock
 
 NEIGHBOUR_LOST, STATE, ROUTER = "1.3.6.1.2.1.14.16.2.2", "1.3.6.1.2.1.14.10.1.6", "1.3.6.1.2.1.14.10.1.1"
+DOWN, FULL = 1, 8
 
 
 @dataclass
@@ -47,7 +49,7 @@ class Agents:
         return {each: mine.get(each) for each in objects}
 
 
-def ask(agents: Agents, wanted: Mapping[str, Sequence[str]]) -> dict[str, dict[str, int]]:
+def ask(agents: Agents, wanted: Mapping[str, Sequence[str]]) -> dict[str, dict[str, int] | None]:
     elements = {name: WatchedElement(name, name, "frr", "192.0.2.1", 161, "public", ()) for name in ("a", "b", "c")}
     watchlist = Watchlist(Topology.of((), (), ()), elements)
     return asyncio.run(
@@ -63,7 +65,7 @@ def test_elements_say_which_addresses_are_their_own() -> None:
 
 def test_who_does_not_answer_or_is_not_watched_any_more_has_had_its_turn() -> None:
     agents = Agents({("a", "10.0.0.1"): 1}, frozenset({"c"}))
-    assert ask(agents, dict.fromkeys(("a", "c", "stranger"), ("10.0.0.1",))) == {"a": {"10.0.0.1": 1}, "c": {}, "stranger": {}}
+    assert ask(agents, dict.fromkeys(("a", "c", "stranger"), ("10.0.0.1",))) == {"a": {"10.0.0.1": 1}, "c": None, "stranger": None}
     assert {name for name, _ in agents.asked} == {"a", "c"}
 
 
@@ -101,6 +103,60 @@ def test_a_link_is_named_by_neighbours_whose_addresses_only_the_elements_know(da
     assert symptoms == [("symptom", standing[0][1])] * 2
 
 
+@pytest.mark.parametrize("dead", [frozenset(), frozenset({"pe2"})], ids=["had no address yet", "could not be asked"])
+def test_an_address_is_asked_for_anew_when_its_neighbour_is_lost_anew(
+    database: Database, clock: FakeClock, dead: frozenset[str]
+) -> None:
+    """An element without power, or one that has just started, does not say what is its own."""
+    world = metro(database, clock)
+    world.poll()
+    world.service.hearing.ears = Ears(traps=FakeReceiver(), objects=Agents({}, dead))
+    lost(world, "p1", "10.1.0.2")
+    goes_by(world, 10)
+    ports = {port: world.network.port(port).index for port in EAST}
+    agents = Agents({("p1", "10.1.0.1"): ports[EAST[0]], ("pe2", "10.1.0.2"): ports[EAST[1]]})
+    world.service.hearing.ears = Ears(traps=FakeReceiver(), objects=agents)
+    told(world, "p1", "10.1.0.2", FULL)
+    goes_by(world, 10)
+    for element, neighbour in (("p1", "10.1.0.2"), ("pe2", "10.1.0.1")):
+        lost(world, element, neighbour)
+    goes_by(world, 60, silent=[EAST])
+    standing = [row.problem_id for row in world.rows(AlarmRow) if row.cause == LINK_SILENT]
+    assert len(standing) == 2
+    symptoms = [(row.standing, row.problem_id) for row in world.rows(AlarmRow) if row.cause == "ospfNeighbourDown"]
+    assert symptoms == [("symptom", standing[0])] * 2
+
+
+def test_who_could_not_be_asked_is_asked_when_it_talks_and_nobody_else_had_the_address(
+    database: Database, clock: FakeClock
+) -> None:
+    metro(database, clock)
+    with database.read() as session:
+        watchlist = Watching().watchlist(session)
+    at = clock.now()
+    alarm = Alarm("1", "p1", "", "ospfNeighbourDown", "10.9.0.1", "major", "", at, at)
+    neighbours = Neighbours()
+
+    def asked(now: float, silent: str = "") -> set[str]:
+        return set(neighbours.unknown(watchlist, [alarm], {}, now, talking=lambda names: frozenset(names) - {silent}))
+
+    assert asked(0.0) == {"pe1", "pe2"}
+    neighbours.learn({"pe1": {}, "pe2": None}, 0.0)
+    assert asked(UNHEARD_S - 1) == set()
+    assert asked(UNHEARD_S, silent="pe2") == set()
+    assert asked(UNHEARD_S) == {"pe1", "pe2"}
+    neighbours.learn({"pe1": {}, "pe2": {}}, UNHEARD_S)
+    assert asked(3 * UNHEARD_S) == set(), "everybody has answered"
+
+    neighbours = Neighbours()
+    assert asked(0.0, silent="pe2") == {"pe1"}
+    neighbours.learn({"pe1": {}}, 0.0)
+    assert asked(UNHEARD_S, silent="pe2") == set()
+    assert asked(UNHEARD_S) == {"pe1", "pe2"}
+    neighbours.learn({"pe1": {}, "pe2": {"10.9.0.1": 7}}, UNHEARD_S)
+    assert asked(3 * UNHEARD_S) == set(), "it is known whose it is"
+
+
 def test_a_storm_of_unknown_neighbours_is_asked_for_a_few_at_a_time(database: Database, clock: FakeClock) -> None:
     metro(database, clock)
     with database.read() as session:
@@ -136,6 +192,10 @@ def test_elements_that_are_silent_are_not_asked(database: Database, clock: FakeC
 
 
 def lost(world: World, element: str, neighbour: str) -> None:
-    values = ((f"{ROUTER}.{neighbour}.0", neighbour), (f"{STATE}.{neighbour}.0", 1))
+    told(world, element, neighbour, DOWN)
+
+
+def told(world: World, element: str, neighbour: str, state: int) -> None:
+    values = ((f"{ROUTER}.{neighbour}.0", neighbour), (f"{STATE}.{neighbour}.0", state))
     trap = Trap(world.clock.now(), world.host(element), "v2c", NEIGHBOUR_LOST, 100, values)
     asyncio.run(world.service.hearing.desk.handle([trap]))
