@@ -17,6 +17,8 @@ from typing import Protocol
 
 _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
 _PAIRS = tuple(first + second for first in _CROCKFORD for second in _CROCKFORD)
+_DIGIT_OF = _CROCKFORD.encode() * 8
+"""Of each octet; all digits have as many."""
 
 
 class Clock(Protocol):
@@ -147,8 +149,7 @@ class _Drawn:
     """
 
     MANY = 64
-    OCTETS = 7
-    """Hold the 50 bits of ten characters."""
+    WIDTH = 10
 
     def __init__(self) -> None:
         self._drawn: deque[str] = deque()  # each is taken by one thread
@@ -159,9 +160,8 @@ class _Drawn:
             try:
                 return self._drawn.pop()
             except IndexError:
-                octets = secrets.token_bytes(self.MANY * self.OCTETS)
-                for start in range(0, len(octets), self.OCTETS):
-                    self._drawn.append(_base32(int.from_bytes(octets[start : start + self.OCTETS], "big"), 10))
+                drawn = secrets.token_bytes(self.MANY * self.WIDTH).translate(_DIGIT_OF).decode()
+                self._drawn.extend([drawn[start : start + self.WIDTH] for start in range(0, len(drawn), self.WIDTH)])
 
 
 @lru_cache(maxsize=64)  # what is made at once has one time

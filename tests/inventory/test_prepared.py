@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from typing import cast
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import Connection, Table, bindparam, delete, event, insert, select, update
@@ -97,6 +98,13 @@ def test_what_is_written_is_what_sqlalchemy_writes_and_what_is_read_what_it_read
 def test_a_naive_instant_is_refused(connection: Connection) -> None:
     with pytest.raises(ValueError, match="attach a time zone"):
         _ADD.run(connection, work("a", run_at=EPOCH.replace(tzinfo=None)))
+
+
+def test_an_hour_that_the_clocks_show_twice_is_two_hours(connection: Connection) -> None:
+    twice = [datetime(2026, 10, 25, 2, 30, tzinfo=ZoneInfo("Europe/Zurich"), fold=fold) for fold in (0, 1)]
+    _ADD.run_all(connection, [work(key, run_at=at) for key, at in zip("ab", twice, strict=True)])
+    hours = [datetime(2026, 10, 25, hour, 30, tzinfo=UTC) for hour in (0, 1)]
+    assert [row[2] for row in _LIKE.rows(connection, {"kind": "plan"})] == hours
 
 
 def test_several_rows_are_one_statement(connection: Connection) -> None:
