@@ -130,7 +130,8 @@ def test_what_cannot_be_read_is_data_with_its_reason(world: World, case: str, sa
     assert asked == ([] if case == "no endpoint" else [(readings.poll_id, readings.failures)])
 
 
-def test_where_a_port_is_read_may_be_looked_up_ahead_for_once(world: World) -> None:
+def test_where_a_port_is_read_may_be_looked_up_ahead_for_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent.assurance.lifecycle.AHEAD_S", 3600.0)  # however slow the machine
     lifecycle = world.service.lifecycle
     with world.database.write() as session:
         lifecycle.look_ahead(session, ["pe1/c1"])
