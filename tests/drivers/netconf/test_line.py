@@ -349,6 +349,7 @@ def test_fewer_octets_than_were_reckoned_are_read_soon_and_an_end_at_once(monkey
         there.sendall(b"few")
         buffered.wait(1_000)
         assert buffered.recv(100) == b"few"
+        assert time.monotonic() < buffered.deadline - 1.0, "it waited for more until the deadline"
         monkeypatch.setattr("drivers.netconf.buffered.GATHERING_S", 600.0)
         there.close()
         buffered.wait(1_000)
