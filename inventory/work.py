@@ -168,7 +168,7 @@ class DatabaseQueue:
             session.flush()  # the next one brings forward what that one has submitted
         later(session, _ITEM, self._submit, [new])
         if not self._database.is_sqlite and due <= at and not session.info.get(_NOTIFIED):
-            session.info[_NOTIFIED] = True
+            session.info[_NOTIFIED] = not session.in_nested_transaction()  # a savepoint that is taken back takes its notice along
             session.connection().execute(_NOTIFY)
 
     def claim(self, kinds: Collection[str], worker: str, at: datetime, lease: timedelta, *, limit: int = 1) -> tuple[Claim, ...]:

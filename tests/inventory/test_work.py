@@ -3,6 +3,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import event
 
 from inventory.db import Database
 from inventory.work import Backoff, DatabaseQueue, Work, WorkQueue
@@ -229,3 +230,22 @@ def test_many_workers_share_the_work_without_doing_any_twice(desk):
 @pytest.mark.parametrize(("attempts", "seconds"), [(0, 1), (1, 1), (2, 2), (4, 8), (9, 256), (10, 300), (10_000, 300)])
 def test_backing_off_doubles_up_to_a_limit(attempts, seconds):
     assert Backoff().delay(attempts) == timedelta(seconds=seconds)
+
+
+def test_a_notice_that_a_savepoint_took_along_is_given_again(database, clock):
+    """On PostgreSQL: once in a transaction otherwise."""
+    queue, told = DatabaseQueue(database), []
+
+    def note(_connection, _cursor, statement, *_rest):
+        told.append("pg_notify" in statement)
+
+    event.listen(database.engine, "before_cursor_execute", note)
+    with database.write() as session:
+        savepoint = session.begin_nested()
+        queue.submit(session, Work("plan", "p1"), clock.now())
+        savepoint.rollback()
+        queue.submit(session, Work("plan", "p2"), clock.now())
+        queue.submit(session, Work("plan", "p3"), clock.now())
+    event.remove(database.engine, "before_cursor_execute", note)
+    assert told.count(True) == (0 if database.is_sqlite else 2)
+    assert sorted(claim.work.key for claim in queue.claim(["plan"], "w1", clock.now(), LEASE, limit=9)) == ["p2", "p3"]
