@@ -130,7 +130,11 @@ def test_collectors_are_listed_with_how_their_runs_ended(office):
 
 @pytest.mark.parametrize(
     ("name", "element", "why"),
-    [("nothing", "pe1", "there is no collector 'nothing'"), ("things", "nowhere", "things does not ask nowhere")],
+    [
+        ("nothing", "pe1", "there is no collector 'nothing'"),
+        ("things", "nowhere", "there is no element 'nowhere' in the inventory"),
+        ("things", "pe3", "things does not ask pe3"),
+    ],
 )
 def test_what_cannot_be_asked_is_not_found_with_the_reason(office, name, element, why):
     answer = office.post(f"{COLLECTORS}/{name}/run", json={"element": element})
