@@ -10,7 +10,6 @@ from collections import namedtuple
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any, cast
 
 from pydantic_core import from_json, to_json
@@ -232,15 +231,10 @@ def _to_text(kind: UtcDateTime, dialect: Dialect) -> Convert:
     """Instants as SQLAlchemy writes them on SQLite."""
 
     def text_of(value: datetime) -> str:
-        return _text_in_utc(value if value.tzinfo is UTC else cast("datetime", kind.process_bind_param(value, dialect)))
+        utc = value if value.tzinfo is UTC else cast("datetime", kind.process_bind_param(value, dialect))
+        return utc.isoformat(" ", "microseconds")[:_INSTANT]
 
     return text_of
-
-
-@lru_cache(maxsize=256)  # most of what a transaction writes has one of a few instants
-def _text_in_utc(instant: datetime) -> str:
-    """In no other zone: an hour that its clocks show twice is two instants that Python holds for equal."""
-    return instant.isoformat(" ", "microseconds")[:_INSTANT]
 
 
 def _instant_of(text: str) -> datetime:
