@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session, aliased
 
 from agent.assurance.alarms.alarm import Alarm, Looked, chunks
 from agent.assurance.collectors.tables import CollectedRow
-from agent.assurance.problems.enquiry import Enquiry, Told
+from agent.assurance.problems.enquiry import MOST_UNHEARD, Enquiry, Told
 from agent.assurance.tables import AlarmRow
 from agent.assurance.topology.adjacency import PROTOCOLS, Addresses, Place, Places, Seen, Subject, addresses_in
 from agent.assurance.topology.correlation import Network, Way
@@ -72,17 +72,26 @@ class Neighbours:
     _lost: Mapping[str, datetime] = field(default_factory=dict)
     """Address of neighbours that nobody knows → when one was lost last."""
     _unheard: dict[str, set[str]] = field(default_factory=dict)
-    """Address that is being asked for → elements next to who lost it, without those that have answered."""
+    """Address that is being asked for → elements next to who lost it, and others that could not be asked; not who has answered."""
+    _losers: frozenset[str] = frozenset()
+    """Who had lost somebody when that was looked at last, if there were several."""
+    _again: frozenset[str] = frozenset()
+    """Addresses that were nobody's: those that nobody was asked for go before them."""
 
     def learn(self, answers: Mapping[str, Mapping[str, int] | None], now: float) -> None:
         """What elements say of their addresses: element → address → ifIndex; None for one that could not be asked."""
         turn = self._enquiry.turn()
-        for element in (element for element, own in answers.items() if own is not None):
+        for element, own in answers.items():
             for address in turn.get(element, ()):
-                self._unheard.get(address, set()).discard(element)
+                unheard = self._unheard.setdefault(address, set())
+                if own is not None:
+                    unheard.discard(element)
+                elif len(unheard) < MOST_UNHEARD:
+                    unheard.add(element)
         settled = self._enquiry.hear(answers)
         for address, owner in settled.items():
-            self._told[address] = Told(owner, now, self._lost.get(address), frozenset(self._unheard.pop(address, ())))
+            unheard = self._unheard.pop(address, set())
+            self._told[address] = Told(owner, now, self._lost.get(address), frozenset(unheard), self._losers)
         if any(settled.values()):
             self._places = None
 
@@ -101,13 +110,10 @@ class Neighbours:
         """
         strange = [(alarm, {address for address, _ in addresses_in(alarm.qualifier)}) for alarm in alarms if alarm.id not in places]
         self._lost = _last((address, alarm.raised_at) for alarm, addresses in strange for address in addresses)
-        self._told = {
-            address: known
-            for address, known in self._told.items()
-            if now - known.at < RELEARN_S and not known.is_over(self._lost.get(address), now, talking)
-        }
         losers = talking(frozenset(alarm.element for alarm in alarms) & watchlist.elements.keys())
-        others = losers if len(losers) > 1 else frozenset[str]()
+        self._losers = others = losers if len(losers) > 1 else frozenset[str]()
+        self._forget(now, talking)
+        strange.sort(key=lambda each: not each[1].isdisjoint(self._again))
         for alarm, addresses in ((alarm, addresses - self._told.keys()) for alarm, addresses in strange):
             if addresses and self._enquiry.has_room(addresses):
                 neighbours = watchlist.neighbours([alarm.element])
@@ -118,6 +124,17 @@ class Neighbours:
                     self._enquiry.ask(addresses, near)
         self._enquiry.ask(self._enquiry.addresses, others)
         return self._enquiry.turn()
+
+    def _forget(self, now: float, talking: Callable[[Iterable[str]], frozenset[str]]) -> None:
+        """What was long ago, and where more can be known now."""
+        more = {losers: bool(self._losers - losers) for losers in {each.losers for each in self._told.values()}}
+        over = {
+            address
+            for address, each in self._told.items()
+            if each.is_over(self._lost.get(address), now, talking, more_lost=more[each.losers])
+        }
+        self._told = {address: each for address, each in self._told.items() if now - each.at < RELEARN_S and address not in over}
+        self._again = (self._again | over) & self._lost.keys()
 
     def of(self, session: Session, watchlist: Watchlist, alarms: Sequence[Alarm], now: float) -> dict[str, Place]:
         """Alarm id → between whom it was lost, for those of which that is known. `now`: monotonic."""

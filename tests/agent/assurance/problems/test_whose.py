@@ -157,6 +157,54 @@ def test_who_could_not_be_asked_is_asked_when_it_talks_and_nobody_else_had_the_a
     assert asked(3 * UNHEARD_S) == set(), "it is known whose it is"
 
 
+def test_those_that_lose_somebody_later_are_asked_too(database: Database, clock: FakeClock) -> None:
+    """Who lost it first is told sooner than those far away, whose address it may be."""
+    metro(database, clock)
+    with database.read() as session:
+        watchlist = Watching().watchlist(session)
+    at = clock.now()
+    alarms = [Alarm(name, name, "", "bgpNeighbourDown", "10.9.0.1", "major", "", at, at) for name in ("p1", "pe1", "sw1")]
+    neighbours, elements = Neighbours(), watchlist.elements.keys()
+    assert {"p1", "pe1", "sw1"} <= elements
+    for some in (alarms[:2], alarms):
+        asked = neighbours.unknown(watchlist, some, {}, 0.0)
+        assert {alarm.element for alarm in some} <= asked.keys()
+        neighbours.learn({element: {} for element in asked}, 0.0)
+        assert neighbours.unknown(watchlist, some, {}, 0.0) == {}, "nobody else has lost anybody"
+
+
+def test_one_far_away_that_could_not_be_asked_is_asked_again(database: Database, clock: FakeClock) -> None:
+    metro(database, clock)
+    with database.read() as session:
+        watchlist = Watching().watchlist(session)
+    at = clock.now()
+    alarms = [Alarm(name, name, "", "bgpNeighbourDown", "10.9.0.1", "major", "", at, at) for name in ("p1", "sw1")]
+    neighbours = Neighbours()
+    asked = neighbours.unknown(watchlist, alarms, {}, 0.0).keys()
+    neighbours.learn({element: None if element == "sw1" else {} for element in asked}, 0.0)
+    assert neighbours.unknown(watchlist, alarms, {}, UNHEARD_S - 1) == {}
+    assert "sw1" in neighbours.unknown(watchlist, alarms, {}, UNHEARD_S)
+
+
+def test_what_nobody_was_asked_for_goes_before_what_was_nobodys(database: Database, clock: FakeClock) -> None:
+    metro(database, clock)
+    with database.read() as session:
+        watchlist = Watching().watchlist(session)
+    at = clock.now()
+    storm = [
+        Alarm(str(number), "p1", "", "bgpNeighbourDown", f"10.9.0.{number}", "major", "", at, at)
+        for number in range(2 * MOST_ADDRESSES)
+    ]
+    neighbours, asked = Neighbours(), list[frozenset[str]]()
+    for losers in (["pe1"], ["pe1", "sw1"]):
+        alarms = [*storm, *(Alarm(each, each, "", "bgpNeighbourDown", "10.9.9.9", "major", "", at, at) for each in losers)]
+        wanted = neighbours.unknown(watchlist, alarms, {}, 0.0)
+        asked.append(wanted["p1"])
+        neighbours.learn({element: {} for element in wanted}, 0.0)
+    assert len(asked[0]) == len(asked[1]) == MOST_ADDRESSES
+    assert not asked[0] & asked[1]
+
+
 def test_a_storm_of_unknown_neighbours_is_asked_for_a_few_at_a_time(database: Database, clock: FakeClock) -> None:
     metro(database, clock)
     with database.read() as session:
