@@ -1,4 +1,4 @@
-"""What passes from one service to another within an order, and what else came with it."""
+"""Bandwidth that passes from one service to another within an order."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,7 +1,6 @@
 """What a connection makes of what is sent through it: a request whole, in pieces, many at once, with wishes, or none at all."""
 
 import asyncio
-import socket
 import threading
 from functools import wraps
 
@@ -12,10 +11,8 @@ from uvicorn.server import ServerState
 
 from agent.api import connection
 from agent.api.connection import LONGEST_PIECE, MOST_AHEAD, Connection, Door
-from agent.api.server import ApiServer
-from agent.config import ApiSettings
+from tests.agent.api.listening import PATIENCE_S, Listening, rest_of
 
-PATIENCE_S = 60.0
 HEAD = "{method} {path} HTTP/1.1\r\nHost: fabd\r\nContent-Length: {length}\r\nContent-Type: text/plain\r\n\r\n"
 LARGE = b"x" * 70_000
 
@@ -94,44 +91,19 @@ class Application:
         await send({"type": "http.response.body", "body": body})
 
 
-class Listening:
+class Talked(Listening):
     def __init__(self) -> None:
         self.application = Application()
-        self.server = ApiServer(ApiSettings(port=0))
-        self.loop = asyncio.new_event_loop()
-        self.thread = threading.Thread(target=self.loop.run_forever)
-        self.thread.start()
-        self._run(self.server.start(self.application))
-
-    def stop(self) -> None:
-        self._run(self.server.stop())
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self.thread.join(PATIENCE_S)
-        self.loop.close()
-
-    def _run(self, coroutine) -> None:
-        asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(PATIENCE_S)
-
-    def connect(self) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", int(self.server.url.rpartition(":")[2])), PATIENCE_S)
+        super().__init__(self.application)
 
     def said(self, *pieces: bytes) -> list[tuple[int, bytes]]:
         """Status and content of every answer until the connection ends. None of them is half of one."""
-        with self.connect() as client:
-            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            for piece in pieces:
-                client.sendall(piece)
-            return answers(client)
-
-    def raw(self, data: bytes) -> bytes:
-        with self.connect() as client:
-            client.sendall(data)
-            return rest_of(client)
+        return answers(self.raw(*pieces))
 
 
-def answers(client: socket.socket) -> list[tuple[int, bytes]]:
+def answers(left: bytes) -> list[tuple[int, bytes]]:
     """As a strict client reads them, who would not take half of one for a whole."""
-    found, left = [], rest_of(client)
+    found = []
     while left:
         reader = h11.Connection(h11.CLIENT)
         reader.send(h11.Request(method="GET", target="/", headers=[("Host", "fabd")]))
@@ -146,19 +118,9 @@ def answers(client: socket.socket) -> list[tuple[int, bytes]]:
     return found
 
 
-def rest_of(client: socket.socket) -> bytes:
-    answer = b""
-    try:
-        while piece := client.recv(65536):
-            answer += piece
-    except ConnectionResetError:
-        pass
-    return answer
-
-
 @pytest.fixture
 def listening():
-    made = Listening()
+    made = Talked()
     yield made
     made.stop()
 

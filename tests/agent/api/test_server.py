@@ -1,6 +1,5 @@
 """Over a real socket: what comes in too large, too slowly or not at all as HTTP should be."""
 
-import asyncio
 import json
 import socket
 import threading
@@ -14,50 +13,26 @@ from agent.api.server import ApiServer
 from agent.config import ApiSettings
 from agent.errors import AddressInUse
 from agent.security.roles import Role
+from tests.agent.api.listening import PATIENCE_S, Listening, rest_of
 from tests.agent.api.office import ORDERS, Office
 from tests.agent.installation import eventually
 
 pytestmark = pytest.mark.any_database  # the same request without a socket is tested on both
 
 LIMIT = 10_000
-PATIENCE_S = 60.0
 
 
-class Served:
-    """The office behind a socket, in a loop of its own."""
+class Served(Listening):
+    """The office."""
 
     def __init__(self, office: Office, app=None, **settings) -> None:
+        super().__init__(app or office.app, **settings)
         self.office = office
-        self.server = ApiServer(ApiSettings(port=0, **settings))
-        self.loop = asyncio.new_event_loop()
-        self.thread = threading.Thread(target=self.loop.run_forever)
-        self.thread.start()
-        self._run(self.server.start(app or office.app))
-        self.port = int(self.server.url.rpartition(":")[2])
         self.headers = {"Authorization": f"Bearer {office.tokens[Role.ADMIN]}", "Content-Type": "application/json"}
-
-    def stop(self) -> None:
-        self._run(self.server.stop())
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self.thread.join(PATIENCE_S)
-        self.loop.close()
-
-    def _run(self, coroutine) -> None:
-        asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(PATIENCE_S)
 
     def post(self, content, **headers) -> httpx.Response:
         with httpx.Client(timeout=PATIENCE_S, trust_env=False) as client:
             return client.post(f"{self.server.url}{ORDERS}", content=content, headers=self.headers | headers)
-
-    def connect(self) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", self.port), PATIENCE_S)
-
-    def raw(self, *pieces: bytes) -> bytes:
-        """All that is answered until the server closes."""
-        with self.connect() as client:
-            for piece in pieces:
-                client.sendall(piece)
-            return rest_of(client)
 
 
 @pytest.fixture
@@ -84,16 +59,6 @@ def status_of(client: socket.socket) -> int:
         answer.begin()
         answer.read()
         return answer.status
-
-
-def rest_of(client: socket.socket) -> bytes:
-    answer = b""
-    try:
-        while piece := client.recv(65536):
-            answer += piece
-    except ConnectionResetError:
-        pass
-    return answer
 
 
 def padded(office, size) -> bytes:
