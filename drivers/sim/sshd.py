@@ -26,6 +26,12 @@ HostKeys = Sequence[asyncssh.SSHKey]
 Process = asyncssh.SSHServerProcess[Any]
 
 
+def cut(process: Process) -> None:
+    """End the connection of a session without another octet; nothing if it has ended already."""
+    # Not by way of the channel: that forgets its connection when it ends, which may be before who serves it is told.
+    process.get_extra_info("connection").abort()
+
+
 def load_host_keys(folder: Path | None, element: str) -> list[asyncssh.SSHKey]:
     """The element's Ed25519 host key: from `folder` (made there on first use), or a new one for this run."""
     if folder is None:

@@ -12,6 +12,7 @@ from drivers.sim.cli.shell import Shell
 from drivers.sim.cli.terminal import LineEditor
 from drivers.sim.errors import DisconnectedByFault, RefusedByFault
 from drivers.sim.faults import ElementFaults, Phase
+from drivers.sim.sshd import cut
 from drivers.sim.state import ElementState
 
 IDLE_TIMEOUT = 600.0
@@ -36,7 +37,7 @@ class CliSession:
             else:
                 await self._converse()
         except DisconnectedByFault:
-            self._process.channel.get_connection().abort()
+            cut(self._process)
         except (Logout, TimeoutError, asyncssh.Error, ConnectionError):
             self._process.exit(0)
         else:

@@ -16,7 +16,7 @@ from drivers.sim.netconf.filter import select
 from drivers.sim.netconf.locks import Who
 from drivers.sim.netconf.names import NC, NOTIFICATION, Element, elements, new, q, text_of
 from drivers.sim.netconf.operations import Operations
-from drivers.sim.sshd import Process
+from drivers.sim.sshd import Process, cut
 
 HELLO_DEADLINE = 30.0
 IDLE_DEADLINE = 3600.0
@@ -73,7 +73,7 @@ class Session:
 
     def drop(self) -> None:
         """End the transport without another octet."""
-        self._process.channel.get_connection().abort()
+        cut(self._process)
 
     # -- what operations and the server ask (`operations.Caller`)
 

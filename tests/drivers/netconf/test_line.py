@@ -15,6 +15,7 @@ import pytest
 from drivers.netconf.attendant import Attendant
 from drivers.netconf.buffered import BufferedSocket, Stalled
 from drivers.netconf.line import Line
+from drivers.sim.sshd import cut
 from tests.drivers.simulated import soon
 
 KILOBYTE = bytes(range(256)) * 4
@@ -54,7 +55,7 @@ class Server:
         self._to_each(lambda process: process.stdout.write(octets))
 
     def hang_up(self) -> None:
-        self._to_each(lambda process: process.channel.get_connection().abort())
+        self._to_each(cut)
 
     def leave(self) -> None:
         """Ends the session and says so."""

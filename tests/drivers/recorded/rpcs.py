@@ -7,6 +7,7 @@ from pathlib import Path
 import asyncssh
 from lxml import etree
 
+from drivers.sim.sshd import cut
 from tests.drivers.recorded.server import Recorded, served
 
 END = "]]>]]>"
@@ -58,7 +59,7 @@ class Rpcs(Recorded):
                 "<rpc-error><error-severity>error</error-severity><error-message>not in the transcript</error-message></rpc-error>"
             )
         if content == "<disconnect/>":
-            process.channel.get_connection().abort()
+            cut(process)
             return False
         process.stdout.write(f'<rpc-reply xmlns="{BASE}" message-id="{message.get("message-id")}">{content}</rpc-reply>{END}\n')
         return True

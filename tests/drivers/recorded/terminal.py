@@ -11,6 +11,7 @@ from pathlib import Path
 
 import asyncssh
 
+from drivers.sim.sshd import cut
 from tests.drivers.recorded.server import Recorded, served
 
 _SETUP = {
@@ -91,7 +92,7 @@ class Terminal(Recorded):
         last = self._left.pop(0)
         for line in last.answer:
             if line == "<disconnect>":
-                process.channel.get_connection().abort()
+                cut(process)
                 return False
             if line == "<silence>":
                 return True

@@ -200,6 +200,20 @@ def test_an_operation_can_hang(sim: SimThread, server: Server) -> None:
         assert names(again) == set()
 
 
+def test_a_reboot_drops_everybody_though_somebody_has_gone_already(sim: SimThread, server: Server) -> None:
+    faults(sim, "hang", Phase.COMMIT, 30)
+    gone, there = server.connect(), server.connect()
+    edit(gone, interface("exch0"))
+    gone.timeout = 0.05
+    with pytest.raises(TimeoutExpiredError):
+        gone.commit()
+    gone._session.close()
+    front = sim.network.elements["pe1"]._netconf._front
+    assert until(lambda: sim.call(lambda _: len(front.connections)) == 1)  # the other one's; what was asked is still worked on
+    sim.call(SimNetwork.reboot, "pe1")
+    assert until(lambda: not there.connected)
+
+
 @pytest.mark.parametrize(("phase", "kept"), [(Phase.COMMIT, set()), (Phase.AFTER_COMMIT, {"exch0"})])
 def test_a_connection_can_break_on_either_side_of_a_commit(sim: SimThread, server: Server, phase: Phase, kept: set[str]) -> None:
     faults(sim, "disconnect", phase)
