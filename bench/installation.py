@@ -16,7 +16,7 @@ from agent import storage
 from agent.fulfillment.tables import OrderRow
 from agent.security import tokens
 from agent.security.roles import Role
-from bench.process import free_port, stopped
+from bench.process import cpu_seconds, free_port, stopped
 from bench.simulation import Simulation
 from crm_bridge.agreements import AgreementTerms, agree
 from crm_bridge.customers import CustomerData, create_customer
@@ -25,7 +25,9 @@ from inventory.db import Database
 from inventory.importer import import_document
 from inventory.source import Source
 
-STARTS_WITHIN_S = 60.0
+STARTS_WITHIN_S = SETTLES_WITHIN_S = 60.0
+SETTLED = 0.02
+"""Of one core: more than the daemon does by itself in a second, except in its first ones, when all its rounds begin at once."""
 POOLS = [
     {"name": "ipv4-links", "kind": "ipv4-prefix", "prefix": "10.0.0.0/8", "length": 31, "quarantine_s": 60},
     {"name": "ipv6-links", "kind": "ipv6-prefix", "prefix": "2001:db8::/32", "length": 127},
@@ -44,6 +46,16 @@ class Installation:
 
     def client(self) -> httpx.Client:
         return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {self.token}"}, timeout=60)
+
+    def settle(self) -> None:
+        """Wait until it has come to rest after its start, for who measures orders and not that."""
+        deadline, before = time.monotonic() + SETTLES_WITHIN_S, cpu_seconds(self.pid)
+        while time.monotonic() < deadline:
+            time.sleep(1.0)
+            before, last = cpu_seconds(self.pid), before
+            if before - last < SETTLED:
+                return
+        raise RuntimeError(f"fabd did not come to rest within {SETTLES_WITHIN_S:.0f} s of its start")
 
     def ended(self) -> dict[str, int]:
         """State → orders that have ended, read beside the daemon, so that asking costs it nothing."""
@@ -89,6 +101,7 @@ def _fill(database: Database, network: Simulation) -> tuple[str, str]:
 
 
 def _settings(folder: Path, network: Simulation, port: int, fulfillment: dict[str, float]) -> str:
+    """Elements are asked for nothing beside what is measured: neither does what it is compared with."""
     section = "".join(f"{name} = {value}\n" for name, value in fulfillment.items())
     return f"""data_dir = "{folder}"
 known_hosts = "{network.known_hosts}"
@@ -98,6 +111,8 @@ file = "{network.credentials}"
 port = {port}
 rate_per_minute = 1000000
 [traps]
+enabled = false
+[collectors]
 enabled = false
 [log]
 level = "error"
