@@ -1,43 +1,10 @@
 """Addresses that are being asked for: each is settled when every element whose it may be was asked, however many that are. Pure."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from agent.assurance.problems.whose import MOST_ADDRESSES, MOST_ELEMENTS, Owner
-
-UNHEARD_S = 30.0
-"""Who could not be asked is asked that much later, if it is not silent then."""
-MOST_UNHEARD = 50
-"""Of those so many are remembered for an address."""
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What came of asking for an address."""
-
-    owner: Owner | None
-    at: float
-    """Monotonic."""
-    lost: datetime | None = None
-    """When a neighbour of that address was lost last, of the losses that it was asked for."""
-    unheard: frozenset[str] = frozenset()
-    """Elements next to who lost it, or who lost somebody themselves, that did not answer: it may be theirs."""
-    losers: frozenset[str] = frozenset()
-    """Who had lost somebody by then, and was asked."""
-
-    def is_over(
-        self, lost: datetime | None, now: float, talking: Callable[[Iterable[str]], frozenset[str]], *, more_lost: bool = False
-    ) -> bool:
-        """Whether more can be known now of an address that was nobody's: an element without power does not say what is its own, nor
-        does one that has just started. `lost`: when such a neighbour was lost last; one that is lost anew had been found.
-        `more_lost`: others have lost somebody since, and were not asked.
-        """
-        if self.owner is not None:
-            return False
-        anew = more_lost or (lost is not None and (self.lost is None or lost > self.lost))
-        return anew or (bool(self.unheard) and now - self.at >= UNHEARD_S and bool(talking(self.unheard)))
 
 
 @dataclass

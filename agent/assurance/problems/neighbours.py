@@ -1,6 +1,6 @@
 """Neighbours that elements have lost: the alarms that tell of it, and between whom each was, by inventory and collectors."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -9,9 +9,9 @@ from sqlalchemy.orm import Session, aliased
 
 from agent.assurance.alarms.alarm import Alarm, Looked, chunks
 from agent.assurance.collectors.tables import CollectedRow
-from agent.assurance.problems.enquiry import MOST_UNHEARD, Enquiry, Told
+from agent.assurance.problems.strangers import Strangers, Talking
 from agent.assurance.tables import AlarmRow
-from agent.assurance.topology.adjacency import PROTOCOLS, Addresses, Place, Places, Seen, Subject, addresses_in
+from agent.assurance.topology.adjacency import PROTOCOLS, Addresses, Place, Places, Seen, Subject
 from agent.assurance.topology.correlation import Network, Way
 from agent.assurance.topology.watchlist import Watchlist
 from inventory.prepared import Prepared
@@ -64,36 +64,9 @@ class Neighbours:
     _topology: Topology | None = None
     _learnt_at: float = 0.0
     _linked: Mapping[str, Mapping[str, int | None]] = field(default_factory=dict)
-    _strangers: frozenset[str] = frozenset()
+    _unplaced: frozenset[str] = frozenset()
     """Alarms of neighbours that nobody knew when that was learnt last."""
-    _told: dict[str, Told] = field(default_factory=dict)
-    """Address → what came of asking for it."""
-    _enquiry: Enquiry = field(default_factory=Enquiry)
-    _lost: Mapping[str, datetime] = field(default_factory=dict)
-    """Address of neighbours that nobody knows → when one was lost last."""
-    _unheard: dict[str, set[str]] = field(default_factory=dict)
-    """Address that is being asked for → elements next to who lost it, and others that could not be asked; not who has answered."""
-    _losers: frozenset[str] = frozenset()
-    """Who had lost somebody when that was looked at last, if there were several."""
-    _again: frozenset[str] = frozenset()
-    """Addresses that were nobody's: those that nobody was asked for go before them."""
-
-    def learn(self, answers: Mapping[str, Mapping[str, int] | None], now: float) -> None:
-        """What elements say of their addresses: element → address → ifIndex; None for one that could not be asked."""
-        turn = self._enquiry.turn()
-        for element, own in answers.items():
-            for address in turn.get(element, ()):
-                unheard = self._unheard.setdefault(address, set())
-                if own is not None:
-                    unheard.discard(element)
-                elif len(unheard) < MOST_UNHEARD:
-                    unheard.add(element)
-        settled = self._enquiry.hear(answers)
-        for address, owner in settled.items():
-            unheard = self._unheard.pop(address, set())
-            self._told[address] = Told(owner, now, self._lost.get(address), frozenset(unheard), self._losers)
-        if any(settled.values()):
-            self._places = None
+    _strangers: Strangers = field(default_factory=Strangers)
 
     def unknown(
         self,
@@ -101,49 +74,24 @@ class Neighbours:
         alarms: Sequence[Alarm],
         places: Mapping[str, Place],
         now: float,
-        talking: Callable[[Iterable[str]], frozenset[str]] = frozenset,
+        talking: Talking = frozenset,
     ) -> dict[str, frozenset[str]]:
-        """Element → addresses that may be its own, of neighbours that nobody knows and nobody was asked for lately.
+        """Element → addresses that may be its own, of neighbours that nobody knows and nobody was asked for lately."""
+        return self._strangers.wanted(watchlist, alarms, places, now, talking)
 
-        Those next to the one that lost it, and those that lost somebody themselves, unless they are silent (`talking`: who is not).
-        A storm names thousands of either; what finds no place in one turn is asked for in the next ones.
-        """
-        strange = [(alarm, {address for address, _ in addresses_in(alarm.qualifier)}) for alarm in alarms if alarm.id not in places]
-        self._lost = _last((address, alarm.raised_at) for alarm, addresses in strange for address in addresses)
-        losers = talking(frozenset(alarm.element for alarm in alarms) & watchlist.elements.keys())
-        self._losers = others = losers if len(losers) > 1 else frozenset[str]()
-        self._forget(now, talking)
-        strange.sort(key=lambda each: not each[1].isdisjoint(self._again))
-        for alarm, addresses in ((alarm, addresses - self._told.keys()) for alarm, addresses in strange):
-            if addresses and self._enquiry.has_room(addresses):
-                neighbours = watchlist.neighbours([alarm.element])
-                near = talking(neighbours)
-                if near or others:
-                    for address in addresses:
-                        self._unheard.setdefault(address, set()).update(neighbours - self._enquiry.asked(address))
-                    self._enquiry.ask(addresses, near)
-        self._enquiry.ask(self._enquiry.addresses, others)
-        return self._enquiry.turn()
-
-    def _forget(self, now: float, talking: Callable[[Iterable[str]], frozenset[str]]) -> None:
-        """What was long ago, and where more can be known now."""
-        more = {losers: bool(self._losers - losers) for losers in {each.losers for each in self._told.values()}}
-        over = {
-            address
-            for address, each in self._told.items()
-            if each.is_over(self._lost.get(address), now, talking, more_lost=more[each.losers])
-        }
-        self._told = {address: each for address, each in self._told.items() if now - each.at < RELEARN_S and address not in over}
-        self._again = (self._again | over) & self._lost.keys()
+    def learn(self, answers: Mapping[str, Mapping[str, int] | None], now: float) -> None:
+        """What elements say of their addresses: element → address → ifIndex; None for one that could not be asked."""
+        if self._strangers.learn(answers, now):
+            self._places = None
 
     def of(self, session: Session, watchlist: Watchlist, alarms: Sequence[Alarm], now: float) -> dict[str, Place]:
         """Alarm id → between whom it was lost, for those of which that is known. `now`: monotonic."""
         places = self._known(session, watchlist, now, RELEARN_S)
         found = self._found(places, alarms)
         unknown = {alarm.id for alarm in alarms} - found.keys()
-        if not unknown <= self._strangers and now - self._learnt_at >= UNKNOWN_S:
+        if not unknown <= self._unplaced and now - self._learnt_at >= UNKNOWN_S:
             found = self._found(self._known(session, watchlist, now, UNKNOWN_S), alarms)
-            self._strangers = frozenset(unknown - found.keys())
+            self._unplaced = frozenset(unknown - found.keys())
         return found
 
     def kept(
@@ -178,8 +126,8 @@ class Neighbours:
     def _with_told(self, addresses: Addresses) -> Addresses:
         """What the inventory says goes before what elements do."""
         ports, elements = dict(addresses.ports), dict(addresses.elements)
-        for address, told in self._told.items():
-            if (owner := told.owner) is None or address in ports or address in elements:
+        for address, owner in self._strangers.owners.items():
+            if address in ports or address in elements:
                 continue
             names = [name for name, number in self._linked.get(owner.element, {}).items() if number == owner.if_index]
             if len(names) == 1:
@@ -187,14 +135,6 @@ class Neighbours:
             else:
                 elements[address] = owner.element
         return Addresses(ports, elements)
-
-
-def _last(lost: Iterable[tuple[str, datetime]]) -> dict[str, datetime]:
-    """For each address the latest."""
-    found: dict[str, datetime] = {}
-    for address, at in lost:
-        found[address] = max(at, found.get(address, at))
-    return found
 
 
 def _linked(topology: Topology) -> dict[str, dict[str, int | None]]:

@@ -10,8 +10,8 @@ from agent.assurance.alarms.alarm import Alarm
 from agent.assurance.alarms.causes import LINK_SILENT
 from agent.assurance.events.hearing import Ears
 from agent.assurance.problems import whose
-from agent.assurance.problems.enquiry import UNHEARD_S
 from agent.assurance.problems.neighbours import Neighbours
+from agent.assurance.problems.strangers import UNHEARD_S
 from agent.assurance.problems.whose import MOST_ADDRESSES, instances, owned
 from agent.assurance.tables import AlarmRow
 from agent.assurance.topology.watching import Watching
