@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from statistics import median
 
 import pytest
 
@@ -124,7 +125,10 @@ def sent(session: NetconfSession, monkeypatch: pytest.MonkeyPatch) -> list[list[
     return breaths
 
 
-def test_what_waits_for_no_answer_leaves_in_one_breath(session: NetconfSession, sent: list[list[str]]) -> None:
+def test_what_waits_for_no_answer_leaves_in_one_breath(
+    session: NetconfSession, sent: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("drivers.netconf.session.FRESH", 600.0)  # however long this machine is away between commit and verify
     session.verify(NEW, soon())  # finds out that it serves the states of ports
     sent.clear()
     committed(session, NEW)
@@ -167,7 +171,7 @@ def test_an_answer_missing_when_it_is_read_back_leaves_the_commit_made(
     silent = driver.open(target, soon())
     silent.lock(soon())
     silent.stage(NEW, soon())
-    clean.sim.call(lambda _: clean.faults("pe1").slow(0.5, Phase.READ))
+    clean.sim.call(lambda _: clean.faults("pe1").slow(30, Phase.READ))
     silent.commit(NEW, "plan-1", MINUTE, soon())
     with pytest.raises(ElementTimeout, match="<get-config>"):
         silent.verify(NEW, soon(0.1))
@@ -499,12 +503,14 @@ def test_a_refused_reverse_leaves_the_element_in_doubt(clean: Simulated, session
 
 
 def test_requests_leave_at_once(session: NetconfSession) -> None:
-    """ncclient alone takes 0.1 s for each; a hundred in less than two seconds leaves room for a slow machine."""
+    """ncclient alone takes 0.1 s for each. Most of a hundred are looked at, for a machine may be away during some."""
     nothing = rpc.get_config(
         "running",
         '<interfaces xmlns="urn:ietf:params:xml:ns:yang:ietf-interfaces"><interface><name>x</name></interface></interfaces>',
     )
-    begun = time.monotonic()
+    took: list[float] = []
     for _ in range(100):
+        begun = time.monotonic()
         session._client.request(nothing, soon())
-    assert time.monotonic() - begun < 2
+        took.append(time.monotonic() - begun)
+    assert median(took) < 0.05
