@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, lazyload
 
 from agent.fulfillment.errors import Cancelled, Interrupted, Missing, Superseded
+from agent.fulfillment.fences import Fences, Hand
 from agent.fulfillment.participant import Note
 from agent.fulfillment.plan import Step
 from agent.fulfillment.points import Entry, Records, line_of, write_lines
@@ -25,9 +26,6 @@ from inventory.work import Claim
 
 Checkpoint = Callable[[str], None]
 """Called as `before <point>` and `after <point>`: where tests kill the daemon."""
-
-FRESH_S = 0.2
-"""A point proves that the plan is ours. A push that follows within this time need not ask again: a lease lasts far longer."""
 
 
 def no_checkpoint(name: str) -> None:
@@ -43,7 +41,9 @@ class Journal:
         now: Callable[[], datetime],
         checkpoint: Checkpoint,
         monotonic: Callable[[], float] = time.monotonic,
+        fences: Fences | None = None,
     ) -> None:
+        """`fences`: of all plans of this process, where there are others."""
         self.plan_id = claim.work.key
         self._database = database
         self._points = points
@@ -51,8 +51,8 @@ class Journal:
         self._now = now
         self._checkpoint = checkpoint
         self._monotonic = monotonic
-        self._proved = float("-inf")
-        """When a transaction last showed that the plan is ours; on the monotonic clock."""
+        self._fences = fences or Fences(database, monotonic)
+        self.hand = Hand(self.plan_id, claim.fence)
         self.cancelled = False
         """Whether the plan's order was, at the last point."""
         self.correlation_id = ""
@@ -73,7 +73,7 @@ class Journal:
             self.cancelled, self.correlation_id = bool(cancellation), correlation or ""
             write_lines(session, [line_of(self._claim, note) for note in notes])
             yield session, row
-        self._proved = began
+        self.hand.proved_at = began
         self._checkpoint(f"after {name}")
 
     def advance(self, name: str, entry: Entry) -> Records:
@@ -87,7 +87,7 @@ class Journal:
         self.cancelled, self.correlation_id = bool(entry.head.cancellation), entry.head.correlation_id
         if entry.error is not None:
             raise entry.error
-        self._proved = entry.met_at
+        self.hand.proved_at = entry.met_at
         self._checkpoint(f"after {name}")
         return entry.written
 
@@ -99,14 +99,8 @@ class Journal:
 
     def guard(self) -> None:
         """Asked before each push. `Superseded` when the plan is in other hands; `Interrupted` when nobody can tell."""
-        now = self._monotonic()
-        if now - self._proved < FRESH_S:
-            return
-        with self._readable("nothing more is pushed"), self._database.read() as session:
-            fence = session.connection().scalar(_FENCE, {"plan": self.plan_id})
-        if fence != self._claim.fence:
-            raise Superseded(self.plan_id, self._claim.fence)
-        self._proved = now
+        with self._readable("nothing more is pushed"):
+            self._fences.guard(self.hand)
 
     def heed(self) -> None:
         """Asked between two points while a plan that has changed nothing waits. `Cancelled` when its order was.
@@ -164,4 +158,3 @@ _PLAN = (
 _CANCELLATION = (
     select(OrderRow.cancellation_id).join(PlanRow, PlanRow.order_id == OrderRow.id).where(PlanRow.id == bindparam("plan"))
 )
-_FENCE = select(PlanRow.fence).where(PlanRow.id == bindparam("plan"))

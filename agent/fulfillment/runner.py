@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from agent.fulfillment.errors import Cancelled, ElementsHeld, PhaseFailed, Stopping, Superseded
+from agent.fulfillment.fences import Fences
 from agent.fulfillment.journal import Journal
 from agent.fulfillment.lifecycle import CounterReadings
 from agent.fulfillment.network import Failures, Network
@@ -54,16 +55,18 @@ class PlanRunner:
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
         self._points: Together[Entry] = Together(tools.database, write_set, tools.stalls)
+        self._fences = Fences(tools.database, tools.clock.monotonic)
 
     def __call__(self, claim: Claim) -> None:
-        clock = self._tools.clock
-        journal = Journal(self._tools.database, self._points, claim, clock.now, self._tools.checkpoint, clock.monotonic)
+        tools, clock = self._tools, self._tools.clock
+        journal = Journal(tools.database, self._points, claim, clock.now, tools.checkpoint, clock.monotonic, self._fences)
         self._tools.stalls.rest(claim.work.key)
         entry = Taking(self._tools, claim)
         journal.advance("take", entry)
         if entry.taken is None:
             return
         run = _Run(self._tools, claim, journal, entry.taken)
+        self._fences.enter(journal.hand)
         try:
             with correlated(journal.correlation_id):
                 run.run()
@@ -72,6 +75,7 @@ class PlanRunner:
                 self._own_up(claim)
             raise
         finally:
+            self._fences.leave(journal.hand)
             run.network.close()
 
     def _own_up(self, claim: Claim) -> None:
