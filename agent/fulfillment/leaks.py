@@ -5,14 +5,16 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Select, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy.orm import Session, aliased
 
 from agent.fulfillment.planning import lay
 from agent.fulfillment.states import FINAL
 from agent.fulfillment.tables import OrderItemRow
+from inventory.capacity import miscounts
 from inventory.tables import (
     AllocationRow,
+    BandwidthHeirRow,
     ElementRow,
     PlannedPartRow,
     PoolRow,
@@ -40,6 +42,8 @@ class LeakKind(StrEnum):
     MISSING = "serviceWithoutAllocation"
     CLAIM = "claimWithoutService"
     PART = "partWithoutService"
+    COUNT = "poolMiscounted"
+    PROMISE = "promiseWithoutHeir"
     UNOWNED = "valueWithoutOwner"
 
 
@@ -72,6 +76,8 @@ def read_books(session: Session, catalog: Catalog, realises: Realises) -> Books:
         *_missing(session, catalog, realises, unjudged),
         *_claims(session),
         *_parts(session),
+        *_counts(session),
+        *_promises(session),
     )
     return Books(leaks, unjudged)
 
@@ -114,8 +120,7 @@ def _missing(session: Session, catalog: Catalog, realises: Realises, unjudged: d
 
 def _changing() -> Select[str]:
     """Services that an order is working at: what they hold is on its way."""
-    unfinished = OrderItemRow.state.not_in([str(state) for state in FINAL])
-    return select(OrderItemRow.service_id).where(OrderItemRow.action != "noChange", unfinished)
+    return select(OrderItemRow.service_id).where(_unfinished(OrderItemRow))
 
 
 def _roles(spec: Specification, characteristics: Mapping[str, Any], network: Topology, realises: Realises) -> set[str]:
@@ -157,3 +162,49 @@ def _parts(session: Session) -> Iterator[Leak]:
         for element, service_id in rows:
             message = f"service {service_id} has {what} here and is terminated"
             yield Leak(LeakKind.PART, f"element {element}", message, "report it: fabd forgot to take it back")
+
+
+def _counts(session: Session) -> Iterator[Leak]:
+    for found in miscounts(session):
+        message = f"it counts {found.counted} bit/s and has given {found.given}"
+        excess = found.counted - found.given
+        room = f"{excess} bit/s less than it has; make its capacity_bps so much larger"
+        if excess < 0:
+            room = f"{-excess} bit/s more than it has; make its capacity_bps so much smaller"
+        yield Leak(LeakKind.COUNT, f"pool {found.pool}", message, f"report it, and until it is mended orders find {room}")
+
+
+def _promises(session: Session) -> Iterator[Leak]:
+    """Bandwidth passes on within an order, while the items that give it and get it are on their way."""
+    giver, heir, giving, getting = aliased(AllocationRow), aliased(AllocationRow), aliased(OrderItemRow), aliased(OrderItemRow)
+    under_way = (
+        select(getting.id)
+        .join(giving, giving.order_id == getting.order_id)
+        .where(getting.id == heir.owner, giving.service_id == giver.service_id, _unfinished(giving), _unfinished(getting))
+    )
+    rows = session.execute(
+        select(BandwidthHeirRow, giver, heir, PoolRow.name)
+        .outerjoin(giver, giver.id == BandwidthHeirRow.giver)
+        .outerjoin(heir, heir.id == BandwidthHeirRow.heir)
+        .outerjoin(PoolRow, PoolRow.id == func.coalesce(giver.pool_id, heir.pool_id))
+        .where(~under_way.exists() | (giver.pool_id != heir.pool_id))
+        .order_by(PoolRow.name, BandwidthHeirRow.giver, BandwidthHeirRow.heir)
+    )
+    for promise, source, target, pool in rows:
+        giver_name, giver_there = _holder(promise.giver, source)
+        heir_name, heir_there = _holder(promise.heir, target)
+        message = f"{promise.amount_bps} bit/s of {giver_name} are promised to {heir_name}"
+        remedy = "report it: fabd forgot to take it back, and will miscount the pool when what is there of them ends"
+        if giver_there and heir_there:
+            message += ", which does not wait for them"
+            remedy = "report it, and until it is mended make the pool's capacity_bps so much smaller: both have them"
+        yield Leak(LeakKind.PROMISE, f"pool {pool or 'unknown'}", message, remedy)
+
+
+def _unfinished(item: type[OrderItemRow]) -> ColumnElement[bool]:
+    return (item.action != "noChange") & item.state.not_in([str(state) for state in FINAL])
+
+
+def _holder(allocation: str, row: AllocationRow | None) -> tuple[str, bool]:
+    """Who has it, and whether it is there at all."""
+    return (f"allocation {allocation}, which is not there", False) if row is None else (f"service {row.service_id}", True)

@@ -5,16 +5,20 @@ from dataclasses import replace
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select
+from sqlalchemy import delete as delete_rows
+from sqlalchemy import select, update
 
 from agent.fulfillment.errors import OrderConflict, OrderMalformed, OrderRefused
 from agent.fulfillment.handover import handover
+from agent.fulfillment.leaks import LeakKind, read_books
 from agent.fulfillment.requests import ItemRequest, OrderRequest, Related
+from agent.fulfillment.tables import OrderItemRow
 from inventory.fill import fill
 from inventory.tables import AllocationRow, BandwidthHeirRow, LinkRow, PoolRow, ServiceResourceRow
 from tests.agent.fulfillment.fakes import FAULTS
+from tests.agent.fulfillment.field import CATALOG
 from tests.agent.fulfillment.house import House
-from tests.agent.fulfillment.network import DOCUMENT, delete, ports
+from tests.agent.fulfillment.network import DOCUMENT, REALISES, delete, ports
 
 AFTER, WITH = (Related("reliesOn", "1"),), (Related("bundle", "1"),)
 MEGABIT = 1_000_000
@@ -79,13 +83,14 @@ def promises(house) -> int:
 
 
 def assert_counted(house) -> None:
-    """Each pool counts what is taken of it, what is promised once, and no more than there is."""
+    """Each pool counts what is taken of it, what is promised once, and no more than there is; the audit finds nothing else."""
     with house.database.read() as session:
         for pool in session.scalars(select(PoolRow).where(PoolRow.kind == "bandwidth")).all():
             taken = session.scalars(select(AllocationRow.amount_bps).where(AllocationRow.pool_id == pool.id)).all()
             mine = select(AllocationRow.id).where(AllocationRow.pool_id == pool.id)
             twice = session.scalars(select(BandwidthHeirRow.amount_bps).where(BandwidthHeirRow.giver.in_(mine))).all()
             assert pool.used_bps == sum(taken) - sum(twice) <= int(pool.size)
+        assert read_books(session, CATALOG, REALISES).leaks == ()
 
 
 def refused(house, *items):
@@ -315,6 +320,65 @@ def test_whatever_is_ordered_each_pool_counts_what_is_taken(house, had, becomes,
     left = [service for service, state in house.service_states().items() if state == "active"]
     house.active(*(delete(service, str(n)) for n, service in enumerate(left)))
     assert [used(house, link) for link in ("short", *LONG)] == [0, 0, 0]
+
+
+def leaks(house):
+    with house.database.read() as session:
+        return read_books(session, CATALOG, REALISES).leaks
+
+
+@pytest.mark.parametrize(
+    ("counts", "room"),
+    [
+        (90, "less than it has; make its capacity_bps so much larger"),
+        (70, "more than it has; make its capacity_bps so much smaller"),
+    ],
+)
+def test_a_pool_that_counts_what_it_has_not_given_is_found(house, counts, room):
+    house.active(circuit(rate=80))
+    with house.database.write() as session:
+        session.execute(update(PoolRow).where(PoolRow.name == "link:short").values(used_bps=counts * MEGABIT))
+    (leak,) = leaks(house)
+    assert (leak.kind, leak.object) == (LeakKind.COUNT, "pool link:short")
+    assert leak.message == f"it counts {counts}000000 bit/s and has given 80000000"
+    assert leak.remedy == f"report it, and until it is mended orders find 10000000 bit/s {room}"
+
+
+def handed_over(house):
+    (old,) = house.active(circuit(rate=80))
+    order = house.place(delete(old), circuit("2", 2, 90, AFTER))
+    assert leaks(house) == (), "an heir that waits is sound"
+    return old, order.items[1].service_id
+
+
+def test_what_is_promised_to_one_that_does_not_wait_is_found(house):
+    old, new = handed_over(house)
+    with house.database.write() as session:
+        session.execute(update(OrderItemRow).where(OrderItemRow.service_id == new).values(state="completed"))
+    (leak,) = [each for each in leaks(house) if each.kind is LeakKind.PROMISE]
+    assert leak.object == "pool link:short"
+    assert leak.message == f"80000000 bit/s of service {old} are promised to service {new}, which does not wait for them"
+    assert "both have them" in leak.remedy
+
+
+def test_what_is_promised_to_one_that_is_not_there_is_found_and_no_more_counted_once(house):
+    old, _ = handed_over(house)
+    with house.database.write() as session:
+        gone = session.scalars(select(BandwidthHeirRow.heir)).one()
+        session.execute(delete_rows(AllocationRow).where(AllocationRow.id == gone))
+    promise, count = (next(each for each in leaks(house) if each.kind is kind) for kind in (LeakKind.PROMISE, LeakKind.COUNT))
+    assert promise.message == f"80000000 bit/s of service {old} are promised to allocation {gone}, which is not there"
+    assert count.message == "it counts 90000000 bit/s and has given 80000000"
+
+
+def test_what_nobody_is_there_to_give_is_found(house):
+    _, new = handed_over(house)
+    with house.database.write() as session:
+        giver = select(BandwidthHeirRow.giver).scalar_subquery()
+        session.execute(delete_rows(AllocationRow).where(AllocationRow.id == giver))
+    (leak,) = [each for each in leaks(house) if each.kind is LeakKind.PROMISE]
+    assert leak.object == "pool link:short"
+    assert leak.message.endswith(f"which is not there are promised to service {new}")
 
 
 def order_of(*items) -> OrderRequest:
