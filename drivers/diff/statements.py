@@ -15,14 +15,17 @@ from drivers.platform import Platform
 
 Statements = Mapping[str, str]
 
-REMEMBERED = 1000
-"""Texts: each is asked about as it is ordered, as its element is taken, and as it holds."""
+REMEMBERED, LONGEST_REMEMBERED = 1000, 4_096
+"""Texts, and characters of one: each is asked about as it is ordered, as its element is taken, and as it holds. Not those of a
+whole element, which are asked about once a night; what is remembered of a text takes up to eight times its room.
+"""
 
 
 def statements(platform: Platform, text: str) -> Statements:
     """Every part of the text. `DriverSetupError` when it is not in the platform's language."""
+    read = _remembered if len(text) <= LONGEST_REMEMBERED else _statements
     try:
-        return _statements(_Same(platform), text)
+        return read(_Same(platform), text)
     except ValueError as error:
         raise DriverSetupError(
             f"a template for platform {platform.name} rendered bad {platform.syntax} ({error}); correct the template"
@@ -62,7 +65,6 @@ class _Same:
         return id(self.platform)
 
 
-@lru_cache(maxsize=REMEMBERED)
 def _statements(same: _Same, text: str) -> Statements:
     platform = same.platform
     match platform.syntax:
@@ -72,3 +74,6 @@ def _statements(same: _Same, text: str) -> Statements:
             return MappingProxyType(dict(lines.statements(platform.line_rules, text)))
         case "objects":
             return MappingProxyType(dict(objects.statements(text)))
+
+
+_remembered = lru_cache(maxsize=REMEMBERED)(_statements)

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.diff import atoms, change_set, keep, objects, statements, union, xmltree
+from drivers.diff.statements import LONGEST_REMEMBERED
 from drivers.platform import Platform, load_platform
 from drivers.port import ChangeSet
 from drivers.snmp.switch import bindings
@@ -205,6 +206,16 @@ def test_of_a_tree_entries_and_leaves_are_said_with_the_namespaces_that_change()
 def test_two_spellings_of_one_thing_are_one_statement() -> None:
     one, other = "interface Gi0/1\n ipv6 address 2001:DB8:0::1/127", "interface  Gi0/1\n  ipv6 address 2001:db8::1/127"
     assert statements(IOS, one) == statements(IOS, other)
+
+
+def test_what_an_orders_text_says_is_remembered_and_what_a_whole_element_does_is_not() -> None:
+    one = "interface Gi0/1\n description Acme\n"
+    assert statements(IOS, one) is statements(IOS, one)
+    whole = "".join(f"interface Gi0/{port}\n description Acme\n" for port in range(LONGEST_REMEMBERED // len(one) + 1))
+    assert len(whole) > LONGEST_REMEMBERED
+    assert statements(IOS, whole) is not statements(IOS, whole)
+    assert statements(IOS, whole) == statements(IOS, whole)
+    assert statements(IOS, one).items() <= statements(IOS, whole).items()
 
 
 def test_what_another_service_needs_stays_when_a_section_would_go_as_a_whole() -> None:
