@@ -5,9 +5,9 @@ says a word, as a hung or unreachable element does.
 """
 
 import asyncio
-import contextlib
 import socket
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ from drivers.sim.faults import ElementFaults, Phase
 MAX_CONNECTIONS = 128
 """Per front; one more is closed at once, as sshd's MaxStartups does."""
 LOGIN_TIMEOUT = 30.0
+PAUSE = 0.05
+"""Seconds before it accepts again where it could not."""
 
 HostKeys = Sequence[asyncssh.SSHKey]
 # asyncssh's process is generic over str and bytes; the front passes it on without looking.
@@ -93,8 +95,8 @@ class SshFront:
         self._options: dict[str, object] = {"login_timeout": LOGIN_TIMEOUT, **options}
         self._host_keys = list(host_keys)
         self._listener: socket.socket | None = None
-        self._accepting: asyncio.Task[None] | None = None
-        self._handshakes: set[asyncio.Task[None]] = set()
+        self._pausing: asyncio.TimerHandle | None = None
+        self._handshakes: set[asyncio.Task[bool]] = set()
 
     async def start(self, host: str, port: int) -> None:
         listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
@@ -110,15 +112,19 @@ class SshFront:
                 "stop the other process or choose another port in the network file"
             ) from error
         self._listener, self.port = listener, listener.getsockname()[1]
-        self._accepting = asyncio.get_running_loop().create_task(self._accept(listener))
+        self._listen(listener)
 
     async def stop(self) -> None:
-        tasks = [task for task in (self._accepting, *self._handshakes) if task]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        if self._listener:
-            self._listener.close()
+        if self._pausing:
+            self._pausing.cancel()
+        listener, self._listener = self._listener, None
+        if listener:
+            asyncio.get_running_loop().remove_reader(listener)
+            listener.close()
+        handshakes = list(self._handshakes)
+        for handshake in handshakes:
+            handshake.cancel()
+        await asyncio.gather(*handshakes, return_exceptions=True)
         await self.drop_all()
 
     async def drop_all(self) -> None:
@@ -128,28 +134,36 @@ class SshFront:
             connection.abort()
         await asyncio.gather(*(connection.wait_closed() for connection in connections), return_exceptions=True)
 
-    async def _accept(self, listener: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            try:
-                client, _ = await loop.sock_accept(listener)
-            except OSError:
-                await asyncio.sleep(0.05)  # out of descriptors, or gone before we looked
-                continue
-            if len(self.connections) + len(self._handshakes) >= MAX_CONNECTIONS:
-                client.close()
-                continue
-            task = loop.create_task(self._handshake(client))
-            self._handshakes.add(task)
-            task.add_done_callback(self._handshakes.discard)
+    def _listen(self, listener: socket.socket) -> None:
+        # Not `loop.sock_accept`: what it has accepted when it is cancelled is nobody's, and nobody closes it.
+        asyncio.get_running_loop().add_reader(listener, self._accept, listener)
 
-    async def _handshake(self, client: socket.socket) -> None:
+    def _accept(self, listener: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
         try:
-            admits = await self._connect_allowed()
-        except (FaultRaised, asyncio.CancelledError):
+            client, _ = listener.accept()
+        except OSError:  # out of descriptors, or gone before we looked
+            loop.remove_reader(listener)
+            self._pausing = loop.call_later(PAUSE, self._listen, listener)
+            return
+        if len(self.connections) + len(self._handshakes) >= MAX_CONNECTIONS:
             client.close()
             return
-        with contextlib.suppress(OSError, asyncssh.Error, TimeoutError):
+        client.setblocking(False)
+        task = loop.create_task(self._handshake(client))
+        self._handshakes.add(task)
+        task.add_done_callback(partial(self._shaken, client))
+
+    def _shaken(self, client: socket.socket, task: asyncio.Task[bool]) -> None:
+        """Closes a socket that is no connection's, also one whose handshake was called off before it began."""
+        self._handshakes.discard(task)
+        if task.cancelled() or not task.result():
+            client.close()
+
+    async def _handshake(self, client: socket.socket) -> bool:
+        """Whether the socket is a connection's now."""
+        try:
+            admits = await self._connect_allowed()
             await asyncssh.run_server(
                 client,
                 server_factory=lambda: _Login(self, admits=admits),
@@ -157,6 +171,9 @@ class SshFront:
                 process_factory=self._serve,
                 **self._options,
             )
+        except (FaultRaised, OSError, asyncssh.Error, TimeoutError):
+            return False
+        return True
 
     async def _connect_allowed(self) -> bool:
         """False when a fault rejects the log-in; raises when it drops the connection."""
