@@ -1,8 +1,9 @@
 """The SNMP driver through every phase of the port, over real sockets."""
 
+import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 
 import pytest
@@ -202,6 +203,26 @@ def test_a_silent_element_costs_no_more_than_the_deadline(lab: Lab) -> None:
         with pytest.raises(ElementTimeout, match="did not answer in time"):
             session.standing(change(), started + 0.3)
         assert time.monotonic() - started < 20
+
+
+def test_nobody_is_asked_again_after_the_deadline() -> None:
+    """Questions are repeated every second: how many come tells how long was waited, however slow the machine is."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        target = Target("acc1", "qbridge", "snmp", *silent.getsockname(), V2C)
+        with pytest.raises(ElementTimeout, match="did not answer in time"):
+            SnmpDriver().open(target, time.monotonic() + 0.3)
+        assert waiting(silent) <= 2, "the second one only where the first second was over before anybody looked at the deadline"
+
+
+def waiting(receiver: socket.socket) -> int:
+    """Datagrams that have come."""
+    receiver.setblocking(False)
+    count = 0
+    with suppress(BlockingIOError):
+        while receiver.recv(65_535):
+            count += 1
+    return count
 
 
 @pytest.mark.parametrize(
