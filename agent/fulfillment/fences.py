@@ -42,11 +42,13 @@ class Fences:
     def leave(self, hand: Hand) -> None:
         self._hands.pop(hand, None)
 
-    def guard(self, hand: Hand) -> None:
+    def stale(self, hand: Hand) -> bool:
+        """Whether it is too long ago that it was seen to be ours."""
+        return self._monotonic() - hand.proved_at >= FRESH_S
+
+    def prove(self, hand: Hand) -> None:
         """`Superseded` when the plan is in other hands; what the database raises when nobody can tell."""
         now = self._monotonic()
-        if now - hand.proved_at < FRESH_S:
-            return
         hands = [hand, *list(self._hands)]
         fences = self._ask({each.plan_id for each in hands})
         if fences.get(hand.plan_id) != hand.fence:

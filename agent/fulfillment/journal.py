@@ -99,8 +99,9 @@ class Journal:
 
     def guard(self) -> None:
         """Asked before each push. `Superseded` when the plan is in other hands; `Interrupted` when nobody can tell."""
-        with self._readable("nothing more is pushed"):
-            self._fences.guard(self.hand)
+        if self._fences.stale(self.hand):
+            with self._readable("nothing more is pushed"):
+                self._fences.prove(self.hand)
 
     def heed(self) -> None:
         """Asked between two points while a plan that has changed nothing waits. `Cancelled` when its order was.

@@ -6,8 +6,8 @@ Known in this process alone and forgotten with it. A plan beats when a step of i
 """
 
 import threading
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager
 
 from policies.values import Clock
 
@@ -20,52 +20,65 @@ class Stalls:
         self._clock, self._after = clock, after
         self.at_point: Callable[[], None] = lambda: None
         """Called when a plan begins to wait at a point."""
-        self._at_points = 0
+        self._at_points, self._point = 0, _Point(self)
         self._guard = threading.Lock()
         self._beats: dict[str, float] = {}
+        """Plan → when it last moved, the longest ago first."""
+        self._resting: set[str] = set()
         self._silent: set[str] = set()
 
     def beat(self, plan_id: str) -> None:
         with self._guard:
+            self._resting.discard(plan_id)
+            self._beats.pop(plan_id, None)
             self._beats[plan_id] = self._clock.monotonic()
 
     def rest(self, plan_id: str) -> None:
         """It is with no element now: whatever it waits for, another thread would wait for as well."""
         with self._guard:
-            self._beats[plan_id] = float("inf")
+            self._beats.pop(plan_id, None)
+            self._resting.add(plan_id)
 
     def forget(self, plan_id: str) -> None:
         with self._guard:
             self._beats.pop(plan_id, None)
+            self._resting.discard(plan_id)
 
     def stalled(self) -> int:
         """How many plans have not moved for too long."""
-        limit = self._clock.monotonic() - self._after
         with self._guard:
-            return sum(beat < limit for beat in self._beats.values())
+            return self._still()
 
     def expected(self) -> int:
         """How many plans come to a point soon, or are at one."""
-        limit = self._clock.monotonic() - self._after
         with self._guard:
-            return sum(beat >= limit for beat in self._beats.values())
+            return len(self._resting) + len(self._beats) - self._still()
+
+    def _still(self) -> int:
+        limit = self._clock.monotonic() - self._after
+        for number, beat in enumerate(self._beats.values()):
+            if beat >= limit:
+                return number
+        return len(self._beats)
 
     @property
     def at_points(self) -> int:
         """How many plans wait until what they have written is durable."""
         return self._at_points
 
-    @contextmanager
-    def waiting(self) -> Iterator[None]:
+    def waiting(self) -> AbstractContextManager[None]:
         """One plan is at a point."""
+        return self._point
+
+    def come(self) -> None:
+        """To a point; see `waiting`."""
         with self._guard:
             self._at_points += 1
         self.at_point()
-        try:
-            yield
-        finally:
-            with self._guard:
-                self._at_points -= 1
+
+    def go_on(self) -> None:
+        with self._guard:
+            self._at_points -= 1
 
     def fell_silent(self, element: str) -> None:
         """It could not be reached, or did not answer in time."""
@@ -81,3 +94,16 @@ class Stalls:
         """Whether one of them was silent when it was last asked."""
         with self._guard:
             return not self._silent.isdisjoint(elements)
+
+
+class _Point:
+    """The same for all plans; a generator for each would cost more than what is counted."""
+
+    def __init__(self, stalls: Stalls) -> None:
+        self._stalls = stalls
+
+    def __enter__(self) -> None:
+        self._stalls.come()
+
+    def __exit__(self, *ended: object) -> None:
+        self._stalls.go_on()
