@@ -65,11 +65,13 @@ def connect(element: str, host: str, port: int, deadline: float) -> socket.socke
     """A TCP connection, or `ElementUnreachable`."""
     left = max(deadline - time.monotonic(), 0.001)
     try:
-        return socket.create_connection((host, port), timeout=left)
+        connection = socket.create_connection((host, port), timeout=left)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else what is said in two parts waits 40 ms in between
     except TimeoutError as error:
         raise ElementUnreachable(element, f"{host} port {port} does not answer; check the address, the path and filters") from error
     except OSError as error:
         raise ElementUnreachable(element, f"no connection to {host} port {port}: {error.strerror or error}") from error
+    return connection
 
 
 def handshake(element: str, transport: paramiko.Transport, deadline: float) -> HostKey:

@@ -4,7 +4,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TypeVar
 
 import paramiko
@@ -23,15 +23,20 @@ KEEPALIVE = 30
 Carrier = TypeVar("Carrier", bound=paramiko.Transport)
 
 
-def open_transport(target: Target, deadline: float, make: Callable[[socket.socket], Carrier]) -> Carrier:
-    """Connect, check the host key strictly, authenticate. The caller closes it."""
+def open_transport(
+    target: Target, deadline: float, make: Callable[[socket.socket], Carrier], *, keeps_deadline: bool = False
+) -> Carrier:
+    """Connect, check the host key strictly, authenticate. The caller closes it.
+
+    `keeps_deadline`: what is made waits no longer than that by itself.
+    """
     if target.known_hosts is None:
         raise HostKeyUnknown(target.element, "no known_hosts file is configured, so no host key can be checked; set one")
     remaining(target.element, deadline, "to connect")
     trusted = hostkeys.known(target.known_hosts, target.host, target.port)
     transport = make(hostkeys.connect(target.element, target.host, target.port, deadline))
     try:
-        with closed_at(target.element, transport, deadline):
+        with nullcontext() if keeps_deadline else closed_at(target.element, transport, deadline):
             _prefer(transport, trusted)
             shown = hostkeys.handshake(target.element, transport, deadline)
             hostkeys.check(target.element, trusted, shown, hostkeys.entry_name(target.host, target.port))
@@ -79,10 +84,11 @@ def _prefer(transport: paramiko.Transport, trusted: tuple[hostkeys.HostKey, ...]
 
 def _authenticate(target: Target, transport: paramiko.Transport, deadline: float) -> None:
     credential = target.credential
+    key = None if credential.private_key is None else _private_key(target.element, credential)
     transport.auth_timeout = remaining(target.element, deadline, "to authenticate")
     try:
-        if credential.private_key is not None:
-            transport.auth_publickey(credential.username, _private_key(target.element, credential))
+        if key is not None:
+            transport.auth_publickey(credential.username, key)
         else:
             transport.auth_password(credential.username, credential.password)
     except paramiko.AuthenticationException as error:
@@ -90,7 +96,7 @@ def _authenticate(target: Target, transport: paramiko.Transport, deadline: float
             target.element,
             f"the element refused user {credential.username!r} with credential {credential.reference!r}; correct the credential",
         ) from error
-    except (paramiko.SSHException, EOFError) as error:
+    except (paramiko.SSHException, EOFError, OSError) as error:
         if time.monotonic() >= deadline:
             raise ElementTimeout(target.element, "no answer to the authentication in time") from error
         raise ElementUnreachable(target.element, f"the connection broke during authentication: {error}") from error

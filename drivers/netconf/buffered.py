@@ -35,30 +35,28 @@ class Stalled(Exception):
 
 
 class BufferedSocket:
-    """Once it has a `deadline`, the kernel does the waiting (`SO_RCVTIMEO`): one call for each wait, where a time-out of Python's
-    takes three.
-    """
+    """The kernel does the waiting (`SO_RCVTIMEO`): one call for each wait, where a time-out of Python's takes three."""
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: socket.socket, deadline: float) -> None:
+        connection.settimeout(None)
         self._socket = connection
         self._held, self._at = b"", 0
         """What was read, and how much of it was given out."""
         self._tick = 0.0
-        """How long the kernel waits, as it was last told; 0: Python does."""
+        """How long the kernel waits, as it was last told; 0: for ever."""
         self._least = 1
         """How many octets the kernel waits for, as it was last told."""
         self._more = False
         """Something came since we last sent: more of it may be there."""
-        self.deadline: float | None = None
-        """Until when to wait, on `time.monotonic()`; None: as `settimeout` says."""
+        self.deadline = deadline
+        """Until when to wait, on `time.monotonic()`."""
 
     @property
     def _closed(self) -> bool:  # paramiko asks a socket for it when it stops
         return self._socket.fileno() < 0
 
     def settimeout(self, seconds: float | None) -> None:
-        self._socket.settimeout(seconds)
-        self._tick = 0.0
+        """So often a thread of paramiko's would look up: there is none."""
 
     def getpeername(self) -> object:
         return self._socket.getpeername()
@@ -69,8 +67,6 @@ class BufferedSocket:
             try:
                 self.wait()
             except TimeoutError as error:
-                if self.deadline is None:
-                    raise
                 raise Stalled from error
         given = self._held[self._at : self._at + count]
         self._at += len(given)
@@ -101,8 +97,6 @@ class BufferedSocket:
 
     def send(self, data: bytes) -> int:
         self._more = False
-        if self.deadline is None:
-            return self._socket.send(data)
         while True:
             try:
                 return promptly.send(self._socket, data)
@@ -138,8 +132,6 @@ class BufferedSocket:
         return promptly.readable(self._socket)
 
     def _read(self, least: int) -> bytes:
-        if self.deadline is None:
-            return self._socket.recv(READ_BYTES)
         if self._more:
             self._left(self.deadline)  # one that never stops talking is not heard out
             with suppress(BlockingIOError):
@@ -170,8 +162,6 @@ class BufferedSocket:
         self._count_on(1)
         tick = min(self._left(deadline), TICK_S)
         if tick != self._tick:
-            if not self._tick:
-                self._socket.settimeout(None)
             microseconds = math.ceil(tick * 1_000_000)
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _TIMEVAL.pack(*divmod(microseconds, 1_000_000)))
             self._tick = tick

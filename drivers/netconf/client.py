@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 from lxml import etree
 from ncclient.devices.default import DefaultDeviceHandler
@@ -19,7 +19,7 @@ from drivers.netconf.rpc import Message, Operation
 from drivers.netconf.wire import DrivenSession
 from drivers.port import Target
 from drivers.timing import remaining
-from drivers.transport import closed_at, open_transport
+from drivers.transport import open_transport
 
 _LOCKED = frozenset({"lock-denied", "in-use"})
 
@@ -38,12 +38,11 @@ class Client:
 
     @classmethod
     def connect(cls, target: Target, deadline: float) -> "Client":
-        transport = open_transport(target, deadline, Line)
+        transport = open_transport(target, deadline, partial(Line, deadline=deadline), keeps_deadline=True)
         handler = DefaultDeviceHandler()
         session = DrivenSession(handler)
         try:
-            with closed_at(target.element, transport, deadline):
-                session.attach(transport, target.host, remaining(target.element, deadline, "to start NETCONF"))
+            session.attach(transport, target.host, remaining(target.element, deadline, "to start NETCONF"))
         except (SessionError, TransportError, SSHException, EOFError, OSError) as error:
             transport.close()
             session.close()

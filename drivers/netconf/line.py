@@ -1,10 +1,10 @@
-"""An SSH connection that is read by whoever waits for an answer, once its subsystem runs.
+"""An SSH connection that is read by whoever waits for an answer.
 
 paramiko gives each connection a thread that reads for as long as the connection lives: it looks up ten times a second even when
-nothing comes, and hands every packet over to the thread that waits for it. Here that thread ends when the subsystem has
-started; who asks reads the answer by itself, and what else arrives (new keys, a wider window, the end) is acted on in passing.
-So an idle connection has no thread, and an answer wakes one. That the element is gone, the kernel's keep-alives find out; when the
-element asks whether fabd is, `drivers.netconf.attendant` answers.
+nothing comes, and hands every packet over to the thread that waits for it. Here that thread is never started: who connects agrees
+on keys and logs in by itself, who asks reads the answer, and what else arrives (new keys, a wider window, the end) is acted on in
+passing. So an idle connection has no thread, an answer wakes one, and a deadline needs no timer. That the element is gone, the
+kernel's keep-alives find out; when the element asks whether fabd is, `drivers.netconf.attendant` answers.
 
 The attributes and methods of paramiko's that are named here are its own affair; tests of renewed keys, narrow windows and broken
 connections watch over them.
@@ -17,22 +17,25 @@ from collections.abc import Callable
 from contextlib import suppress
 
 import paramiko
+from paramiko.auth_handler import AuthHandler
 from paramiko.common import (
     MSG_CHANNEL_DATA,
-    MSG_CHANNEL_SUCCESS,
+    MSG_CHANNEL_OPEN,
+    MSG_CHANNEL_REQUEST,
     MSG_DEBUG,
     MSG_DISCONNECT,
     MSG_IGNORE,
+    MSG_KEXINIT,
     MSG_UNIMPLEMENTED,
     cMSG_CHANNEL_WINDOW_ADJUST,
     cMSG_UNIMPLEMENTED,
 )
 from paramiko.message import Message
 from paramiko.packet import NeedRekeyException
-from paramiko.transport import ChannelMap, _active_threads  # type: ignore[attr-defined]  # whom paramiko stops when the program ends
+from paramiko.transport import ChannelMap
 
 from drivers.netconf.buffered import BufferedSocket, Stalled, keep_alive
-from drivers.netconf.packets import HandedOver, Packets
+from drivers.netconf.packets import Packets
 
 _KEY_EXCHANGE = range(30, 42)
 _MOST_AT_ONCE = 1_000
@@ -41,11 +44,17 @@ _MOMENT = 1.0
 
 
 class Line(paramiko.Transport):
-    """`take_over` when the subsystem runs, then `attend` until something has come. Then used by one thread at a time."""
+    """Start it, authenticate, start a `subsystem`, then `attend` until something has come. Used by one thread at a time.
+
+    Until there is a subsystem, all that is done waits until `deadline`; `wait_until` sets another one.
+    """
 
     _handler_table: dict[int, Callable[[Message], None]]
     _channel_handler_table: dict[int, Callable[[paramiko.Channel, Message], None]]
     _expected_packet: tuple[int, ...]
+    _check_banner: Callable[[], None]
+    _enforce_strict_kex: Callable[[int], None]
+    _expect_packet: Callable[[int], None]
     _send_kex_init: Callable[[], None]
     _parse_disconnect: Callable[[Message], None]
     _send_message: Callable[[Message], None]
@@ -53,35 +62,47 @@ class Line(paramiko.Transport):
     active: bool
     packetizer: Packets
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: socket.socket, deadline: float) -> None:
         keep_alive(connection)
-        self._socket = BufferedSocket(connection)
-        self._driven = False
+        self._socket = BufferedSocket(connection, deadline)
+        self._asking: _Asking | None = None
+        self._opening = True
         self._carried = b""
         """The channel whose data go straight to the sink, as packets name it."""
         self._sink: Callable[[bytes], object] = bytes
         self.using = threading.Lock()
         """Held by who sends or reads."""
         super().__init__(self._socket, packetizer_class=Packets)  # type: ignore[arg-type]  # it has all that is used of a socket
-        self._channel_handler_table = {**self._channel_handler_table, MSG_CHANNEL_SUCCESS: self._subsystem_runs}
 
-    def run(self) -> None:
-        with suppress(HandedOver):
-            super().run()
-            return
-        _active_threads.remove(self)
+    def start(self) -> None:
+        """Where paramiko starts its thread: keys are agreed on here and now. `TimeoutError`, or what broke the connection."""
+        try:
+            self.packetizer.write_all(f"{self.local_version}\r\n".encode())
+            self._check_banner()
+            self._send_kex_init()
+            self._expect_packet(MSG_KEXINIT)
+        except (paramiko.SSHException, EOFError, OSError):
+            self.close()
+            raise
+        self.attend_until(lambda: self.initial_kex_done)
 
-    def take_over(self, deadline: float) -> None:
-        """Wait for paramiko's thread to end, as it does once the subsystem has started. `TimeoutError`."""
-        self.join(max(deadline - time.monotonic(), 0.0))
-        if self.is_alive():
-            raise TimeoutError
-        self.packetizer.leaving = False
-        self.packetizer.driven = self._driven = True
+    @property
+    def auth_handler(self) -> AuthHandler | None:
+        """Who logs in."""
+        return self._asking
 
-    def carry(self, channel: paramiko.Channel, sink: Callable[[bytes], object]) -> None:
-        """What comes over this channel goes straight to `sink`: there is no other thread that would wait for it at the channel."""
+    @auth_handler.setter
+    def auth_handler(self, made: AuthHandler | None) -> None:
+        self._asking = None if made is None else _Asking(self)  # paramiko's own waits for what another thread has read
+
+    def subsystem(self, name: str, sink: Callable[[bytes], object]) -> paramiko.Channel:
+        """It runs on the channel; what comes over that goes straight to `sink`."""
+        channel = self.open_session()
         self._carried, self._sink = channel.get_id().to_bytes(4, "big"), sink
+        channel.invoke_subsystem(name)
+        self._opening = False
+        channel.settimeout(0.0)  # what it has not got is waited for here
+        return channel
 
     def widen(self, channel: paramiko.Channel, octets: int) -> None:
         """So many were read: the other side may send as many again. It is told when that has become worth a packet."""
@@ -114,17 +135,12 @@ class Line(paramiko.Transport):
         except OSError:
             self.close()
             raise
-        try:
-            self._act()
-        except Stalled as error:
-            self.close()
-            raise TimeoutError from error
-        except (paramiko.SSHException, EOFError, OSError):
-            self.close()
-            raise
-        except Exception as error:
-            self.close()
-            raise paramiko.SSHException(f"what it sends cannot be read: {type(error).__name__} {error}".rstrip()) from error
+        self._heed_one()
+
+    def attend_until(self, answered: Callable[[], object]) -> None:
+        """Act on what comes until it was that, or the connection has ended. As of `attend`; a time-out breaks the connection."""
+        while self.active and not answered():
+            self._heed_one()
 
     def is_silent_until(self, instant: float) -> bool:
         """Whether nothing comes until then, on `time.monotonic()`; what comes is left to be read."""
@@ -146,6 +162,19 @@ class Line(paramiko.Transport):
                 self.wait_until(time.monotonic() + _MOMENT)
                 self.attend()
 
+    def _heed_one(self) -> None:
+        try:
+            self._act()
+        except Stalled as error:
+            self.close()
+            raise TimeoutError from error
+        except (paramiko.SSHException, EOFError, OSError):
+            self.close()
+            raise
+        except Exception as error:
+            self.close()
+            raise paramiko.SSHException(f"what it sends cannot be read: {type(error).__name__} {error}".rstrip()) from error
+
     def _act(self) -> None:
         """One turn of what `paramiko.Transport.run` does."""
         if self.packetizer.need_rekey() and not self.in_kex:
@@ -158,6 +187,7 @@ class Line(paramiko.Transport):
             self._sink(rest[8 : 8 + int.from_bytes(rest[4:8], "big")])
             return
         if kind in (MSG_IGNORE, MSG_DEBUG):
+            self._enforce_strict_kex(kind)
             return
         message = Message(rest)
         message.seqno = number
@@ -182,22 +212,46 @@ class Line(paramiko.Transport):
                 self._channel_handler_table[kind](channel, message)
             elif number not in self.channels_seen:
                 raise paramiko.SSHException(f"packet {kind} for channel {number}, which there is not")
+        elif self._asking is not None and not self.authenticated and self._asking.knows(kind):
+            self._asking.heed(kind, message)
         elif kind != MSG_UNIMPLEMENTED:  # to answer that would go on for ever
             answer = Message()
             answer.add_byte(cMSG_UNIMPLEMENTED)
             answer.add_int(message.seqno)
             self._send_message(answer)
 
-    def _subsystem_runs(self, channel: paramiko.Channel, message: Message) -> None:
-        self.packetizer.leaving = True
-        channel._request_success(message)  # type: ignore[attr-defined]  # noqa: SLF001  what paramiko does with it
-
     def _send_user_message(self, data: Message) -> None:
         """While new keys are agreed on, nothing else may be sent."""
-        if not self._driven:
-            super()._send_user_message(data)  # type: ignore[misc]  # see above
-            return
         while self.active and not self.clear_to_send.is_set():
             self.attend()
         if self.active:
             self._send_message(data)
+            if self._opening:
+                self._hear_about(data.asbytes()[0])
+
+    def _hear_about(self, kind: int) -> None:
+        """The answer, for which paramiko waits at an event that another thread would set."""
+        if kind == MSG_CHANNEL_OPEN:
+            self.attend_until(lambda: not self.channel_events)
+        elif kind == MSG_CHANNEL_REQUEST:
+            self.attend_until(lambda: all(channel.event.is_set() for channel in self._channels.values()))
+
+
+class _Asking(AuthHandler):
+    """Logs in: who waits for the answer reads it."""
+
+    transport: Line
+    _handler_table: dict[int, Callable[[Message], None]]
+
+    def knows(self, kind: int) -> bool:
+        return kind in self._handler_table
+
+    def heed(self, kind: int, message: Message) -> None:
+        self._handler_table[kind](message)
+
+    def wait_for_response(self, event: threading.Event) -> list[str]:
+        """As paramiko's: what is still to be proved, or what the element refused."""
+        with suppress(EOFError):  # paramiko tells what it takes that for
+            self.transport.attend_until(event.is_set)
+        event.set()
+        return super().wait_for_response(event)

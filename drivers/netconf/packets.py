@@ -25,20 +25,15 @@ _PADDING_OCTETS = 4_096
 _COUNTER = struct.Struct(">Q")
 
 
-class HandedOver(BaseException):
-    """Ends paramiko's thread past its own handling of failures, which would close the connection."""
-
-
 class _Sealing(Protocol):
     def encrypt(self, nonce: bytes, data: bytes, associated_data: bytes) -> bytes: ...
     def decrypt(self, nonce: bytes, data: bytes, associated_data: bytes) -> bytes: ...
 
 
 class Packets(Packetizer):
-    """`leaving`: paramiko's thread is to end. `driven`: it has ended. Names that begin with `_Packetizer__` are paramiko's."""
+    """Names that begin with `_Packetizer__` are paramiko's."""
 
-    leaving = False
-    driven = False
+    _initial_kex_done: bool
     _Packetizer__aead_in: bool
     _Packetizer__aead_out: bool
     _Packetizer__block_engine_in: _Sealing
@@ -70,16 +65,11 @@ class Packets(Packetizer):
         """Kind, what stands behind it, and its number; packets that mean nothing are left out while more is there."""
         while True:
             kind, rest = self._open() if self._is_sealed_in else self._as_paramiko_does()
-            if kind != MSG_IGNORE or not self._connection.ready:
+            if kind != MSG_IGNORE or not self._initial_kex_done or not self._connection.ready:
                 return kind, rest, (self._Packetizer__sequence_number_in - 1) & _NUMBERS
 
-    def read_message(self) -> tuple[int, Message]:
-        if self.leaving:
-            raise HandedOver
-        return super().read_message()
-
     def send_message(self, data: Message) -> None:
-        if self.driven and self._Packetizer__aead_out and self._Packetizer__compress_engine_out is None:
+        if self._Packetizer__aead_out and self._Packetizer__compress_engine_out is None:
             self._seal(data.asbytes())
         else:
             super().send_message(data)

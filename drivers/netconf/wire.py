@@ -19,8 +19,6 @@ from drivers.netconf.attendant import Attendant
 from drivers.netconf.framing import Decoder, FramingError, encode
 from drivers.netconf.line import Line
 
-READ_BYTES = 64 * 1024
-
 _ATTENDANT = Attendant()
 
 
@@ -39,16 +37,7 @@ class DrivenSession(SSHSession):  # type: ignore[misc]  # ncclient ships no type
         self._hello_deadline = time.monotonic() + timeout
         self._host, self._transport, self._connected = host, transport, True
         self._closing.clear()
-        self._channel = transport.open_session(timeout=timeout)
-        self._channel_id = self._channel.get_id()
-        self._channel_name = f"netconf-subsystem-{self._channel_id}"
-        self._channel.set_name(self._channel_name)
-        self._channel.invoke_subsystem("netconf")
-        self._channel.settimeout(0.0)  # what it has not got is waited for at the line
-        transport.take_over(self._hello_deadline)
-        transport.carry(self._channel, self._take)
-        while self._channel.recv_ready():  # what came as the subsystem started
-            self._decoder.feed(self._channel.recv(READ_BYTES))
+        self._channel = transport.subsystem("netconf", self._take)
         self._post_connect(timeout)
         self._decoder.chunked = self._base == NetconfBase.BASE_11
         _ATTENDANT.watch(transport)

@@ -100,15 +100,11 @@ class Caller:
     """Says and hears octets over a line whose subsystem runs."""
 
     def __init__(self, port: int) -> None:
-        self.line = Line(socket.create_connection(("127.0.0.1", port), timeout=60))
+        self.line = Line(socket.create_connection(("127.0.0.1", port), timeout=60), soon())
         self.line.start_client(timeout=60)
         self.line.auth_none("anybody")
-        self.channel = self.line.open_session(timeout=60)
-        self.channel.invoke_subsystem("netconf")
-        self.channel.settimeout(0.0)
         self._heard = bytearray()
-        self.line.take_over(soon())
-        self.line.carry(self.channel, self._heard.extend)
+        self.channel = self.line.subsystem("netconf", self._heard.extend)
 
     def say(self, octets: bytes, deadline: float | None = None) -> None:
         self.line.wait_until(deadline or soon())
@@ -307,8 +303,7 @@ def test_closing_wakes_who_waits_in_another_thread() -> None:
 def test_a_socket_gives_out_in_pieces_what_came_at_once() -> None:
     here, there = socket.socketpair()
     with there:
-        buffered = BufferedSocket(here)
-        buffered.deadline = soon()
+        buffered = BufferedSocket(here, soon())
         there.sendall(b"abcdef")
         assert (buffered.recv(2), buffered.recv(3), buffered.recv(9)) == (b"ab", b"cde", b"f")
         buffered.close()
@@ -322,8 +317,7 @@ def connected() -> Iterator[tuple[BufferedSocket, socket.socket]]:
         there, _ = listener.accept()
     with here, there:
         there.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        buffered = BufferedSocket(here)
-        buffered.deadline = soon()
+        buffered = BufferedSocket(here, soon())
         yield buffered, there
 
 
@@ -386,8 +380,7 @@ def test_a_packet_is_taken_when_it_is_there_whole(part: int) -> None:
     here, there = socket.socketpair()
     packet = b"\0\0\0\x04four" + b"extra"
     with there:
-        buffered = BufferedSocket(here)
-        buffered.deadline = soon()
+        buffered = BufferedSocket(here, soon())
         there.sendall(packet + packet[:part])
         buffered.wait()
         assert buffered.take_framed(5) == (packet[:4], packet[4:])
@@ -400,8 +393,7 @@ def test_a_packet_is_taken_when_it_is_there_whole(part: int) -> None:
 def test_a_socket_that_takes_no_more_is_waited_for_until_the_deadline() -> None:
     here, there = socket.socketpair()
     with there:
-        buffered = BufferedSocket(here)
-        buffered.deadline = soon(0.05)
+        buffered = BufferedSocket(here, soon(0.05))
         here.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
         with suppress(BlockingIOError):
             while here.send(KILOBYTE, socket.MSG_DONTWAIT):
@@ -420,9 +412,8 @@ def test_a_deadline_beyond_a_tick_of_the_kernel_is_kept(monkeypatch: pytest.Monk
     monkeypatch.setattr("drivers.netconf.buffered.TICK_S", 0.01)
     here, there = socket.socketpair()
     with there:
-        buffered = BufferedSocket(here)
         begun = time.monotonic()
-        buffered.deadline = begun + 0.1
+        buffered = BufferedSocket(here, begun + 0.1)
         with pytest.raises(TimeoutError):
             buffered.wait()
         assert time.monotonic() - begun >= 0.1
@@ -432,8 +423,7 @@ def test_a_deadline_beyond_a_tick_of_the_kernel_is_kept(monkeypatch: pytest.Monk
 def test_one_that_never_stops_talking_is_listened_to_until_the_deadline() -> None:
     here, there = socket.socketpair()
     with there:
-        buffered = BufferedSocket(here)
-        buffered.deadline = soon()
+        buffered = BufferedSocket(here, soon())
         there.sendall(b"ab")
         assert buffered.recv(2) == b"ab"
         there.sendall(b"more")
@@ -448,8 +438,7 @@ def test_one_that_never_stops_talking_is_listened_to_until_the_deadline() -> Non
 def test_a_socket_that_this_side_has_closed_neither_takes_nor_gives() -> None:
     here, there = socket.socketpair()
     with there:
-        buffered = BufferedSocket(here)
-        buffered.deadline = soon()
+        buffered = BufferedSocket(here, soon())
         buffered.close()
         with pytest.raises(OSError, match="Bad file descriptor"):
             buffered.send(b"here")
@@ -459,8 +448,7 @@ def test_a_socket_that_this_side_has_closed_neither_takes_nor_gives() -> None:
 
 def test_a_socket_that_was_closed_refuses_to_send() -> None:
     here, there = socket.socketpair()
-    buffered = BufferedSocket(here)
-    buffered.deadline = soon()
+    buffered = BufferedSocket(here, soon())
     there.close()
     with pytest.raises(BrokenPipeError):
         buffered.send(b"here")
@@ -471,8 +459,7 @@ def test_a_socket_that_was_closed_refuses_to_send() -> None:
 def test_half_a_packet_stalls_where_nothing_at_all_only_times_out() -> None:
     here, there = socket.socketpair()
     with there:
-        buffered = BufferedSocket(here)
-        buffered.deadline = soon(0.05)
+        buffered = BufferedSocket(here, soon(0.05))
         with pytest.raises(TimeoutError):
             buffered.wait()
         with pytest.raises(Stalled):
