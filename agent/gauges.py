@@ -15,7 +15,7 @@ from agent.metrics import Family, Sample
 from crm_bridge.deliveries import snapshot
 from crm_bridge.tables import CreditRow, TicketRow, UsageRecordRow, ViolationRow
 from crm_bridge.ticketstates import ENDED
-from crm_bridge.usage import UsageStatus
+from crm_bridge.usagestates import UsageStatus
 from inventory.db import Database
 from inventory.tables import ServiceRow, WorkItemRow
 from policies.values import Clock

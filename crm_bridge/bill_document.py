@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from crm_bridge.billing import DRAFT
+from crm_bridge.billstates import DRAFT
 from crm_bridge.tables import BillRow, CustomerRow
 from inventory.tables import ServiceRow
 from policies.money import plain

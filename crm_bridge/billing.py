@@ -2,37 +2,25 @@
 
 from datetime import datetime
 from decimal import ROUND_FLOOR, Decimal
-from enum import StrEnum
 
 from sqlalchemy import exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from crm_bridge.bill_lines import compose, dissolve
+from crm_bridge.billstates import DRAFT, BillState
 from crm_bridge.book import PolicyBook
 from crm_bridge.errors import BillNeedsReview, BillSealed, PeriodBilled, PeriodOpen, UnknownBill
 from crm_bridge.numbers import take_number
 from crm_bridge.outbox import publish
 from crm_bridge.rating import rate, rate_time
 from crm_bridge.tables import BillLineRow, BillRow, CustomerRow, RatedLineRow, UsageRecordRow
-from crm_bridge.usage import Quality, UsageStatus
+from crm_bridge.usage import Quality
+from crm_bridge.usagestates import UsageStatus
 from inventory.tables import ServiceRow
 from policies.values import Interval, new_id
 
 REVIEW_BELOW = Decimal("0.95")
 """The share of measured bins below which a person looks at a bill before it is sent."""
-
-
-class BillState(StrEnum):
-    NEW = "new"
-    ON_HOLD = "onHold"
-    """Needs review."""
-    VALIDATED = "validated"
-    SENT = "sent"
-    PARTIALLY_PAID = "partiallyPaid"
-    SETTLED = "settled"
-
-
-DRAFT = frozenset({BillState.NEW, BillState.ON_HOLD, BillState.VALIDATED})
 
 
 def bill(session: Session, customer: CustomerRow, period: Interval, at: datetime, *, book: PolicyBook) -> BillRow:

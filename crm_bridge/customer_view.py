@@ -6,7 +6,7 @@ from decimal import Decimal
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from crm_bridge.billing import DRAFT
+from crm_bridge.billstates import DRAFT
 from crm_bridge.tables import AgreementRow, BillRow, CreditRow, CustomerRow, RatedLineRow, ViolationRow
 from policies.money import exact_sum, rounded
 

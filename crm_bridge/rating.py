@@ -12,7 +12,7 @@ from crm_bridge.book import PolicyBook, agreed_tariff, in_force
 from crm_bridge.errors import NoAgreement
 from crm_bridge.once import insert_all_once, insert_once
 from crm_bridge.tables import AgreementRow, CustomerRow, RatedLineRow, RatingTotalRow, UsageRecordRow
-from crm_bridge.usage import UsageStatus
+from crm_bridge.usagestates import UsageStatus
 from inventory.tables import ServiceRow
 from policies.rating import Line, Volume, rate_recurring, rate_volume
 from policies.tariff import Tariff

@@ -16,6 +16,7 @@ from crm_bridge.customers import customer_by_account
 from crm_bridge.errors import IllegalTransition, NoAgreement, UnknownCustomer, UnknownUsage, UsageConflict
 from crm_bridge.once import insert_once
 from crm_bridge.tables import UsageRecordRow
+from crm_bridge.usagestates import UsageStatus
 from inventory.tables import ServiceRow
 from policies.values import Interval, derived_id
 
@@ -24,16 +25,6 @@ COUNTERS = "counters"
 
 LATE_LIMIT = timedelta(days=92)
 """How far back a record may reach; older ones wait among the rejected for a person."""
-
-
-class UsageStatus(StrEnum):
-    RECEIVED = "received"
-    GUIDED = "guided"
-    REJECTED = "rejected"
-    RECYCLED = "recycled"
-    RATED = "rated"
-    RERATED = "rerated"
-    BILLED = "billed"
 
 
 class Quality(StrEnum):

@@ -2,8 +2,8 @@
 
 import difflib
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -64,6 +64,8 @@ class Listing(Generic[Row]):
     where: tuple[ColumnElement[bool], ...] = ()
     shape: Shape | None = None
     """What a resource is said to have; asking for anything else, that no resource has either, is a mistake."""
+    words: Mapping[str, Collection[str]] = field(default_factory=dict)
+    """Attribute → the only values it can have; asking for another one is a mistake, too."""
 
     def only(self, *conditions: ColumnElement[bool]) -> "Listing[Row]":
         return replace(self, where=(*self.where, *conditions))
@@ -113,8 +115,18 @@ class Listing(Generic[Row]):
         return names(self.shape or {})
 
     def _where(self, query: Query) -> list[ColumnElement[bool]]:
+        self._check_words(query)
         conditions = (self._condition(rule) for rule in query.filters)
         return [*self.where, *(condition for condition in conditions if condition is not None)]
+
+    def _check_words(self, query: Query) -> None:
+        for rule in query.filters:
+            name = ".".join(rule.path)
+            known = self.words.get(name)
+            if known is None or rule.operator not in {"eq", "ne"}:
+                continue
+            for stranger in (value for value in rule.values if value not in known):
+                raise BadRequest("unknownState", f"there is no {name} {stranger[:40]!r}; use one of {', '.join(known)}")
 
     def _cut(self, session: Session, ordering: Sequence[Any], query: Query) -> Page:
         total = self.count(session, query)

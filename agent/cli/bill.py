@@ -11,6 +11,7 @@ from agent.cli.options import AsJson, Limit, argument
 from agent.cli.output import note, print_json, print_text, say
 from agent.cli.resources import ROOT, filters, print_list
 from agent.cli.words import when
+from crm_bridge.billstates import BillState
 
 app = typer.Typer(no_args_is_help=True, help="Bills: make, print, accept and send them.")
 
@@ -53,7 +54,7 @@ def show_(daemon: Daemon, bill: _Bill, as_json: AsJson = False) -> None:
 def list_(
     daemon: Daemon,
     customer: Annotated[str | None, typer.Option(metavar="ACCOUNT", help="Only of this customer.")] = None,
-    state: Annotated[str | None, typer.Option(metavar="STATE", help="new, onHold, validated, sent or settled.")] = None,
+    state: Annotated[BillState | None, typer.Option(help="Only those that are so.")] = None,
     limit: Limit = 50,
     as_json: AsJson = False,
 ) -> None:

@@ -16,7 +16,7 @@ from agent.cli.output import complain, note, print_json, say, show_facts, show_r
 from agent.cli.resources import ROOT, filters, print_list, texts
 from agent.cli.watch import DEADLINE_S, watch_order
 from agent.cli.words import when
-from agent.fulfillment.states import FINAL
+from agent.fulfillment.states import FINAL, ItemState
 
 app = typer.Typer(no_args_is_help=True, help="Orders: see what one would do, place it, watch it, cancel it, look back.")
 
@@ -140,7 +140,7 @@ def release(
 def list_(
     daemon: Daemon,
     *,
-    state: Annotated[str | None, typer.Option(metavar="STATE", help="E.g. inProgress, completed, failed.")] = None,
+    state: Annotated[ItemState | None, typer.Option(help="Only those that are so.")] = None,
     customer: Annotated[str | None, typer.Option(metavar="ACCOUNT", help="Only orders of this customer.")] = None,
     external_id: Annotated[str | None, typer.Option(metavar="ID", help="Only the order with this external id.")] = None,
     limit: Limit = 50,

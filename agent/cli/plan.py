@@ -10,6 +10,7 @@ from agent.cli.options import AsJson, Limit, argument
 from agent.cli.output import complain, print_json, say, show_facts, show_rows, show_text
 from agent.cli.resources import ROOT, filters, print_list, texts
 from agent.cli.words import when
+from agent.fulfillment.states import PlanState
 
 app = typer.Typer(
     no_args_is_help=True, help="Plans: phases, elements, milliseconds, what was sent and answered; approve or reject them."
@@ -62,9 +63,7 @@ def reject(daemon: Daemon, plan: _Plan, note: _Note = "", as_json: AsJson = Fals
 def list_(
     daemon: Daemon,
     *,
-    state: Annotated[
-        str | None, typer.Option(metavar="STATE", help="waiting, running, done, failed, cancelled or inDoubt.")
-    ] = None,
+    state: Annotated[PlanState | None, typer.Option(help="Only those that are so.")] = None,
     unapproved: Annotated[bool, typer.Option("--unapproved", help="Only those that wait for an approval.")] = False,
     limit: Limit = 50,
     as_json: AsJson = False,

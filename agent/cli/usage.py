@@ -11,6 +11,7 @@ from agent.cli.options import AsJson, Limit, argument
 from agent.cli.output import print_json, say
 from agent.cli.resources import ROOT, filters, print_list
 from agent.cli.words import Octets, when
+from crm_bridge.usagestates import UsageStatus
 
 app = typer.Typer(no_args_is_help=True, help="Usage records: octets per service and bin of time.")
 
@@ -22,7 +23,7 @@ def list_(
     *,
     service: Annotated[str | None, typer.Option(metavar="SERVICE", help="Only of this service.")] = None,
     customer: Annotated[str | None, typer.Option(metavar="ACCOUNT", help="Only of this customer.")] = None,
-    status: Annotated[str | None, typer.Option(metavar="STATUS", help="received, guided, rated, billed or rejected.")] = None,
+    status: Annotated[UsageStatus | None, typer.Option(help="Only of this status.")] = None,
     limit: Limit = 50,
     as_json: AsJson = False,
 ) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from agent.fulfillment.lifecycle import CounterReadings
+from agent.fulfillment.states import PlanState as PlanState  # noqa: PLC0414  told with the plan to all who read plans
 from agent.fulfillment.tables import ChangeSetRow, PlanRow
 from drivers.errors import ElementError
 from drivers.port import ChangeSet, Check, Commitment
@@ -31,15 +32,6 @@ class Step(StrEnum):
     ACTIVATE = "activate"
     RELEASE = "release"
     REVERT = "revert"
-
-
-class PlanState(StrEnum):
-    WAITING = "waiting"
-    RUNNING = "running"
-    DONE = "done"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-    IN_DOUBT = "inDoubt"
 
 
 ENDED = frozenset({PlanState.DONE, PlanState.FAILED, PlanState.CANCELLED})

@@ -1,4 +1,4 @@
-"""States of orders and items (TMF641), and how an order's follows from its items'. Pure."""
+"""States of orders and items (TMF641), how an order's follows from its items', and states of plans. Pure."""
 
 from collections.abc import Collection, Mapping
 from enum import StrEnum
@@ -18,6 +18,15 @@ class ItemState(StrEnum):
     REJECTED = "rejected"
     ASSESSING_CANCELLATION = "assessingCancellation"
     PENDING_CANCELLATION = "pendingCancellation"
+
+
+class PlanState(StrEnum):
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    IN_DOUBT = "inDoubt"
 
 
 _S = ItemState

@@ -27,6 +27,7 @@ from agent.security.audit import Actor, record
 from agent.security.roles import Role
 from crm_bridge import billing
 from crm_bridge.bill_document import BillDocument, as_json, as_text, bill_document
+from crm_bridge.billstates import BillState
 from crm_bridge.customers import customer_by_account
 from crm_bridge.errors import UnknownBill
 from crm_bridge.tables import BillRow, CustomerRow
@@ -63,6 +64,7 @@ BILLS = Listing(
     order=(BillRow.number.desc(),),
     key=BillRow.id,
     shape=BILL,
+    words={"state": [*BillState]},
 )
 
 

@@ -25,6 +25,7 @@ from agent.api.tmf.order_request import Order, in_tmf_terms, read_order
 from agent.api.tmf.service_change import with_own_values
 from agent.fulfillment.errors import OrderRefused
 from agent.fulfillment.preview import Preview
+from agent.fulfillment.states import PlanState
 from agent.fulfillment.tables import OrderRow, PlanRow
 from agent.fulfillment.views import PlanView, plan_view, plan_views
 from agent.security.audit import Actor, record
@@ -63,6 +64,7 @@ PLANS = Listing(
     order=(PlanRow.created_at.desc(), PlanRow.id.desc()),
     key=PlanRow.id,
     shape=PLAN,
+    words={"state": [*PlanState]},
 )
 
 

@@ -74,6 +74,7 @@ ORDERS = Listing(
     order=(OrderRow.order_date, OrderRow.id),
     key=OrderRow.id,
     shape=SERVICE_ORDER,
+    words={"state": [*ItemState]},
 )
 
 

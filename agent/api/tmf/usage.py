@@ -25,6 +25,7 @@ from agent.api.tmf.presenter import said, text_of
 from agent.api.tmf.records import RecordKind, record_routes
 from agent.api.tmf.shapes import USAGE_RECORD, USAGE_SPECIFICATION
 from crm_bridge.tables import CustomerRow, RatedLineRow, UsageRecordRow
+from crm_bridge.usagestates import UsageStatus
 
 router = APIRouter(prefix=USAGE, tags=[TAG_USAGE])
 
@@ -107,6 +108,7 @@ RECORDS = Listing(
     order=(UsageRecordRow.start, UsageRecordRow.id),
     key=UsageRecordRow.id,
     shape=USAGE_RECORD,
+    words={"status": [*UsageStatus]},
 )
 
 _STEPS = {

@@ -6,7 +6,9 @@ import pytest
 from fastapi.routing import APIRoute
 
 from agent.api.app import ROUTERS
+from agent.api.tmf.paths import USAGE
 from agent.security.roles import Role
+from tests.agent.api.office import ORDERS
 
 V1 = "/api/v1"
 LISTS = sorted(
@@ -44,6 +46,29 @@ def test_what_nothing_has_is_refused_with_what_there_is(office, path, query):
 def test_a_misspelt_one_is_told_with_what_may_have_been_meant(office):
     assert "did you mean element?" in office.get(f"{V1}/alarms?elemnt=x").text
     assert "did you mean severity?" in office.get(f"{V1}/alarms?severty=major").text
+
+
+@pytest.mark.any_database  # refused before anything is read
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        (f"{V1}/plans?state=waitng", "there is no state 'waitng'; use one of waiting, running, done, failed, cancelled, inDoubt"),
+        (f"{V1}/plans?state=waiting,doing", "there is no state 'doing'"),
+        (f"{V1}/plans?state.ne=doing&purpose.regex=x", "there is no state 'doing'"),
+        (f"{V1}/bills?state=paid", "use one of new, onHold, validated, sent, partiallyPaid, settled"),
+        (f"{ORDERS}?state=done", "there is no state 'done'; use one of acknowledged, inProgress"),
+        (f"{USAGE}/usage?status=done", "there is no status 'done'; use one of received"),
+        (f"{USAGE}/usage?status=done&sort=-description", "there is no status 'done'; use one of received"),
+    ],
+)
+def test_a_state_that_nothing_is_ever_in_is_refused_with_those_there_are(office, query, words):
+    answer = office.get(query, role=Role.ADMIN)
+    assert (answer.status_code, words in answer.text) == (400, True), answer.text
+
+
+@pytest.mark.parametrize("query", ["state=waiting,inDoubt", "state.ne=done", "state.regex=wait", 'state="waiting"'])
+def test_states_that_there_are_may_be_asked_for(office, query):
+    assert office.get(f"{V1}/plans?{query}").json() == []
 
 
 def test_inside_what_is_open_anything_may_be_asked_for(office):

@@ -393,6 +393,10 @@ def test_people_do_with_alarms_what_has_to_be_done(fabd, story):  # noqa: ARG001
         (["collector", "states", "--standing", "worse"], "'worse' is not one of"),
         (["ticket", "list", "--status", "open"], "'open' is not one of"),
         (["action", "list", "--state", "done,failed"], "'done,failed' is not one of"),
+        (["bill", "list", "--state", "paid"], "'paid' is not one of 'new'"),
+        (["order", "list", "--state", "done"], "'done' is not one of 'acknowledged'"),
+        (["plan", "list", "--state", "completed"], "'completed' is not one of 'waiting'"),
+        (["usage", "list", "--status", "done"], "'done' is not one of 'received'"),
     ],
 )
 def test_what_cannot_be_done_with_an_alarm_is_said(fabd, story, command, words):  # noqa: ARG001  it has happened
