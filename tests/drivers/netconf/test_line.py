@@ -29,8 +29,9 @@ class _Anybody(asyncssh.SSHServer):
 class Server:
     """Runs in a thread; `options` are asyncssh's."""
 
-    def __init__(self, **options: object) -> None:
+    def __init__(self, *, factory: Callable[[], asyncssh.SSHServer] = _Anybody, **options: object) -> None:
         self.port = 0
+        self._factory = factory
         self._options = options
         self._loop = asyncio.new_event_loop()
         self._started = threading.Event()
@@ -71,8 +72,8 @@ class Server:
     async def _serve(self) -> None:
         self._stopping = asyncio.Event()
         listener = await asyncssh.listen(
-            "127.0.0.1", 0, server_factory=_Anybody, server_host_keys=[asyncssh.generate_private_key("ssh-ed25519")],
-            process_factory=self._echo, encoding=None, **self._options,
+            "127.0.0.1", 0, server_factory=self._factory, server_host_keys=[asyncssh.generate_private_key("ssh-ed25519")],
+            encoding=None, **{"process_factory": self._echo, **self._options},
         )  # fmt: skip
         self.port = listener.get_port()
         self._started.set()
