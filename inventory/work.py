@@ -175,7 +175,7 @@ class DatabaseQueue:
         due: dict[str, object] = {"kinds": sorted(kinds), "at": at, "most": limit}
         if self._server_time is None:
             with self._database.read() as session:  # looking costs nobody the writer's place
-                if _DUE.first(session.connection(), due | {"most": 1}) is None:
+                if _ANY_DUE.first(session.connection(), due) is None:
                     return ()
             locked, until = _DUE_LOCKED, at + lease
         else:
@@ -193,7 +193,7 @@ class DatabaseQueue:
         """Whether anything may be due, and the server's time."""
         with self._database.read() as session:
             connection, asked = session.connection(), server_time.monotonic()
-            ((now, found),) = _SERVED.rows(connection, {**due, "most": 1, "ends": server_time.ends_leases})
+            ((now, found),) = _SERVED.rows(connection, {**due, "ends": server_time.ends_leases})
             back = server_time.heard(now, asked, lease)
         if back:
             with self._database.write() as session:
@@ -255,28 +255,28 @@ _NOTIFY = select(func.pg_notify(CHANNEL, ""))
 _HELD = (_ITEM.c.id == bindparam("key_"), _ITEM.c.state == "claimed", _ITEM.c.fence == bindparam("held"))
 _FREED: dict[str, object] = {"lease_until": None, "worker": None, "last_error": bindparam("error"), "attempts": bindparam("tries")}
 
-_ANY = (
-    select(_ITEM.c.id, _ITEM.c.kind, _ITEM.c.key, _ITEM.c.payload, _ITEM.c.fence, _ITEM.c.attempts)
-    .where(among(_ITEM.c.kind, "kinds"))
-    .order_by(_ITEM.c.priority, _ITEM.c.run_at, _ITEM.c.id)
-    .limit(bindparam("most", type_=Integer))
+_OF_KINDS = select(_ITEM.c.id, _ITEM.c.kind, _ITEM.c.key, _ITEM.c.payload, _ITEM.c.fence, _ITEM.c.attempts).where(
+    among(_ITEM.c.kind, "kinds")
 )
-_LOOK = _ANY.where(or_(*(_ITEM.c.state == state for state in OPEN)), _ITEM.c.run_at <= bindparam("at"))
+_FIRST = _ITEM.c.priority, _ITEM.c.run_at, _ITEM.c.id
+_MOST = bindparam("most", type_=Integer)
+_DUE = _OF_KINDS.where(or_(*(_ITEM.c.state == state for state in OPEN)), _ITEM.c.run_at <= bindparam("at"))
 """`run_at` of a claimed item is the end of its lease, so that one index finds what waits and what was left behind."""
-_DUE, _DUE_LOCKED = Prepared(_LOOK), Prepared(_LOOK.with_for_update(skip_locked=True))
+_ANY_DUE = Prepared(_DUE.limit(1))
+_DUE_LOCKED = Prepared(_DUE.order_by(*_FIRST).limit(_MOST).with_for_update(skip_locked=True))
 _NOW = func.statement_timestamp(type_=UtcDateTime())
 _SERVER_NOW = Prepared(select(_NOW))
-_LOOK_THERE = _ANY.where(
+_DUE_THERE = _OF_KINDS.where(
     or_(
         and_(_ITEM.c.state == "ready", _ITEM.c.run_at <= bindparam("at")),
         and_(_ITEM.c.state == "claimed", _ITEM.c.run_at <= _NOW, bindparam("ends", type_=Boolean)),
     )
 )
 """The same where leases are counted by the server's time."""
-_FIRST = _LOOK_THERE.subquery()
-_SERVED = Prepared(select(_NOW.label("now"), _FIRST.c.id).select_from(select(literal(1)).subquery().outerjoin(_FIRST, true())))
+_ONE = _DUE_THERE.limit(1).subquery()
+_SERVED = Prepared(select(_NOW.label("now"), _ONE.c.id).select_from(select(literal(1)).subquery().outerjoin(_ONE, true())))
 """One row, with what time it is."""
-_SERVED_LOCKED = Prepared(_LOOK_THERE.with_for_update(skip_locked=True))
+_SERVED_LOCKED = Prepared(_DUE_THERE.order_by(*_FIRST).limit(_MOST).with_for_update(skip_locked=True))
 _CLAIM = Prepared(
     update(_ITEM)
     .where(_ITEM.c.id == bindparam("key_"))

@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, ClassVar, NamedTuple, Self, cast
 
-from sqlalchemy import ColumnElement, Table, bindparam, func, insert, select, update
+from sqlalchemy import Table, bindparam, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from agent.fulfillment.errors import Cancelled, Missing, Superseded
@@ -157,12 +157,9 @@ def record(session: Session, plan_id: str, participants: Iterable[Participant]) 
 
 def _heads(session: Session, plans: AbstractSet[str], whole: AbstractSet[str]) -> dict[str, Head]:
     """Locked. `whole`: those of which the row is wanted."""
-    found = {}
-    for row in (_WHOLE_HEADS if whole else _HEADS).rows(session.connection(), {"plans": sorted(plans)}):
-        plan_id, fence, decision, cancellation, correlation, order_id, started_at, readings = row[: len(_HEAD)]
-        plan = _ROWS.row(session, row[len(_HEAD) :]) if plan_id in whole else None
-        found[plan_id] = Head(plan_id, fence, decision, cancellation or "", correlation or "", order_id, started_at, readings, plan)
-    return found
+    found = [Head(*row) for row in _HEADS.rows(session.connection(), {"plans": sorted(plans)})]
+    rows = {row.id: row for row in _ROWS.rows(session, {"plans": list(whole)})} if whole else {}
+    return {head.id: head._replace(row=rows[head.id]) if head.id in rows else head for head in found}
 
 
 def _record(session: Session, parts: Iterable[tuple[str, Participant]]) -> dict[str, Records]:
@@ -206,30 +203,24 @@ _TEXTS = ("before", "forward", "reverse")
 """Of a change set: written when its element says how it will make it, not each time."""
 _LINES, _CHANGES = cast("Table", JournalRow.__table__), cast("Table", ChangeSetRow.__table__)
 _PLANS = cast("Table", PlanRow.__table__)
-_HEAD = (
-    PlanRow.id,
-    PlanRow.fence,
-    PlanRow.decision,
-    OrderRow.cancellation_id,
-    OrderRow.correlation_id,
-    PlanRow.order_id,
-    PlanRow.started_at,
-    PlanRow.readings,
-)
-
-
-def _of_plans(*columns: ColumnElement[Any]) -> Prepared:
-    return Prepared(
-        select(*_HEAD, *columns)
-        .outerjoin(OrderRow, OrderRow.id == PlanRow.order_id)
-        .where(among(PlanRow.id, "plans"))
-        .order_by(PlanRow.id)
-        .with_for_update(of=_PLANS)
+_HEADS = Prepared(
+    select(
+        PlanRow.id,
+        PlanRow.fence,
+        PlanRow.decision,
+        func.coalesce(OrderRow.cancellation_id, ""),
+        func.coalesce(OrderRow.correlation_id, ""),
+        PlanRow.order_id,
+        PlanRow.started_at,
+        PlanRow.readings,
     )
-
-
-_HEADS, _WHOLE_HEADS = _of_plans(), _of_plans(*_PLANS.c)
-_ROWS = Loading(PlanRow)
+    .outerjoin(OrderRow, OrderRow.id == PlanRow.order_id)
+    .where(among(PlanRow.id, "plans"))
+    .order_by(PlanRow.id)
+    .with_for_update(of=_PLANS)
+)
+_ROWS = Loading(PlanRow, among(PlanRow.id, "plans"))
+"""Of those that are locked already."""
 _LINE = Prepared(
     insert(_LINES), ["plan_id", "at", "step", "element", "outcome", "milliseconds", "detail", "answer", "worker", "fence"]
 )
