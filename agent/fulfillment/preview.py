@@ -5,7 +5,7 @@ is held only while they are looked up; no element is asked, held or locked.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import unified_diff
 
 from sqlalchemy import func, select
@@ -104,7 +104,7 @@ class Impact:
 class Preview:
     allocations: tuple[GivenValue, ...]
     released: tuple[GivenValue, ...]
-    """What would go back to its pool, to rest there before somebody else gets it."""
+    """What would go back to its pool. Values rest there before somebody else gets them; bandwidth is free at once."""
     changes: tuple[PreviewedChange, ...]
     """Of all plans."""
     plans: tuple[PreviewedPlan, ...]
@@ -139,7 +139,7 @@ def preview(session: Session, designs: Sequence[Design], plans: Sequence[Thought
 
 
 def _released(session: Session, designs: Sequence[Design]) -> tuple[GivenValue, ...]:
-    """Of services that end, and of those that are changed so that they need another value."""
+    """Of services that end, and of those that are changed so that they need another value, or less bandwidth."""
     ending = {design.service_id: design for design in designs if _gives_back(design)}
     held = (
         select(AllocationRow.service_id, AllocationRow.role, PoolRow.name, AllocationRow.value, AllocationRow.amount_bps)
@@ -152,11 +152,16 @@ def _released(session: Session, designs: Sequence[Design]) -> tuple[GivenValue, 
         for service_id, role, pool, value, amount_bps in session.execute(held)
         if (design := ending.get(service_id or ""))
     ]
-    return tuple(
-        value
-        for design, value in found
-        if not any((kept.pool, kept.value) == (value.pool, value.value) for kept in design.allocations)
-    )
+    return tuple(back for design, value in found if (back := _given_back(design, value)))
+
+
+def _given_back(design: Design, value: GivenValue) -> GivenValue | None:
+    """Of what its service has: all of it, what it needs no more of a link, or nothing."""
+    kept = next((each for each in design.allocations if (each.pool, each.value) == (value.pool, value.value)), None)
+    if kept is None:
+        return value
+    less = value.amount_bps - kept.amount_bps
+    return replace(value, amount_bps=less) if less > 0 else None
 
 
 def _gives_back(design: Design) -> bool:

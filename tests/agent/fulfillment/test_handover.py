@@ -112,6 +112,22 @@ def test_a_dry_run_says_how_much_of_a_link_is_taken_and_how_much_is_given_back(h
     assert (used(house), promises(house)) == (80, 0)
 
 
+@pytest.mark.parametrize(("rate", "back"), [(20, [60]), (80, []), (100, [])])
+def test_a_dry_run_says_how_much_a_circuit_that_gets_another_rate_gives_back(house, rate, back):
+    (old,) = house.active(circuit(rate=80))
+    preview = house.desk.imagine(house.database, house.operator.request(changed(old, rate=rate)), house.clock.now())
+    told = [(each.item, each.pool, each.amount_bps // MEGABIT) for each in preview.released]
+    assert told == [("1", "link:short", amount) for amount in back]
+    assert [each.amount_bps // MEGABIT for each in preview.allocations if each.pool == "link:short"] == [rate]
+
+
+def test_a_dry_run_says_what_a_circuit_that_moves_gives_back(house):
+    (old,) = house.active(circuit(rate=80))
+    elsewhere = replace(changed(old), characteristics={"a": "sw1/1", "b": "pe2/1", "rate": 50})
+    preview = house.desk.imagine(house.database, house.operator.request(elsewhere), house.clock.now())
+    assert [(each.pool, each.amount_bps // MEGABIT) for each in preview.released] == [("link:short", 80)]
+
+
 @pytest.mark.parametrize("related", [AFTER, WITH])
 def test_a_circuit_takes_the_room_of_the_one_that_ends(house, related):
     (old,) = house.active(circuit(rate=80))
