@@ -16,7 +16,7 @@ from drivers.sim.topology import parse_topology
 from tests.loopback import fresh
 
 COLLECTORS = {collector.name: collector for collector in load_collectors()}
-SECONDS = 10.0
+SECONDS = 60.0
 TOPOLOGY = {
     "name": "three",
     "elements": [

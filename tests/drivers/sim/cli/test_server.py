@@ -18,6 +18,8 @@ from drivers.sim.state import ElementState
 from tests.drivers.sim.elements import Loop, eventually, loop_thread, router
 
 CREDENTIALS = SimCredentials()
+PATIENT = dict.fromkeys(("conn_timeout", "banner_timeout", "auth_timeout", "read_timeout_override"), 60.0)
+"""Of netmiko, which by itself waits 10 s for a prompt."""
 
 
 @dataclass
@@ -32,7 +34,7 @@ class Running:
             device_type="cisco_ios",
             host="127.0.0.1",
             port=self.port,
-            **{"username": CREDENTIALS.user, "password": CREDENTIALS.password, "conn_timeout": 5} | options,
+            **{"username": CREDENTIALS.user, "password": CREDENTIALS.password} | PATIENT | options,
         )
 
 
@@ -118,7 +120,7 @@ def test_a_refused_edit_shows_its_message_and_changes_nothing(running: Running) 
 
 def test_a_hanging_line_answers_when_the_hang_is_over(running: Running) -> None:
     running.loop.call(lambda: running.faults.hang(Phase.READ, 1.5))
-    with running.connect() as session:
+    with running.connect(read_timeout_override=None) as session:
         with pytest.raises(ReadTimeout):
             session.send_command("show version", read_timeout=0.1)
         assert eventually(lambda: "Version 1.0" in session.read_channel())
