@@ -13,7 +13,7 @@ from drivers.sim.faults import Phase
 from drivers.sim.thread import SimThread
 from inventory.db import Database
 from inventory.tables import ServiceRow
-from tests.agent.installation import FABD, ORDERS, Installation, Process, add, delete, eventually, simulated_network
+from tests.agent.installation import FABD, ORDERS, PATIENCE_S, Installation, Process, add, delete, eventually, simulated_network
 
 BRANCH = {"accessPort": "sw1/1", "description": "Branch"}
 SETTINGS = """
@@ -87,20 +87,22 @@ def test_what_a_daemon_places_is_carried_out_by_the_process_beside_it_and_by_no_
 
 def test_what_a_worker_had_half_done_when_it_was_killed_is_undone_by_the_next_one(installation, daemon, sim):
     before = installation.running_texts()
-    sim.call(lambda network: network.elements["pe2"].faults.hang(Phase.EDIT, 5.0))
+    # for longer than the test takes: what pe2 had been told before it hung it would do afterwards, whoever has undone the plan
+    sim.call(lambda network: network.elements["pe2"].faults.hang(Phase.EDIT, 2 * PATIENCE_S))
     with at_work(installation) as worker:
         order_id = placed(installation, daemon, add("1", **BRANCH))
         eventually(lambda: not sim.call(lambda network: network.elements["pe2"].faults.armed()))
         worker.kill()
     with at_work(installation) as successor:
         assert ended(installation, daemon, order_id) == "failed"
-        assert "taking over after a worker that died" in successor.log
+        eventually(lambda: "taking over after a worker that died" in successor.log)  # read by a thread of the test's own
     assert installation.running_texts() == before
 
 
 def test_a_worker_that_is_stopped_longer_than_its_lease_is_overtaken_and_does_no_harm_when_it_wakes(installation, daemon, sim):
     before = installation.running_texts()
-    sim.call(lambda network: network.elements["pe2"].faults.hang(Phase.CONNECT, 1.0))
+    # long enough to be seen and answered by a test that is away for a moment; the one who takes over is not made to wait
+    sim.call(lambda network: network.elements["pe2"].faults.hang(Phase.CONNECT, 6.0))
     with at_work(installation) as first:
         order_id = placed(installation, daemon, add("1", **BRANCH))
         eventually(lambda: not sim.call(lambda network: network.elements["pe2"].faults.armed()))
