@@ -10,6 +10,7 @@ from functools import lru_cache
 from types import MappingProxyType
 
 from drivers.diff import lines, objects, xmltree
+from drivers.diff.same import Same
 from drivers.errors import DriverSetupError
 from drivers.platform import Platform
 
@@ -25,7 +26,7 @@ def statements(platform: Platform, text: str) -> Statements:
     """Every part of the text. `DriverSetupError` when it is not in the platform's language."""
     read = _remembered if len(text) <= LONGEST_REMEMBERED else _statements
     try:
-        return read(_Same(platform), text)
+        return read(Same(platform), text)
     except ValueError as error:
         raise DriverSetupError(
             f"a template for platform {platform.name} rendered bad {platform.syntax} ({error}); correct the template"
@@ -50,23 +51,8 @@ def keep(platform: Platform, text: str, wanted: Statements) -> str:
             return objects.keep(text, wanted)
 
 
-class _Same:
-    """A platform, told by itself and not by its contents, for the cache."""
-
-    __slots__ = ("platform",)
-
-    def __init__(self, platform: Platform) -> None:
-        self.platform = platform
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and self.platform is other.platform
-
-    def __hash__(self) -> int:
-        return id(self.platform)
-
-
-def _statements(same: _Same, text: str) -> Statements:
-    platform = same.platform
+def _statements(same: Same[Platform], text: str) -> Statements:
+    platform = same.thing
     match platform.syntax:
         case "xml":
             return MappingProxyType(xmltree.statements(platform.xml_rules, text))

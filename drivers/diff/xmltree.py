@@ -13,6 +13,7 @@ from functools import lru_cache
 from lxml import etree
 
 from drivers.diff.comparison import Comparison, compare
+from drivers.diff.moulds import Made, Moulds
 from drivers.diff.values import canonical
 from drivers.platform import XmlRules
 
@@ -30,6 +31,8 @@ Identity = tuple[str, tuple[str, ...]]
 
 def forward(rules: XmlRules, before: str, after: str, running: str = "") -> str:
     """The content of `<config>` that leads from `before` to `after`; "" when nothing differs. `ValueError` for broken XML."""
+    if not running and (not before or not after) and (made := _moulds.made(rules, before or after)):
+        return made.back if before else made.there
     tree = _Tree(rules)
     old, new = _read(before), _read(after)
     edits = tree.edits(old, new, _parse(running) if running else None)
@@ -38,7 +41,12 @@ def forward(rules: XmlRules, before: str, after: str, running: str = "") -> str:
 
 def both_ways(rules: XmlRules, before: str, after: str) -> tuple[str, str]:
     """`forward`, there and back."""
-    tree = _Tree(rules)
+    if (not before or not after) and (made := _moulds.made(rules, before or after)):
+        return (made.back, made.there) if before else (made.there, made.back)
+    return _both_ways(_Tree(rules), before, after)
+
+
+def _both_ways(tree: "_Tree", before: str, after: str) -> tuple[str, str]:
     old, new = _read(before), _read(after)
     there, back = tree.edits(old, new, None), tree.edits(new, old, None)
     return "\n".join(map(_own_text, there)), "\n".join(map(_own_text, back))
@@ -46,7 +54,14 @@ def both_ways(rules: XmlRules, before: str, after: str) -> tuple[str, str]:
 
 def selection(rules: XmlRules, *texts: str) -> str:
     """A subtree filter (RFC 6241 §6) for just the entries that the texts name."""
-    tree, root = _Tree(rules), etree.Element("selection")
+    said = [text for text in texts if text]
+    if len(said) == 1 and (made := _moulds.made(rules, said[0])):
+        return made.selection
+    return _selection(_Tree(rules), said)
+
+
+def _selection(tree: "_Tree", texts: Iterable[str]) -> str:
+    root = etree.Element("selection")
     for text in texts:
         tree.select(root, _read(text))
     found = [*root]
@@ -120,7 +135,16 @@ def unite(rules: XmlRules, texts: Iterable[str]) -> str:
 
 def statements(rules: XmlRules, text: str) -> dict[str, str]:
     """Place and value of everything that the text says; see `drivers.diff.statements`."""
-    return _Tree(rules).statements(_read(text))
+    made = _moulds.made(rules, text)
+    return dict(made.statements) if made else _Tree(rules).statements(_read(text))
+
+
+def _make(rules: XmlRules, text: str) -> Made:
+    tree = _Tree(rules)
+    return Made(*_both_ways(tree, "", text), _selection(tree, [text]), tree.statements(_read(text)))
+
+
+_moulds = Moulds(_make, ["nc"])
 
 
 def keep(rules: XmlRules, text: str, wanted: Mapping[str, str]) -> str:
