@@ -105,6 +105,7 @@ def test_sealed_stamp_is_answered_and_another_key_is_not(prober, hasty):
     try:
         [right] = once(prober, target_of("stamp", *reflector.address, b"sesame"))
         [wrong] = once(hasty, target_of("stamp", *reflector.address, b"other"), packets=2)
+        eventually(lambda: reflector.reflections.counts["refused"] >= 2)  # it may come to them after nobody waits any more
     finally:
         reflector.stop()
     assert (right.received, wrong.received) == (5, 0)
@@ -136,18 +137,18 @@ def test_several_targets_are_measured_at_the_same_time(reflector):
 
 
 def test_the_time_that_a_reflector_takes_is_not_counted(prober):
-    answer = reflecting()
+    answer, taken_s = reflecting(), 0.5
 
     def late(data, source, _socket):
-        threading.Event().wait(0.05)
-
+        came = ntp_of(time.time_ns())
+        threading.Event().wait(taken_s)
         back = unpack_reflected(answer(data, source))
-        yield pack_reflected(back._replace(received=ntp_of(time.time_ns() - 50_000_000), stamp=ntp_of(time.time_ns())))
+        yield pack_reflected(back._replace(received=came, stamp=ntp_of(time.time_ns())))
 
     with Peer(late) as peer:
-        [found] = once(prober, peer.target, packets=2)
-    assert found.received == 2
-    assert found.delay_min_s < 0.05
+        [found] = once(prober, peer.target, packets=1)  # the next one would wait for this one
+    assert found.received == 1
+    assert found.delay_s < taken_s
 
 
 def test_answers_that_come_twice_or_from_elsewhere_are_counted_and_no_more(prober):
