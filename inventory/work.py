@@ -216,7 +216,7 @@ class DatabaseQueue:
         return claim.id in self.finish_all(session, [claim], at)
 
     def finish_all(self, session: Session, claims: Collection[Claim], at: datetime) -> frozenset[str]:
-        names, held = [claim.id for claim in claims], [f"{claim.id} {claim.fence}" for claim in claims]
+        names, held = [claim.id for claim in claims], [f"{claim.id} {claim.fence} claimed" for claim in claims]
         return frozenset(name for (name,) in _FINISH.rows(session.connection(), {"names": names, "held": held, "at": at}))
 
     def release(
@@ -309,8 +309,8 @@ _FINISH = Prepared(
     .values(state="done", lease_until=None, worker=None, finished_at=bindparam("at", type_=_ITEM.c.finished_at.type), last_error="")
     .where(
         among(_ITEM.c.id, "names"),
-        among(_ITEM.c.id + " " + cast_as(_ITEM.c.fence, String), "held"),
-        _ITEM.c.state == "claimed",
+        # the state by itself would lead SQLite through all that is claimed
+        among(_ITEM.c.id + " " + cast_as(_ITEM.c.fence, String) + " " + _ITEM.c.state, "held"),
     )
     .returning(_ITEM.c.id)
 )
