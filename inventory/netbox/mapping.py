@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from ipaddress import ip_interface
-from itertools import chain
 from typing import Any
 
 from inventory.document import InventoryDocument
-from inventory.netbox.objects import Device, Dump, End, Interface
+from inventory.netbox.names import AnyEnd, Names, strangers_left_out
+from inventory.netbox.objects import Device, Dump, Interface, Named
 from inventory.netbox.pools import Given, pools_of
 from inventory.netbox.rules import CONTEXT, FIELD, Rules
 
@@ -46,11 +46,12 @@ def map_dump(
 class _Network:
     def __init__(self, dump: Dump, rules: Rules, current: InventoryDocument, protocols: Mapping[str, str]) -> None:
         self._dump, self._rules, self._current, self._protocols = dump, rules, current, protocols
+        self._names = Names(dump)
         self.remarks: list[str] = []
 
     def sites(self) -> Iterator[dict[str, Any]]:
         """Those that have an element."""
-        wanted = {device.site.name for device in self._devices.values() if device.site}
+        wanted = {self._names.site(device) for device in self._devices.values()}
         for site in self._dump.sites:
             if site.name in wanted:
                 address = " ".join(site.physical_address.split())
@@ -64,7 +65,7 @@ class _Network:
             before = known[name].attributes if name in known else {}
             yield {
                 "name": name,
-                "site": device.site.name if device.site else "",
+                "site": self._names.site(device),
                 "platform": self._platform(device),
                 "role": self._role(device),
                 "attributes": {**before, **said, **_mapping(context.get("attributes")), "netbox_id": device.id},
@@ -94,7 +95,8 @@ class _Network:
             if not self._is_wanted(device):
                 continue
             if reason := self._obstacle(device):
-                self.remarks.append(f"device {device.name or device.id} is left out: {reason}")
+                called = device.name or f"with id {device.id}"
+                self.remarks.append(f"device {called} is left out: {reason}")
             elif str(device.name) in found:
                 self.remarks.append(f"device {device.name} is left out: another one has the same name")
             else:
@@ -107,13 +109,17 @@ class _Network:
 
     def _obstacle(self, device: Device) -> str:
         """Why it cannot become an element; "" when it can."""
-        if not device.name or not set(device.name) <= _NAME:
+        if not device.name:
+            return "it has no name; give it one in NetBox"
+        if not set(device.name) <= _NAME:
             return "elements have names of letters, digits, dots, dashes and underscores"
         if self._platform(device) not in self._protocols:
-            return f"its platform is {_slug(device.platform)!r}; name fabd's for it under `platforms` of the rules"
+            return f"its platform {_said(device.platform)}; name fabd's for it under `platforms` of the rules"
         if self._role(device) is None:
-            return f"its role is {_slug(device.role)!r}; name fabd's for it under `roles` of the rules"
-        return "" if device.site else "it has no site"
+            return f"its role {_said(device.role)}; name fabd's for it under `roles` of the rules"
+        if not device.site:
+            return "it has no site"
+        return "" if self._names.site(device) else f"its site, with id {device.site.id}, has no name; give it one in NetBox"
 
     def _platform(self, device: Device) -> str:
         slug = _slug(device.platform)
@@ -144,32 +150,44 @@ class _Network:
     def _ports(self) -> dict[str, list[Interface]]:
         """Element → its interfaces that become ports."""
         found: dict[str, list[Interface]] = {}
+        strangers: dict[int, list[Interface]] = {}
         for interface in self._dump.interfaces:
-            device = interface.device.name or ""
-            if device not in self._devices or interface.type.value in self._rules.port_types_left_out:
+            device = self._names.device(interface.device)
+            if interface.type.value in self._rules.port_types_left_out:
+                continue
+            if self._names.is_stranger(interface.device):
+                strangers.setdefault(interface.device.id, []).append(interface)
+            if device not in self._devices:
                 continue
             if not interface.name.isascii() or not interface.name.isprintable() or " " in interface.name:
                 self.remarks.append(f"interface {interface.name!r} of {device} is left out: names of ports have no spaces")
                 continue
             found.setdefault(device, []).append(interface)
+        self.remarks += [strangers_left_out(device, interfaces) for device, interfaces in strangers.items()]
         return found
 
     @cached_property
     def _pairs(self) -> list[tuple[str, str]]:
         """Ports that are joined, each pair once: by a cable, or over patch panels."""
         there = {f"{name}/{port.name}" for name, ports in self._ports.items() for port in ports}
-        cables = (
-            (_reference(cable.ends[0]), _reference(cable.ends[1]))
-            for cable in self._dump.cables
-            if cable.ends and cable.status.value in CONNECTED
-        )
-        ways = (
-            (f"{interface.device.name}/{interface.name}", _reference(interface.far_ends[0]))
-            for interface in self._dump.interfaces
-            if len(interface.far_ends) == 1
-        )
-        found = {(min(a, b), max(a, b)) for a, b in chain(cables, ways) if a in there and b in there and a != b}
+        found = set()
+        for called, one, other in self._ways():
+            a, b = self._names.port(one), self._names.port(other)
+            if a in there and b in there and a != b:
+                found.add((min(a, b), max(a, b)))
+            elif reason := self._names.riddles(one, other, there):
+                known = next((f"the way from {port}" for port in (a, b) if port in there), called)
+                self.remarks.append(f"{known} is left out: {reason}; give it a name in NetBox")
         return sorted(found)
+
+    def _ways(self) -> Iterator[tuple[str, AnyEnd, AnyEnd]]:
+        """What it is called, and its ends: cables, and what interfaces say of the other end."""
+        for cable in self._dump.cables:
+            if cable.ends and cable.status.value in CONNECTED:
+                yield f"cable {cable.id}", *cable.ends
+        for interface in self._dump.interfaces:
+            if len(interface.far_ends) == 1:
+                yield f"the way from interface {interface.id}", interface, interface.far_ends[0]
 
     @cached_property
     def _joined(self) -> frozenset[str]:
@@ -186,7 +204,7 @@ class _Network:
             return str(role)
         if interface.mgmt_only:
             return "management"
-        return "core" if f"{interface.device.name}/{interface.name}" in self._joined else "customer"
+        return "core" if self._names.port(interface) in self._joined else "customer"
 
 
 def _words(device: Device) -> Mapping[str, Any]:
@@ -206,8 +224,10 @@ def _host(device: Device) -> str:
         return ""
 
 
-def _reference(end: End) -> str:
-    return f"{end.device.name if end.device else ''}/{end.name}"
+def _said(named: Named | None) -> str:
+    if named is None:
+        return "is not said"
+    return f"is {named.slug!r}" if named.slug else f"has no slug (its id is {named.id})"
 
 
 def _slug(named: Any) -> str:  # noqa: ANN401  anything with a slug, or nothing

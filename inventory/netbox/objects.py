@@ -69,6 +69,7 @@ class Device(_Object):
 class End(_Object):
     """An interface, as others refer to it."""
 
+    id: int = 0
     name: str = ""
     device: Named | None = None
 

@@ -51,6 +51,9 @@ def _prefix_pools(dump: Dump, rules: Rules, remarks: list[str]) -> Iterator[Foun
         rule = by_role.get(prefix.role.slug if prefix.role else "")
         name = prefix.custom_fields.get(POOL_FIELD) or (rule.name if rule else None)
         if not name:
+            if by_role and prefix.role and not prefix.role.slug:
+                unknown = f"its role, with id {prefix.role.id}, has no slug; give it one in NetBox"
+                remarks.append(f"prefix {prefix.prefix} is no pool: {unknown}, or name the pool in its {POOL_FIELD}")
             continue
         try:
             network = ip_network(prefix.prefix)
@@ -106,7 +109,7 @@ def _finds(dump: Dump, origin: Origin) -> Iterator[tuple[str, str, str]]:
     if isinstance(origin, VlanGroup):
         for vlan in dump.vlans:
             if vlan.group and vlan.group.id == origin.id:
-                yield "vlan", str(vlan.vid), f"in NetBox: VLAN {vlan.name}"
+                yield "vlan", str(vlan.vid), f"in NetBox: VLAN {vlan.name or f'with id {vlan.id}'}"
         return
     for prefix in dump.prefixes:
         if prefix.id != origin.id and prefix.status.value != CONTAINER and _is_within(prefix, origin):

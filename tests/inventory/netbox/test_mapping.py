@@ -160,6 +160,114 @@ def test_names_that_ports_cannot_have_and_names_that_come_twice_are_said():
     assert any("device pe1 is left out: another one has the same name" in remark for remark in remarks)
 
 
+def nameless(number, **more):
+    """As NetBox refers to what has no name."""
+    return {"id": number, "url": f"http://netbox.example/api/x/{number}/", "display": f"x ({number})", "name": None} | more
+
+
+def test_references_without_a_name_are_understood_by_their_ids():
+    content = network()
+    ids = {"pe1": 11, "pe2": 12, "sw1": 13}
+    for each in content["devices"]:
+        each["site"] = nameless(1)
+    for each in content["interfaces"]:
+        each["device"] = nameless(ids[each["device"]["name"]])
+    for each in content["cables"]:
+        for end in (*each["a_terminations"], *each["b_terminations"]):
+            end["object"]["device"] = nameless(ids[end["object"]["device"]["name"]])
+    content["interfaces"][6]["connected_endpoints"][0]["device"] = nameless(12)
+    assert mapped(content) == mapped()
+
+
+def test_a_device_whose_site_has_no_name_is_left_out_and_said_so():
+    content = network()
+    content["devices"][0]["site"] = nameless(7)
+    document, remarks = mapped(content)
+    assert "pe1" not in [each.name for each in document.elements]
+    assert "device pe1 is left out: its site, with id 7, has no name; give it one in NetBox" in remarks
+
+
+def test_a_device_without_a_name_is_told_by_its_id_once():
+    content = network()
+    content["devices"][0]["name"] = None
+    for each in content["interfaces"][:4]:
+        each["device"] = nameless(11)
+    content["cables"][0]["a_terminations"][0]["object"]["device"] = nameless(11)
+    document, remarks = mapped(content)
+    assert [each.name for each in document.elements] == ["pe2", "sw1"]
+    assert [each for each in remarks if "11" in each] == ["device with id 11 is left out: it has no name; give it one in NetBox"]
+
+
+def test_interfaces_of_a_device_that_nobody_can_name_are_told_at_once():
+    content = network()
+    content["interfaces"] += [interface(number, "", f"e{number}", device=nameless(99)) for number in (21, 22, 23)]
+    document, remarks = mapped(content)
+    assert document == mapped()[0]
+    assert "interface e21 (id 21) and 2 more are left out: the device with id 99 has no name; give it one in NetBox" in remarks
+
+
+@pytest.mark.parametrize(
+    ("end", "reason"),
+    [
+        ({"device": nameless(99)}, "interface eth0 (id 1) is of the device with id 99, which has no name"),
+        ({"device": None}, "interface eth0 (id 1) is of no device"),
+        ({"name": None}, "the interface with id 1 has no name"),
+    ],
+)
+def test_a_cable_whose_other_end_nobody_can_name_is_said(end, reason):
+    content = network()
+    content["cables"][0]["b_terminations"][0]["object"] |= end
+    document, remarks = mapped(content)
+    assert [(link.a, link.b) for link in document.links] == [("pe2/eth1", "sw1/1")]
+    assert f"the way from pe1/Gi0/0 is left out: {reason}; give it a name in NetBox" in remarks
+
+
+def test_a_cable_neither_end_of_which_anybody_can_name_is_told_by_its_id():
+    content = network()
+    for side in "ab":
+        content["cables"][0][f"{side}_terminations"][0]["object"]["device"] = nameless(98)
+    _, remarks = mapped(content)
+    assert any(remark.startswith("cable 1 is left out: interface Gi0/0 (id 1) is of the device with id 98") for remark in remarks)
+
+
+def test_a_cable_to_what_fabd_does_not_manage_is_nobodys_business():
+    content = network()
+    content["cables"].append(cable(3, ("pe1", "Gi0/1"), ("pe9", "eth0")))
+    content["cables"].append(cable(4, ("pe9", "eth1"), ("pe9", "eth2")))
+    assert mapped(content) == mapped()
+
+
+def test_a_way_over_patch_panels_to_what_nobody_can_name_is_said():
+    content = network()
+    content["interfaces"][6]["connected_endpoints"][0]["device"] = nameless(97)
+    _, remarks = mapped(content)
+    reason = "interface eth1 (id 6) is of the device with id 97, which has no name"
+    assert f"the way from sw1/1 is left out: {reason}; give it a name in NetBox" in remarks
+
+
+def test_a_platform_or_a_role_without_a_slug_is_told_by_its_id():
+    content = network()
+    content["devices"][0]["platform"] = nameless(31, slug="")
+    content["devices"][1]["role"] = nameless(32, slug="")
+    content["devices"][2]["platform"] = None
+    content["prefixes"][0]["role"] = nameless(33, slug="")
+    _, remarks = mapped(content)
+    assert [remark.partition(";")[0] for remark in remarks if "slug" in remark or "said" in remark] == [
+        "device pe1 is left out: its platform has no slug (its id is 31)",
+        "device pe2 is left out: its role has no slug (its id is 32)",
+        "device sw1 is left out: its platform is not said",
+        "prefix 100.64.0.0/16 is no pool: its role, with id 33, has no slug",
+    ]
+
+
+def test_a_vlan_without_a_name_is_kept_back_by_its_id():
+    content = network()
+    content["vlans"][0] |= {"name": "", "group": nameless(1)}
+    document, _ = mapped(content)
+    kept = next(pool for pool in document.pools if pool.name == "vlan-access").reserved
+    assert [(each.value, each.reason) for each in kept] == [("110", "in NetBox: VLAN with id 1")]
+
+
 def test_two_prefixes_are_not_one_pool():
     content = network()
     content["prefixes"].append({"id": 4, "prefix": "100.65.0.0/16", "role": ref(1, "customer-links"), "custom_fields": {}})
