@@ -1,8 +1,7 @@
 """One NETCONF session: requests with deadlines, failures as element errors."""
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 
@@ -22,6 +21,8 @@ from drivers.timing import remaining
 from drivers.transport import open_transport
 
 _LOCKED = frozenset({"lock-denied", "in-use"})
+_BREAKS = (SessionError, TransportError, SSHException, EOFError, OSError)
+"""What breaks a session; a time-out (an `OSError`) does so, too."""
 
 
 class Client:
@@ -43,7 +44,7 @@ class Client:
         session = DrivenSession(handler)
         try:
             session.attach(transport, target.host, remaining(target.element, deadline, "to start NETCONF"))
-        except (SessionError, TransportError, SSHException, EOFError, OSError) as error:
+        except _BREAKS as error:
             transport.close()
             session.close()
             if isinstance(error, ElementError):
@@ -94,30 +95,29 @@ class Client:
         remaining(self._element, deadline, f"for {', '.join(names)}")
         if not self._usable:
             raise ElementDisconnected(self._element, "the element ended the NETCONF session")
-        with self._told(names):
+        try:
             return Posted(self, names, self._exchange.post(operations, deadline))
+        except _BREAKS as error:
+            raise self._broke(names, error) from error
 
     def collect(self, names: Sequence[str], numbers: Sequence[str], deadline: float) -> "list[Reply]":
         """What was posted under these numbers is answered by."""
         if self._broken:
             raise ElementDisconnected(self._element, f"the connection broke before the answer to <{', '.join(names)}>")
-        with self._told(names):
+        try:
             return [Reply(self._element, message) for message in self._exchange.replies(numbers, deadline)]
+        except _BREAKS as error:
+            raise self._broke(names, error) from error
 
     def forget(self, numbers: Sequence[str]) -> None:
         self._exchange.forget(numbers)
 
-    @contextmanager
-    def _told(self, names: Sequence[str]) -> Iterator[None]:
-        """What breaks the session, in the operator's words."""
-        try:
-            yield
-        except TimeoutError as error:
-            self._broken = True
-            raise ElementTimeout(self._element, f"no answer to <{', '.join(names)}> in time") from error
-        except (TransportError, SessionError, SSHException, EOFError, OSError) as error:
-            self._broken = True
-            raise ElementDisconnected(self._element, f"the connection broke before the answer to <{', '.join(names)}>") from error
+    def _broke(self, names: Sequence[str], error: Exception) -> ElementError:
+        """The session is not used any more; why, in the operator's words."""
+        self._broken = True
+        if isinstance(error, TimeoutError):
+            return ElementTimeout(self._element, f"no answer to <{', '.join(names)}> in time")
+        return ElementDisconnected(self._element, f"the connection broke before the answer to <{', '.join(names)}>")
 
     def next_message(self, deadline: float) -> etree._Element:
         """What the element sends unasked, on a session on which nothing more is asked. `TimeoutError` when nothing came."""
@@ -130,7 +130,7 @@ class Client:
         except etree.XMLSyntaxError as error:
             self._broken = True
             raise ElementDisconnected(self._element, f"what it sends is not XML: {error}") from error
-        except (TransportError, SessionError, SSHException, EOFError, OSError) as error:
+        except _BREAKS as error:
             self._broken = True
             raise ElementDisconnected(self._element, "the connection of its notifications broke") from error
 
@@ -173,10 +173,14 @@ class Reply:
     element: str
     message: Message
 
-    @cached_property
+    @property
     def refusal(self) -> "EditRefused | ElementLocked | None":
         """What its errors say (warnings are none); None when there are none."""
-        found = () if self.message.acknowledges else rpc.faults(self.message.tree)
+        return None if self.message.acknowledges else self._refusal
+
+    @cached_property
+    def _refusal(self) -> "EditRefused | ElementLocked | None":
+        found = rpc.faults(self.message.tree)
         if not found:
             return None
         words = "; ".join(map(str, found))

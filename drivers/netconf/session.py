@@ -1,8 +1,8 @@
 """One change set through the phases of a network transaction, over NETCONF with confirmed commit (RFC 6241 §8.4)."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -365,8 +365,11 @@ class NetconfSession:
     def _post(self, *operations: Operation, deadline: float) -> Posted:
         """All of them at once. What was asked with the commit is not wanted any more."""
         self._look_no_more()
-        with self._told(operations):
+        try:
             return self._client.post(operations, deadline)
+        except ElementError as error:
+            self._note(operations, error)
+            raise
 
     def _look_no_more(self) -> None:
         look, self._look = self._look, None
@@ -375,19 +378,17 @@ class NetconfSession:
 
     def _hear(self, posted: Posted, *operations: Operation, deadline: float) -> list[Reply]:
         """The replies to these operations, each with its line in the transcript."""
-        with self._told(operations):
+        try:
             replies = posted.replies(deadline)
+        except ElementError as error:
+            self._note(operations, error)
+            raise
         for operation, reply in zip(operations, replies, strict=True):
             self._transcript.append(f"<{operation.name}>: {reply.refusal.message if reply.refusal else 'ok'}")
         return replies
 
-    @contextmanager
-    def _told(self, operations: Iterable[Operation]) -> Iterator[None]:
-        try:
-            yield
-        except ElementError as error:
-            self._transcript.append(f"<{', '.join(operation.name for operation in operations)}>: {error.message}")
-            raise
+    def _note(self, operations: Iterable[Operation], error: ElementError) -> None:
+        self._transcript.append(f"<{', '.join(operation.name for operation in operations)}>: {error.message}")
 
     def _require(self, capability: str, words: str) -> None:
         if not self._client.has(capability):
