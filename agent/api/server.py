@@ -10,7 +10,8 @@ from functools import partial
 import uvicorn
 from starlette.types import ASGIApp
 
-from agent.api.connection import Connection, Door
+from agent.api.connection import Connection
+from agent.api.door import Door
 from agent.api.tls import server_context
 from agent.config import ApiSettings
 from agent.errors import AddressInUse
