@@ -16,7 +16,7 @@ _NO_HTTP = "Invalid HTTP request received."
 
 
 class Waiting(HttpToolsProtocol):
-    """Who reads what comes calls `_watch_head` when a client is let in and after what was read, and `_refuse` for what is no HTTP."""
+    """Who reads calls `_watch_head` when a client is let in and after what was read, and `_refuse` for what is no HTTP."""
 
     def __init__(
         self,
