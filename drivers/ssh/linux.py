@@ -119,6 +119,8 @@ class LinuxShell:
             channel = self._transport.open_session(timeout=remaining(self._element, deadline, f"for {words!r}"))
         except (paramiko.SSHException, EOFError, OSError) as error:
             self._broken = True
+            if time.monotonic() >= deadline:
+                raise ElementTimeout(self._element, f"no answer to a channel for {words!r} in time") from error
             raise ElementDisconnected(self._element, f"the connection broke before {words!r} was sent") from error
         try:
             channel.settimeout(remaining(self._element, deadline, f"for {words!r}"))

@@ -1,11 +1,13 @@
 """FRR with its Linux shell, played back as FRR 8.4 and iproute2 6.1 of Debian 12 answered; the lab runs the same for real."""
 
 import json
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
+import paramiko
 import pytest
 
 from drivers.diff import change_set
@@ -140,8 +142,19 @@ def test_a_refused_look_is_no_empty_configuration(tmp_path: Path, played: list[E
 def test_silence_is_a_time_out_and_ends_the_session(tmp_path: Path) -> None:
     with element(tmp_path, Exchange("", SHOW_LINKS, ["<silence>"])) as session:
         with pytest.raises(ElementTimeout, match=r"no answer to .* in time"):
-            session.standing(NEW, soon(0.3))
+            session.standing(NEW, soon(2))  # it has to be asked first
         assert not session._shell.alive
+
+
+def test_a_channel_that_is_not_opened_in_time_is_a_time_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unanswered(timeout: float) -> None:
+        threading.Event().wait(timeout)
+        raise paramiko.SSHException("Timeout opening channel.")
+
+    with element(tmp_path) as session:
+        monkeypatch.setattr(session._shell._transport, "open_session", unanswered)
+        with pytest.raises(ElementTimeout):
+            session.standing(NEW, soon(0.1))
 
 
 def test_a_ping_that_is_not_answered_has_failed_with_its_last_words(tmp_path: Path) -> None:
