@@ -102,12 +102,17 @@ def test_one_that_hangs_up_is_told_at_once(said: bytes) -> None:
 
 
 def test_what_came_with_its_name_is_read_before_more_is_waited_for() -> None:
-    with element(NAME + message(cMSG_IGNORE), KEXINIT) as connection:
-        line = Line(connection, soon(1.0))
-        with pytest.raises(TimeoutError):
-            line.start_client()
-        assert line.remote_version == "SSH-2.0-element"
-        assert line.kex_engine is not None, "the ways to agree on keys were not read"
+    def opened(patience: float) -> Line:
+        with element(NAME + message(cMSG_IGNORE), KEXINIT) as connection:
+            line = Line(connection, soon(patience))
+            with pytest.raises(TimeoutError):
+                line.start_client()
+        return line
+
+    lines = map(opened, (0.2, 2.0, 20.0))  # for this machine may be away from one packet to the next
+    line = next((line for line in lines if line.kex_engine is not None), None)
+    assert line is not None, "the ways to agree on keys were not read"
+    assert line.remote_version == "SSH-2.0-element"
 
 
 @pytest.mark.parametrize(
