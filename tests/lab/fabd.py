@@ -196,10 +196,10 @@ class Fabd:
         """Elements that a plan has, or has left in doubt."""
         return [element["name"] for element in self.get("/api/v1/elements") if element["hold"]]
 
-    def place(self, *items: Document) -> str:
-        """The id of the order, accepted and not yet carried out."""
+    def place(self, *items: Document, external_id: str = "") -> str:
+        """The id of the order, accepted and not yet carried out; by the same `external_id` it is the same order again."""
         party = {"id": self.account, "role": "customer", "@referredType": "Organization"}
-        body = {"relatedParty": [party], "serviceOrderItem": items}
+        body = {"relatedParty": [party], "serviceOrderItem": items} | ({"externalId": external_id} if external_id else {})
         return str(self._answered("POST", ORDERS, json=body).json()["id"])
 
     def outcome(self, order_id: str) -> Document:

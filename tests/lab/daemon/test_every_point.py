@@ -4,8 +4,11 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
+from itertools import count
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.agent.chaos.scenarios import UNDECIDED, WAY
@@ -27,6 +30,9 @@ _WORDS = re.compile(r"Acme, \w+|\b192\.0\.2\.\d+\b")
 
 class Doomed(Fabd):
     """A daemon that dies where it is told to, and is followed by another one at once."""
+
+    _numbers = count(1)
+    """Of orders."""
 
     def start(self, **settings: str) -> None:
         assert not settings, "it reads its file alone"
@@ -51,13 +57,14 @@ class Doomed(Fabd):
 
     def dies(self, checkpoint: str, *items: Document) -> Document:
         """The order, after the daemon has died at this point of it, and its successor has brought it to its end."""
-        doomed = self._pid
+        doomed, order = self._pid, f"doomed-{next(self._numbers)}"
         self._script.write_text(f"die {checkpoint}\n")
-        order_id = self.place(*items)
+        with suppress(httpx.TransportError):  # it may die before it answers
+            self.place(*items, external_id=order)
         # that the script is empty is not enough: whoever emptied it answers for a moment yet
         wait_until(f"fabd has died {checkpoint}", lambda: self._pid not in ("", doomed))
         self._until_ready()
-        return self.outcome(order_id)
+        return self.outcome(self.place(*items, external_id=order))
 
     @property
     def _script(self) -> Path:
