@@ -47,8 +47,11 @@ def test_every_neighbour_of_every_router_is_found_well(asking: Fabd) -> None:
 
     wait_until("pe1's BGP neighbours are known", lambda: found().keys() == others)
     wait_until("they are well", lambda: {each["standing"] for each in found().values()} == {"good"})
-    wait_until("adjacencies are known, too", lambda: bool(states(asking, cause="ospfNeighbourDown")))
-    assert {each["shown"] for each in states(asking, element="pe1", cause="ospfNeighbourDown").values()} == {"Full"}
+
+    def adjacencies() -> set[str]:
+        return {each["shown"] for each in states(asking, element="pe1", cause="ospfNeighbourDown").values()}
+
+    wait_until("its adjacencies are known, too, and full", lambda: adjacencies() == {"Full"}, seen=adjacencies)
     reply = asking.post("/api/v1/collectors/frr-bgp/run", {"element": "pe1"})
     assert {each["qualifier"] for each in reply["states"]} == others
 
