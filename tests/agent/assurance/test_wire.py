@@ -125,6 +125,17 @@ class Watch:
             await asyncio.sleep(0.05)
 
 
+def done_at(sim: SimThread, act: Callable[[SimNetwork, str], None], link: str) -> float:
+    """When the network did it, however late it came to it."""
+
+    def timed(network: SimNetwork) -> float:
+        begun = time.time()
+        act(network, link)
+        return begun
+
+    return sim.call(timed)
+
+
 class Stillness:
     """How long the machine let nothing go on, at the longest: as much may be between an instant and when it is looked at."""
 
@@ -147,12 +158,10 @@ def test_a_cut_on_the_wire_is_one_ticket_from_a_trap_and_downtime_to_the_instant
         async with watch.listening():
             await watch.service.poll_once()
             assert watch.rows(AlarmRow) == []
-            cut = time.time()
-            await asyncio.to_thread(sim.call, SimNetwork.cut, "east")
+            cut = await asyncio.to_thread(done_at, sim, SimNetwork.cut, "east")
             await watch.until(lambda: bool(watch.rows(TicketRow)))
             await asyncio.sleep(1)  # the outage has to last, for its length is what is measured
-            restored = time.time()
-            await asyncio.to_thread(sim.call, SimNetwork.restore, "east")
+            restored = await asyncio.to_thread(done_at, sim, SimNetwork.restore, "east")
             await watch.until(lambda: all(row.state == "resolved" for row in watch.rows(ProblemRow)))
             # the first of two traps may have led to the reads of both ends
             await watch.until(lambda: watch.service.figures().traps_processed >= 4)
