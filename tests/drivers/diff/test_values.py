@@ -42,3 +42,8 @@ def test_an_address_has_its_shortest_form(token: str, short: str) -> None:
 @given(st.text("0123456789abcdef.:/", min_size=1, max_size=20) | st.ip_addresses().map(str))
 def test_every_token_is_spelled_as_python_spells_it(token: str) -> None:
     assert canonical(token) == spelled(token)
+
+
+@given(st.lists(st.sampled_from(["", "0", "1", "a0", "0a", "f00", "2001", "10000"]), min_size=2, max_size=9).map(":".join))
+def test_so_is_every_row_of_groups(token: str) -> None:
+    assert canonical(token) == spelled(token)
