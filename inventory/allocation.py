@@ -12,11 +12,12 @@ from functools import partial
 from types import MappingProxyType
 from typing import cast
 
-from sqlalchemy import ColumnElement, Table, bindparam, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Table, bindparam, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from inventory import heirs
 from inventory.errors import NotReserved, PoolExhausted, RoleTaken, ValueNotInPool, ValueTaken
+from inventory.exhaustion import exhausted
 from inventory.lockedpools import LockedPool, lock_pools
 from inventory.pools import BANDWIDTH
 from inventory.postponed import later, settle, shared, untold
@@ -267,10 +268,7 @@ def _take_beyond(session: Session, pool: LockedPool) -> str:
         step = min(step * 4, LONGEST_STEP)
     if str(cursor) != pool.cursor:
         pool.set_cursor(session, cursor)
-    resting = select(func.min(AllocationRow.reusable_at)).where(
-        AllocationRow.pool_id == pool.id, AllocationRow.state == "quarantined"
-    )
-    raise PoolExhausted(pool.name, f"none of its {pool.size} values is free", reusable_at=session.scalar(resting))
+    raise exhausted(session, pool)
 
 
 def _released_by(service_id: str | None) -> str:

@@ -61,10 +61,16 @@ class AllocationError(InventoryError):
 
 
 class PoolExhausted(AllocationError):
-    def __init__(self, pool: str, detail: str, *, reusable_at: datetime | None = None) -> None:
+    """`kept`: some of its values are kept back, and could be given back by hand."""
+
+    def __init__(self, pool: str, detail: str, *, reusable_at: datetime | None = None, kept: bool = False) -> None:
         self.pool, self.reusable_at = pool, reusable_at
         wait = f"; the next one leaves quarantine at {reusable_at.isoformat(timespec='seconds')}" if reusable_at else ""
-        super().__init__(f"pool {pool} is exhausted: {detail}{wait}; extend the pool or delete services that use it")
+        remedy = "extend the pool or delete services that use it"
+        if kept:
+            shown = f"`fabd inventory pool show {pool}`"
+            remedy = f"extend the pool, delete services that use it, or release what need not be kept back ({shown})"
+        super().__init__(f"pool {pool} is exhausted: {detail}{wait}; {remedy}")
 
 
 class ValueTaken(AllocationError):

@@ -16,6 +16,7 @@ from agent.security.audit import record
 from inventory.allocation import reserve
 from inventory.db import Database
 from inventory.elements import element
+from inventory.exhaustion import FOUND_IN_USE
 
 
 @local
@@ -64,7 +65,7 @@ def _keep_back(desk: Desk, database: Database, leaks: list[Leak]) -> list[Leak]:
     found = {(leak.pool, leak.value): leak for leak in reversed(leaks) if leak.value}
     with database.write() as session:
         for (pool, value), leak in sorted(found.items()):
-            reserve(session, pool, value, reason=f"found in use on {leak.object.removeprefix('element ')}", at=at)
+            reserve(session, pool, value, reason=f"{FOUND_IN_USE} on {leak.object.removeprefix('element ')}", at=at)
         if found:
             values = [f"{pool} {value}" for pool, value in sorted(found)]
             record(session, desk.actor, "reserve", "inventory", at, after={"found in use": values})

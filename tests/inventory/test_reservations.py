@@ -50,6 +50,32 @@ def test_a_document_keeps_values_back_and_a_second_import_changes_nothing(databa
         take(database, "c")
 
 
+@pytest.mark.parametrize(
+    ("kept", "found", "ended", "why"),
+    [
+        (0, 0, 0, "none of its 4 values is free; extend the pool or delete services that use it"),
+        (0, 0, 2, "is free: 2 rest in quarantine; the next one leaves quarantine at 2026-01-05T10:00:00+00:00; extend the pool"),
+        (2, 0, 0, "is free: 2 are kept back; extend the pool, delete services that use it, or release what need not be kept back"),
+        (3, 1, 0, "is free: 3 are kept back (1 of them found in use); extend the pool"),
+        (2, 2, 1, "is free: 1 rests in quarantine and 2 are kept back (2 of them found in use); the next one leaves"),
+    ],
+)
+def test_a_pool_that_has_nothing_to_give_says_what_has_it(database: Database, kept: int, found: int, ended: int, why: str) -> None:
+    load(database, POOLS.partition("reserved")[0].rstrip())
+    with database.write() as session:
+        for number in range(kept):
+            reason = "found in use on sw1" if number < found else "legacy"
+            reserve(session, "vlans", str(100 + number), reason=reason, at=EPOCH)
+    for number in range(4 - kept):
+        take(database, str(number))
+    with database.write() as session:
+        for number in range(ended):
+            release_service(session, f"svc-{number}", EPOCH)
+    with pytest.raises(PoolExhausted) as told:
+        take(database, "last")
+    assert why in str(told.value)
+
+
 def test_what_is_kept_back_is_exported_with_its_reason(database: Database) -> None:
     load(database, POOLS)
     with database.read() as session:
