@@ -40,7 +40,7 @@ class BufferedSocket:
     def __init__(self, connection: socket.socket, deadline: float) -> None:
         connection.settimeout(None)
         self._socket = connection
-        self._held, self._at = b"", 0
+        self.held, self.at = b"", 0
         """What was read, and how much of it was given out."""
         self._tick = 0.0
         """How long the kernel waits, as it was last told; 0: for ever."""
@@ -63,37 +63,25 @@ class BufferedSocket:
 
     def recv(self, count: int) -> bytes:
         """At most so many; b"" at the end."""
-        if self._at == len(self._held):
+        if self.at == len(self.held):
             try:
                 self.wait()
             except TimeoutError as error:
                 raise Stalled from error
-        given = self._held[self._at : self._at + count]
-        self._at += len(given)
+        given = self.held[self.at : self.at + count]
+        self.at += len(given)
         return given
 
-    def take(self, count: int) -> bytes:
-        """Just so many. `EOFError` at the end."""
-        given = self.recv(count)
-        if len(given) == count:
-            return given
-        parts = [given]
-        while given and (count := count - len(given)):
-            given = self.recv(count)
-            parts.append(given)
-        if not given:
-            raise EOFError
-        return b"".join(parts)
-
-    def take_framed(self, extra: int) -> tuple[bytes, bytes] | None:
-        """Four octets that say a length, and so many and `extra` behind them; None while not all of that is at hand."""
-        held, at = self._held, self._at
-        begin = at + 4
-        end = begin + int.from_bytes(held[at:begin], "big") + extra
-        if len(held) < max(begin, end):
-            return None
-        self._at = end
-        return held[at:begin], held[begin:end]
+    def have(self, count: int) -> None:
+        """Wait until so many are at hand. `EOFError` at the end."""
+        while len(self.held) - self.at < count:
+            try:
+                more = self._read(1)
+            except TimeoutError as error:
+                raise Stalled from error
+            if not more:
+                raise EOFError
+            self.held, self.at = self.held[self.at :] + more, 0
 
     def send(self, data: bytes) -> int:
         self._more = False
@@ -119,16 +107,16 @@ class BufferedSocket:
         `least`: so many octets should come; to be woken for fewer is no use. Where they do not come within `GATHERING_S` what is
         there is read.
         """
-        if self._at < len(self._held):
+        if self.at < len(self.held):
             return
-        self._held, self._at = self._read(least), 0
+        self.held, self.at = self._read(least), 0
         self._more = True
 
     @property
     def ready(self) -> bool:
         """Whether reading would not wait."""
-        if self._at < len(self._held) or self._closed:
-            return self._at < len(self._held)
+        if self.at < len(self.held) or self._closed:
+            return self.at < len(self.held)
         return promptly.readable(self._socket)
 
     def _read(self, least: int) -> bytes:

@@ -123,7 +123,7 @@ class Line(paramiko.Transport):
         self._socket.end()
 
     def attend(self, least: int = 1) -> None:
-        """Wait for something to come (see `BufferedSocket.wait`) and act on one message.
+        """Wait for something to come (see `BufferedSocket.wait`) and act on it.
 
         `TimeoutError` when nothing came; otherwise what broke the connection (an `SSHException`, `EOFError` or `OSError`), which
         is closed then.
@@ -176,13 +176,16 @@ class Line(paramiko.Transport):
             raise paramiko.SSHException(f"what it sends cannot be read: {type(error).__name__} {error}".rstrip()) from error
 
     def _act(self) -> None:
-        """One turn of what `paramiko.Transport.run` does."""
+        """One turn of what `paramiko.Transport.run` does: on what has come for the sink, or on one message."""
         if self.packetizer.need_rekey() and not self.in_kex:
             self._send_kex_init()
         try:
-            kind, rest, number = self.packetizer.read()
+            packet = self.packetizer.read(None if self._expected_packet else self._carried, self._sink)
         except NeedRekeyException:
             return
+        if packet is None:
+            return
+        kind, rest, number = packet
         if kind == MSG_CHANNEL_DATA and rest[:4] == self._carried and not self._expected_packet:
             self._sink(rest[8 : 8 + int.from_bytes(rest[4:8], "big")])
             return

@@ -8,10 +8,11 @@ counters, how much was sent under one key) stays where paramiko keeps it, so tha
 import os
 import struct
 import threading
+from collections.abc import Callable
 from typing import Protocol
 
 import paramiko
-from paramiko.common import MSG_IGNORE
+from paramiko.common import MSG_CHANNEL_DATA, MSG_IGNORE
 from paramiko.message import Message
 from paramiko.packet import Packetizer
 
@@ -25,6 +26,10 @@ _PADDING_OCTETS = 4_096
 _COUNTER = struct.Struct(">Q")
 
 
+Packet = tuple[int, bytes, int]
+"""Kind, what stands behind it, and its number."""
+
+
 class _Sealing(Protocol):
     def encrypt(self, nonce: bytes, data: bytes, associated_data: bytes) -> bytes: ...
     def decrypt(self, nonce: bytes, data: bytes, associated_data: bytes) -> bytes: ...
@@ -33,7 +38,6 @@ class _Sealing(Protocol):
 class Packets(Packetizer):
     """Names that begin with `_Packetizer__` are paramiko's."""
 
-    _initial_kex_done: bool
     _Packetizer__aead_in: bool
     _Packetizer__aead_out: bool
     _Packetizer__block_engine_in: _Sealing
@@ -61,12 +65,21 @@ class Packets(Packetizer):
         self._connection = connection
         self._padding = b""
 
-    def read(self) -> tuple[int, bytes, int]:
-        """Kind, what stands behind it, and its number; packets that mean nothing are left out while more is there."""
-        while True:
-            kind, rest = self._open() if self._is_sealed_in else self._as_paramiko_does()
-            if kind != MSG_IGNORE or not self._initial_kex_done or not self._connection.ready:
-                return kind, rest, (self._Packetizer__sequence_number_in - 1) & _NUMBERS
+    def read(self, channel: bytes | None, sink: Callable[[bytes], object]) -> Packet | None:
+        """Open what has come, one packet at least: data of that channel go to `sink`, what means nothing to nobody.
+
+        The first packet that is anything else; None when there is none. What comes behind it is left to the next call: it may
+        change the keys.
+        """
+        if not self._is_sealed_in:
+            return self._as_paramiko_does()
+        opened = self._Packetizer__sequence_number_in
+        packet = self._pour(channel, sink)
+        if packet is None and opened == self._Packetizer__sequence_number_in:
+            self._connection.have(4)
+            self._connection.have(4 + _size(self._connection.held, self._connection.at) + self._Packetizer__mac_size_in)
+            packet = self._pour(channel, sink)
+        return packet
 
     def send_message(self, data: Message) -> None:
         if self._Packetizer__aead_out and self._Packetizer__compress_engine_out is None:
@@ -78,25 +91,36 @@ class Packets(Packetizer):
     def _is_sealed_in(self) -> bool:
         return self._Packetizer__aead_in and self._Packetizer__compress_engine_in is None and not self._Packetizer__remainder
 
-    def _as_paramiko_does(self) -> tuple[int, bytes]:
+    def _as_paramiko_does(self) -> Packet:
         kind, message = super().read_message()
-        return kind, message.asbytes()
+        return kind, message.asbytes(), message.seqno
 
-    def _open(self) -> tuple[int, bytes]:
-        mac_size = self._Packetizer__mac_size_in
-        head, sealed = self._connection.take_framed(mac_size) or self._piecewise(mac_size)
-        size = _size(head)
-        iv = self._Packetizer__iv_in
-        packet = self._Packetizer__block_engine_in.decrypt(iv, sealed, head)
-        self._Packetizer__iv_in = _next(iv)
-        self._Packetizer__sequence_number_in = (self._Packetizer__sequence_number_in + 1) & _NUMBERS
-        self._count_received(4 + len(sealed))
-        return packet[1], packet[2 : size - packet[0]]
-
-    def _piecewise(self, mac_size: int) -> tuple[bytes, bytes]:
-        """Head and rest of a packet that has not come whole."""
-        head = self._connection.take(4)
-        return head, self._connection.take(_size(head) + mac_size)
+    def _pour(self, channel: bytes | None, sink: Callable[[bytes], object]) -> Packet | None:
+        """As `read`; nothing is waited for. In one piece: an answer is a dozen packets, and half of them mean nothing."""
+        connection, mac_size = self._connection, self._Packetizer__mac_size_in
+        held, at = connection.held, connection.at
+        whole, there = at, len(held)
+        decrypt, fixed = self._Packetizer__block_engine_in.decrypt, self._Packetizer__iv_in[:4]
+        count = first = int.from_bytes(self._Packetizer__iv_in[4:], "big")
+        other = None
+        while other is None and (data := whole + 4) <= there:
+            size = int.from_bytes(held[whole:data], "big")
+            end = data + size + mac_size
+            if end > there:
+                break
+            packet = decrypt(fixed + count.to_bytes(8, "big"), held[data:end], held[whole:data])
+            whole, count, kind = end, count + 1, packet[1]
+            if kind == MSG_CHANNEL_DATA and packet[2:6] == channel:
+                sink(packet[10 : 10 + int.from_bytes(packet[6:10], "big")])
+            elif kind != MSG_IGNORE:
+                number = (self._Packetizer__sequence_number_in + count - first - 1) & _NUMBERS
+                other = kind, packet[2 : size - packet[0]], number
+        if count != first:
+            connection.at = whole
+            self._Packetizer__iv_in = fixed + count.to_bytes(8, "big")
+            self._Packetizer__sequence_number_in = (self._Packetizer__sequence_number_in + count - first) & _NUMBERS
+            self._count_received(whole - at, count - first)
+        return other
 
     def _seal(self, payload: bytes) -> None:
         block = self._Packetizer__block_size_out
@@ -125,12 +149,12 @@ class Packets(Packetizer):
         if self._Packetizer__sent_bytes >= self.REKEY_BYTES or self._Packetizer__sent_packets >= self.REKEY_PACKETS:
             self._renew_keys()
 
-    def _count_received(self, octets: int) -> None:
+    def _count_received(self, octets: int, packets: int) -> None:
         self._Packetizer__received_bytes += octets
-        self._Packetizer__received_packets += 1
+        self._Packetizer__received_packets += packets
         if self._Packetizer__need_rekey:
             self._Packetizer__received_bytes_overflow += octets
-            self._Packetizer__received_packets_overflow += 1
+            self._Packetizer__received_packets_overflow += packets
             if (
                 self._Packetizer__received_bytes_overflow >= self.REKEY_BYTES_OVERFLOW_MAX
                 or self._Packetizer__received_packets_overflow >= self.REKEY_PACKETS_OVERFLOW_MAX
@@ -146,8 +170,8 @@ class Packets(Packetizer):
             self._trigger_rekey()  # type: ignore[attr-defined]  # paramiko's own
 
 
-def _size(head: bytes) -> int:
-    size = int.from_bytes(head, "big")
+def _size(held: bytes, at: int) -> int:
+    size = int.from_bytes(held[at : at + 4], "big")
     if not 2 <= size <= _MOST_OCTETS:  # noqa: PLR2004  the padding's length and the kind
         raise paramiko.SSHException(f"a packet of {size} octets")
     return size

@@ -197,28 +197,49 @@ def test_keys_are_renewed_in_passing_when_this_side_has_received_enough_packets(
 
 def test_what_was_changed_on_its_way_ends_the_line() -> None:
     with conversation(encryption_algs=["aes128-gcm@openssh.com"]) as (server, caller):
-        take = caller.line._socket.take_framed
-
-        def changed(extra: int) -> tuple[bytes, bytes] | None:
-            found = take(extra)
-            return found and (found[0], found[1][:-1] + bytes([found[1][-1] ^ 1]))
-
-        caller.line._socket.take_framed = changed
+        heard_as(caller, lambda octets: octets[:-1] + bytes([octets[-1] ^ 1]))
         server.say(b"?" * 100)
-        caller.say(b"here")
         with pytest.raises(paramiko.SSHException, match="cannot be read"):
-            caller.hear(4)
+            caller.hear(100)
         assert not caller.line.is_active()
 
 
-def test_a_packet_longer_than_any_ends_the_line() -> None:
-    with conversation(encryption_algs=["aes128-gcm@openssh.com"]) as (_, caller):
-        caller.line._socket.take_framed = lambda _extra: None
-        caller.line._socket.take = lambda count: b"\xff" * count
-        caller.say(b"here")
-        with pytest.raises(paramiko.SSHException, match="a packet of 4294967295 octets"):
-            caller.hear(4)
+@pytest.mark.parametrize(("size", "octets"), [(b"\xff" * 4, 4294967295), (bytes(4), 0), (b"\0\4\0\1", 256 * 1024 + 1)])
+def test_a_packet_longer_than_any_or_of_nothing_ends_the_line(size: bytes, octets: int) -> None:
+    with conversation(encryption_algs=["aes128-gcm@openssh.com"]) as (server, caller):
+        heard_as(caller, lambda _: size)
+        server.say(b"?")
+        with pytest.raises(paramiko.SSHException, match=f"a packet of {octets} octets"):
+            caller.hear(1)
         assert not caller.line.is_active()
+
+
+@pytest.mark.parametrize("size", [1, 3, 16, 52, 1000])
+def test_packets_that_come_in_pieces_are_put_together(cipher: list[str], size: int) -> None:
+    with conversation(encryption_algs=cipher) as (server, caller):
+        left = bytearray()
+        read = caller.line._socket._read
+
+        def a_piece(least: int) -> bytes:
+            if not left:
+                left.extend(read(least))
+            piece = bytes(left[:size])
+            del left[:size]
+            return piece
+
+        caller.line._socket._read = a_piece
+        for number in range(20):
+            server.say(b"%d" % number * number)
+        wanted = b"".join(b"%d" % number * number for number in range(20))
+        assert caller.hear(len(wanted)) == wanted
+        caller.say(KILOBYTE)
+        assert caller.hear(len(KILOBYTE)) == KILOBYTE
+
+
+def heard_as(caller: Caller, changed: Callable[[bytes], bytes]) -> None:
+    """What comes from now on is heard like that."""
+    read = caller.line._socket._read
+    caller.line._socket._read = lambda least: changed(read(least))
 
 
 def test_more_than_the_element_takes_at_once_is_sent_as_it_takes_it(cipher: list[str]) -> None:
@@ -331,7 +352,6 @@ def test_who_waits_for_so_many_octets_is_woken_once_they_have_come(there_before:
         speaking = threading.Timer(0.05, there.sendall, [b"x" * (10 - there_before)])
         speaking.start()
         buffered.wait(10)
-        assert buffered.take_framed(0) is None  # "xxxx" says far more
         assert buffered.recv(100) == b"x" * 10
         speaking.join()
         there.sendall(b"y")
@@ -376,18 +396,26 @@ def test_another_thread_ends_the_wait_for_many_octets(monkeypatch: pytest.Monkey
             buffered.wait(1_000)
 
 
-@pytest.mark.parametrize("part", [0, 3, 4, 9])
-def test_a_packet_is_taken_when_it_is_there_whole(part: int) -> None:
+def test_what_is_wanted_whole_is_waited_for() -> None:
     here, there = socket.socketpair()
-    packet = b"\0\0\0\x04four" + b"extra"
     with there:
         buffered = BufferedSocket(here, soon())
-        there.sendall(packet + packet[:part])
-        buffered.wait()
-        assert buffered.take_framed(5) == (packet[:4], packet[4:])
-        assert buffered.take_framed(5) is None
-        there.sendall(packet[part:])
-        assert buffered.take(13) == packet
+        there.sendall(b"first and sec")
+        assert buffered.recv(6) == b"first "
+        speaking = threading.Timer(0.05, there.sendall, [b"ond"])
+        speaking.start()
+        buffered.have(10)
+        assert buffered.recv(100) == b"and second"
+        speaking.join()
+        there.sendall(b"half")
+        buffered.deadline = soon(0.05)
+        with pytest.raises(Stalled):
+            buffered.have(5)
+        there.close()
+        buffered.deadline = soon()
+        with pytest.raises(EOFError):
+            buffered.have(5)
+        assert buffered.recv(100) == b"half"
         buffered.close()
 
 
