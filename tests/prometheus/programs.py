@@ -102,6 +102,11 @@ class Prometheus(Server):
         found = self.get("/api/v1/query", query=expr)["data"]
         return list(found["result"])
 
+    def shown(self, expr: str) -> list[dict[str, Any]]:
+        """The same, as soon as it is something: a page that took longer than a scrape may has nothing until the next one."""
+        found: list[dict[str, Any]] = eventually(lambda: self.query(expr), expr)
+        return found
+
     def labels(self, expr: str, name: str) -> set[str]:
         return {each["metric"].get(name, "") for each in self.query(expr)}
 

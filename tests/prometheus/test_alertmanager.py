@@ -65,4 +65,4 @@ def test_what_fabd_tells_is_seen_in_its_metrics(scene):
     failed = "fabd_alertmanager_failures_total"
     sent = eventually(lambda: scene.prometheus.query("fabd_alertmanager_alerts_sent_total > 0"), "alerts to be counted")
     assert {each["metric"]["url"] for each in sent} == {scene.alertmanager.url}
-    assert len(scene.prometheus.query(failed)) == 1
+    assert len(scene.prometheus.shown(failed)) == 1

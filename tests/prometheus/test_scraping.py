@@ -17,19 +17,22 @@ def test_promtool_finds_nothing_to_say_of_a_page(scene, page):
 
 
 def test_every_target_that_fabd_tells_of_is_scraped(scene):
-    targets = eventually(lambda: scene.prometheus.get("/api/v1/targets")["data"]["activeTargets"], "targets")
-    found = {(each["labels"]["job"], each["labels"].get("shard", ""), each["health"], each["lastError"]) for each in targets}
+    def found() -> set[tuple[str, ...]]:
+        targets = scene.prometheus.get("/api/v1/targets")["data"]["activeTargets"]
+        return {(each["labels"]["job"], each["labels"].get("shard", ""), each["health"], each["lastError"]) for each in targets}
+
     parts = {("fabd-elements", f"{number}/2", "up", "") for number in range(2)}
-    assert found == {("fabd", "", "up", ""), ("fabd-services", "", "up", ""), *parts}
+    expected = {("fabd", "", "up", ""), ("fabd-services", "", "up", ""), *parts}
+    eventually(lambda: found() == expected, "every target to be up, each by a scrape that was not late")
 
 
 def test_the_parts_hold_every_element_once(scene):
-    elements = scene.prometheus.labels("fabd_port_oper_status", "element")
-    assert elements == {"p1", "p2", "pe1", "pe2", "pe3", "pe4", "sw1", "sw2"}
+    expected = {"p1", "p2", "pe1", "pe2", "pe3", "pe4", "sw1", "sw2"}
+    eventually(lambda: scene.prometheus.labels("fabd_port_oper_status", "element") == expected, "both parts to be scraped")
     assert scene.prometheus.query("count by (element, port) (fabd_port_oper_status) > 1") == []
 
 
 def test_the_rules_record_and_nothing_is_wrong_with_them(scene):
     groups = scene.prometheus.get("/api/v1/rules")["data"]["groups"]
     assert {rule["health"] for group in groups for rule in group["rules"]} == {"ok"}
-    assert scene.prometheus.query('port:fabd_receive_bits:rate5m{element="pe1"} > 0')
+    assert scene.prometheus.shown('port:fabd_receive_bits:rate5m{element="pe1"} > 0')
