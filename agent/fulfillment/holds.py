@@ -178,10 +178,12 @@ _RELEASE = (
     .where(_HOLDS.c.plan_id.in_(bindparam("plans", expanding=True)), _HOLDS.c.element.not_in(bindparam("keep", expanding=True)))
     .returning(_HOLDS.c.element)
 )
-_WANTING = select(ChangeSetRow.plan_id).where(among(ChangeSetRow.element, "elements"))
+_WANTS = (  # of each plan that waits, for there are few: all that ever wanted the elements are more with each order
+    select(ChangeSetRow.id).where(ChangeSetRow.plan_id == PlanRow.id, among(ChangeSetRow.element, "elements")).exists()
+)
 _LINE = (
     select(PlanRow.id)
-    .where(PlanRow.state == PlanState.WAITING, PlanRow.fence > 0, PlanRow.id.in_(_WANTING))
+    .where(PlanRow.state == PlanState.WAITING, PlanRow.fence > 0, _WANTS)
     .order_by(PlanRow.id)
     .limit(bindparam("most", type_=Integer))
 )
