@@ -240,7 +240,11 @@ class _Stream(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
-        self.source = str(transport.get_extra_info("peername")[0])
+        peer = transport.get_extra_info("peername")
+        if peer is None:  # it has gone already, and uvloop asks the kernel only now
+            self.end()
+            return
+        self.source = str(peer[0])
         _keep_alive(transport.get_extra_info("socket"))
         if not self._listener.connected(self):
             self.end()

@@ -2,11 +2,13 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+import struct
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
+import uvloop
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -158,6 +160,26 @@ def test_a_sender_that_is_gone_without_a_word_is_noticed() -> None:
             return int(alive)
 
     assert asyncio.run(story()) == 1
+
+
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_a_sender_that_is_gone_before_it_is_let_in_is_nobody(loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
+    failures: list[object] = []
+
+    async def story() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context))
+        async with listening() as listener:
+            with socket.create_connection(listener.address) as gone:
+                gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("@ii", 1, 0))  # closing it resets it
+            _, writer = await asyncio.open_connection(*listener.address)
+            writer.write(b"<13>one\n")
+            assert await taken(listener, 1) == ["one"]
+            await counted(listener, SyslogStats(received=1, accepted=1, connected=1))
+            writer.close()
+
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(story())
+    assert failures == []
 
 
 def test_a_full_queue_and_a_loud_source_are_counted_and_known_by_name() -> None:
