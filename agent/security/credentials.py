@@ -8,9 +8,11 @@ import json
 import os
 import re
 import stat
+import time
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -18,6 +20,8 @@ from agent.errors import CredentialsExposed, CredentialUnresolved
 from drivers.port import Credential
 
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
+STEADY_S = 2.0
+"""A file that was changed less long ago may be changed again without looking otherwise: its times go by the system's ticks."""
 
 
 class _Keys(BaseModel):
@@ -36,12 +40,24 @@ class _Keys(BaseModel):
     engine_id: str = ""
 
 
+class _Read(NamedTuple):
+    """A file as it was read, what it says, and what was made of that."""
+
+    look: tuple[int, ...]
+    tables: Mapping[str, object]
+    built: dict[str, Credential]
+
+
 class CredentialResolver:
-    """Turns a reference into secrets at the moment of use; nothing is kept, so a changed file takes effect at once."""
+    """Turns a reference into secrets at the moment of use.
+
+    What was read is good as long as the file looks the same, and it is looked at each time: a changed file takes effect at once.
+    """
 
     def __init__(self, file: Path, environment: Mapping[str, str] | None = None) -> None:
         self._file = file
         self._environment = os.environ if environment is None else environment
+        self._read: _Read | None = None
 
     def resolve(self, reference: str) -> Credential:
         """Raises `CredentialUnresolved` or `CredentialsExposed`; both name the reference and the remedy, never a secret."""
@@ -49,10 +65,12 @@ class CredentialResolver:
         text = self._environment.get(variable)
         if text is not None:
             return self._build(reference, self._json(reference, variable, text), f"environment variable {variable}")
-        tables = self._read(reference)
-        if reference not in tables:
+        read = self._as_it_is(reference)
+        if reference not in read.tables:
             raise CredentialUnresolved(reference, f"add a table [{reference}] to {self._file} (mode 0600) or set {variable}")
-        return self._build(reference, tables[reference], str(self._file))
+        if reference not in read.built:
+            read.built[reference] = self._build(reference, read.tables[reference], str(self._file))
+        return read.built[reference]
 
     def _json(self, reference: str, variable: str, text: str) -> object:
         try:
@@ -60,17 +78,22 @@ class CredentialResolver:
         except json.JSONDecodeError:
             raise CredentialUnresolved(reference, f'{variable} is not JSON; give an object such as {{"username": …}}') from None
 
-    def _read(self, reference: str) -> Mapping[str, object]:
+    def _as_it_is(self, reference: str) -> _Read:
         try:
+            if self._read is not None and self._read.look == _look(self._file.stat()):
+                return self._read
             with self._file.open("rb") as file:
-                if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & OTHERS:
+                found = os.fstat(file.fileno())
+                if stat.S_IMODE(found.st_mode) & OTHERS:
                     raise CredentialsExposed(f"{self._file} can be read by others than its owner; run: chmod 600 {self._file}")
-                return tomllib.load(file)
+                read = _Read(_look(found), tomllib.load(file), {})
         except FileNotFoundError:
             remedy = f"create {self._file} (mode 0600) with a table [{reference}], or set {variable_name(reference)}"
             raise CredentialUnresolved(reference, remedy) from None
         except tomllib.TOMLDecodeError as error:
             raise CredentialUnresolved(reference, f"{self._file} is not valid TOML: {error}") from None
+        self._read = read if time.time() - max(found.st_mtime, found.st_ctime) > STEADY_S else None
+        return read
 
     def _build(self, reference: str, table: object, source: str) -> Credential:
         try:
@@ -78,6 +101,11 @@ class CredentialResolver:
         except ValidationError as error:
             details = "; ".join(f"{'.'.join(str(p) for p in e['loc'])}: {e['msg']}" for e in error.errors(include_input=False))
             raise CredentialUnresolved(reference, f"{source} is not usable: {details}") from None
+
+
+def _look(found: os.stat_result) -> tuple[int, ...]:
+    """By which a file that was changed, or has come in the place of another, is told from that."""
+    return found.st_dev, found.st_ino, found.st_mode, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def variable_name(reference: str) -> str:
