@@ -31,6 +31,8 @@ class Admission:
         self._silent, self._lane = silent, lane
         self._waiting: dict[str, Candidate] = {}
         self._running: dict[str, Candidate] = {}
+        self._busy: Counter[str] = Counter()
+        """Element → how many plans run on it: more than one where somebody was tired of waiting."""
         self._in_lane: set[str] = set()
 
     @property
@@ -42,12 +44,13 @@ class Admission:
 
     def next(self, now: float) -> Claim | None:
         """The first that may begin; it runs until it is `done`."""
-        taken: set[str] = set().union(*(candidate.elements for candidate in self._running.values()))
+        wanted: set[str] = set()
         for candidate in self._waiting.values():
-            free = taken.isdisjoint(candidate.elements) or now - candidate.since > PATIENCE_S
-            if free and self._fits(candidate):
+            elements = candidate.elements
+            alone = self._busy.keys().isdisjoint(elements) and wanted.isdisjoint(elements)
+            if (alone or now - candidate.since > PATIENCE_S) and self._fits(candidate):
                 return self._begin(candidate)
-            taken |= candidate.elements  # those behind it must not keep it waiting for ever
+            wanted |= elements  # those behind it must not keep it waiting for ever
         return None
 
     def done(self, claim: Claim) -> None:
@@ -55,6 +58,7 @@ class Admission:
         running = self._running.get(claim.id)
         if running is not None and running.claim == claim:
             del self._running[claim.id]
+            self._leave(running)
             self._in_lane.discard(claim.id)
 
     def crowd(self) -> list[Claim]:
@@ -83,7 +87,16 @@ class Admission:
     def _begin(self, candidate: Candidate) -> Claim:
         claim = candidate.claim
         del self._waiting[claim.id]
+        if before := self._running.pop(claim.id, None):  # it was claimed anew
+            self._leave(before)
         self._running[claim.id] = candidate
+        self._busy.update(candidate.elements)
         if self._silent(candidate.elements):
             self._in_lane.add(claim.id)
         return claim
+
+    def _leave(self, candidate: Candidate) -> None:
+        for element in candidate.elements:
+            self._busy[element] -= 1
+            if not self._busy[element]:
+                del self._busy[element]
