@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -136,8 +137,9 @@ class Subscribing:
 
     def _heard(self, found: Notification) -> None:
         """In the thread of the subscription."""
-        if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._put, found)
+        if self._loop is not None:
+            with suppress(RuntimeError):  # it has ended meanwhile, and nobody listens any more
+                self._loop.call_soon_threadsafe(self._put, found)
 
     def _put(self, found: Notification) -> None:
         told = "" if found.event_time is None else found.event_time.isoformat()

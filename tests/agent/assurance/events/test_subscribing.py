@@ -122,6 +122,14 @@ def test_of_elements_that_ask_no_more_nothing_is_kept(network: Database, made: l
     assert set(kept(network)) == {"pe1", "pe3"}
 
 
+def test_what_an_element_tells_when_the_daemon_has_ended_is_heard_by_nobody(
+    network: Database, made: list[FakeSubscription]
+) -> None:
+    found = subscribed(network)  # in a loop that is closed by now
+    made[0].sink(Notification("pe1", EPOCH, "{urn:x}linkDown", {}))
+    assert found.queue.empty()
+
+
 def test_subscriptions_end_though_the_database_does_not_answer(
     network: Database, made: list[FakeSubscription], monkeypatch: pytest.MonkeyPatch
 ) -> None:
