@@ -6,6 +6,7 @@ costs one round trip and not one per operation. An answer may be left until it i
 
 import time
 from collections.abc import Sequence
+from functools import partial
 from itertools import count
 
 from lxml import etree
@@ -48,8 +49,10 @@ class Exchange:
         """In the order of the numbers."""
         if not self._heard:
             self._rouse(deadline)
-        while any(self._due[number] is None for number in numbers):
-            self._take(_read(self._session.receive(deadline, self._octets_until(numbers[-1]))))
+        due = partial(self._octets_until, numbers[-1])
+        for number in numbers:
+            while self._due[number] is None:
+                self._take(_read(self._session.receive(deadline, due)))
         return [reply for number in numbers if (reply := self._due.pop(number)) is not None]
 
     def forget(self, numbers: Sequence[str]) -> None:

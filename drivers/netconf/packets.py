@@ -23,7 +23,8 @@ _MOST_OCTETS = 256 * 1024
 _NUMBERS = 0xFFFFFFFF
 _PADDING_OCTETS = 4_096
 """So many random octets are asked of the kernel at once."""
-_COUNTER = struct.Struct(">Q")
+_NONCE = struct.Struct(">4sQ")
+"""What is fixed, and the number of the packet (RFC 5647 §7.1)."""
 
 
 Packet = tuple[int, bytes, int]
@@ -100,26 +101,30 @@ class Packets(Packetizer):
         connection, mac_size = self._connection, self._Packetizer__mac_size_in
         held, at = connection.held, connection.at
         whole, there = at, len(held)
-        decrypt, fixed = self._Packetizer__block_engine_in.decrypt, self._Packetizer__iv_in[:4]
-        count = first = int.from_bytes(self._Packetizer__iv_in[4:], "big")
+        decrypt = self._Packetizer__block_engine_in.decrypt
+        fixed, first = _NONCE.unpack(self._Packetizer__iv_in)
+        count = first
+        said: list[bytes] = []
         other = None
         while other is None and (data := whole + 4) <= there:
-            size = int.from_bytes(held[whole:data], "big")
-            end = data + size + mac_size
-            if end > there:
+            head = held[whole:data]
+            size = int.from_bytes(head, "big")
+            if (end := data + size + mac_size) > there:
                 break
-            packet = decrypt(fixed + count.to_bytes(8, "big"), held[data:end], held[whole:data])
+            packet = decrypt(_NONCE.pack(fixed, count), held[data:end], head)
             whole, count, kind = end, count + 1, packet[1]
             if kind == MSG_CHANNEL_DATA and packet[2:6] == channel:
-                sink(packet[10 : 10 + int.from_bytes(packet[6:10], "big")])
+                said.append(packet[10 : 10 + int.from_bytes(packet[6:10], "big")])
             elif kind != MSG_IGNORE:
                 number = (self._Packetizer__sequence_number_in + count - first - 1) & _NUMBERS
                 other = kind, packet[2 : size - packet[0]], number
         if count != first:
             connection.at = whole
-            self._Packetizer__iv_in = fixed + count.to_bytes(8, "big")
+            self._Packetizer__iv_in = _NONCE.pack(fixed, count)
             self._Packetizer__sequence_number_in = (self._Packetizer__sequence_number_in + count - first) & _NUMBERS
             self._count_received(whole - at, count - first)
+        if said:
+            sink(b"".join(said))
         return other
 
     def _seal(self, payload: bytes) -> None:
@@ -131,7 +136,8 @@ class Packets(Packetizer):
             packet = b"%c%b%b" % (padding, payload, self._random(padding))
             iv = self._Packetizer__iv_out
             out = head + self._Packetizer__block_engine_out.encrypt(iv, packet, head)
-            self._Packetizer__iv_out = _next(iv)
+            fixed, number = _NONCE.unpack(iv)
+            self._Packetizer__iv_out = _NONCE.pack(fixed, number + 1)
             self._Packetizer__sequence_number_out = (self._Packetizer__sequence_number_out + 1) & _NUMBERS
             self.write_all(out)
             self._count_sent(len(out))
@@ -175,8 +181,3 @@ def _size(held: bytes, at: int) -> int:
     if not 2 <= size <= _MOST_OCTETS:  # noqa: PLR2004  the padding's length and the kind
         raise paramiko.SSHException(f"a packet of {size} octets")
     return size
-
-
-def _next(iv: bytes) -> bytes:
-    """The last eight octets count the packets (RFC 5647 §7.1)."""
-    return iv[:4] + _COUNTER.pack(_COUNTER.unpack_from(iv, 4)[0] + 1)

@@ -17,6 +17,8 @@ _OK = re.compile(
     rb"""(?:<\1ok\s*/>|<\1ok\s*>\s*</\1ok\s*>)\s*</\1rpc-reply\s*>"""
 )
 """Most replies are just that."""
+_DECLARED = {b"": f' xmlns="{BASE}"'.encode(), b"nc:": f' xmlns:nc="{BASE}"'.encode()}
+"""What makes the prefix that it begins with NETCONF's."""
 _NUMBER = re.compile(rb'\smessage-id="([^"]*)"')
 
 
@@ -40,7 +42,7 @@ class Message:
     def read(cls, text: bytes) -> "Message":
         """`XMLSyntaxError` for what is not XML."""
         found = _OK.fullmatch(text)
-        message = cls(text, acknowledges=found is not None and _declared(found[1]) in found[2])
+        message = cls(text, acknowledges=found is not None and _DECLARED[found[1]] in found[2])
         if not message.acknowledges:
             _ = message.tree  # parsed once, and here
         return message
@@ -184,10 +186,6 @@ def text(reply: etree._Element) -> str:
 
 def _name(local: str) -> str:
     return f"{{{BASE}}}{local}"
-
-
-def _declared(prefix: bytes) -> bytes:
-    return b' xmlns%b="%b"' % (b":nc" if prefix else b"", BASE.encode())
 
 
 def _operation(name: str, *children: str) -> Operation:

@@ -7,7 +7,7 @@ answer is handed from thread to thread.
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import paramiko
 from ncclient.devices.default import DefaultDeviceHandler
@@ -83,22 +83,22 @@ class DrivenSession(SSHSession):  # type: ignore[misc]  # ncclient ships no type
         with self._transport.using:
             return not self._decoder.held and self._transport.is_silent_until(instant)
 
-    def receive(self, deadline: float, due: int = 1) -> bytes:
+    def receive(self, deadline: float, due: Callable[[], int] | None = None) -> bytes:
         """The next message. `TimeoutError`, or what broke the connection.
 
-        `due`: with those after it that are waited for, it comes to so many octets at least.
+        `due`: with those after it that are waited for, it comes to so many octets at least; asked when it must be waited for.
         """
         with self._transport.using:
             return self._next(deadline, due)
 
-    def _next(self, deadline: float, due: int = 1) -> bytes:
-        self._transport.wait_until(deadline)
+    def _next(self, deadline: float, due: Callable[[], int] | None = None) -> bytes:
         try:
             while (message := self._decoder.next()) is None:
+                self._transport.wait_until(deadline)
                 self._widen()
                 if not self.usable:
                     raise SessionCloseError(b"")
-                self._transport.attend(max(due - self._decoder.held, 1))
+                self._transport.attend(1 if due is None else max(due() - self._decoder.held, 1))
         except FramingError as error:
             raise TransportError(f"what it sends is not NETCONF: {error}") from error
         return message.strip()

@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import Callable
 from typing import cast
 
 import pytest
@@ -36,8 +37,8 @@ class Deaf:
         assert instant > time.monotonic()
         return not self._hears
 
-    def receive(self, _deadline: float, due: int) -> bytes:
-        self.due.append(due)
+    def receive(self, _deadline: float, due: Callable[[], int]) -> bytes:
+        self.due.append(due())
         if not self._hears or self._answered == len(self.requests):
             raise TimeoutError
         request = self.requests[self._answered]
