@@ -56,6 +56,9 @@ class Target:
     known_hosts: Path | None = None
     """OpenSSH `known_hosts`; without one no SSH session is opened."""
 
+    def __hash__(self) -> int:  # of what tells elements apart; sessions are looked up by it, many times for each plan
+        return hash((self.element, self.protocol, self.host, self.port))
+
 
 class CheckOutcome(StrEnum):
     PASSED = "passed"
