@@ -129,10 +129,17 @@ def keep_alive(config: Path, folder: Path) -> None:
     while not enough:
         sys.stderr.write(f"{BIRTH}\n")
         child = os.fork()
-        (folder / "pid").write_text(str(child or os.getpid()))
+        say_who_lives(folder, child or os.getpid())
         if child == 0:
             asyncio.run(live(config, Fate(folder)))
         enough = wait_for_end_of(child)
+
+
+def say_who_lives(folder: Path, child: int) -> None:
+    """By parent and child, whoever comes first, and whole at once: the other may still write when the daemon is up."""
+    written = folder / f"pid-by-{os.getpid()}"
+    written.write_text(str(child))
+    written.replace(folder / "pid")
 
 
 def wait_for_end_of(child: int) -> bool:

@@ -62,7 +62,7 @@ class Doomed(Fabd):
         with suppress(httpx.TransportError):  # it may die before it answers
             self.place(*items, external_id=order)
         # that the script is empty is not enough: whoever emptied it answers for a moment yet
-        wait_until(f"fabd has died {checkpoint}", lambda: self._pid not in ("", doomed))
+        wait_until(f"fabd has died {checkpoint}", lambda: self._pid != doomed)
         self._until_ready()
         return self.outcome(self.place(*items, external_id=order))
 
@@ -72,7 +72,7 @@ class Doomed(Fabd):
 
     @property
     def _pid(self) -> str:
-        """Of the daemon that lives now; "" in the moment in which the next one's is written."""
+        """Of the daemon that lives now."""
         return (self.folder / "pid").read_text()
 
 
