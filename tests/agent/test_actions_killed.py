@@ -6,12 +6,23 @@ from tests.agent import installation as place
 from tests.agent.installation import ORDERS, Installation, add, eventually, simulated_network
 from tests.loopback import numbered
 
-MODES = """
+RULES = """
+rules:
+  - name: bounce-for-long
+    title: shut a customer port for longer than it takes to kill the daemon meanwhile
+    deed: bounce-port
+    trigger: {causes: [linkDown], standing_s: 0}
+    guards: {per_object: 1, in_all: 5, within_s: 3600, pause_s: 0, elements_at_once: 1}
+    shut_s: 30
+"""
+SETTINGS = """
 [actions]
 look_every_s = 0.2
 [actions.modes]
-bounce-errored-port = "manual"
+bounce-for-long = "manual"
 test-degraded-service = "manual"
+[catalog]
+actions = ["{folder}"]
 """
 
 
@@ -28,7 +39,10 @@ def house(tmp_path, network, monkeypatch):
     monkeypatch.setattr(
         place, "POOLS", [{**pool, "prefix": links} if pool["name"] == "ipv4-links" else pool for pool in place.POOLS]
     )
-    with Installation(tmp_path / "fabd", network, more=MODES) as installation:
+    rules = tmp_path / "rules"
+    rules.mkdir()
+    (rules / "own.yaml").write_text(RULES)
+    with Installation(tmp_path / "fabd", network, more=SETTINGS.format(folder=rules)) as installation:
         yield installation
 
 
@@ -57,7 +71,7 @@ def test_a_port_that_a_killed_daemon_left_shut_is_opened_by_the_next_one(house, 
     with house.running() as first, house.client(first) as http:
         ordered(house, http, add("1", port="pe1/ge-0/0/1"), add("2", accessPort="sw1/1"))
         before = house.running_texts()
-        answer = http.post("/api/v1/actions", json={"rule": "bounce-errored-port", "about": port})
+        answer = http.post("/api/v1/actions", json={"rule": "bounce-for-long", "about": port})
         assert answer.status_code == 201, answer.text
         eventually(lambda: not is_up(house, port))
         first.kill()
