@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 
 from lxml import etree
-from ncclient.devices.default import DefaultDeviceHandler
 from ncclient.transport.errors import SessionError, TransportError
 from paramiko import SSHException
 
 from drivers.errors import EditRefused, ElementDisconnected, ElementError, ElementLocked, ElementTimeout, ElementUnreachable
 from drivers.netconf import rpc
 from drivers.netconf.exchange import Exchange
+from drivers.netconf.hello import Hello
 from drivers.netconf.line import Line
 from drivers.netconf.rpc import Message, Operation
 from drivers.netconf.wire import DrivenSession
@@ -28,8 +28,8 @@ _BREAKS = (SessionError, TransportError, SSHException, EOFError, OSError)
 class Client:
     """Used by one thread at a time. After a time-out or a lost connection it is no longer `alive`."""
 
-    def __init__(self, element: str, session: DrivenSession) -> None:
-        self._element, self._session = element, session
+    def __init__(self, element: str, session: DrivenSession, hello: Hello) -> None:
+        self._element, self._session, self._hello = element, session, hello
         self._exchange = Exchange(session)
         self._broken = False
         self._capabilities: dict[str, bool] = {}
@@ -40,12 +40,11 @@ class Client:
     @classmethod
     def connect(cls, target: Target, deadline: float) -> "Client":
         transport = open_transport(target, deadline, partial(Line, deadline=deadline), keeps_deadline=True)
-        handler = DefaultDeviceHandler()
-        session = DrivenSession(handler)
+        session = DrivenSession(transport)
         try:
-            session.attach(transport, target.host, remaining(target.element, deadline, "to start NETCONF"))
+            remaining(target.element, deadline, "to start NETCONF")
+            return cls(target.element, session, session.begin(deadline))
         except _BREAKS as error:
-            transport.close()
             session.close()
             if isinstance(error, ElementError):
                 raise
@@ -54,11 +53,10 @@ class Client:
             raise ElementUnreachable(
                 target.element, f"it does not start a NETCONF session: {error}; check that the NETCONF subsystem is enabled"
             ) from error
-        return cls(target.element, session)
 
     @property
     def session_id(self) -> str:
-        return str(self._session.id)
+        return self._hello.session
 
     @property
     def alive(self) -> bool:
@@ -74,12 +72,12 @@ class Client:
         """`:candidate`, `:confirmed-commit:1.1` and the like (RFC 6241 §8)."""
         known = self._capabilities.get(capability)
         if known is None:
-            known = self._capabilities[capability] = capability in self._session.server_capabilities
+            known = self._capabilities[capability] = capability in self._hello.capabilities
         return known
 
     def knows(self, namespace: str) -> bool:
         """Whether its hello names the YANG module of that namespace."""
-        return any(capability.split("?")[0] == namespace for capability in self._session.server_capabilities)
+        return any(capability.split("?")[0] == namespace for capability in self._hello.capabilities)
 
     def request(self, operation: Operation, deadline: float) -> etree._Element:
         """The reply. `EditRefused` or `ElementLocked` when it carries errors."""

@@ -1,4 +1,4 @@
-"""NETCONF over SSH through ncclient, with sessions kept in a pool."""
+"""NETCONF over SSH, with sessions kept in a pool."""
 
 from contextlib import suppress
 

@@ -1,4 +1,4 @@
-"""ncclient's SSH session, over a transport that is already trusted and authenticated, and driven by whoever asks.
+"""A NETCONF session over a transport that is already trusted and authenticated, driven by whoever asks.
 
 ncclient gives each session a thread that looks at its queue of requests only every `TICK` (0.1 s), which caps a session at ten
 requests per second; a shorter tick costs CPU on idle sessions. Here the thread that asks sends, reads and parses by itself until
@@ -10,48 +10,46 @@ import time
 from collections.abc import Callable, Iterable
 
 import paramiko
-from ncclient.devices.default import DefaultDeviceHandler
-from ncclient.transport import SSHSession
 from ncclient.transport.errors import SessionCloseError, TransportError
-from ncclient.transport.session import NetconfBase
 
+from drivers.netconf import hello
 from drivers.netconf.attendant import Attendant
 from drivers.netconf.framing import Decoder, FramingError, encode
+from drivers.netconf.hello import Hello
 from drivers.netconf.line import Line
 
 _ATTENDANT = Attendant()
 
 
-class DrivenSession(SSHSession):  # type: ignore[misc]  # ncclient ships no types
-    """ncclient connects and exchanges hellos; requests and replies pass here. Used by one thread at a time."""
+class DrivenSession:
+    """`begin` with hellos, then requests and replies. Used by one thread at a time. ncclient's errors tell what broke it."""
 
-    def __init__(self, handler: DefaultDeviceHandler) -> None:
-        super().__init__(handler)
-        self._hello_deadline = 0.0
+    _channel: paramiko.Channel
+
+    def __init__(self, transport: Line) -> None:
+        self._transport = transport
         self._decoder = Decoder()
         self._unacknowledged = 0
         """Octets that came since the element was last told that it may send as many more."""
 
-    def attach(self, transport: Line, host: str, timeout: float) -> None:
-        """Start the `netconf` subsystem and exchange hellos. Takes over the transport."""
-        self._hello_deadline = time.monotonic() + timeout
-        self._host, self._transport, self._connected = host, transport, True
-        self._closing.clear()
-        self._channel = transport.subsystem("netconf", self._take)
-        self._post_connect(timeout)
-        self._decoder.chunked = self._base == NetconfBase.BASE_11
-        _ATTENDANT.watch(transport)
+    def begin(self, deadline: float) -> Hello:
+        """Start the `netconf` subsystem and exchange hellos: the element's. `TimeoutError`, or what broke the connection."""
+        self._transport.wait_until(deadline)
+        self._channel = self._transport.subsystem("netconf", self._take)
+        self._send(encode(hello.ours(), chunked=False), deadline)
+        while (said := hello.read(self._next(deadline))) is None:
+            pass  # something else that nobody asked for
+        self._decoder.chunked = hello.CHUNKED in said.capabilities
+        _ATTENDANT.watch(self._transport)
+        return said
 
     @property
     def usable(self) -> bool:
         """Whether neither side has ended it, as far as is known here."""
-        channel: paramiko.Channel | None = self._channel
-        return channel is not None and not channel.closed and not channel.eof_received
+        return not self._channel.closed and not self._channel.eof_received
 
     def close(self) -> None:
-        if not self._connected:  # there may be no transport yet, and ncclient asks it all the same
-            return
-        super().close()
+        self._transport.close()
         _ATTENDANT.leave(self._transport)
 
     def interrupt(self) -> None:
@@ -63,15 +61,6 @@ class DrivenSession(SSHSession):  # type: ignore[misc]  # ncclient ships no type
         if self.usable:
             with self._transport.using:
                 self._transport.heed()
-
-    def start(self) -> None:
-        """Where ncclient starts its thread, in the middle of `_post_connect`: its hello is sent and the element's is read."""
-        try:
-            self._send(encode(self._q.get_nowait().encode(), chunked=False), self._hello_deadline)
-            while self._server_capabilities is None:
-                self._dispatch_message(self._next(self._hello_deadline).decode())
-        except Exception as error:  # noqa: BLE001  handed to ncclient's listener, which raises it from `_post_connect`
-            self._dispatch_error(error)
 
     def send_all(self, messages: Iterable[bytes], deadline: float) -> None:
         """`TimeoutError`, or what broke the connection."""
