@@ -17,6 +17,7 @@ import httpx
 from agent.cli.desk import Desk
 from agent.cli.errors import CliError, DaemonRefused, DaemonTimeout, DaemonUnreachable, FileUnusable, NoToken
 from agent.cli.output import note
+from agent.cli.spoken import placed
 from agent.config import Settings
 from agent.errors import CredentialsExposed
 
@@ -228,22 +229,19 @@ def _refusal(response: httpx.Response) -> str:
     if isinstance(body, dict) and ("code" in body or "type" in body):
         mistakes = body.get("errors")
         if isinstance(mistakes, list) and mistakes:
-            return "\n".join(_mistake(each) for each in mistakes)
+            return "\n".join(_mistake(each, response.url.path) for each in mistakes)
         text = body.get("detail") or body.get("message") or body.get("reason") or body.get("title")
         if isinstance(text, str):
-            told = _placed(text, body.get("pointer") or body.get("referenceError"))
+            told = placed(text, str(body.get("pointer") or body.get("referenceError") or ""), response.url.path)
             known = response.headers.get("x-correlation-id") if response.is_server_error else None
             return f"{told} (correlation id {known})" if known else told
     return f"{response.url} answers {response.status_code} {response.reason_phrase}, and not as fabd does; check --url"
 
 
-def _mistake(each: object) -> str:
-    return _placed(str(each.get("detail", "")), each.get("pointer")) if isinstance(each, dict) else str(each)
-
-
-def _placed(text: str, pointer: object) -> str:
-    place = str(pointer).removeprefix("#") if pointer else ""
-    return text if not place or place in text else f"{place}: {text}"
+def _mistake(each: object, asked: str) -> str:
+    if not isinstance(each, dict):
+        return str(each)
+    return placed(str(each.get("detail", "")), str(each.get("pointer") or ""), asked)
 
 
 def _object(response: httpx.Response) -> Document:

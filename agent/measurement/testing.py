@@ -89,7 +89,7 @@ class ServiceTests:
         with self._database.read() as session:
             service = session.get(ServiceRow, service_id)
             if service is None:
-                raise UnknownObject("service", service_id, "its order names it, and /tmf-api/serviceInventory/v4/service lists all")
+                raise UnknownObject("service", service_id, "list them with `fabd service list --all`")
             aims, specification, state = self._aims.of(session, service), service.specification, service.state
         if state != "active":
             raise NothingToMeasure(f"service {service_id} is {state}: it is measured while it is active")

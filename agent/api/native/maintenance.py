@@ -12,8 +12,9 @@ from sqlalchemy.orm import Session
 from starlette.responses import Response
 
 from agent.api.access import ActorOf, needs
-from agent.api.answers import list_answer, missing, once, one_answer
+from agent.api.answers import list_answer, once, one_answer
 from agent.api.body import BodyOf, Instant, read_model
+from agent.api.errors import NotFound
 from agent.api.idempotency import Answer
 from agent.api.listing import Listing
 from agent.api.native.paths import ROOT
@@ -170,7 +171,7 @@ def cancel_maintenance(request: Request, parts: PartsOf, actor: ActorOf, mainten
 
     def work(session: Session, at: datetime) -> Answer:
         if session.get(MaintenanceRow, maintenance_id) is None:
-            raise missing(request, maintenance_id)
+            raise NotFound("notFound", f"there is no maintenance {maintenance_id!r}; list them at {router.prefix}")
         if wanted.occurrence is None:
             row = maintenance.cancel(session, maintenance_id, at, by=actor.name, reason=wanted.reason)
         else:

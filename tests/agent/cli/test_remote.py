@@ -152,12 +152,18 @@ def test_a_plan_shows_payload_and_reverse(fabd, placed):
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        (["order", "show", "ord-9"], "there is no serviceOrder 'ord-9'"),
-        (["order", "watch", "ord-9"], "there is no serviceOrder 'ord-9'"),
+        (["order", "show", "ord-9"], "there is no order 'ord-9'; list them with `fabd order list`"),
+        (["order", "watch", "ord-9"], "there is no order 'ord-9'; list them with `fabd order list`"),
+        (["order", "cancel", "ord-9"], "ORDER: there is no order 'ord-9'; list them with `fabd order list`"),
         (["plan", "show", "pln-9"], "there is no plan 'pln-9'"),
-        (["alarm", "why", "alm-9"], "there is no alarm 'alm-9'"),
-        (["problem", "show", "prb-9"], "there is no problem 'prb-9'"),
-        (["ticket", "show", "tkt-9"], "there is no troubleTicket 'tkt-9'"),
+        (["alarm", "why", "alm-9"], "there is no alarm 'alm-9'; list them with `fabd alarm list`"),
+        (["problem", "show", "prb-9"], "there is no problem 'prb-9'; list them with `fabd problem list --all`"),
+        (["action", "show", "act-9"], "there is no action 'act-9'; list them with `fabd action list --all`"),
+        (["ticket", "show", "tkt-9"], "there is no ticket 'tkt-9'; list them with `fabd ticket list --all`"),
+        (["maintenance", "show", "mnt-9"], "there is no maintenance 'mnt-9'; list them with `fabd maintenance list --all`"),
+        (["maintenance", "cancel", "mnt-9"], "there is no maintenance 'mnt-9'; list them with `fabd maintenance list --all`"),
+        (["measure", "service", "svc-9"], "there is no service 'svc-9' in the inventory; list them with `fabd service list --all`"),
+        (["sla", "report", "svc-9"], "there is no service 'svc-9'; list them with `fabd service list --all`"),
         (["bill", "show", "bil-9"], "bill bil-9: there is none with this id"),
         (["usage", "recycle", "use-9"], "usage record use-9: there is none with this id; list them with `fabd usage list`"),
         (["bill", "create", "--customer", "9"], "customer 9: no account has this number"),
@@ -175,6 +181,30 @@ def test_what_is_not_there_is_named(fabd, served, words, complaint):  # noqa: AR
     said = fabd(*words)
     assert said.code == 1
     assert complaint in said.complaint
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["freeze", "add", "fair", "--until", "2001-01-01"], "--until: the freeze ends before it starts"),
+        (["freeze", "add", "", "--until", "2098-01-01"], "REASON: String should have at least 1 character"),
+        (
+            ["maintenance", "add", "w", "--from", "2098-01-01", "--until", "2098-01-02", "--over", "site:lab", "--zone", "Mars"],
+            "--zone: 'Mars' is no time zone",
+        ),
+        (["sla", "report", "svc-9", "--period", "never"], "--period: 'never' is no period"),
+        (["plan", "reject", "pln-9", "--note", "x" * 5000], "--note: String should have at most"),
+        (
+            ["sla", "exclude", "svc-9", "w", "--kind", "forceMajeure", "--from", "2026-01-02", "--until", "2026-01-01"],
+            "--until: the excused time ends before it starts",
+        ),
+    ],
+)
+def test_what_a_command_was_told_wrong_is_called_as_the_command_calls_it(fabd, served, words, complaint):  # noqa: ARG001  as above
+    said = fabd(*words)
+    assert said.code == 1
+    assert said.complaint.startswith(complaint)
+    assert "/docs" not in said.complaint
 
 
 def test_a_role_that_does_not_reach_is_told(fabd, served, order):
