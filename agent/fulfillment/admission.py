@@ -68,8 +68,11 @@ class Admission:
         for candidate in self._waiting.values():
             is_silent = self._silent(candidate.elements)
             silent += is_silent
-            lines.update(candidate.elements)
-            if (is_silent and silent > self._lane) or any(lines[element] > LINE for element in candidate.elements):
+            longest = 0
+            for element in candidate.elements:
+                lines[element] += 1
+                longest = max(longest, lines[element])
+            if (is_silent and silent > self._lane) or longest > LINE:
                 crowded.append(candidate.claim)
         for claim in crowded:
             del self._waiting[claim.id]

@@ -92,6 +92,8 @@ class Stalls:
 
     def silent(self, elements: Collection[str]) -> bool:
         """Whether one of them was silent when it was last asked."""
+        if not self._silent:
+            return False
         with self._guard:
             return not self._silent.isdisjoint(elements)
 

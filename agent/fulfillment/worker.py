@@ -218,12 +218,11 @@ class Worker:
     def _staff(self) -> None:
         """As many threads as there is work for, up to `workers`; those that are stuck in an element are made up for, to a bound."""
         with self._changed:
-            self._threads = {thread for thread in self._threads if thread.is_alive()}
             wanted = min(self._bound(), len(self._threads) - self._idle + self._admission.waiting)
             for _ in range(wanted - len(self._threads)):
                 thread = threading.Thread(target=self._labour, name="fulfilment-plan", daemon=True)
+                thread.start()  # it takes nothing up before we let go of the lock
                 self._threads.add(thread)
-                thread.start()
             self._wake_for(self._admission.waiting)
 
     def _bound(self) -> int:
@@ -274,11 +273,15 @@ class Worker:
     # -- the others ----------------------------------------------------------------------------------------------------
 
     def _labour(self) -> None:
-        while (claim := self._take_up()) is not None:
-            try:
-                self._do(claim)
-            finally:
-                self._lay_down(claim)
+        try:
+            while (claim := self._take_up()) is not None:
+                try:
+                    self._do(claim)
+                finally:
+                    self._lay_down(claim)
+        finally:
+            with self._changed:
+                self._threads.discard(threading.current_thread())  # however it ends
 
     def _take_up(self) -> Claim | None:
         """The next that may begin. None when this thread is not needed any more."""
