@@ -44,7 +44,7 @@ def end(database: Database, backend: int) -> None:
     """As a server that is restarted ends its connections."""
     other = Database(database.url)
     with other.read() as session:
-        assert session.scalar(text("SELECT pg_terminate_backend(:backend, 5000)"), {"backend": backend})
+        assert session.scalar(text("SELECT pg_terminate_backend(:backend, 60000)"), {"backend": backend})  # milliseconds
     other.close()
 
 

@@ -350,4 +350,4 @@ def _release(database: Database, others: int, go: threading.Event) -> None:
     go.set()
 
 
-_END = text("SELECT pg_terminate_backend(:backend, 5000)")
+_END = text(f"SELECT pg_terminate_backend(:backend, {DEADLINE * 1000})")
