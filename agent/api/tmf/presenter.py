@@ -29,12 +29,14 @@ class TmfPresenter:
 
 def service_order(order: OrderRow) -> dict[str, Any]:
     """TMF641 ServiceOrder."""
-    where = {"serviceOrderId": order.id, "serviceOrderHref": order_href(order.id)}
+    identity, sent, items = order.id, order.document, order.items
+    href = order_href(identity)
+    where = {"serviceOrderId": identity, "serviceOrderHref": href}
     document = {
         "@type": "ServiceOrder",
-        **order.document,
-        "id": order.id,
-        "href": where["serviceOrderHref"],
+        **sent,
+        "id": identity,
+        "href": href,
         "state": order.state,
         "orderDate": text_of(order.order_date),
         "startDate": text_of(order.started_at),
@@ -44,34 +46,33 @@ def service_order(order: OrderRow) -> dict[str, Any]:
         "cancellationReason": order.cancellation_reason or None,
         "milestone": [_milestone(each, where) for each in order.milestones or ()] or None,
         "jeopardyAlert": [_jeopardy(each, where) for each in order.jeopardy or ()] or None,
-        "relatedParty": [*map(_party, order.document.get("relatedParty", []))],
-        "serviceOrderItem": [order_item(item) for item in order.items],
-        "errorMessage": [_of_item(message, where, item) for item in order.items for message in _messages(item)],
+        "relatedParty": [*map(_party, sent.get("relatedParty", ()))],
+        "serviceOrderItem": [*map(order_item, items)],
+        "errorMessage": [_of_item(message, where, item) for item in items for message in _messages(item)],
     }
     return said(document)
 
 
 def order_item(item: OrderItemRow) -> dict[str, Any]:
     """TMF641 ServiceOrderItem."""
-    sent = item.document.get("service", {})
-    service = {"@type": "Service", **sent} | _whereabouts(item)
+    sent, action, state = item.document, item.action, item.state
     document = {
         "@type": "ServiceOrderItem",
-        **item.document,
+        **sent,
         "id": item.reference,
-        "action": item.action,
-        "state": item.state,
-        "service": service,
+        "action": action,
+        "state": state,
+        "service": {"@type": "Service", **sent.get("service", {}), **_whereabouts(item.service_id, action, state)},
         "errorMessage": _messages(item),
     }
     return said(document)
 
 
-def _whereabouts(item: OrderItemRow) -> dict[str, Any]:
+def _whereabouts(service_id: str, action: str, state: str) -> dict[str, Any]:
     """Of a service that was not to be there is nothing to be found."""
-    if item.action == "add" and item.state in NEVER_CAME:
+    if action == "add" and state in NEVER_CAME:
         return {}
-    return {"id": item.service_id, "href": service_href(item.service_id)}
+    return {"id": service_id, "href": service_href(service_id)}
 
 
 def order_cancellation(row: OrderCancellationRow) -> dict[str, Any]:
@@ -205,7 +206,7 @@ def _in_words(error: Mapping[str, Any]) -> str:
 def said(document: Mapping[str, Any]) -> dict[str, Any]:
     """Without what there is nothing to say of, `id` and `href` first."""
     ordered = {"id": document["id"], "href": document.get("href"), **document}
-    return {key: value for key, value in ordered.items() if value is not None and not (key == "errorMessage" and not value)}
+    return {key: value for key, value in ordered.items() if value is not None and (value or key != "errorMessage")}
 
 
 def text_of(at: datetime | None) -> str | None:
