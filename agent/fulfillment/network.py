@@ -185,12 +185,16 @@ class Network:
 
     def _commit(self, participant: Participant, deadline: float) -> None:
         session = self._session(participant, deadline)
-        self.guard()
-        self.pushed |= not (participant.provisional and participant.session_id)
+        self._about_to_push(participant)
         participant.committed_at = self.clock.monotonic()
         participant.state = ChangeState.IN_DOUBT  # until it answers, nobody knows
         session.commit(participant.change, self.plan_id, self.settings.confirm_timeout, deadline)
         participant.state = ChangeState.COMMITTED
+
+    def _about_to_push(self, participant: Participant) -> None:
+        """Whoever takes the plan over between this and the push ends our session, where it bears an id; elsewhere we own up."""
+        self.guard()
+        self.pushed |= not (participant.provisional and participant.session_id)
 
     def _verify(self, participant: Participant, deadline: float) -> None:
         self._read_back(participant, deadline)
@@ -261,7 +265,7 @@ class Network:
             participant.lost = False
             return
         self._lock(participant, session, deadline)
-        self.guard()
+        self._about_to_push(participant)
         if standing is Standing.MIXED:
             session.revert(participant.change, self.plan_id, deadline)
         participant.will_make(session.stage(participant.change, deadline))
@@ -281,8 +285,7 @@ class Network:
         return self._each(Step.REVERT, participants, revert)
 
     def _undo(self, participant: Participant, session: ElementSession, deadline: float) -> None:
-        self.guard()
-        self.pushed |= not participant.provisional
+        self._about_to_push(participant)
         session.revert(participant.change, self.plan_id, deadline)
         # asked the other way round: where nothing tells the two sides apart, both hold
         if session.standing(participant.change.inverted(), deadline) is not Standing.AFTER:

@@ -3,8 +3,9 @@
 A worker asks whether the plan is still its own before each push, but it can be stopped between asking and pushing. A NETCONF
 session that the successor has ended cannot push any more; a command line or an SNMP SET still can. So when the old worker wakes
 and finds itself overtaken, it asks for its elements to be looked at again; and a successor that does not know its predecessor to
-be dead asks for the same, for when the lease has ended once more. What should not be there is taken away by a plan of its own. A
-commit that waits for a confirmation is withdrawn where it is found; of a worker that does not wake, it expires.
+be dead asks for the same, for when the lease has ended once more. What should not be there is taken away by a plan of its own, and
+what a late reverse took from others is brought back by one. A commit that waits for a confirmation is withdrawn where it is found;
+of a worker that does not wake, it expires.
 """
 
 from collections.abc import Callable
@@ -59,16 +60,21 @@ class Rechecker:
             state = plan.state if plan is not None else PlanState.DONE
         open_ = False
         for change in changes:
-            if change.commitment == Commitment.IMMEDIATE:
+            provisional = change.commitment == Commitment.CONFIRMED
+            if provisional and (state not in ENDED or not self._withdrawn(change)):
+                open_ = True
+            elif not provisional or self._may_be_late(change):
                 open_ |= not self._settled(change, undone=state in {PlanState.FAILED, PlanState.CANCELLED})
-            else:
-                open_ |= state not in ENDED or not self._withdrawn(change)
         with self.database.write() as session:
             at = self.clock.now()
             if open_ and claim.attempts < MOST_TRIES:
                 self.queue.release(session, claim, at, run_at=at + AGAIN, error="an element could not be looked at yet")
             else:
                 self.queue.finish(session, claim, at)
+
+    def _may_be_late(self, change: ChangeSetRow) -> bool:
+        """A reverse is for good, and comes late as well; but not over NETCONF, where the successor has ended the session."""
+        return self.platforms(change.platform).protocol != "netconf"
 
     def _settled(self, change: ChangeSetRow, *, undone: bool) -> bool:
         """Whether nothing of the change is on its element that should not be, or a plan is on its way that sees to it."""

@@ -17,9 +17,10 @@ PUSH = 2
 
 
 class Sleeper:
-    """The first worker sleeps between its fence check and the push, until it is woken; nobody renews its first lease."""
+    """A worker, the first one, sleeps between its fence check and the push, until it is woken; nobody renews its lease."""
 
-    def __init__(self, monkeypatch, fabd) -> None:
+    def __init__(self, monkeypatch, fabd, push=PUSH, fence=1) -> None:
+        self._push, self._fence = push, fence
         self.asleep, self.wake = threading.Event(), threading.Event()
         self._guard, self._asked, self._plan = Journal.guard, 0, ""
         monkeypatch.setattr(Journal, "guard", lambda journal: self._ask(journal))  # noqa: PLW0108  a function takes its journal as self
@@ -30,13 +31,13 @@ class Sleeper:
         )
 
     def _lapses(self, claim) -> bool:
-        return (claim.work.key, claim.fence) == (self._plan, 1)
+        return (claim.work.key, claim.fence) == (self._plan, self._fence)
 
     def _ask(self, journal) -> None:
         self._plan = self._plan or journal.plan_id
         self._guard(journal)
         self._asked += 1
-        if self._asked == PUSH:
+        if self._asked == self._push:
             self.asleep.set()
             assert self.wake.wait(DEADLINE)
 

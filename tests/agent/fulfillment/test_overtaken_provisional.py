@@ -6,8 +6,10 @@ from datetime import timedelta
 
 import pytest
 
+from drivers.errors import EditRefused
 from drivers.sim.thread import SimThread
 from drivers.sim.topology import parse_topology
+from drivers.ssh.confirmed import ConfirmedSession
 from tests.agent.fulfillment import running
 from tests.agent.fulfillment.network import internet
 from tests.agent.fulfillment.test_overtaken import Sleeper, open_work, until
@@ -15,6 +17,8 @@ from tests.loopback import fresh
 
 TOPOLOGY = {"name": "provisional", "elements": [{"name": "pe3", "platform": "eos", "ports": ["Ethernet[1-3]"]}]}
 ELEMENT, PORT = "pe3", "pe3/Ethernet1"
+REVERSE = 3
+"""Of the times a plan asks whether it may push, where its commit fails: staging is the first, committing the second."""
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +46,40 @@ def test_a_late_commit_of_an_overtaken_worker_is_withdrawn(fabd, monkeypatch):
     until(lambda: fabd.running(ELEMENT) == before and not open_work(fabd), "the late commit stands")
     assert asked[0], "the late push never came"
     assert fabd.order(internet(port=PORT, description="next")).state == "completed", "nothing keeps others from committing"
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize("fence", [1, 2])
+def test_what_a_late_reverse_of_an_overtaken_worker_takes_from_another_service_is_brought_back(fabd, monkeypatch, fence):
+    """Of the worker that committed, too, or of the next one, which only took the plan over to undo it."""
+    if fence == 1:
+        refuses_once(monkeypatch)
+    else:
+        fabd.kill_at = "before decide"
+    sleeper = Sleeper(monkeypatch, fabd, REVERSE, fence)
+    assert fabd.order(internet(port=PORT, description="branch")).state == "failed"
+    assert sleeper.asleep.is_set()
+    assert fabd.order(internet(port=PORT, description="branch")).state == "completed"
+    there = fabd.running(ELEMENT)
+    asked: list[str] = []
+    watch(fabd, lambda: asked.append(fabd.running(ELEMENT)))
+    sleeper.wake.set()
+    until(lambda: asked, "nobody looked at the element again")
+    assert "branch" not in asked[0], "the late reverse never came"
+    until(lambda: fabd.running(ELEMENT) == there and not open_work(fabd), "what it took stays away")
+
+
+def refuses_once(monkeypatch) -> None:
+    """To show what it has committed."""
+    verify, refused = ConfirmedSession.verify, []
+
+    def once(session, change, deadline):
+        if not refused:
+            refused.append(True)
+            raise EditRefused(ELEMENT, "nothing is shown")
+        return verify(session, change, deadline)
+
+    monkeypatch.setattr(ConfirmedSession, "verify", once)
 
 
 def watch(fabd, look) -> None:
