@@ -86,6 +86,11 @@ class Line(paramiko.Transport):
             raise
         self.attend_until(lambda: self.initial_kex_done)
 
+    def _filter_algorithm(self, kind: str) -> tuple[str, ...]:
+        """All that are preferred: none was disabled, and paramiko looks for those time and again."""
+        preferred: tuple[str, ...] = getattr(self, f"_preferred_{kind}")
+        return preferred
+
     @property
     def auth_handler(self) -> AuthHandler | None:
         """Who logs in."""
