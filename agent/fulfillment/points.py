@@ -61,7 +61,7 @@ class Entry:
     """Wants the plan's whole row."""
 
     def __init__(self, claim: Claim, notes: Iterable[Note], participants: Sequence[Participant], values: dict[str, object]) -> None:
-        self.claim = claim
+        self.claim, self.plan_id = claim, claim.work.key
         self.participants = participants
         self.values = values
         self._notes = list(notes)
@@ -70,12 +70,8 @@ class Entry:
         """When the plan was seen to be its worker's."""
         self.lines: list[Line] = []
         self.written: Records = {}
-        self.head = Head(claim.work.key, 0, None, "", "")
+        self.head = Head(self.plan_id, 0, None, "", "")
         self.error: Exception | None = None
-
-    @property
-    def plan_id(self) -> str:
-        return self.claim.work.key
 
     @classmethod
     def write_all(cls, session: Session, entries: Sequence[Self]) -> None:
@@ -171,9 +167,8 @@ def _record(session: Session, parts: Iterable[tuple[str, Participant]]) -> dict[
         if standing == participant.recorded:
             continue
         written.setdefault(plan_id, {})[participant.element] = standing
-        changed = any(standing.get(text) != said.get(text) for text in _TEXTS)
-        told = standing if changed else {name: value for name, value in standing.items() if name not in _TEXTS}
-        rows[_STAGED if changed else _STANDING].append({"plan": plan_id, "of": participant.element, **told})
+        changed = participant.staged and any(standing.get(text) != said.get(text) for text in _TEXTS)
+        rows[_STAGED if changed else _STANDING].append({"plan": plan_id, "of": participant.element, **standing})
     for statement, some in rows.items():
         statement.run_all(session.connection(), some)
     return written
