@@ -11,6 +11,8 @@ LLDPD = "/usr/sbin/lldpd"
 PRIVILEGE_SEPARATION = Path("/run/lldpd")  # compiled into Debian's lldpd; systemd makes it where lldpd is a service
 _MADE = "made-for-lldpd"
 _PORTS = "c-*"  # not those of customers
+_KEPT = 60
+"""Seconds for which a neighbour is known that says nothing more: four intervals are less than a busy machine may be silent."""
 _IN_BACKGROUND = 'out=$1; shift; exec "$@" >"$out" 2>&1'
 
 
@@ -19,6 +21,7 @@ def install(router: Router, folder: Path) -> None:
 configure system hostname {router.name}
 configure lldp portidsubtype ifname
 configure lldp tx-interval 1
+configure lldp tx-hold {_KEPT}
 """)
 
 
