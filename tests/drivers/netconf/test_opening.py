@@ -1,6 +1,7 @@
 """Keys, a login and a subsystem by whoever connects, with elements that stop, hang up or break the rules on the way."""
 
 import asyncio
+import io
 import socket
 import threading
 from collections.abc import Iterator
@@ -160,6 +161,24 @@ def test_one_that_asks_for_the_password_is_told(password: str, accepted: bool) -
         line.close()
         server.close()
         server.join(60)
+
+
+class _Keyholder(asyncssh.SSHServer):
+    def begin_auth(self, username: str) -> bool:  # noqa: ARG002 - asyncssh's signature
+        return True
+
+
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("kind", ["ssh-ed25519", "ssh-rsa"])
+def test_one_that_wants_a_key_is_shown_it(kind: str, known: bool) -> None:
+    key, other = (asyncssh.generate_private_key(kind) for _ in range(2))
+    trusted = asyncssh.import_authorized_keys((key if known else other).export_public_key().decode())
+    read = {"ssh-ed25519": paramiko.Ed25519Key, "ssh-rsa": paramiko.RSAKey}[kind]
+    ours = read(file_obj=io.StringIO(key.export_private_key("openssh").decode()))
+    with Server(factory=_Keyholder, authorized_client_keys=trusted) as server, connected(server) as line:
+        with nullcontext() if known else pytest.raises(paramiko.AuthenticationException):
+            line.auth_publickey("anybody", ours)
+        assert line.is_authenticated() == known
 
 
 class _Undecided(asyncssh.SSHServer):
