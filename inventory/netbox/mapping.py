@@ -184,7 +184,8 @@ class _Network:
         """What it is called, and its ends: cables, and what interfaces say of the other end."""
         for cable in self._dump.cables:
             if cable.ends and cable.status.value in CONNECTED:
-                yield f"cable {cable.id}", *cable.ends
+                one, other = cable.ends
+                yield f"cable {cable.id}", one, other
         for interface in self._dump.interfaces:
             if len(interface.far_ends) == 1:
                 yield f"the way from interface {interface.id}", interface, interface.far_ends[0]
