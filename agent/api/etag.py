@@ -10,12 +10,12 @@ from agent.api.errors import PreconditionFailed
 from agent.api.query import Document
 
 DIGITS = 32
+_text = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 
 
 def etag(document: Document) -> str:
     """Of the whole resource, whatever attributes of it are asked for."""
-    said = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return f'"{hashlib.sha256(said.encode()).hexdigest()[:DIGITS]}"'
+    return f'"{hashlib.sha256(_text(document).encode()).hexdigest()[:DIGITS]}"'
 
 
 def require_match(request: Request, document: Document) -> None:

@@ -86,7 +86,7 @@ class OrderRequest:
             for item in self.items
         ]
         said = [self.customer, self.requested_start, items, self.document]
-        return hashlib.sha256(json.dumps(said, sort_keys=True, default=_plain).encode()).hexdigest()
+        return hashlib.sha256(_text(said).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,3 +267,6 @@ def _plain(value: object) -> object:
     if isinstance(value, Mapping):
         return dict(value)
     return str(value)
+
+
+_text = json.JSONEncoder(sort_keys=True, default=_plain).encode
