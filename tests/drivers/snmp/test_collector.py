@@ -25,7 +25,7 @@ WRONG_KEY = Credential("bad", username=V3.username, auth_key="wrong-key", priv_k
 NOBODY = Target("dead", "qbridge", "snmp", "127.0.0.1", 9, V2C)
 
 
-def polled(*jobs: PollJob, limits: CollectorLimits = QUICK) -> PollBatch:
+def polled(*jobs: PollJob, limits: CollectorLimits = PATIENT) -> PollBatch:
     return asyncio.run(Collector(FakeClock(), limits).poll(jobs))
 
 
@@ -68,7 +68,8 @@ def test_an_element_without_ports_shows_that_it_answers(lab: Lab) -> None:
 
 def test_failures_are_told_by_reason_and_object(lab: Lab) -> None:
     ports = (PORTS[0], PortRef(102, "renamed"), PortRef(999, "gone"), PortRef(103, ""))
-    batch = polled(PollJob(lab.target(), ports), PollJob(NOBODY, PORTS), PollJob(lab.target(WRONG_KEY, "locked"), PORTS))
+    nobody, locked = PollJob(NOBODY, PORTS, timeout=0.5), PollJob(lab.target(WRONG_KEY, "locked"), PORTS)
+    batch = polled(PollJob(lab.target(), ports), nobody, locked)
     assert [(failure.element, failure.reason, failure.if_index) for failure in batch.failures if failure.element == "acc1"] == [
         ("acc1", Reason.WRONG_NAME, 102),
         ("acc1", Reason.NO_SUCH_INSTANCE, 999),
@@ -119,7 +120,7 @@ ODD: dict[str, Respond] = {
 def test_no_answer_of_one_element_ends_the_cycle_of_the_others(lab: Lab, respond: Respond) -> None:
     async def story() -> PollBatch:
         async with agent_of(respond) as odd:
-            collector = Collector(FakeClock(), QUICK)
+            collector = Collector(FakeClock(), CollectorLimits(attempt=1.5, attempts=1))  # that it was no answer is told after that
             with pytest.raises(ElementUnreachable):
                 await collector.targeted(odd, 1)
             return await collector.poll([PollJob(odd, (PortRef(1, "p1"),)), PollJob(lab.target(), PORTS)])
@@ -141,13 +142,13 @@ def test_discovery_leaves_out_what_is_no_interface_index() -> None:
 
 def test_an_element_that_answers_again_is_read_again(lab: Lab) -> None:
     async def story() -> list[bool]:
-        collector, answered = Collector(FakeClock(), QUICK), []
+        collector, answered = Collector(FakeClock(), PATIENT), []
         for silent in (True, False, False):
             if silent:
                 lab.loop.call(lambda: lab.faults.inject(Fault("snmp_silent")))
             else:
                 lab.loop.call(lab.faults.clear)
-            batch = await collector.poll([PollJob(lab.target(V3), PORTS)])
+            batch = await collector.poll([PollJob(lab.target(V3), PORTS, timeout=0.5 if silent else 60)])
             answered.append(bool(batch.answered[0]))
         return answered
 
@@ -156,8 +157,8 @@ def test_an_element_that_answers_again_is_read_again(lab: Lab) -> None:
 
 def test_what_was_learnt_of_elements_that_are_gone_is_forgotten(lab: Lab) -> None:
     async def story() -> Collector:
-        collector = Collector(FakeClock(), QUICK)
-        await collector.poll([PollJob(lab.target(V3), PORTS), PollJob(NOBODY, ())])
+        collector = Collector(FakeClock(), PATIENT)
+        await collector.poll([PollJob(lab.target(V3), PORTS), PollJob(NOBODY, (), timeout=0.5)])
         collector.keep({lab.target(V3).element})
         return collector
 
@@ -273,7 +274,8 @@ def test_the_size_grows_while_it_succeeds_and_every_pdu_carries_the_uptime() -> 
 
 
 def test_an_agent_that_drops_large_requests_is_read_in_smaller_ones() -> None:
-    batch, sizes = poll_odd(lambda asked: everything(asked) if len(asked) <= 30 else None, FORTY[:8], limits=QUICK)
+    limits = CollectorLimits(attempt=0.5, attempts=10)  # what it does answer may come late, too
+    batch, sizes = poll_odd(lambda asked: everything(asked) if len(asked) <= 30 else None, FORTY[:8], limits=limits)
     assert batch.failures == ()
     assert batch.read.all()
     assert sizes[:2] == [49, 25]
@@ -304,7 +306,9 @@ def test_absent_ports_are_told_from_answers_cut_short() -> None:
 
 def test_an_agent_that_goes_silent_midway_keeps_what_was_read() -> None:
     answers = iter([True, True])
-    batch, _ = poll_odd(lambda asked: everything(asked) if next(answers, False) else None, FORTY[:12], limits=QUICK)
+    batch, _ = poll_odd(
+        lambda asked: everything(asked) if next(answers, False) else None, FORTY[:12], limits=CollectorLimits(attempt=1.5)
+    )
     assert batch.read.tolist() == [True] * 9 + [False] * 3
     assert [(failure.reason, failure.if_index) for failure in batch.failures] == [(Reason.TIMEOUT, index) for index in (10, 11, 12)]
 

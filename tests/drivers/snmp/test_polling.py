@@ -27,7 +27,12 @@ from tests.drivers.snmp.odd_agent import HC_OCTETS, Answer, agent_of, content, e
 COMMUNITY = Credential("c", community="public")
 TEN = tuple(PortRef(index, f"p{index}") for index in range(1, 11))
 ONE = (PortRef(1, "p1"),)
+PATIENT = CollectorLimits(attempt=30.0)
+"""Where all is answered: what this machine is slow with must not be asked again."""
 QUICK = CollectorLimits(attempt=0.5)
+"""Where nothing is."""
+WATCHFUL = CollectorLimits(attempt=2.0, attempts=1)
+"""Where what comes is no answer, which is told when its time is over."""
 IN_32 = bytes.fromhex("2b06010201020201" + "0a")
 
 
@@ -82,7 +87,7 @@ def test_an_answer_that_comes_twice_counts_once() -> None:
         sock.sendto(answered(datagram), source)
         sock.sendto(answered(datagram), source)
 
-    collector = Collector(FakeClock(), QUICK)
+    collector = Collector(FakeClock(), PATIENT)
     with agent(twice) as odd:
         batch = poll(collector, PollJob(odd, TEN))
     assert (batch.failures, batch.read.all()) == ((), True)
@@ -92,7 +97,7 @@ def test_an_answer_that_comes_twice_counts_once() -> None:
 def test_an_answer_from_another_address_is_none_and_the_failure_names_that_address() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
         other.bind(("127.0.0.2", 0))
-        collector = Collector(FakeClock(), QUICK)
+        collector = Collector(FakeClock(), WATCHFUL)
         with agent(lambda datagram, source, _: other.sendto(answered(datagram), source) and None) as odd:
             batch = poll(collector, PollJob(odd, ONE))
     assert [failure.reason for failure in batch.failures] == [Reason.PROTOCOL]
@@ -110,7 +115,7 @@ def test_a_late_answer_is_counted_and_changes_nothing() -> None:
         sock.sendto(answered(first[0]), source)
         sock.sendto(answered(datagram), source)
 
-    collector = Collector(FakeClock(), QUICK)
+    collector = Collector(FakeClock(), CollectorLimits(attempt=2.0))
     with agent(late) as odd:
         batch = poll(collector, PollJob(odd, ONE))
     assert (batch.failures, batch.read.tolist()) == ((), [True])
@@ -118,7 +123,7 @@ def test_a_late_answer_is_counted_and_changes_nothing() -> None:
 
 
 def test_an_answer_longer_than_any_we_ask_for_is_no_answer() -> None:
-    collector = Collector(FakeClock(), QUICK)
+    collector = Collector(FakeClock(), WATCHFUL)
     with agent(lambda _, source, sock: sock.sendto(tlv(0x30, bytes(bulk.SLOT_OCTETS)), source) and None) as odd:
         batch = poll(collector, PollJob(odd, ONE))
     assert "too long" in batch.failures[0].detail
@@ -160,7 +165,7 @@ def without_wide_counters(asked: list[bytes]) -> Answer:
 def test_ports_without_64_bit_counters_are_asked_for_those_of_32_bits_from_the_next_cycle_on() -> None:
     async def story() -> list[PollBatch]:
         async with agent_of(without_wide_counters) as odd:
-            collector, job = Collector(FakeClock(), QUICK), PollJob(odd, TEN)
+            collector, job = Collector(FakeClock(), PATIENT), PollJob(odd, TEN)
             batches = [await collector.poll([job]) for _ in range(2)]
             sample = await collector.targeted(odd, 3)
             assert (sample.narrow, sample.values[Column.IN_OCTETS], sample.values[Column.OUT_OCTETS]) == (True, 0x102, 1)
@@ -177,7 +182,7 @@ def test_ports_without_64_bit_counters_are_asked_for_those_of_32_bits_from_the_n
 def test_a_read_of_one_port_between_two_cycles_costs_the_32_bit_ports_no_sample() -> None:
     async def story() -> PollBatch:
         async with agent_of(without_wide_counters) as odd:
-            collector, job = Collector(FakeClock(), QUICK), PollJob(odd, TEN)
+            collector, job = Collector(FakeClock(), PATIENT), PollJob(odd, TEN)
             await collector.poll([job])
             await collector.poll([PollJob(odd, ONE)])
             return await collector.poll([job])
@@ -194,7 +199,7 @@ def test_an_element_whose_kind_of_address_this_host_lacks_costs_the_others_nothi
         return BulkSocket(family)
 
     async def story() -> PollBatch:
-        collector = Collector(FakeClock(), QUICK)
+        collector = Collector(FakeClock(), PATIENT)
         with pytest.raises(ElementUnreachable, match="Address family not supported"):
             await collector.targeted(sixth, 1)
         return await collector.poll([PollJob(sixth, ONE), PollJob(lab.target(), (PortRef(101, "ge1"),))])
@@ -209,7 +214,7 @@ def test_without_a_thread_nobody_waits_and_the_next_cycle_gets_one(monkeypatch: 
     def no_thread(_: Thread) -> None:
         raise RuntimeError("can't start new thread")
 
-    collector, job = Collector(FakeClock(), QUICK), PollJob(lab.target(), (PortRef(101, "ge1"),))
+    collector, job = Collector(FakeClock(), PATIENT), PollJob(lab.target(), (PortRef(101, "ge1"),))
     with monkeypatch.context() as without:
         without.setattr(mailroom.threading.Thread, "start", no_thread)
         with pytest.raises(RuntimeError):
@@ -223,7 +228,7 @@ def test_an_engine_that_was_booted_again_is_answered_to_in_its_new_time(lab: Lab
     ports = tuple(PortRef(100 + index, f"ge{index}") for index in range(1, 4))
 
     async def story() -> list[bool]:
-        collector, job = Collector(FakeClock(), QUICK), PollJob(lab.target(V3), ports)
+        collector, job = Collector(FakeClock(), PATIENT), PollJob(lab.target(V3), ports)
         found = [bool((await collector.poll([job])).read.all())]
         speech = collector._memory["acc1"].speech
         speech.engine.ahead -= 10_000  # as if it had been asked long ago, and its clock had jumped
@@ -250,17 +255,17 @@ def test_a_v3_question_is_not_answered_by_a_message_in_clear() -> None:
 
 def test_a_name_without_an_address_is_unreachable_and_costs_the_others_nothing(lab: Lab) -> None:
     nowhere = Target("nowhere", "any", "snmp", "nowhere.invalid", 161, COMMUNITY)
-    batch = poll(Collector(FakeClock(), QUICK), PollJob(nowhere, ONE), PollJob(lab.target(), (PortRef(101, "ge1"),)))
+    batch = poll(Collector(FakeClock(), PATIENT), PollJob(nowhere, ONE), PollJob(lab.target(), (PortRef(101, "ge1"),)))
     assert (batch.answered.tolist(), batch.failure_counts) == ([False, True], {Reason.UNREACHABLE: 1})
 
 
 def test_who_asked_may_have_gone_when_the_answer_comes(lab: Lab) -> None:
-    collector = Collector(FakeClock(), QUICK)
+    collector = Collector(FakeClock(), PATIENT)
 
     async def impatient() -> None:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.01):
-                await collector.poll([PollJob(Target("dead", "any", "snmp", "127.0.0.3", 9, COMMUNITY), ONE)])
+                await collector.poll([PollJob(Target("dead", "any", "snmp", "127.0.0.3", 9, COMMUNITY), ONE, timeout=0.5)])
 
     asyncio.run(impatient())
     until_idle()  # its questions are given up meanwhile, and nobody is there to be told
@@ -268,7 +273,7 @@ def test_who_asked_may_have_gone_when_the_answer_comes(lab: Lab) -> None:
 
 
 def test_a_cycle_over_nothing_ends() -> None:
-    batch = poll(Collector(FakeClock(), QUICK))
+    batch = poll(Collector(FakeClock(), PATIENT))
     assert (batch.elements, batch.values.shape, batch.failures) == ((), (len(Column), 0), ())
 
 
@@ -278,7 +283,7 @@ def test_what_fails_inside_ends_the_cycle_of_everybody_instead_of_hanging(monkey
 
     monkeypatch.setattr(mailroom.reading, "read", broken)
     monkeypatch.setattr("threading.excepthook", lambda _: None)
-    collector = Collector(FakeClock(), QUICK)
+    collector = Collector(FakeClock(), PATIENT)
     batch = poll(collector, PollJob(lab.target(), (PortRef(101, "ge1"),)))
     until_idle()
     assert [(failure.reason, "ZeroDivisionError" in failure.detail) for failure in batch.failures] == [(Reason.PROTOCOL, True)]
