@@ -126,7 +126,7 @@ def test_it_gives_inventory_and_host_keys(control: SimControl, sim: SimThread) -
         (lambda c: c.lose("pe1", "ge-0/0/3", 2), 422, "less than or equal to 1"),
         (lambda c: c.inject("pe1", "gremlin"), 422, "Input should be 'refuse'"),
         (lambda c: c.flap("pe1", "x", 1, 1), 404, "no port x"),
-        (lambda c: [c.reboot("pe1", 5), c.reboot("pe1", 5)], 409, "rebooting already"),
+        (lambda c: [c.reboot("pe1", 600), c.reboot("pe1", 600)], 409, "rebooting already"),
     ],
 )
 def test_a_mistake_is_answered_with_its_name(control: SimControl, ask: object, status: int, complaint: str) -> None:
