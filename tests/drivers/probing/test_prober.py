@@ -20,6 +20,8 @@ from tests.agent.installation import eventually
 SOON = ProbeLimits(timeout_s=0.3)
 """For what is not answered."""
 PATIENT = ProbeLimits(timeout_s=30.0)
+REFUSED = {"Permission denied", "Network is unreachable"}
+"""What the kernel says of a broadcast that nobody asked leave for, with a default route and without one."""
 
 
 @pytest.fixture
@@ -210,7 +212,8 @@ def test_one_way_delays_need_two_clocks_that_follow_another(monkeypatch, reflect
 def test_what_could_not_leave_this_machine_is_no_loss_of_the_other(prober):
     broadcast = ProbeTarget("stamp", "255.255.255.255", 9)  # which the kernel lets nobody send to who has not asked for it
     (found,) = once(prober, broadcast)
-    assert (found.sent, found.loss_ratio, found.problem) == (0, None, "Permission denied")
+    assert (found.sent, found.loss_ratio) == (0, None)
+    assert found.problem in REFUSED
     assert prober.packets == 0
 
 
@@ -223,7 +226,8 @@ def test_what_could_not_leave_for_a_whole_minute_is_told_as_not_measured():
         tally = eventually(prober.minutes)[0].tallies[broadcast]
     finally:
         prober.stop()
-    assert (tally.sent, tally.problem) == (0, "Permission denied")
+    assert tally.sent == 0
+    assert tally.problem in REFUSED
 
 
 def test_an_address_of_ipv4_within_ipv6_is_one_of_ipv4(prober, reflector):
