@@ -152,7 +152,7 @@ def test_no_more_are_connected_than_may_be(serve):
 def test_only_a_proxy_that_is_trusted_says_who_calls(serve, trusted, source):
     served = serve(trusted_proxies=trusted)
     said = served.headers | {"X-Forwarded-For": "192.0.2.9"}
-    with httpx.Client(trust_env=False) as client:
+    with httpx.Client(timeout=PATIENCE_S, trust_env=False) as client:
         assert client.get(f"{served.server.url}/api/v1/me", headers=said).json()["source"] == source
 
 

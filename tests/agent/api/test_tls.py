@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 from agent.api.server import ApiServer
 from agent.config import ApiSettings
 from agent.errors import ConfigurationError
+from tests.agent.api.listening import PATIENCE_S
 from tests.agent.api.office import Office
 from tests.agent.api.test_server import Served
 
@@ -68,7 +69,7 @@ def served(database, clock, authority):
 def test_with_certificate_and_key_it_speaks_https(served, authority):
     assert served.server.url.startswith("https://127.0.0.1:")
     trust = ssl.create_default_context(cafile=authority.certificate)
-    assert httpx.get(f"{served.server.url}/-/healthy", verify=trust, trust_env=False).text == "ok\n"
+    assert httpx.get(f"{served.server.url}/-/healthy", verify=trust, timeout=PATIENCE_S, trust_env=False).text == "ok\n"
 
 
 def test_then_it_speaks_nothing_else(served):

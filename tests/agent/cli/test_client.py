@@ -10,7 +10,7 @@ from agent.cli import client
 from agent.cli.client import Daemon, save_token, saved_token, segment
 from agent.cli.errors import DaemonRefused
 from agent.config import Settings
-from tests.agent.cli.daemon import Call, Reply, Stub
+from tests.agent.cli.daemon import PATIENCE_S, Call, Reply, Stub
 
 TOKEN = "fabd_id_secret"
 
@@ -180,7 +180,7 @@ def paged(total: int):
     ("total", "limit", "found", "calls"), [(0, 50, 0, 1), (50, 50, 50, 1), (250, 1000, 250, 3), (250, 120, 120, 2), (3, 2, 2, 1)]
 )
 def test_lists_are_fetched_page_by_page_up_to_the_limit(total, limit, found, calls):
-    with Stub(paged(total)) as stub, httpx.Client(base_url=stub.url, trust_env=False) as http:
+    with Stub(paged(total)) as stub, httpx.Client(base_url=stub.url, timeout=PATIENCE_S, trust_env=False) as http:
         result = Daemon(http).pages("/events", limit=limit)
     assert [each["id"] for each in result.items] == [f"evt-{n}" for n in range(found)]
     assert (result.total, len(stub.calls)) == (total, calls)

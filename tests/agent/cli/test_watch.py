@@ -10,7 +10,7 @@ from agent.cli import watch
 from agent.cli.client import Daemon
 from agent.cli.errors import DaemonRefused, DaemonUnreachable, Unfinished
 from agent.cli.watch import watch_order
-from tests.agent.cli.daemon import Call, Reply, Stub
+from tests.agent.cli.daemon import PATIENCE_S, Call, Reply, Stub
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +39,7 @@ class Course:
 
 
 def watched(course: Course, timeout: float = 60.0) -> dict:
-    with Stub(course) as stub, httpx.Client(base_url=stub.url, trust_env=False) as http:
+    with Stub(course) as stub, httpx.Client(base_url=stub.url, timeout=PATIENCE_S, trust_env=False) as http:
         return watch_order(Daemon(http), "/order", "/order/plans", timeout)
 
 
