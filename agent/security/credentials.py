@@ -11,8 +11,8 @@ import stat
 import time
 import tomllib
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -40,18 +40,20 @@ class _Keys(BaseModel):
     engine_id: str = ""
 
 
-class _Read(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Read:
     """A file as it was read, what it says, and what was made of that."""
 
     look: tuple[int, ...]
-    tables: Mapping[str, object]
-    built: dict[str, Credential]
+    tables: Mapping[str, object] = field(repr=False)
+    built: dict[str, Credential] = field(default_factory=dict, repr=False)
 
 
 class CredentialResolver:
     """Turns a reference into secrets at the moment of use.
 
-    What was read is good as long as the file looks the same, and it is looked at each time: a changed file takes effect at once.
+    What was read is good as long as the file looks the same, and it is opened and looked at each time, by whatever thread asks: a
+    changed file takes effect at once, and one that others can read by now is not believed any more.
     """
 
     def __init__(self, file: Path, environment: Mapping[str, str] | None = None) -> None:
@@ -79,20 +81,21 @@ class CredentialResolver:
             raise CredentialUnresolved(reference, f'{variable} is not JSON; give an object such as {{"username": …}}') from None
 
     def _as_it_is(self, reference: str) -> _Read:
+        kept, at = self._read, time.time()  # before the look: who is stopped in between takes it for less steady
         try:
-            if self._read is not None and self._read.look == _look(self._file.stat()):
-                return self._read
             with self._file.open("rb") as file:
                 found = os.fstat(file.fileno())
                 if stat.S_IMODE(found.st_mode) & OTHERS:
                     raise CredentialsExposed(f"{self._file} can be read by others than its owner; run: chmod 600 {self._file}")
-                read = _Read(_look(found), tomllib.load(file), {})
+                if kept is not None and kept.look == _look(found):
+                    return kept
+                read = _Read(_look(found), tomllib.load(file))
         except FileNotFoundError:
             remedy = f"create {self._file} (mode 0600) with a table [{reference}], or set {variable_name(reference)}"
             raise CredentialUnresolved(reference, remedy) from None
         except tomllib.TOMLDecodeError as error:
             raise CredentialUnresolved(reference, f"{self._file} is not valid TOML: {error}") from None
-        self._read = read if time.time() - max(found.st_mtime, found.st_ctime) > STEADY_S else None
+        self._read = read if at - max(found.st_mtime, found.st_ctime) > STEADY_S else None
         return read
 
     def _build(self, reference: str, table: object, source: str) -> Credential:

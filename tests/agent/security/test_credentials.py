@@ -2,6 +2,8 @@
 
 import json
 import os
+import tomllib
+from types import SimpleNamespace
 
 import pytest
 
@@ -97,6 +99,34 @@ def test_a_file_that_has_just_been_changed_is_read_each_time(file, monkeypatch):
     monkeypatch.setattr(reading, "STEADY_S", 3600.0)
     credentials = resolver(file)
     assert credentials.resolve("core-routers") is not credentials.resolve("core-routers")
+
+
+def test_who_is_stopped_while_reading_does_not_take_a_fresh_file_for_a_steady_one(file, monkeypatch):
+    stopped = file.stat().st_mtime
+    monkeypatch.setattr(reading.time, "time", lambda: stopped)
+
+    def load(opened):
+        nonlocal stopped
+        stopped += 3600.0
+        return tomllib.load(opened)
+
+    monkeypatch.setattr(reading, "tomllib", SimpleNamespace(load=load, TOMLDecodeError=tomllib.TOMLDecodeError))
+    credentials = resolver(file)
+    assert credentials.resolve("core-routers") is not credentials.resolve("core-routers")
+
+
+def test_what_was_read_is_good_for_who_asked_while_another_thread_forgets_it(read, monkeypatch):
+    def look(found):
+        read._read = None
+        return before(found)
+
+    before = reading._look
+    monkeypatch.setattr(reading, "_look", look)
+    assert read.resolve("core-routers").password == "hunter2"
+
+
+def test_what_is_kept_of_the_file_does_not_show_itself(read):
+    assert "hunter2" not in repr(read._read)
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o644])
