@@ -4,6 +4,7 @@ A question costs about the same for one plan as for all that this process has in
 long as a point of its own would.
 """
 
+import threading
 import time
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
@@ -17,6 +18,8 @@ from inventory.prepared import Prepared, among
 
 FRESH_S = 0.2
 """What proves that a plan is ours is good for so long; a lease lasts far longer."""
+TURN_S = 0.1
+"""How long one waits for another's answer before asking by himself."""
 
 
 class Hand:
@@ -34,6 +37,8 @@ class Fences:
     def __init__(self, database: Database, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._database, self._monotonic = database, monotonic
         self._hands: dict[Hand, None] = {}
+        self._turn = threading.Lock()
+        """Plans that were written in one set come to their pushes at the same moment: one asks, and the others hear it."""
 
     def enter(self, hand: Hand) -> None:
         """From now on it is asked about, too, when another one is."""
@@ -48,6 +53,15 @@ class Fences:
 
     def prove(self, hand: Hand) -> None:
         """`Superseded` when the plan is in other hands; what the database raises when nobody can tell."""
+        in_turn = self._turn.acquire(timeout=TURN_S)
+        try:
+            if self.stale(hand):
+                self._prove(hand)
+        finally:
+            if in_turn:
+                self._turn.release()
+
+    def _prove(self, hand: Hand) -> None:
         now = self._monotonic()
         hands = [hand, *list(self._hands)]
         fences = self._ask({each.plan_id for each in hands})
