@@ -194,7 +194,8 @@ class Network:
     def _about_to_push(self, participant: Participant) -> None:
         """Whoever takes the plan over between this and the push ends our session, where it bears an id; elsewhere we own up."""
         self.guard()
-        self.pushed |= not (participant.provisional and participant.session_id)
+        if not (participant.provisional and participant.session_id):
+            self.pushed = True  # elements are pushed to at once, each by a thread: none takes back what another has said
 
     def _verify(self, participant: Participant, deadline: float) -> None:
         self._read_back(participant, deadline)
