@@ -33,6 +33,16 @@ def own_address() -> str:
     return fresh().replace(".0/24", ".1")
 
 
+def both_kinds() -> list[str]:
+    """The machine's own address as IPv4 and, where its loopback has that, as IPv6: containers often have not."""
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return ["127.0.0.1"]
+    return ["127.0.0.1", "::1"]
+
+
 @cache
 def _claimed() -> int:
     for number in range(FIRST, LAST + 1):

@@ -16,6 +16,7 @@ from drivers.probing.stamp import pack_reflected, unpack_reflected
 from drivers.probing.tally import figures
 from drivers.probing.target import ProbeTarget, looked_up, target_of
 from tests.agent.installation import eventually
+from tests.loopback import both_kinds
 
 SOON = ProbeLimits(timeout_s=0.3)
 """For what is not answered."""
@@ -114,7 +115,7 @@ def test_sealed_stamp_is_answered_and_another_key_is_not(prober, hasty):
     assert reflector.reflections.counts == {"reflected": 5, "refused": 2}
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+@pytest.mark.parametrize("address", both_kinds())
 def test_icmp_echo_is_answered_or_says_what_is_missing(prober, address):
     """The kernel answers; whether it lets us ask depends on who runs the tests."""
     target = target_of("echo", address)

@@ -23,6 +23,7 @@ from tests.clock import FakeClock
 from tests.drivers.snmp.conftest import V3, Lab
 from tests.drivers.snmp.messages import integer, tlv
 from tests.drivers.snmp.odd_agent import HC_OCTETS, Answer, agent_of, content, everything, payload
+from tests.loopback import both_kinds
 
 COMMUNITY = Credential("c", community="public")
 TEN = tuple(PortRef(index, f"p{index}") for index in range(1, 11))
@@ -291,7 +292,7 @@ def test_what_fails_inside_ends_the_cycle_of_everybody_instead_of_hanging(monkey
     assert poll(collector, PollJob(lab.target(), (PortRef(101, "ge1"),))).read.all()
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+@pytest.mark.parametrize("host", both_kinds())
 def test_many_datagrams_go_and_come_with_one_call_each(host: str) -> None:
     family, address = address_of(host, 0)
     with socket.socket(family, socket.SOCK_DGRAM) as peer:
