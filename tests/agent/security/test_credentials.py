@@ -2,13 +2,10 @@
 
 import json
 import os
-import tomllib
-from types import SimpleNamespace
 
 import pytest
 
 from agent.errors import CredentialsExposed, CredentialUnresolved
-from agent.security import credentials as reading
 from agent.security.credentials import CredentialResolver, variable_name
 
 FILE = """
@@ -52,81 +49,6 @@ def test_a_changed_file_takes_effect_at_once(file):
     credentials.resolve("core-routers")
     file.write_text(FILE.replace("hunter2", "hunter3"))
     assert credentials.resolve("core-routers").password == "hunter3"
-
-
-@pytest.fixture
-def read(file, monkeypatch):
-    """A file that has not been changed for long, and was read."""
-    monkeypatch.setattr(reading, "STEADY_S", -3600.0)
-    os.utime(file, (1, 1))
-    credentials = resolver(file)
-    credentials.resolve("core-routers")
-    return credentials
-
-
-def test_a_file_that_stays_as_it_is_is_read_once(read):
-    assert read.resolve("core-routers") is read.resolve("core-routers")
-    assert read.resolve("switches").community == "hunter2"
-
-
-def test_a_file_that_was_read_and_has_changed_is_read_again(read, file):
-    file.write_text(FILE.replace("hunter2", "hunter3"))
-    assert read.resolve("core-routers").password == "hunter3"
-
-
-def test_a_file_that_has_come_in_the_place_of_another_is_read(read, file):
-    other = file.with_name("other")
-    other.write_text(FILE.replace("hunter2", "hunter3"))
-    other.chmod(0o600)
-    os.utime(other, (1, 1))
-    other.replace(file)
-    assert read.resolve("core-routers").password == "hunter3"
-
-
-def test_a_file_that_others_can_read_by_now_is_not_believed_any_more(read, file):
-    file.chmod(0o640)
-    with pytest.raises(CredentialsExposed):
-        read.resolve("core-routers")
-
-
-def test_a_file_that_is_gone_leads_nowhere_though_it_was_read(read, file):
-    file.unlink()
-    with pytest.raises(CredentialUnresolved, match="create"):
-        read.resolve("core-routers")
-
-
-def test_a_file_that_has_just_been_changed_is_read_each_time(file, monkeypatch):
-    monkeypatch.setattr(reading, "STEADY_S", 3600.0)
-    credentials = resolver(file)
-    assert credentials.resolve("core-routers") is not credentials.resolve("core-routers")
-
-
-def test_who_is_stopped_while_reading_does_not_take_a_fresh_file_for_a_steady_one(file, monkeypatch):
-    stopped = file.stat().st_mtime
-    monkeypatch.setattr(reading.time, "time", lambda: stopped)
-
-    def load(opened):
-        nonlocal stopped
-        stopped += 3600.0
-        return tomllib.load(opened)
-
-    monkeypatch.setattr(reading, "tomllib", SimpleNamespace(load=load, TOMLDecodeError=tomllib.TOMLDecodeError))
-    credentials = resolver(file)
-    assert credentials.resolve("core-routers") is not credentials.resolve("core-routers")
-
-
-def test_what_was_read_is_good_for_who_asked_while_another_thread_forgets_it(read, monkeypatch):
-    def look(found):
-        read._read = None
-        return before(found)
-
-    before = reading._look
-    monkeypatch.setattr(reading, "_look", look)
-    assert read.resolve("core-routers").password == "hunter2"
-
-
-def test_what_is_kept_of_the_file_does_not_show_itself(read):
-    assert "hunter2" not in repr(read._read)
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o644])
