@@ -18,8 +18,8 @@ from drivers.diff.same import Same
 from drivers.diff.values import canonical
 from drivers.platform import XmlRules
 
-LONGEST = 16_384
-"""Texts of services, not those of whole elements: no two of these are alike."""
+LONGEST = 4_096
+"""Texts of services, not those of whole elements, of which no two are alike: a mould takes some twenty times its text's room."""
 KNOWN, WAYS = 256, 8
 """Texts and kinds of them, and of each kind in how many ways its values can have prefixes."""
 

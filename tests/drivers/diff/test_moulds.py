@@ -1,3 +1,4 @@
+import tracemalloc
 from collections.abc import Sequence
 
 import pytest
@@ -5,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.diff import xmltree
-from drivers.diff.moulds import LONGEST, WAYS, Made, Moulds
+from drivers.diff.moulds import KNOWN, LONGEST, WAYS, Made, Moulds
 from drivers.platform import XmlRules, load_platform
 
 IETF = load_platform("ietf").xml_rules
@@ -136,3 +137,22 @@ def test_ways_to_have_prefixes_are_bounded() -> None:
 def test_a_whole_element_s_text_has_no_mould() -> None:
     known = moulds()
     assert [known.made(IETF, rendered((f"xe-{number}", "x" * LONGEST, *PLAIN[2:]))) for number in range(3)] == [None] * 3
+
+
+def test_all_moulds_together_take_no_more_room_than_a_daemon_has() -> None:
+    known = moulds()
+    first, second = (_as_long_as_may_be(number) for number in range(2))
+    known.made(IETF, first)
+    tracemalloc.start()
+    try:
+        assert known.made(IETF, second) is not None
+        megabytes = tracemalloc.get_traced_memory()[0] / 2**20
+    finally:
+        tracemalloc.stop()
+    assert 0 < megabytes * KNOWN < 40
+
+
+def _as_long_as_may_be(number: int) -> str:
+    frame = f'<interfaces xmlns="{IF}">', "</interfaces>"
+    ports = (LONGEST - len("".join(frame))) // len(_port(PLAIN[:4]))
+    return "".join(_port((f"p{number}{place}", *PLAIN[1:4])) for place in range(ports)).join(frame)
