@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 
 from lxml import etree
-from ncclient.capabilities import Capabilities
+from ncclient.capabilities import Capabilities, Capability
 from ncclient.devices.default import DefaultDeviceHandler
 from ncclient.transport.session import HelloHandler
 
@@ -49,7 +49,16 @@ def _uris(said: etree._Element) -> Iterator[str]:
 @lru_cache(maxsize=256)
 def _capabilities(uris: tuple[str, ...]) -> Capabilities:
     """Once for all elements that say the same: some name hundreds. Nobody changes them."""
-    return Capabilities(uris)
+    return Capabilities(filter(_is_whole, uris))
+
+
+def _is_whole(uri: str) -> bool:
+    """ncclient, asked for `:candidate`, looks into all that begin as that does, and fails where the rest is missing."""
+    try:
+        Capability.from_uri(uri).get_abbreviations()
+    except IndexError:
+        return False
+    return True
 
 
 @cache

@@ -24,6 +24,14 @@ def test_what_is_no_hello_is_none(text: bytes) -> None:
     assert hello.read(text) is None
 
 
+@pytest.mark.parametrize("half", ["urn:ietf:params:netconf:capability:candidate", "urn:ietf:params:xml:ns:netconf:capability:x"])
+def test_half_a_capability_is_none(half: str) -> None:
+    said = hello.read(f"<hello><capabilities><capability>{half}</capability></capabilities></hello>".encode())
+    assert said is not None
+    assert ":candidate" not in said.capabilities
+    assert hello.CHUNKED not in said.capabilities
+
+
 def test_elements_that_say_the_same_share_what_it_means() -> None:
     first, second = (hello.read(f"<hello>{LISTED}<session-id>{number}</session-id></hello>".encode()) for number in (1, 2))
     assert first is not None
