@@ -159,12 +159,17 @@ class Line(paramiko.Transport):
         return False
 
     def heed(self) -> None:
-        """Act on what has come meanwhile, without waiting; a connection that has ended is inactive then."""
+        """Act on what has come meanwhile, without waiting; a connection that has ended is inactive then.
+
+        One that goes on and on, or says each packet slowly, is left to be heard another time.
+        """
+        enough = time.monotonic() + _MOMENT
         with suppress(paramiko.SSHException, EOFError, OSError):
             for _ in range(_MOST_AT_ONCE):
-                if not (self.active and self._socket.ready):
+                now = time.monotonic()
+                if not (self.active and self._socket.ready) or now >= enough:
                     return
-                self.wait_until(time.monotonic() + _MOMENT)
+                self.wait_until(now + _MOMENT)
                 self.attend()
 
     def _heed_one(self) -> None:

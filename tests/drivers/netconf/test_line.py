@@ -6,6 +6,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import count
+from types import SimpleNamespace
 from typing import Self
 
 import asyncssh
@@ -277,6 +279,17 @@ def test_what_neither_side_knows_is_not_sent_to_and_fro() -> None:
         caller.line.wait_until(soon())
         caller.line.attend()  # the element answers that it does not know it
         assert said == []
+
+
+def test_one_that_goes_on_and_on_is_left_to_be_heard_another_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    with conversation() as (_, caller):
+        monkeypatch.setattr(BufferedSocket, "ready", True)
+        clock = count(0.0, 0.25)
+        monkeypatch.setattr("drivers.netconf.line.time", SimpleNamespace(monotonic=lambda: next(clock)))
+        heard: list[int] = []
+        caller.line.attend = lambda: heard.append(1)
+        caller.line.heed()
+        assert len(heard) == 3
 
 
 @pytest.mark.parametrize("end", [Server.hang_up, Server.leave])
