@@ -95,6 +95,8 @@ class DrivenSession:
     def _take(self, data: bytes) -> None:
         self._decoder.feed(data)
         self._unacknowledged += len(data)
+        if self._unacknowledged > self._transport.default_window_size:  # as its channel was opened with
+            raise paramiko.SSHException("it sends more than it may before that is read")
 
     def _widen(self) -> None:
         """Let the element send as much again as was read: only who reads does, so that nobody fills an idle session."""
