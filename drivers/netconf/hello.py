@@ -14,6 +14,9 @@ from drivers.netconf import rpc
 CHUNKED = "urn:ietf:params:netconf:base:1.1"
 """Messages come in chunks where both sides say that (RFC 6242 §4.1); this one does."""
 
+_KINDS, _MOST_KEPT = 64, 512 * 1024
+"""Of how many hellos it is kept what they mean, and of how long ones at most, in characters."""
+
 
 @dataclass(frozen=True, slots=True)
 class Hello:
@@ -46,10 +49,16 @@ def _uris(said: etree._Element) -> Iterator[str]:
         yield from (child.text for child in listed.iterchildren(*_named("capability")) if child.text)
 
 
-@lru_cache(maxsize=256)
 def _capabilities(uris: tuple[str, ...]) -> Capabilities:
     """Once for all elements that say the same: some name hundreds. Nobody changes them."""
+    return (_kept if sum(map(len, uris)) <= _MOST_KEPT else _meant)(uris)
+
+
+def _meant(uris: tuple[str, ...]) -> Capabilities:
     return Capabilities(filter(_is_whole, uris))
+
+
+_kept = lru_cache(maxsize=_KINDS)(_meant)
 
 
 def _is_whole(uri: str) -> bool:

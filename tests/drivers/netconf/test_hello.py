@@ -40,6 +40,15 @@ def test_elements_that_say_the_same_share_what_it_means() -> None:
     assert (first.session, second.session) == ("1", "2")
 
 
+def test_what_a_hello_longer_than_any_means_is_not_kept() -> None:
+    listed = LISTED.replace("<capability/>", f"<capability>{'x' * 600_000}</capability>")
+    first, second = (hello.read(f"<hello>{listed}</hello>".encode()) for _ in range(2))
+    assert first is not None
+    assert second is not None
+    assert first.capabilities is not second.capabilities
+    assert list(first.capabilities) == list(second.capabilities)
+
+
 def test_ours_says_that_messages_may_come_in_chunks() -> None:
     ours = hello.read(hello.ours())
     assert ours is not None
