@@ -18,6 +18,8 @@ from drivers import knownhosts
 from drivers.errors import ElementTimeout, ElementUnreachable, HostKeyChanged, HostKeyUnknown
 
 DEFAULT_PORT = 22
+_MOST_TOLD = 200
+"""Characters of what broke a handshake: some errors repeat whatever the other side said, of any length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ def handshake(element: str, transport: paramiko.Transport, deadline: float) -> H
     except (paramiko.SSHException, EOFError, OSError) as error:
         if time.monotonic() >= deadline:
             raise ElementTimeout(element, "the SSH handshake did not end in time") from error
-        raise ElementUnreachable(element, f"the SSH handshake failed: {str(error) or type(error).__name__}") from error
+        raise ElementUnreachable(element, f"the SSH handshake failed: {str(error)[:_MOST_TOLD] or type(error).__name__}") from error
     return HostKey(shown.get_name(), shown.asbytes())
 
 

@@ -102,6 +102,13 @@ def test_one_that_hangs_up_is_told_at_once(said: bytes) -> None:
         assert connection.fileno() < 0
 
 
+def test_what_is_no_name_is_told_in_brief() -> None:
+    with element(b"\r\n" * 99 + b"x" * 30_000 + b"\r\n") as connection, pytest.raises(ElementUnreachable) as told:
+        hostkeys.handshake("pe1", Line(connection, soon()), soon())
+    assert "x" * 100 in told.value.message
+    assert len(told.value.message) < 300
+
+
 def test_what_came_with_its_name_is_read_before_more_is_waited_for() -> None:
     def opened(patience: float) -> Line:
         with element(NAME + message(cMSG_IGNORE), KEXINIT) as connection:
